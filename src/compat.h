@@ -1,0 +1,58 @@
+/*
+ * compat.h
+ *		Differences between server versions 15 to 18, and nothing else.
+ */
+#ifndef CD_COMPAT_H
+#define CD_COMPAT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 150000
+#error "customer_data needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 15 declares SQL-callable functions without export; we build with hidden visibility. */
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record * CppConcat(pg_finfo_,funcname)(void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_,funcname) (void) \
+{ \
+	static const Pg_finfo_record my_finfo = { 1 }; \
+	return &my_finfo; \
+} \
+extern int no_such_variable
+#endif
+
+/* What a setting's check hook hands on belongs to guc.c, whose allocator moved. */
+#if PG_VERSION_NUM >= 160000
+#include "utils/guc.h"
+#define cd_guc_malloc(size)		guc_malloc(LOG, size)
+#define cd_guc_free(ptr)		guc_free(ptr)
+#else
+#define cd_guc_malloc(size)		malloc(size)
+#define cd_guc_free(ptr)		free(ptr)
+#endif
+
+/* 16 brought soft errors; before it every input error is a hard one. */
+#if PG_VERSION_NUM < 160000
+#define errsave(context, ...)			ereport(ERROR, __VA_ARGS__)
+#define ereturn(context, retval, ...)	do { ereport(ERROR, __VA_ARGS__); return retval; } while (0)
+#endif
+
+#if PG_VERSION_NUM < 170000
+#define CD_MODULE_MAGIC		PG_MODULE_MAGIC
+#elif PG_VERSION_NUM >= 180000
+#define CD_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "customer_data", .version = CD_VERSION)
+#else
+#define CD_MODULE_MAGIC		PG_MODULE_MAGIC
+#endif
+
+#endif							/* CD_COMPAT_H */

@@ -1,0 +1,33 @@
+/*
+ * customer_data.h
+ *		What every room shares: the moment questions are asked at, and the
+ *		moment until which the answers hold.
+ */
+#ifndef CD_CUSTOMER_DATA_H
+#define CD_CUSTOMER_DATA_H
+
+#include "compat.h"
+
+#include "datatype/timestamp.h"
+
+/* as_of(): customer_data.as_of if set, else the start of the transaction. */
+extern TimestampTz cd_as_of(void);
+
+/* True while customer_data.as_of is set: refreshes refuse then. */
+extern bool cd_as_of_is_set(void);
+
+/*
+ * Validity.  A time-aware function, besides answering, notes the first moment
+ * at which its answer could change if nothing new arrives.  Whoever evaluates
+ * a condition resets the accumulator before it and reads it after it: the
+ * minimum over the calls made is early, never late, for any combination of
+ * them.  DT_NOEND means "holds for ever".
+ */
+extern void cd_validity_reset(void);
+extern void cd_validity_note(TimestampTz until);
+extern TimestampTz cd_validity(void);
+
+/* Set-up of the rooms that have settings or workers, called once at load. */
+extern void cd_worker_init(void);
+
+#endif							/* CD_CUSTOMER_DATA_H */

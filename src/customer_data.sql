@@ -1,0 +1,18 @@
+-- customer_data: the install script, joined from the rooms' parts.
+\echo Use "CREATE EXTENSION customer_data" to load this file. \quit
+
+-- Every part runs with this path; functions pin their own.
+SET LOCAL search_path = customer_data, pg_catalog, pg_temp;
+
+CREATE FUNCTION customer_data.check_encoding() RETURNS void
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_encoding';
+COMMENT ON FUNCTION customer_data.check_encoding() IS 'Refuses a database whose encoding is not UTF8; CREATE EXTENSION calls it';
+SELECT customer_data.check_encoding();
+
+CREATE FUNCTION customer_data.as_of() RETURNS timestamptz
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_as_of_sql';
+COMMENT ON FUNCTION customer_data.as_of() IS 'The moment conditions are asked at: the setting customer_data.as_of, or the transaction''s time';
+
+CREATE FUNCTION customer_data.query_as(role regrole, time_zone text, query text) RETURNS SETOF record
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_query_as';
+COMMENT ON FUNCTION customer_data.query_as(regrole, text, text) IS 'The rows of a read-only query run with the rights of a role that the caller could SET ROLE to';
