@@ -24,3 +24,6 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Types and pure functions are for everybody; tables stay with their owner.
+GRANT USAGE ON SCHEMA customer_data TO PUBLIC;

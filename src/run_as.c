@@ -56,7 +56,7 @@ cd_run_as_begin(Oid role, const char *time_zone, CdRunAs *save)
 	save->save_nestlevel = NewGUCNestLevel();
 	SetUserIdAndSecContext(role, save->save_sec_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", "pg_catalog, public, customer_data, pg_temp",
+	(void) set_config_option("search_path", "pg_catalog, customer_data, public, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("DateStyle", "ISO, YMD",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
