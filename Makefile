@@ -6,7 +6,7 @@ EXTVERSION   = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" customer_da
 MODULE_big   = customer_data
 
 # Rooms in dependency order: a room may use the ones before it.
-ROOMS        = text sets timeline identity portrait segment journey analysis contact worker govern
+ROOMS        = text sets identity timeline portrait segment journey analysis contact worker govern
 C_SOURCES    = $(sort $(wildcard src/*.c) $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c)))
 ROOM_HEADERS = $(wildcard src/*.h src/*/*.h)
 SQL_PARTS    = src/customer_data.sql $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.sql))) src/ownership.sql
