@@ -1,0 +1,255 @@
+/*
+ * window.c
+ *		Windows that move with as_of(), and the first moment one lets go.
+ *
+ * "within the last month" asks at > T - '1 month'.  The right-hand side does
+ * not always grow with T: 28 March 23:00 and 29 March 01:00 less a month are
+ * 28 February 23:00 and 28 February 01:00, and where the clock is put forward
+ * or back an hour is skipped or repeated.  So an answer can flip back.  Away
+ * from such places the expiry is at + span exactly; near them T - span is
+ * still a straight line up to the next break, so the flip on that line is
+ * exact, and where there is none the break itself is taken, which is early.
+ */
+#include "postgres.h"
+
+#include "window.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#define SLACK_DAYS		(INT64CONST(3) * USECS_PER_DAY)
+#define SLACK_MONTHS	(INT64CONST(7) * USECS_PER_DAY)
+
+/* now - span without the catalog's detour. */
+static TimestampTz
+minus_span(TimestampTz now, const Interval *span)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+												   TimestampTzGetDatum(now),
+												   IntervalPGetDatum(span)));
+}
+
+void
+cd_check_window(const Interval *span)
+{
+	if (span->month < 0 || span->day < 0 || span->time < 0 || span->month > 12 * 1000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a window must be a span of time that reaches back, of at most 1000 years"),
+				 errdetail("No part of the interval may be negative."),
+				 errhint("Write it like '7 days', '3 months' or '1 year'.")));
+}
+
+TimestampTz
+cd_window_cut(TimestampTz now, const Interval *span)
+{
+	static TimestampTz last_now;
+	static Interval last_span;
+	static pg_tz *last_zone = NULL;
+	static TimestampTz last_cut;
+
+	if (last_zone != session_timezone || last_now != now ||
+		last_span.month != span->month || last_span.day != span->day ||
+		last_span.time != span->time)
+	{
+		TimestampTz cut = minus_span(now, span);
+
+		last_cut = cut;
+		last_now = now;
+		last_span = *span;
+		last_zone = session_timezone;
+	}
+	return last_cut;
+}
+
+/* The change of the session's clock that follows a moment; false if none does. */
+static bool
+next_transition(TimestampTz after, TimestampTz *at, int64 *jump)
+{
+	pg_time_t	from = timestamptz_to_time_t(after);
+	pg_time_t	boundary;
+	long		before_off,
+				after_off;
+	int			before_dst,
+				after_dst;
+
+	if (pg_next_dst_boundary(&from, &before_off, &before_dst, &boundary,
+							 &after_off, &after_dst, session_timezone) != 1)
+		return false;
+	*at = time_t_to_timestamptz(boundary);
+	*jump = (int64) Abs(after_off - before_off) * USECS_PER_SEC;
+	return true;
+}
+
+/* True if the session's clock changes between two moments. */
+static bool
+has_transition(TimestampTz since, TimestampTz until)
+{
+	TimestampTz at;
+	int64		jump;
+	long		offset;
+
+	if (pg_get_timezone_offset(session_timezone, &offset))
+		return false;
+	return next_transition(since, &at, &jump) && at <= until;
+}
+
+/* The local calendar day of a moment. */
+static DateADT
+local_day(TimestampTz at)
+{
+	return DatumGetDateADT(DirectFunctionCall1(timestamptz_date, TimestampTzGetDatum(at)));
+}
+
+TimestampTz
+cd_next_repeated_day(TimestampTz now)
+{
+	static TimestampTz known_since = 0;
+	static TimestampTz known = DT_NOBEGIN;
+	static pg_tz *zone = NULL;
+	TimestampTz from = now;
+	TimestampTz at;
+	int64		jump;
+	int			i;
+
+	if (zone == session_timezone && known_since <= now && now < known)
+		return known;
+	known = DT_NOEND;
+	/* Zones rarely do this; a clock that has not in 50 changes is taken not to. */
+	for (i = 0; i < 50 && next_transition(from, &at, &jump); i++)
+	{
+		if (local_day(at) < local_day(at - 1))
+		{
+			known = at;
+			break;
+		}
+		from = at;
+	}
+	known_since = now;
+	zone = session_timezone;
+	return known;
+}
+
+TimestampTz
+cd_next_midnight(TimestampTz now)
+{
+	DateADT		today = local_day(now);
+	TimestampTz midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz,
+																   DateADTGetDatum(today + 1)));
+
+	return Min(midnight, cd_next_repeated_day(now));
+}
+
+/*
+ * Lower *next to the first break of a straight line that stands at "value"
+ * when the clock stands at "now": the places where a local time that follows
+ * "value" is skipped or repeated.
+ */
+static void
+note_breaks(TimestampTz value, TimestampTz now, TimestampTz *next)
+{
+	TimestampTz from = value - SLACK_DAYS;
+	int			i;
+
+	for (i = 0; i < 4; i++)
+	{
+		TimestampTz at;
+		int64		jump;
+		int			k;
+
+		if (!next_transition(from, &at, &jump))
+			return;
+		for (k = -1; k <= 1; k++)
+		{
+			TimestampTz place = at + k * jump;
+
+			if (place > value)
+				*next = Min(*next, now + (place - value));
+		}
+		from = at + USECS_PER_SEC;
+	}
+}
+
+/* True if "at" lies where a span's arithmetic is a plain shift on both sides. */
+static bool
+is_regular(TimestampTz at, TimestampTz expiry, const Interval *span, int64 slack)
+{
+	if (span->month != 0)
+	{
+		DateADT		day;
+		int			year,
+					month,
+					mday;
+
+		if (span->day != 0 || span->time != 0)
+			return false;
+		day = local_day(at);
+		j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+		if (mday > 27)
+			return false;
+	}
+	return !has_transition(at - 2 * slack, at + 2 * slack) &&
+		!has_transition(expiry - slack, expiry + slack);
+}
+
+bool
+cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, TimestampTz *until)
+{
+	TimestampTz cut;
+	TimestampTz expiry;
+	bool		answer;
+	int64		slack;
+
+	*until = DT_NOEND;
+	if (TIMESTAMP_NOT_FINITE(at))
+		return !TIMESTAMP_IS_NOBEGIN(at);
+
+	cut = cd_window_cut(now, span);
+	answer = at > cut;
+	if (span->month == 0 && span->day == 0)
+	{
+		if (answer)
+			*until = at + span->time;
+		return answer;
+	}
+
+	slack = span->month != 0 ? SLACK_MONTHS : SLACK_DAYS;
+	if (!answer && cut - at > 2 * slack)
+		return false;
+
+	expiry = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+													 TimestampTzGetDatum(at),
+													 IntervalPGetDatum(span)));
+	if (is_regular(at, expiry, span, slack))
+		*until = answer ? expiry : DT_NOEND;
+	else if (now < expiry - slack)
+		*until = expiry - slack;
+	else if (now < expiry + slack)
+	{
+		TimestampTz next = DT_NOEND;
+		TimestampTz transition;
+		int64		jump;
+
+		if (next_transition(now, &transition, &jump))
+			next = Min(next, transition);
+		if (span->month != 0)
+		{
+			Interval	months = {.month = span->month};
+
+			next = Min(next, cd_next_midnight(now));
+			note_breaks(minus_span(now, &months), now, &next);
+		}
+		if (span->day != 0)
+			note_breaks(cut + span->time, now, &next);
+		if (answer && now + (at - cut) <= next)
+			next = now + (at - cut);
+		if (answer || next < expiry + slack)
+			*until = next;
+	}
+	return answer;
+}

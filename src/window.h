@@ -1,0 +1,33 @@
+/*
+ * window.h
+ *		Windows that move with as_of(), and the first moment one lets go.
+ */
+#ifndef CD_WINDOW_H
+#define CD_WINDOW_H
+
+#include "customer_data.h"
+
+/* now - span, as SQL's operator computes it; the last answer is kept. */
+extern TimestampTz cd_window_cut(TimestampTz now, const Interval *span);
+
+/*
+ * Answer at > now - span, and set *until to the first moment at which that
+ * answer could change while time passes: exact, or early where months are
+ * clipped or the clock is put forward or back; DT_NOEND if never.
+ */
+extern bool cd_window_after(TimestampTz at, const Interval *span, TimestampTz now,
+							TimestampTz *until);
+
+/* The start of the calendar day (session time zone) that follows a moment. */
+extern TimestampTz cd_next_midnight(TimestampTz now);
+
+/*
+ * The next moment at which the session's clock goes back over a midnight, so
+ * that a calendar day comes twice; DT_NOEND where that does not happen.
+ */
+extern TimestampTz cd_next_repeated_day(TimestampTz now);
+
+/* Refuse spans that are partly negative or endless, which mean no window. */
+extern void cd_check_window(const Interval *span);
+
+#endif							/* CD_WINDOW_H */
