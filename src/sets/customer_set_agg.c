@@ -1,0 +1,284 @@
+/*
+ * customer_set_agg.c
+ *		Aggregates over ids and sets, and the functions that return rows.
+ */
+#include "postgres.h"
+
+#include "sets/customer_set.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/supportnodes.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* Make the state of an aggregate in the aggregate's own context */
+static CdSetBuilder *
+new_state(FunctionCallInfo fcinfo)
+{
+	MemoryContext context,
+				old;
+	CdSetBuilder *state;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this function is a part of an aggregate and cannot be called by itself")));
+	old = MemoryContextSwitchTo(context);
+	state = cd_set_builder();
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+static CdSetBuilder *
+state_of(FunctionCallInfo fcinfo, int argument)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this function is a part of an aggregate and cannot be called by itself")));
+	return (CdSetBuilder *) PG_GETARG_POINTER(argument);
+}
+
+/* customer_set_agg: one more id */
+PG_FUNCTION_INFO_V1(cd_customer_set_agg_step);
+Datum
+cd_customer_set_agg_step(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state = PG_ARGISNULL(0) ? new_state(fcinfo) : state_of(fcinfo, 0);
+
+	if (!PG_ARGISNULL(1))
+		cd_set_builder_add(state, cd_set_id(PG_GETARG_INT64(1)));
+	PG_RETURN_POINTER(state);
+}
+
+/* customer_set_or_agg: one more set */
+PG_FUNCTION_INFO_V1(cd_customer_set_or_step);
+Datum
+cd_customer_set_or_step(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state = PG_ARGISNULL(0) ? new_state(fcinfo) : state_of(fcinfo, 0);
+
+	if (!PG_ARGISNULL(1))
+		cd_set_builder_or(state, PG_GETARG_CDSET(1));
+	PG_RETURN_POINTER(state);
+}
+
+/* customer_set_and_agg: the state stays NULL until the first set */
+PG_FUNCTION_INFO_V1(cd_customer_set_and_step);
+Datum
+cd_customer_set_and_step(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state_of(fcinfo, 0));
+	}
+	if (PG_ARGISNULL(0))
+	{
+		state = new_state(fcinfo);
+		cd_set_builder_or(state, PG_GETARG_CDSET(1));
+	}
+	else
+	{
+		state = state_of(fcinfo, 0);
+		cd_set_builder_and(state, PG_GETARG_CDSET(1));
+	}
+	PG_RETURN_POINTER(state);
+}
+
+/* Join the states of two workers by union */
+PG_FUNCTION_INFO_V1(cd_customer_set_or_combine);
+Datum
+cd_customer_set_or_combine(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state_of(fcinfo, 0));
+	}
+	state = PG_ARGISNULL(0) ? new_state(fcinfo) : state_of(fcinfo, 0);
+	cd_set_builder_or(state, cd_set_builder_value(state_of(fcinfo, 1)));
+	PG_RETURN_POINTER(state);
+}
+
+/* Join the states of two workers by intersection; NULL is "no set yet" */
+PG_FUNCTION_INFO_V1(cd_customer_set_and_combine);
+Datum
+cd_customer_set_and_combine(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state;
+	CdSet	   *other;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state_of(fcinfo, 0));
+	}
+	other = cd_set_builder_value(state_of(fcinfo, 1));
+	if (PG_ARGISNULL(0))
+	{
+		state = new_state(fcinfo);
+		cd_set_builder_or(state, other);
+	}
+	else
+	{
+		state = state_of(fcinfo, 0);
+		cd_set_builder_and(state, other);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+/* State of a worker → bytes */
+PG_FUNCTION_INFO_V1(cd_customer_set_agg_serialize);
+Datum
+cd_customer_set_agg_serialize(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P((bytea *) cd_set_builder_value(state_of(fcinfo, 0)));
+}
+
+/* Bytes of a worker → state */
+PG_FUNCTION_INFO_V1(cd_customer_set_agg_deserialize);
+Datum
+cd_customer_set_agg_deserialize(PG_FUNCTION_ARGS)
+{
+	CdSetBuilder *state = new_state(fcinfo);
+
+	cd_set_builder_or(state, PG_GETARG_CDSET(0));
+	PG_RETURN_POINTER(state);
+}
+
+/* The set; empty where no id came */
+PG_FUNCTION_INFO_V1(cd_customer_set_agg_final);
+Datum
+cd_customer_set_agg_final(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_CDSET(cd_set_empty());
+	PG_RETURN_CDSET(cd_set_builder_value(state_of(fcinfo, 0)));
+}
+
+/* The intersection; NULL where no set came, as the set of all is not storable */
+PG_FUNCTION_INFO_V1(cd_customer_set_and_final);
+Datum
+cd_customer_set_and_final(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_CDSET(cd_set_builder_value(state_of(fcinfo, 0)));
+}
+
+/* Number of ids in the union, without making the set */
+PG_FUNCTION_INFO_V1(cd_customer_set_count_final);
+Datum
+cd_customer_set_count_final(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
+	PG_RETURN_INT64(cd_set_builder_cardinality(state_of(fcinfo, 0)));
+}
+
+/* members(set): its ids, ascending */
+PG_FUNCTION_INFO_V1(cd_customer_set_members);
+Datum
+cd_customer_set_members(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *call;
+	CdSetIterator *it;
+	uint32		id;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext old;
+
+		call = SRF_FIRSTCALL_INIT();
+		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		it = palloc(sizeof(CdSetIterator));
+		cd_set_begin(it, (CdSet *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
+		call->user_fctx = it;
+		MemoryContextSwitchTo(old);
+	}
+	call = SRF_PERCALL_SETUP();
+	it = call->user_fctx;
+	if (cd_set_next(it, &id))
+		SRF_RETURN_NEXT(call, Int64GetDatum((int64) id));
+	SRF_RETURN_DONE(call);
+}
+
+/* Tell the planner how many rows members(constant) gives */
+PG_FUNCTION_INFO_V1(cd_customer_set_members_support);
+Datum
+cd_customer_set_members_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (IsA(request, SupportRequestRows))
+	{
+		SupportRequestRows *rows = (SupportRequestRows *) request;
+
+		if (rows->node != NULL && IsA(rows->node, FuncExpr))
+		{
+			Node	   *argument = linitial(((FuncExpr *) rows->node)->args);
+
+			if (IsA(argument, Const))
+			{
+				Const	   *value = (Const *) argument;
+
+				rows->rows = value->constisnull ? 0 : (double) cd_set_cardinality(DatumGetCdSet(value->constvalue));
+				PG_RETURN_POINTER(rows);
+			}
+		}
+	}
+	PG_RETURN_POINTER(NULL);
+}
+
+/* chunks(set): its ids split by their high 16 bits */
+PG_FUNCTION_INFO_V1(cd_customer_set_chunks);
+Datum
+cd_customer_set_chunks(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CdSet	   *set = PG_GETARG_CDSET(0);
+	uint32	   *ids;
+	CdSetIterator it;
+	uint32		id;
+	uint32		n = 0;
+	bool		more;
+	MemoryContext per_chunk,
+				old;
+
+	InitMaterializedSRF(fcinfo, 0);
+	ids = palloc(65536 * sizeof(uint32));
+	per_chunk = AllocSetContextCreate(CurrentMemoryContext, "customer set chunk", ALLOCSET_DEFAULT_SIZES);
+	cd_set_begin(&it, set);
+	do
+	{
+		more = cd_set_next(&it, &id);
+		if (n > 0 && (!more || (id >> 16) != (ids[0] >> 16)))
+		{
+			Datum		values[2];
+			bool		nulls[2] = {false, false};
+
+			CHECK_FOR_INTERRUPTS();
+			old = MemoryContextSwitchTo(per_chunk);
+			values[0] = Int32GetDatum((int32) (ids[0] >> 16));
+			values[1] = PointerGetDatum(cd_set_from_sorted(ids, n));
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(per_chunk);
+			n = 0;
+		}
+		if (more)
+			ids[n++] = id;
+	} while (more);
+	return (Datum) 0;
+}
