@@ -13,19 +13,19 @@
 #include "utils/memutils.h"
 
 /* A buffer that outlives calls; it grows to what the longest input needed. */
-typedef struct Buffer
+typedef struct Scratch
 {
 	void	   *data;
 	size_t		size;
-} Buffer;
+} Scratch;
 
 #define BUFFER_KEEP		((size_t) 8 * 1024 * 1024)
 
-static Buffer edge_buffer;
-static Buffer row_buffer;
-static Buffer symbol_buffer;
-static Buffer slot_buffer;
-static Buffer gram_buffer;
+static Scratch edge_buffer;
+static Scratch row_buffer;
+static Scratch symbol_buffer;
+static Scratch slot_buffer;
+static Scratch gram_buffer;
 
 /* Flags of a column at the lower edge of a strip. */
 #define EDGE_PLUS	1
@@ -44,7 +44,7 @@ static uint32 wide_keys[WIDE_SLOTS];
 
 /* Answer a buffer of at least size bytes; give back one that has become far too large. */
 static void *
-grow_buffer(Buffer *buffer, size_t size)
+grow_buffer(Scratch *buffer, size_t size)
 {
 	static MemoryContext context = NULL;
 
