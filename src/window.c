@@ -82,7 +82,7 @@ next_transition(TimestampTz after, TimestampTz *at, int64 *jump)
 							 &after_off, &after_dst, session_timezone) != 1)
 		return false;
 	*at = time_t_to_timestamptz(boundary);
-	*jump = (int64) abs(after_off - before_off) * USECS_PER_SEC;
+	*jump = (int64) labs(after_off - before_off) * USECS_PER_SEC;
 	return true;
 }
 
