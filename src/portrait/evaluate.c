@@ -1,0 +1,741 @@
+/*
+ * evaluate.c
+ *		Evaluate many expressions for many customers in one pass.
+ *
+ * Customers are taken in batches in ascending order.  A batch's rows are
+ * fetched once, with only the columns that some expression uses; timelines
+ * are fetched in bulk and detoasted once per customer.  Expressions are
+ * grouped by the role that defined them, and each group runs over the batch
+ * as that role in a subtransaction; if it fails, each of its expressions runs
+ * again in one of its own, and the guilty are left out from then on.
+ */
+#include "postgres.h"
+
+#include "portrait/evaluate.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "run_as.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#if __has_include("timeline/timeline.h")
+#include "timeline/timeline.h"
+#else
+extern struct varlena *cd_timeline_empty(void);
+extern struct varlena *cd_timeline_cut(struct varlena *value, TimestampTz as_of);
+#pragma weak cd_timeline_empty
+#pragma weak cd_timeline_cut
+#endif
+
+#define BATCH_LEAST		256
+#define BATCH_MOST		4096
+#define BATCH_MEMORY	((Size) 32 * 1024 * 1024)
+
+/* Expressions that run as the same role in the same time zone. */
+typedef struct OwnerGroup
+{
+	Oid			owner;
+	const char *time_zone;
+	int			count;
+	int		   *members;		/* indexes of expressions */
+} OwnerGroup;
+
+struct CdEvaluation
+{
+	MemoryContext context;
+	MemoryContext batch_context;
+	CdExpression *expressions;
+	int			count;
+	ExprState **states;
+	OwnerGroup	   *groups;
+	int			ngroups;
+	TupleDesc	desc;			/* of profile */
+	int			events;			/* attribute number of events, or 0 */
+	int			ncolumns;		/* fetched, besides events */
+	int		   *columns;		/* their attribute numbers */
+	SPIPlanPtr	dense;			/* customers between two ids */
+	SPIPlanPtr	sparse;			/* customers of a list */
+	SPIPlanPtr	timelines;
+	TupleTableSlot *slot;
+	ExprContext *econtext;
+	CdSetBuilder *gone;
+
+	/* The batch */
+	int			nrows;
+	uint32	   *ids;
+	HeapTuple  *rows;
+	TupleDesc	row_desc;
+	Datum	   *events_of;
+	TimestampTz *next_event;	/* first event after as_of(), DT_NOEND: none */
+	bool	  **wanted;			/* by expression; NULL: all rows */
+	Datum	  **values;
+	bool	  **nulls;
+	TimestampTz **valid_until;
+	int64		customer;		/* being evaluated */
+	int			current;		/* expression being evaluated */
+};
+
+/* Work of one subtransaction. */
+typedef struct Task
+{
+	CdEvaluation *evaluation;
+	OwnerGroup	   *group;
+	int			only;			/* one expression, or -1 for the group */
+} Task;
+
+/* Keep what an error says, for whoever looks after the expression */
+static void
+park(CdExpression *expression, ErrorData *error, int64 customer)
+{
+	expression->error = pstrdup(error->message ? error->message : "unknown error");
+	expression->error_code = error->sqlerrcode;
+	expression->error_position = error->internalpos > 0 ? error->internalpos : 0;
+	expression->error_customer = customer;
+}
+
+/* Parse a group's expression as its owner */
+static void
+prepare_one(void *arg)
+{
+	Task	   *task = arg;
+	CdEvaluation *evaluation = task->evaluation;
+	CdExpression *expression = &evaluation->expressions[task->only];
+	CdRunAs		save;
+	MemoryContext old;
+
+	cd_run_as_begin(expression->owner, expression->time_zone, &save);
+	old = MemoryContextSwitchTo(evaluation->context);
+	cd_expression_parse(expression);
+	if (expression->tree != NULL)
+		evaluation->states[task->only] = ExecInitExpr(expression->tree, NULL);
+	MemoryContextSwitchTo(old);
+	cd_run_as_end(&save);
+}
+
+/* Sort expressions into groups by role and time zone */
+static void
+make_groups(CdEvaluation *evaluation)
+{
+	int			i,
+				g;
+
+	evaluation->groups = palloc0(Max(evaluation->count, 1) * sizeof(OwnerGroup));
+	for (i = 0; i < evaluation->count; i++)
+	{
+		CdExpression *expression = &evaluation->expressions[i];
+		const char *zone = expression->time_zone ? expression->time_zone : "";
+		OwnerGroup	   *group;
+
+		for (g = 0; g < evaluation->ngroups; g++)
+		{
+			group = &evaluation->groups[g];
+			if (group->owner == expression->owner && strcmp(group->time_zone, zone) == 0)
+				break;
+		}
+		group = &evaluation->groups[g];
+		if (g == evaluation->ngroups)
+		{
+			evaluation->ngroups++;
+			group->owner = expression->owner;
+			group->time_zone = zone;
+			group->members = palloc(evaluation->count * sizeof(int));
+		}
+		group->members[group->count++] = i;
+	}
+}
+
+static SPIPlanPtr
+prepare_query(const char *query, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+	if (plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
+	return plan;
+}
+
+/* What a column of profile is made of: an expression over c, m and t */
+static char *
+column_source(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+
+	if (strcmp(name, "customer_id") == 0)
+		return pstrdup("c.customer_id");
+	SPI_execute_with_args("SELECT expression FROM customer_data.profile_column WHERE name OPERATOR(pg_catalog.=) $1",
+						  1, types, values, NULL, true, 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of customer_data.profile is not in customer_data.profile_column", name),
+				 errhint("Make the view again: SELECT customer_data.rebuild_profile().")));
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+static bool
+have_table(const char *name)
+{
+	return OidIsValid(RangeVarGetRelid(makeRangeVar("customer_data", pstrdup(name), -1), NoLock, true));
+}
+
+/* A query for the columns in use of the customers that satisfy a condition */
+static char *
+fetch_query(List *sources, const char *condition)
+{
+	StringInfoData query;
+	ListCell   *cell;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT c.customer_id");
+	foreach(cell, sources)
+		appendStringInfo(&query, ", %s", (char *) lfirst(cell));
+
+	/* The condition goes into each table, as it would not find its way there. */
+	appendStringInfo(&query, " FROM (SELECT * FROM customer_data.customer WHERE %s) c", condition);
+	if (have_table("customer_metric"))
+		appendStringInfo(&query, " LEFT JOIN (SELECT * FROM customer_data.customer_metric WHERE %s) m"
+						 " ON m.customer_id OPERATOR(pg_catalog.=) c.customer_id", condition);
+	if (have_table("customer_tag"))
+		appendStringInfo(&query, " LEFT JOIN (SELECT * FROM customer_data.customer_tag WHERE %s) t"
+						 " ON t.customer_id OPERATOR(pg_catalog.=) c.customer_id", condition);
+	appendStringInfoString(&query, " ORDER BY c.customer_id");
+	return query.data;
+}
+
+/* Prepare the queries that fetch the columns in use */
+static void
+prepare_fetch(CdEvaluation *evaluation)
+{
+	Bitmapset  *used = NULL;
+	List	   *sources = NIL;
+	Oid			types[2] = {INT8OID, INT8OID};
+	int			i;
+
+	for (i = 0; i < evaluation->count; i++)
+	{
+		if (evaluation->expressions[i].error == NULL && evaluation->expressions[i].tree != NULL)
+			used = bms_add_members(used, evaluation->expressions[i].columns);
+	}
+	evaluation->columns = palloc(Max(bms_num_members(used), 1) * sizeof(int));
+	i = -1;
+	while ((i = bms_next_member(used, i)) >= 0)
+	{
+		const char *name = NameStr(TupleDescAttr(evaluation->desc, i - 1)->attname);
+
+		if (strcmp(name, "events") == 0)
+		{
+			evaluation->events = i;
+			continue;
+		}
+		evaluation->columns[evaluation->ncolumns++] = i;
+		sources = lappend(sources, column_source(name));
+	}
+	evaluation->dense = prepare_query(fetch_query(sources,
+												  "customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"),
+									  2, types);
+	types[0] = INT8ARRAYOID;
+	evaluation->sparse = prepare_query(fetch_query(sources, "customer_id OPERATOR(pg_catalog.=) ANY ($1)"),
+									   1, types);
+	if (evaluation->events > 0)
+	{
+		types[0] = INT8ARRAYOID;
+		evaluation->timelines = prepare_query("SELECT customer_id, events FROM customer_data.customer_timelines($1::customer_data.customer_set)",
+											  1, types);
+	}
+}
+
+CdEvaluation *
+cd_evaluation(CdExpression *expressions, int count)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data evaluation",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdEvaluation *evaluation = palloc0(sizeof(CdEvaluation));
+	Relation	profile;
+	int			i;
+
+	evaluation->context = context;
+	evaluation->batch_context = AllocSetContextCreate(context, "customer_data evaluation batch",
+													  ALLOCSET_DEFAULT_SIZES);
+	evaluation->expressions = expressions;
+	evaluation->count = count;
+	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));
+	evaluation->current = -1;
+	profile = table_open(cd_profile_relation(), AccessShareLock);
+	evaluation->desc = CreateTupleDescCopy(RelationGetDescr(profile));
+	table_close(profile, NoLock);
+	make_groups(evaluation);
+	for (i = 0; i < count; i++)
+	{
+		Task		task = {evaluation, NULL, i};
+		ErrorData  *error;
+
+		expressions[i].error = NULL;
+		if (!cd_attempt(prepare_one, &task, &error))
+			park(&expressions[i], error, -1);
+	}
+	prepare_fetch(evaluation);
+	evaluation->slot = MakeSingleTupleTableSlot(evaluation->desc, &TTSOpsVirtual);
+	evaluation->econtext = CreateStandaloneExprContext();
+	evaluation->econtext->ecxt_scantuple = evaluation->slot;
+	evaluation->gone = cd_set_builder();
+	MemoryContextSwitchTo(old);
+	return evaluation;
+}
+
+/* Everyone that some expression asks for */
+static CdSet *
+everyone_asked(CdEvaluation *evaluation)
+{
+	CdSetBuilder *builder = cd_set_builder();
+	CdSet	   *set;
+	int			i;
+
+	for (i = 0; i < evaluation->count; i++)
+	{
+		CdExpression *expression = &evaluation->expressions[i];
+
+		if (expression->error != NULL)
+			continue;
+		if (expression->customers == NULL)
+		{
+			bool		isnull;
+
+			SPI_execute("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer", true, 1);
+			set = (CdSet *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+			cd_set_builder_or(builder, set);
+			SPI_freetuptable(SPI_tuptable);
+			break;
+		}
+	}
+	for (i = 0; i < evaluation->count; i++)
+	{
+		CdExpression *expression = &evaluation->expressions[i];
+
+		if (expression->error == NULL && expression->customers != NULL)
+			cd_set_builder_or(builder, expression->customers);
+	}
+	set = cd_set_builder_value(builder);
+	cd_set_builder_free(builder);
+	return set;
+}
+
+static Datum
+ids_array(const uint32 *ids, int count)
+{
+	Datum	   *values = palloc(count * sizeof(Datum));
+	int			i;
+
+	for (i = 0; i < count; i++)
+		values[i] = Int64GetDatum((int64) ids[i]);
+	return PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+/* Index of an id among the batch's rows, or -1 */
+static int
+find_row(CdEvaluation *evaluation, int64 id)
+{
+	int			low = 0,
+				high = evaluation->nrows;
+
+	while (low < high)
+	{
+		int			mid = low + (high - low) / 2;
+
+		if ((int64) evaluation->ids[mid] < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < evaluation->nrows && (int64) evaluation->ids[low] == id ? low : -1;
+}
+
+/* Fetch the rows of a batch of customers; note those that are gone */
+static void
+fetch_rows(CdEvaluation *evaluation, const uint32 *asked, int count)
+{
+	Datum		arguments[2];
+	uint64		i;
+	int			next = 0;
+
+	if ((uint64) asked[count - 1] - asked[0] < (uint64) count * 3)
+	{
+		arguments[0] = Int64GetDatum((int64) asked[0]);
+		arguments[1] = Int64GetDatum((int64) asked[count - 1]);
+		SPI_execute_plan(evaluation->dense, arguments, NULL, true, 0);
+	}
+	else
+	{
+		arguments[0] = ids_array(asked, count);
+		SPI_execute_plan(evaluation->sparse, arguments, NULL, true, 0);
+	}
+	evaluation->nrows = 0;
+	evaluation->ids = palloc(count * sizeof(uint32));
+	evaluation->rows = palloc(count * sizeof(HeapTuple));
+	evaluation->row_desc = SPI_tuptable->tupdesc;
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+
+		while (next < count && (int64) asked[next] < id)
+			cd_set_builder_add(evaluation->gone, asked[next++]);
+		if (next < count && (int64) asked[next] == id)
+		{
+			evaluation->ids[evaluation->nrows] = (uint32) id;
+			evaluation->rows[evaluation->nrows++] = SPI_tuptable->vals[i];
+			next++;
+		}
+	}
+	while (next < count)
+		cd_set_builder_add(evaluation->gone, asked[next++]);
+}
+
+/* Fetch the timelines of the batch, cut at as_of(); returns their bytes */
+static Size
+fetch_timelines(CdEvaluation *evaluation)
+{
+	TimestampTz now = cd_as_of();
+	Datum		arguments[1];
+	SPITupleTable *table;
+	Size		bytes = 0;
+	uint64		i;
+	int			r;
+
+	evaluation->events_of = palloc0(evaluation->nrows * sizeof(Datum));
+	evaluation->next_event = palloc(evaluation->nrows * sizeof(TimestampTz));
+	arguments[0] = ids_array(evaluation->ids, evaluation->nrows);
+	SPI_execute_plan(evaluation->timelines, arguments, NULL, true, 0);
+	table = SPI_tuptable;
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
+		struct varlena *events;
+
+		if (isnull)
+			continue;
+		r = find_row(evaluation, DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)));
+		if (r < 0)
+			continue;
+		events = PG_DETOAST_DATUM_COPY(value);
+		cd_validity_reset();
+		events = cd_timeline_cut(events, now);
+		evaluation->next_event[r] = cd_validity();
+		evaluation->events_of[r] = PointerGetDatum(events);
+		bytes += VARSIZE_ANY(events);
+	}
+	SPI_freetuptable(table);
+	for (r = 0; r < evaluation->nrows; r++)
+	{
+		if (evaluation->events_of[r] == (Datum) 0)
+		{
+			evaluation->events_of[r] = PointerGetDatum(cd_timeline_empty());
+			evaluation->next_event[r] = DT_NOEND;
+		}
+	}
+	return bytes;
+}
+
+/* Fill the slot from a row of the batch */
+static void
+fill_slot(CdEvaluation *evaluation, int r)
+{
+	TupleTableSlot *slot = evaluation->slot;
+	int			i;
+
+	ExecClearTuple(slot);
+	for (i = 0; i < evaluation->ncolumns; i++)
+	{
+		int			at = evaluation->columns[i] - 1;
+
+		slot->tts_values[at] = heap_getattr(evaluation->rows[r], i + 2, evaluation->row_desc,
+											&slot->tts_isnull[at]);
+	}
+	if (evaluation->events > 0)
+	{
+		slot->tts_values[evaluation->events - 1] = evaluation->events_of[r];
+		slot->tts_isnull[evaluation->events - 1] = false;
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Evaluate one expression for the row in the slot */
+static void
+evaluate_one(CdEvaluation *evaluation, int e, int r)
+{
+	CdExpression *expression = &evaluation->expressions[e];
+	Datum		value;
+	bool		isnull;
+
+	evaluation->current = e;
+	cd_validity_reset();
+	value = ExecEvalExprSwitchContext(evaluation->states[e], evaluation->econtext, &isnull);
+	if (evaluation->events > 0 && bms_is_member(evaluation->events, expression->columns))
+		cd_validity_note(evaluation->next_event[r]);
+	if (!isnull && !expression->typbyval)
+		value = datumCopy(value, false, expression->typlen);
+	evaluation->values[e][r] = value;
+	evaluation->nulls[e][r] = isnull;
+	evaluation->valid_until[e][r] = cd_validity();
+}
+
+/* Evaluate one expression with a sub-select by a query over profile */
+static void
+evaluate_by_query(CdEvaluation *evaluation, int e)
+{
+	CdExpression *expression = &evaluation->expressions[e];
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		arguments[1];
+	char	   *query;
+	uint64		i;
+	int			r;
+
+	evaluation->current = e;
+	for (r = 0; r < evaluation->nrows; r++)
+	{
+		evaluation->nulls[e][r] = true;
+		evaluation->valid_until[e][r] = DT_NOEND;
+	}
+	query = psprintf("SELECT profile.customer_id, CAST((%s\n) AS %s) FROM customer_data.profile"
+					 " WHERE profile.customer_id OPERATOR(pg_catalog.=) ANY ($1)",
+					 expression->text, format_type_be_qualified(expression->result_type));
+	arguments[0] = ids_array(evaluation->ids, evaluation->nrows);
+	if (SPI_execute_with_args(query, 1, types, arguments, NULL, true, 0) != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("one SQL expression is expected")));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		r = find_row(evaluation, DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull)));
+		if (r < 0)
+			continue;
+		evaluation->values[e][r] = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2,
+												 &evaluation->nulls[e][r]);
+		if (!evaluation->nulls[e][r] && !expression->typbyval)
+			evaluation->values[e][r] = datumCopy(evaluation->values[e][r], false, expression->typlen);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Run a group, or one of its expressions, over the batch as its owner */
+static void
+evaluate_task(void *arg)
+{
+	Task	   *task = arg;
+	CdEvaluation *evaluation = task->evaluation;
+	OwnerGroup	   *group = task->group;
+	MemoryContext old = MemoryContextSwitchTo(evaluation->batch_context);
+	CdRunAs		save;
+	int			m,
+				r;
+
+	cd_run_as_begin(group->owner, group->time_zone, &save);
+	evaluation->customer = -1;
+	for (m = 0; m < group->count; m++)
+	{
+		int			e = group->members[m];
+
+		if ((task->only < 0 || task->only == e) &&
+			evaluation->expressions[e].error == NULL && evaluation->states[e] == NULL)
+			evaluate_by_query(evaluation, e);
+	}
+	for (r = 0; r < evaluation->nrows; r++)
+	{
+		evaluation->customer = evaluation->ids[r];
+		fill_slot(evaluation, r);
+		for (m = 0; m < group->count; m++)
+		{
+			int			e = group->members[m];
+
+			if ((task->only < 0 || task->only == e) &&
+				evaluation->expressions[e].error == NULL && evaluation->states[e] != NULL &&
+				(evaluation->wanted[e] == NULL || evaluation->wanted[e][r]))
+				evaluate_one(evaluation, e, r);
+		}
+		ResetExprContext(evaluation->econtext);
+	}
+	cd_run_as_end(&save);
+	MemoryContextSwitchTo(old);
+}
+
+/* Make room for the batch's results and find out who asks for which row */
+static void
+begin_batch(CdEvaluation *evaluation)
+{
+	int			n = evaluation->nrows;
+	int			e,
+				r;
+
+	evaluation->wanted = palloc0(evaluation->count * sizeof(bool *));
+	evaluation->values = palloc0(evaluation->count * sizeof(Datum *));
+	evaluation->nulls = palloc0(evaluation->count * sizeof(bool *));
+	evaluation->valid_until = palloc0(evaluation->count * sizeof(TimestampTz *));
+	for (e = 0; e < evaluation->count; e++)
+	{
+		CdExpression *expression = &evaluation->expressions[e];
+		bool		all = true;
+
+		if (expression->error != NULL)
+			continue;
+		evaluation->values[e] = palloc(n * sizeof(Datum));
+		evaluation->nulls[e] = palloc(n * sizeof(bool));
+		evaluation->valid_until[e] = palloc(n * sizeof(TimestampTz));
+		if (expression->customers == NULL)
+			continue;
+		evaluation->wanted[e] = palloc(n * sizeof(bool));
+		for (r = 0; r < n; r++)
+		{
+			evaluation->wanted[e][r] = cd_set_contains(expression->customers, evaluation->ids[r]);
+			all &= evaluation->wanted[e][r];
+		}
+		if (all)
+			evaluation->wanted[e] = NULL;
+	}
+}
+
+/* Hand a batch's results of one expression over */
+static void
+give_results(CdEvaluation *evaluation, int e, CdTakeResults take, void *arg)
+{
+	const bool *wanted = evaluation->wanted[e];
+	uint32	   *ids = evaluation->ids;
+	int			n = evaluation->nrows;
+
+	if (wanted != NULL)
+	{
+		int			r;
+
+		ids = palloc(n * sizeof(uint32));
+		for (r = 0, n = 0; r < evaluation->nrows; r++)
+		{
+			if (!wanted[r])
+				continue;
+			ids[n] = evaluation->ids[r];
+			evaluation->values[e][n] = evaluation->values[e][r];
+			evaluation->nulls[e][n] = evaluation->nulls[e][r];
+			evaluation->valid_until[e][n] = evaluation->valid_until[e][r];
+			n++;
+		}
+	}
+	if (n > 0)
+		take(arg, e, n, ids, evaluation->values[e], evaluation->nulls[e], evaluation->valid_until[e]);
+}
+
+/* Evaluate a batch of customers; returns the bytes its timelines took */
+static Size
+run_batch(CdEvaluation *evaluation, const uint32 *asked, int count, CdTakeResults take, void *arg)
+{
+	SPITupleTable *table;
+	Size		bytes = 0;
+	int			g,
+				m,
+				e;
+
+	fetch_rows(evaluation, asked, count);
+	table = SPI_tuptable;
+	if (evaluation->nrows > 0)
+	{
+		if (evaluation->events > 0)
+			bytes = fetch_timelines(evaluation);
+		begin_batch(evaluation);
+		for (g = 0; g < evaluation->ngroups; g++)
+		{
+			Task		task = {evaluation, &evaluation->groups[g], -1};
+			ErrorData  *error;
+
+			CHECK_FOR_INTERRUPTS();
+			if (cd_attempt(evaluate_task, &task, &error))
+				continue;
+
+			/* Find the guilty: each expression by itself. */
+			for (m = 0; m < task.group->count; m++)
+			{
+				task.only = task.group->members[m];
+				if (evaluation->expressions[task.only].error != NULL)
+					continue;
+				if (!cd_attempt(evaluate_task, &task, &error))
+				{
+					MemoryContext old = MemoryContextSwitchTo(evaluation->context);
+
+					park(&evaluation->expressions[task.only], error, evaluation->customer);
+					MemoryContextSwitchTo(old);
+				}
+			}
+		}
+		for (e = 0; e < evaluation->count; e++)
+		{
+			if (evaluation->expressions[e].error == NULL)
+				give_results(evaluation, e, take, arg);
+		}
+	}
+	SPI_freetuptable(table);
+	ExecClearTuple(evaluation->slot);
+	return bytes;
+}
+
+void
+cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
+{
+	MemoryContext old = MemoryContextSwitchTo(evaluation->context);
+	CdSet	   *asked = everyone_asked(evaluation);
+	uint32	   *ids = palloc(BATCH_MOST * sizeof(uint32));
+	int			size = BATCH_LEAST;
+	CdSetIterator it;
+	bool		more = true;
+
+	cd_set_begin(&it, asked);
+	MemoryContextSwitchTo(evaluation->batch_context);
+	while (more)
+	{
+		int			n = 0;
+		Size		bytes;
+
+		while (n < size && (more = cd_set_next(&it, &ids[n])))
+			n++;
+		if (n == 0)
+			break;
+		bytes = run_batch(evaluation, ids, n, take, arg);
+		MemoryContextReset(evaluation->batch_context);
+
+		/* Long timelines make smaller batches. */
+		if (bytes > BATCH_MEMORY)
+			size = Max(size / 2, 16);
+		else if (bytes < BATCH_MEMORY / 4)
+			size = Min(size * 2, BATCH_MOST);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+CdSet *
+cd_evaluation_gone(CdEvaluation *evaluation)
+{
+	return cd_set_builder_value(evaluation->gone);
+}
+
+void
+cd_evaluation_free(CdEvaluation *evaluation)
+{
+	ExecDropSingleTupleTableSlot(evaluation->slot);
+	FreeExprContext(evaluation->econtext, true);
+	MemoryContextDelete(evaluation->context);
+}
