@@ -86,6 +86,7 @@ CREATE TABLE customer_data.source (
     time_zone   text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at    timestamptz NOT NULL DEFAULT now(),
     read_at     timestamptz,
+    compared_at timestamptz,
     high_water  timestamptz,
     read_hash   bigint,
     CHECK ((relation IS NULL) = (key IS NULL))
@@ -102,6 +103,7 @@ COMMENT ON COLUMN customer_data.source.one_to_one IS 'The source has no duplicat
 COMMENT ON COLUMN customer_data.source.promise IS 'What resolve() promises to notice of this source, in words';
 COMMENT ON COLUMN customer_data.source.owner IS 'The expressions run with the rights of this role';
 COMMENT ON COLUMN customer_data.source.read_at IS 'When resolve() read the source last';
+COMMENT ON COLUMN customer_data.source.compared_at IS 'When resolve() compared the whole relation last';
 COMMENT ON COLUMN customer_data.source.high_water IS 'Latest changed_at seen';
 COMMENT ON COLUMN customer_data.source.read_hash IS 'Fingerprint of the declaration that the records were read with; a different one means read everything';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source', '');
@@ -117,6 +119,7 @@ CREATE TABLE customer_data.source_record (
     hash        bigint,
     changed_at  timestamptz,
     gone_at     timestamptz,
+    pushed      boolean NOT NULL DEFAULT false,
     UNIQUE (source_id, key)
 );
 CREATE INDEX source_record_customer ON customer_data.source_record (customer_id);
@@ -124,12 +127,14 @@ COMMENT ON TABLE customer_data.source_record IS 'One row per source row ever see
 COMMENT ON COLUMN customer_data.source_record.hash IS 'Hash of the mapped values; NULL: nothing but the key is known (an event or a link named it)';
 COMMENT ON COLUMN customer_data.source_record.changed_at IS 'When the row changed: by the source''s changed_at, else when resolve() noticed';
 COMMENT ON COLUMN customer_data.source_record.gone_at IS 'When the row was found missing; the id is kept so that a row that comes back is the same record';
+COMMENT ON COLUMN customer_data.source_record.pushed IS 'Written by upsert_record() and not seen in the relation since: that it is missing there does not mean that it is gone';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source_record', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source_record_record_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.customer_id_seq', '');
 
 CREATE TABLE customer_data.record_value (
-    record_id bigint PRIMARY KEY REFERENCES customer_data.source_record ON DELETE CASCADE,
+    record_id bigint PRIMARY KEY,
+    source_id int NOT NULL,
     given     text[] NOT NULL,
     standard  text[] NOT NULL,
     issue     smallint[]
@@ -314,6 +319,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.rebuild_profile() IS 'Makes the view profile from profile_column; columns are appended, never moved';
 
+CREATE FUNCTION customer_data.lock_identity() RETURNS void
+    LANGUAGE sql VOLATILE
+    BEGIN ATOMIC
+        SELECT pg_catalog.pg_advisory_xact_lock(1668571500, 1);
+    END;
+COMMENT ON FUNCTION customer_data.lock_identity() IS 'One transaction at a time creates, joins or parts records; held until it ends';
+
 CREATE FUNCTION customer_data.touch_customers(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -335,6 +347,12 @@ AS $$
 DECLARE
     created bigint[];
 BEGIN
+    -- Whoever creates records waits for the others who do.
+    IF EXISTS (SELECT FROM unnest(ensure_records.keys) AS k
+               WHERE k IS NOT NULL AND NOT EXISTS (SELECT FROM customer_data.source_record o
+                                                   WHERE o.source_id = ensure_records.source_id AND o.key = k)) THEN
+        PERFORM customer_data.lock_identity();
+    END IF;
     WITH wanted AS (
         SELECT DISTINCT k FROM unnest(ensure_records.keys) AS k WHERE k IS NOT NULL
     ), made AS (

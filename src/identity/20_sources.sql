@@ -5,10 +5,10 @@ CREATE FUNCTION customer_data.relation_item(relation text) RETURNS text
     AS 'MODULE_PATHNAME', 'cd_relation_item';
 COMMENT ON FUNCTION customer_data.relation_item(text) IS 'What to write after FROM for a declared relation: its quoted name (a bare one is looked for in public), or the query in parentheses';
 
-CREATE FUNCTION customer_data.check_expression(item text, expression text, what text) RETURNS regtype
+CREATE FUNCTION customer_data.declared_expression(item text, expression text, what text) RETURNS regtype
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, customer_data, public, pg_temp
-    AS 'MODULE_PATHNAME', 'cd_check_expression';
-COMMENT ON FUNCTION customer_data.check_expression(text, text, text) IS 'Type of a scalar expression over the rows of item (see relation_item), or an error with position and nearest names';
+    AS 'MODULE_PATHNAME', 'cd_declared_expression';
+COMMENT ON FUNCTION customer_data.declared_expression(text, text, text) IS 'Type of a scalar expression over the rows of item (see relation_item), or an error with position and nearest names';
 
 CREATE FUNCTION customer_data.source_named(name text) RETURNS customer_data.source
     LANGUAGE plpgsql STABLE
@@ -64,7 +64,7 @@ BEGIN
                       DETAIL = 'The view profile has, or will have, another column of that name.',
                       HINT = 'Choose another name.';
         END IF;
-        found := customer_data.check_expression(item, m.expression, format('attribute "%s"', m.key));
+        found := customer_data.declared_expression(item, m.expression, format('attribute "%s"', m.key));
         SELECT a.type INTO wanted FROM customer_data.attribute a WHERE a.name = m.key;
         IF wanted IS NULL THEN
             column_of := CASE WHEN found IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
@@ -132,7 +132,7 @@ BEGIN
                 USING ERRCODE = 'insufficient_privilege', DETAIL = SQLERRM,
                       HINT = format('GRANT SELECT ON %s TO %s;', declared.relation, current_user);
         END;
-        PERFORM customer_data.check_expression(item, declared.key, 'key');
+        PERFORM customer_data.declared_expression(item, declared.key, 'key');
         FOR fresh IN SELECT c.attribute, c.type FROM customer_data.check_mapping(item, declared.mapping) c
                      WHERE NOT EXISTS (SELECT FROM customer_data.attribute a WHERE a.name = c.attribute)
                      ORDER BY c.attribute
@@ -150,7 +150,7 @@ BEGIN
         IF declared.changed_at IS NULL THEN
             declared.promise := 'every new, changed and deleted row at each resolve(); the whole relation is read and compared';
         ELSE
-            found := customer_data.check_expression(item, declared.changed_at, 'changed_at');
+            found := customer_data.declared_expression(item, declared.changed_at, 'changed_at');
             IF found NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
                 RAISE EXCEPTION 'changed_at of source "%" gives %, not a moment', declared.name, found
                     USING ERRCODE = 'datatype_mismatch', HINT = format('Cast it: (%s)::timestamptz.', declared.changed_at);
@@ -255,11 +255,9 @@ BEGIN
     DELETE FROM customer_data.source_record r WHERE r.source_id = old.source_id;
     DELETE FROM customer_data.source s WHERE s.source_id = old.source_id;
     -- Whoever was joined through the source is looked at again, at once.
-    INSERT INTO customer_data.record_affected (record_id, cause)
-    SELECT r.record_id, format('source %s dropped', old.name)
-    FROM customer_data.source_record r
-    WHERE r.customer_id = ANY (touched);
-    PERFORM customer_data.settle_records(NULL, touched);
+    PERFORM customer_data.settle_records(ARRAY(SELECT r.record_id FROM customer_data.source_record r
+                                               WHERE r.customer_id = ANY (touched) AND r.gone_at IS NULL),
+                                         NULL, touched, format('source %s dropped', old.name));
 END
 $$;
 COMMENT ON FUNCTION customer_data.drop_source(text) IS 'Takes a source away with its records and the evidence they gave; customers that it joined are parted';
@@ -282,10 +280,10 @@ BEGIN
         RAISE EXCEPTION 'identity link "%" already exists', name
             USING ERRCODE = 'duplicate_object', HINT = 'Drop it first: drop_identity_link(name).';
     END IF;
-    PERFORM customer_data.check_expression(item, key_a, 'key_a');
-    PERFORM customer_data.check_expression(item, key_b, 'key_b');
+    PERFORM customer_data.declared_expression(item, key_a, 'key_a');
+    PERFORM customer_data.declared_expression(item, key_b, 'key_b');
     IF at IS NOT NULL THEN
-        found := customer_data.check_expression(item, at, 'at');
+        found := customer_data.declared_expression(item, at, 'at');
         IF found NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
             RAISE EXCEPTION 'at of identity link "%" gives %, not a moment', name, found
                 USING ERRCODE = 'datatype_mismatch', HINT = format('Cast it: (%s)::timestamptz.', at);

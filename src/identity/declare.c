@@ -251,12 +251,12 @@ check_shape(const char *expression, const char *what)
 }
 
 /*
- * check_expression(item, expression, what) → regtype: the type of a scalar
+ * declared_expression(item, expression, what) → regtype: the type of a scalar
  * expression over the rows of item, or an error that names what it is for.
  */
-PG_FUNCTION_INFO_V1(cd_check_expression);
+PG_FUNCTION_INFO_V1(cd_declared_expression);
 Datum
-cd_check_expression(PG_FUNCTION_ARGS)
+cd_declared_expression(PG_FUNCTION_ARGS)
 {
 	char	   *item = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -1,0 +1,536 @@
+-- Identity, the run: read what changed, match it, give customer ids, write
+-- golden rows.
+
+CREATE TYPE customer_data.golden_value AS (value text[], records bigint[]);
+COMMENT ON TYPE customer_data.golden_value IS 'Golden values and the records that gave them, by attribute.ordinal';
+
+CREATE FUNCTION customer_data.golden_transition(internal, bigint, int, timestamptz, text[], text[], smallint[]) RETURNS internal
+    LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'cd_golden_transition';
+CREATE FUNCTION customer_data.golden_final(internal) RETURNS customer_data.golden_value
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_golden_final';
+COMMENT ON FUNCTION customer_data.golden_transition(internal, bigint, int, timestamptz, text[], text[], smallint[]) IS 'Part of the aggregate golden';
+COMMENT ON FUNCTION customer_data.golden_final(internal) IS 'Part of the aggregate golden';
+CREATE AGGREGATE customer_data.golden(record_id bigint, trust int, changed_at timestamptz, given text[], standard text[], issue smallint[]) (
+    SFUNC = customer_data.golden_transition, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.golden_final
+);
+COMMENT ON AGGREGATE customer_data.golden(bigint, int, timestamptz, text[], text[], smallint[]) IS 'The golden record of a customer from its records, by the survivorship rules';
+
+CREATE FUNCTION customer_data.to_moment(value text) RETURNS timestamptz
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_to_moment';
+COMMENT ON FUNCTION customer_data.to_moment(text) IS 'The moment that a text names, NULL where it names none';
+
+CREATE FUNCTION customer_data.first_come(a bigint[], b bigint[]) RETURNS boolean[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_first_come';
+COMMENT ON FUNCTION customer_data.first_come(bigint[], bigint[]) IS 'Which pairs of a list are taken when each side may be taken once and earlier pairs go first';
+
+CREATE FUNCTION customer_data.read_source(name text, owner regrole, time_zone text, query text)
+    RETURNS TABLE (key text, changed_at timestamptz, given text[], hash bigint)
+    LANGUAGE c VOLATILE STRICT ROWS 100000 AS 'MODULE_PATHNAME', 'cd_read_source';
+COMMENT ON FUNCTION customer_data.read_source(text, regrole, text, text) IS 'Rows of a source''s query, run as its owner, with a hash of their values; a key that occurs twice is an error';
+
+CREATE FUNCTION customer_data.standardize_values(given text[], region text, OUT standard text[], OUT issue smallint[])
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(array_agg(nullif(lower(btrim(v)), '') ORDER BY o), '{}'), NULL::smallint[] FROM unnest(given) WITH ORDINALITY AS u(v, o)
+$$;
+COMMENT ON FUNCTION customer_data.standardize_values(text[], text) IS 'Standard forms and issues of a record''s values, by attribute.ordinal';
+
+CREATE FUNCTION customer_data.report_phase(phase text) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_report_phase';
+COMMENT ON FUNCTION customer_data.report_phase(text) IS 'Shows in pg_stat_activity what a long call is doing';
+
+CREATE FUNCTION customer_data.forget_pairs(records bigint[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(records) > 0 AND to_regclass('customer_data.match_link') IS NOT NULL THEN
+        EXECUTE 'DELETE FROM customer_data.match_link WHERE record_a = ANY ($1) OR record_b = ANY ($1)' USING records;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.forget_pairs(bigint[]) IS 'Drops the links of records that are gone';
+
+CREATE FUNCTION customer_data.find_links(changed bigint[], OUT pairs bigint, OUT links bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    pairs := 0;
+    links := 0;
+    IF to_regproc('customer_data.match_pairs') IS NOT NULL AND (changed IS NULL OR cardinality(changed) > 0) THEN
+        EXECUTE 'SELECT m.pairs, m.links FROM customer_data.match_pairs($1) m' INTO pairs, links USING changed;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.find_links(bigint[]) IS 'Runs the matching engine for changed records (NULL: all)';
+
+CREATE FUNCTION customer_data.clusters_of(affected bigint[]) RETURNS TABLE (record_id bigint, cluster_no bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    n bigint;
+BEGIN
+    IF to_regproc('customer_data.cluster_records') IS NOT NULL THEN
+        RETURN QUERY EXECUTE 'SELECT c.record_id, c.cluster_no::bigint FROM customer_data.cluster_records($1) c' USING affected;
+        RETURN;
+    END IF;
+    CREATE TEMP TABLE IF NOT EXISTS simple_cluster (record_id bigint PRIMARY KEY, cluster_no bigint) ON COMMIT DROP;
+    CREATE TEMP TABLE IF NOT EXISTS simple_edge (a bigint, b bigint) ON COMMIT DROP;
+    DELETE FROM pg_temp.simple_cluster; DELETE FROM pg_temp.simple_edge;
+    INSERT INTO pg_temp.simple_cluster SELECT r.record_id, r.record_id FROM customer_data.source_record r WHERE r.gone_at IS NULL;
+    INSERT INTO pg_temp.simple_edge
+    SELECT x.record_id, y.record_id
+    FROM customer_data.record_value x JOIN customer_data.record_value y ON x.standard[8] = y.standard[8] AND x.record_id < y.record_id
+    UNION SELECT e.record_a, e.record_b FROM customer_data.identity_evidence e WHERE e.record_a IS NOT NULL AND e.record_b IS NOT NULL
+    UNION SELECT d.record_a, d.record_b FROM customer_data.match_decision d WHERE d.decision = 'must_link';
+    DELETE FROM pg_temp.simple_edge e USING customer_data.match_decision d
+    WHERE d.decision = 'cannot_link' AND d.record_a = least(e.a, e.b) AND d.record_b = greatest(e.a, e.b);
+    LOOP
+        UPDATE pg_temp.simple_cluster c SET cluster_no = m.least
+        FROM (SELECT x.record_id, min(least(x.cluster_no, y.cluster_no)) AS least
+              FROM (SELECT a, b FROM pg_temp.simple_edge UNION ALL SELECT b, a FROM pg_temp.simple_edge) e(a, b)
+              JOIN pg_temp.simple_cluster x ON x.record_id = e.a JOIN pg_temp.simple_cluster y ON y.record_id = e.b
+              GROUP BY x.record_id) m
+        WHERE m.record_id = c.record_id AND c.cluster_no > m.least;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        EXIT WHEN n = 0;
+    END LOOP;
+    RETURN QUERY SELECT c.record_id, c.cluster_no FROM pg_temp.simple_cluster c
+    WHERE affected IS NULL OR c.cluster_no IN (SELECT s.cluster_no FROM pg_temp.simple_cluster s WHERE s.record_id = ANY (affected));
+END
+$$;
+
+-- The query that reads a source: key, changed_at, values by ordinal.
+CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    item   text := customer_data.relation_item(declared.relation);
+    listed text;
+BEGIN
+    SELECT string_agg(CASE WHEN m.value IS NULL THEN 'NULL'
+                           WHEN a.type = 'timestamptz' AND customer_data.declared_expression(item, m.value, a.name)
+                                IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                           THEN format(E'((%s\n)::timestamptz)::text', m.value)
+                           ELSE format(E'nullif((%s\n)::text, '''')', m.value) END, ', ' ORDER BY o)
+    INTO listed
+    FROM generate_series(1, (SELECT max(a.ordinal) FROM customer_data.attribute a WHERE declared.mapping ? a.name)) AS o
+    LEFT JOIN customer_data.attribute a ON a.ordinal = o
+    LEFT JOIN jsonb_each_text(declared.mapping) m ON m.key = a.name;
+    RETURN format(E'SELECT (%s\n)::text, %s, ARRAY[%s]::text[] FROM %s%s',
+                  declared.key,
+                  CASE WHEN declared.changed_at IS NULL THEN 'NULL::timestamptz'
+                       ELSE format(E'(%s\n)::timestamptz', declared.changed_at) END,
+                  listed, item,
+                  CASE WHEN since IS NOT NULL THEN format(E' WHERE (%s\n) >= %L::timestamptz', declared.changed_at, since) ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_data.source_query(customer_data.source, timestamptz) IS 'The query that resolve() reads a source with';
+
+-- Brings the records of one source up to date.  changed: new records and
+-- those whose values differ; stirred: only their time differs.
+CREATE FUNCTION customer_data.read_records(source_id int, whole boolean,
+                                           OUT changed bigint[], OUT stirred bigint[], OUT gone bigint[])
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    declared customer_data.source;
+    print    bigint;
+    anew     boolean;
+    since    timestamptz;
+    latest   timestamptz;
+    wanted   text;
+    known    text;
+BEGIN
+    SELECT s.* INTO declared FROM customer_data.source s WHERE s.source_id = read_records.source_id;
+    print := hashtextextended(concat_ws(E'\x01', declared.relation, declared.key, declared.mapping, declared.changed_at,
+                                        coalesce(declared.region, '-'), declared.kind, declared.one_to_one, declared.trust,
+                                        declared.time_zone, customer_data.standard_version()), 0);
+    anew := declared.read_hash IS NOT NULL AND declared.read_hash <> print;
+    IF declared.changed_at IS NOT NULL AND declared.high_water IS NOT NULL AND NOT whole AND NOT anew
+       AND declared.compared_at > now() - interval '1 day' THEN
+        since := declared.high_water - interval '10 minutes';
+    END IF;
+    wanted := customer_data.source_query(declared, since);
+    -- A row that is missing is gone only if the whole relation was read.
+    known := CASE WHEN since IS NULL THEN 'FULL' ELSE 'LEFT' END;
+    EXECUTE format($query$
+        WITH diff AS MATERIALIZED (
+            SELECT CASE WHEN r.record_id IS NULL THEN nextval('customer_data.source_record_record_id_seq') ELSE r.record_id END AS record_id,
+                   r.record_id IS NULL AS fresh, i.key IS NULL AS gone,
+                   i.key IS NOT NULL AND ($3 OR r.gone_at IS NOT NULL OR i.hash IS DISTINCT FROM r.hash) AS differs,
+                   i.key, i.changed_at, i.given, i.hash
+            FROM customer_data.read_source($1, $2, $4, $5) i
+            %s JOIN (SELECT o.* FROM customer_data.source_record o WHERE o.source_id = $6) r ON r.key = i.key
+            WHERE CASE WHEN i.key IS NULL THEN r.gone_at IS NULL AND r.hash IS NOT NULL AND NOT r.pushed
+                       ELSE $3 OR r.record_id IS NULL OR r.gone_at IS NOT NULL OR r.pushed
+                            OR i.hash IS DISTINCT FROM r.hash OR i.changed_at > r.changed_at END
+        ), made AS (
+            INSERT INTO customer_data.source_record (record_id, source_id, key, customer_id, hash, changed_at)
+            OVERRIDING SYSTEM VALUE
+            SELECT d.record_id, $6, d.key, -d.record_id, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
+        ), updated AS (
+            UPDATE customer_data.source_record r
+            SET hash = CASE WHEN d.gone THEN r.hash ELSE d.hash END,
+                changed_at = CASE WHEN d.gone THEN r.changed_at
+                                  ELSE coalesce(d.changed_at, CASE WHEN d.differs THEN now() ELSE r.changed_at END) END,
+                gone_at = CASE WHEN d.gone THEN now() END,
+                pushed = false
+            FROM diff d WHERE NOT d.fresh AND r.record_id = d.record_id
+        ), written AS (
+            INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
+            SELECT d.record_id, $6, d.given, s.standard, s.issue
+            FROM diff d, customer_data.standardize_values(d.given, $7) s
+            WHERE d.differs
+            ON CONFLICT (record_id) DO UPDATE
+            SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue
+        ), removed AS (
+            DELETE FROM customer_data.record_value v USING diff d WHERE d.gone AND v.record_id = d.record_id
+        )
+        SELECT array_agg(d.record_id) FILTER (WHERE d.differs),
+               array_agg(d.record_id) FILTER (WHERE NOT d.differs AND NOT d.gone),
+               array_agg(d.record_id) FILTER (WHERE d.gone),
+               max(d.changed_at)
+        FROM diff d
+    $query$, known)
+    INTO changed, stirred, gone, latest
+    USING declared.name, declared.owner, anew, declared.time_zone, wanted, declared.source_id, declared.region;
+    UPDATE customer_data.source s
+    SET read_at = now(), read_hash = print, high_water = greatest(s.high_water, latest),
+        compared_at = CASE WHEN since IS NULL THEN now() ELSE s.compared_at END
+    WHERE s.source_id = declared.source_id;
+END
+$$;
+COMMENT ON FUNCTION customer_data.read_records(int, boolean) IS 'Brings the records of one source up to date and answers which changed';
+
+CREATE FUNCTION customer_data.standard_version() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '1'::text;
+COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms change; resolve() then renews all of them';
+
+-- Reads declared links anew; answers the records whose links came or went.
+CREATE FUNCTION customer_data.read_links() RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    l        customer_data.identity_link;
+    query    text;
+    wanted   pg_catalog.record;
+    affected bigint[] := '{}';
+    part     bigint[];
+BEGIN
+    FOR l IN SELECT k.* FROM customer_data.identity_link k ORDER BY k.link_id LOOP
+        query := format(E'SELECT (%s\n)::text, (%s\n)::text, %s FROM %s', l.key_a, l.key_b,
+                        CASE WHEN l.at IS NULL THEN 'NULL::timestamptz' ELSE format(E'(%s\n)::timestamptz', l.at) END,
+                        customer_data.relation_item(l.relation));
+        WITH incoming AS MATERIALIZED (
+            SELECT q.key_a, q.key_b, min(q.at) AS at
+            FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
+            WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
+            GROUP BY q.key_a, q.key_b
+        ), withdrawn AS (
+            DELETE FROM customer_data.identity_evidence e
+            WHERE e.link_id = l.link_id
+              AND NOT EXISTS (SELECT FROM incoming i WHERE i.key_a = e.key_a AND i.key_b = e.key_b)
+            RETURNING e.record_a, e.record_b
+        ), added AS (
+            INSERT INTO customer_data.identity_evidence (link_id, key_a, key_b, at)
+            SELECT l.link_id, i.key_a, i.key_b, i.at FROM incoming i
+            ON CONFLICT (link_id, key_a, key_b) DO NOTHING
+        )
+        SELECT array_agg(r) INTO part
+        FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
+        WHERE r IS NOT NULL;
+        affected := affected || coalesce(part, '{}');
+        -- Visitors may be known by the link alone.
+        FOR wanted IN
+            SELECT s.source_id, k.keys
+            FROM customer_data.source s,
+                 LATERAL (SELECT array_agg(DISTINCT CASE WHEN s.source_id = l.source_a THEN e.key_a ELSE e.key_b END) AS keys
+                          FROM customer_data.identity_evidence e
+                          WHERE e.link_id = l.link_id
+                            AND CASE WHEN s.source_id = l.source_a THEN e.record_a ELSE e.record_b END IS NULL) k
+            WHERE s.source_id IN (l.source_a, l.source_b) AND s.kind = 'anonymous' AND k.keys IS NOT NULL
+        LOOP
+            PERFORM customer_data.ensure_records(wanted.source_id, wanted.keys);
+        END LOOP;
+        WITH found AS (
+            UPDATE customer_data.identity_evidence e
+            SET record_a = a.record_id, record_b = b.record_id
+            FROM customer_data.identity_evidence x
+            LEFT JOIN customer_data.source_record a ON a.source_id = l.source_a AND a.key = x.key_a
+            LEFT JOIN customer_data.source_record b ON b.source_id = l.source_b AND b.key = x.key_b
+            WHERE x.link_id = l.link_id AND (x.record_a IS NULL OR x.record_b IS NULL)
+              AND e.link_id = x.link_id AND e.key_a = x.key_a AND e.key_b = x.key_b
+              AND (a.record_id IS NOT NULL OR b.record_id IS NOT NULL)
+            RETURNING e.record_a, e.record_b
+        )
+        SELECT array_agg(r) INTO part
+        FROM found f, unnest(ARRAY[f.record_a, f.record_b]) AS r
+        WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+        affected := affected || coalesce(part, '{}');
+        UPDATE customer_data.identity_link k SET read_at = now() WHERE k.link_id = l.link_id;
+    END LOOP;
+    RETURN affected;
+END
+$$;
+COMMENT ON FUNCTION customer_data.read_links() IS 'Reads the declared identity links anew and answers the records whose links came or went';
+
+-- Gives clusters their customer ids: a cluster keeps the id that most of its
+-- records had (the older one of equals), and each id goes to one cluster.
+-- Answers whose golden rows are to be written.
+CREATE FUNCTION customer_data.assign_customers(affected bigint[], cause text,
+                                               OUT touched bigint[], OUT merged bigint, OUT split bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    died bigint[];
+BEGIN
+    WITH clustered AS MATERIALIZED (
+        SELECT c.record_id, c.cluster_no::bigint AS cluster_no, r.customer_id AS old_id
+        FROM customer_data.clusters_of(affected) c
+        JOIN customer_data.source_record r ON r.record_id = c.record_id
+    ), cluster AS MATERIALIZED (
+        SELECT c.cluster_no, min(c.record_id) AS first_record FROM clustered c GROUP BY c.cluster_no
+    ), overlap AS MATERIALIZED (
+        SELECT c.cluster_no, c.old_id, count(*) AS records FROM clustered c WHERE c.old_id > 0 GROUP BY c.cluster_no, c.old_id
+    ), claimed AS (
+        SELECT o.cluster_no, o.old_id, o.records FROM overlap o
+        UNION ALL
+        -- Records of the same customers that were not clustered anew.
+        SELECT -r.customer_id, r.customer_id, count(*)
+        FROM (SELECT DISTINCT o.old_id FROM overlap o) o
+        JOIN customer_data.source_record r ON r.customer_id = o.old_id
+        WHERE affected IS NOT NULL AND r.gone_at IS NULL
+          AND NOT EXISTS (SELECT FROM clustered c WHERE c.record_id = r.record_id)
+        GROUP BY r.customer_id
+    ), ranked AS (
+        SELECT array_agg(c.cluster_no ORDER BY c.records DESC, c.old_id, c.cluster_no) AS clusters,
+               array_agg(c.old_id ORDER BY c.records DESC, c.old_id, c.cluster_no) AS ids
+        FROM claimed c
+    ), kept AS MATERIALIZED (
+        SELECT t.cluster_no, t.old_id
+        FROM ranked k, unnest(k.clusters, k.ids, customer_data.first_come(k.clusters, k.ids)) AS t(cluster_no, old_id, taken)
+        WHERE t.taken
+    ), given AS MATERIALIZED (
+        SELECT n.cluster_no, coalesce(n.old_id, nextval('customer_data.customer_id_seq')) AS customer_id, n.old_id IS NULL AS fresh
+        FROM (SELECT c.cluster_no, k.old_id
+              FROM cluster c LEFT JOIN kept k ON k.cluster_no = c.cluster_no
+              ORDER BY c.first_record) n
+    ), moved AS MATERIALIZED (
+        SELECT c.record_id, c.old_id, g.customer_id, g.fresh
+        FROM clustered c JOIN given g ON g.cluster_no = c.cluster_no
+        WHERE c.old_id <> g.customer_id
+    ), flow AS MATERIALIZED (
+        SELECT m.old_id, m.customer_id, m.fresh, array_agg(m.record_id ORDER BY m.record_id) AS records,
+               EXISTS (SELECT FROM kept k WHERE k.old_id = m.old_id) AS old_lives,
+               row_number() OVER (PARTITION BY m.old_id ORDER BY count(*) DESC, m.customer_id) = 1 AS main
+        FROM moved m WHERE m.old_id > 0
+        GROUP BY m.old_id, m.customer_id, m.fresh
+    ), updated AS (
+        UPDATE customer_data.source_record r SET customer_id = m.customer_id
+        FROM moved m WHERE r.record_id = m.record_id
+    ), followed AS (
+        UPDATE customer_data.source_record r SET customer_id = f.customer_id
+        FROM flow f
+        WHERE f.main AND NOT f.old_lives AND r.customer_id = f.old_id AND r.gone_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM moved m WHERE m.record_id = r.record_id)
+    ), noted AS (
+        INSERT INTO customer_data.customer_change (kind, customer_id, other_id, records, cause)
+        SELECT CASE WHEN f.main AND NOT f.old_lives THEN 'merge' WHEN f.old_lives AND f.fresh THEN 'split' ELSE 'move' END,
+               f.old_id, f.customer_id, f.records,
+               coalesce((SELECT string_agg(DISTINCT a.cause, '; ') FROM customer_data.record_affected a
+                         WHERE a.record_id = ANY (f.records)), assign_customers.cause)
+        FROM flow f
+        ORDER BY f.old_id, f.customer_id
+        RETURNING kind
+    )
+    SELECT (SELECT array_agg(DISTINCT t.id) FROM (SELECT m.customer_id AS id FROM moved m
+                                                  UNION ALL SELECT m.old_id FROM moved m WHERE m.old_id > 0) t),
+           (SELECT array_agg(f.old_id) FROM flow f WHERE f.main AND NOT f.old_lives),
+           (SELECT count(*) FROM noted n WHERE n.kind = 'merge'),
+           (SELECT count(*) FROM noted n WHERE n.kind = 'split')
+    INTO touched, died, merged, split;
+    IF died IS NOT NULL THEN
+        DELETE FROM customer_data.customer c WHERE c.customer_id = ANY (died);
+        DELETE FROM customer_data.customer_origin o WHERE o.customer_id = ANY (died);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.assign_customers(bigint[], text) IS 'Clusters the affected records (NULL: all), gives clusters their customer ids and notes merges and splits';
+
+-- Writes the golden rows of these customers, and removes those without records.
+CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+    columns text;
+    picks   text;
+    sets    text;
+BEGIN
+    SELECT string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
+           string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
+           string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum)
+    INTO columns, picks, sets
+    FROM pg_attribute p JOIN customer_data.attribute a ON a.name = p.attname
+    WHERE p.attrelid = 'customer_data.customer'::regclass AND p.attnum > 1 AND NOT p.attisdropped;
+    EXECUTE format($query$
+        WITH made AS MATERIALIZED (
+            SELECT r.customer_id,
+                   customer_data.golden(CASE WHEN v.record_id IS NOT NULL THEN r.record_id END, s.trust, r.changed_at, v.given, v.standard, v.issue) AS golden
+            FROM %s customer_data.source_record r %s
+            JOIN customer_data.source s ON s.source_id = r.source_id
+            LEFT JOIN customer_data.record_value v ON v.record_id = r.record_id
+            WHERE r.gone_at IS NULL
+            GROUP BY r.customer_id
+        ), origin AS (
+            INSERT INTO customer_data.customer_origin (customer_id, records)
+            SELECT g.customer_id, coalesce((g.golden).records, '{}') FROM made g
+            ON CONFLICT (customer_id) DO UPDATE SET records = EXCLUDED.records
+        )
+        INSERT INTO customer_data.customer (customer_id%s)
+        SELECT g.customer_id%s FROM made g
+        ON CONFLICT (customer_id) DO %s
+    $query$, CASE WHEN customers IS NULL THEN '' ELSE '(SELECT DISTINCT unnest($1) AS customer_id) w JOIN' END,
+             CASE WHEN customers IS NULL THEN '' ELSE 'ON r.customer_id = w.customer_id' END,
+             coalesce(columns, ''), coalesce(picks, ''), coalesce('UPDATE SET ' || sets, 'NOTHING'))
+    USING customers;
+    WITH emptied AS (
+        DELETE FROM customer_data.customer c
+        WHERE (customers IS NULL OR c.customer_id = ANY (customers))
+          AND NOT EXISTS (SELECT FROM customer_data.source_record r
+                          WHERE r.customer_id = c.customer_id AND r.gone_at IS NULL)
+        RETURNING c.customer_id
+    ), forgotten AS (
+        DELETE FROM customer_data.customer_origin o USING emptied e WHERE o.customer_id = e.customer_id
+    )
+    INSERT INTO customer_data.customer_change (kind, customer_id, cause)
+    SELECT 'gone', e.customer_id, 'no record is left' FROM emptied e;
+    IF EXISTS (SELECT FROM customer_data.customer_change h WHERE h.kind = 'gone') THEN
+        INSERT INTO customer_data.customer_change (kind, customer_id, cause)
+        SELECT 'back', c.customer_id, 'a record came back'
+        FROM customer_data.customer c
+        JOIN LATERAL (SELECT h.kind FROM customer_data.customer_change h
+                      WHERE h.customer_id = c.customer_id AND h.kind IN ('gone', 'back')
+                      ORDER BY h.change_id DESC LIMIT 1) h ON h.kind = 'gone'
+        WHERE customers IS NULL OR c.customer_id = ANY (customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.write_golden(bigint[]) IS 'Writes the golden rows of these customers (NULL: all); a customer without a record goes';
+
+-- Clusters records anew and writes what follows from it.  refreshed: records
+-- whose values changed though they may stay where they are.
+CREATE FUNCTION customer_data.settle_records(affected bigint[], refreshed bigint[], customers bigint[], cause text,
+                                             OUT merged bigint, OUT split bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    moved   bigint[];
+    touched bigint[];
+    whole   boolean := affected IS NULL;
+BEGIN
+    merged := 0;
+    split := 0;
+    IF whole OR cardinality(affected) > 0 THEN
+        SELECT a.touched, a.merged, a.split INTO moved, merged, split
+        FROM customer_data.assign_customers(affected, cause) a;
+    END IF;
+    SELECT array_agg(DISTINCT t.id) INTO touched
+    FROM (SELECT unnest(moved) AS id
+          UNION ALL SELECT unnest(customers)
+          UNION ALL SELECT r.customer_id FROM unnest(refreshed) AS f JOIN customer_data.source_record r ON r.record_id = f) t
+    WHERE t.id > 0;
+    IF whole THEN
+        PERFORM customer_data.write_golden(NULL);
+    ELSIF touched IS NOT NULL THEN
+        PERFORM customer_data.write_golden(touched);
+    END IF;
+    PERFORM customer_data.touch_customers(touched);
+END
+$$;
+COMMENT ON FUNCTION customer_data.settle_records(bigint[], bigint[], bigint[], text) IS 'Clusters the affected records anew (NULL: all), writes ids, history and golden rows, and hands the customers on';
+
+CREATE FUNCTION customer_data.resolve(rebuild boolean DEFAULT false,
+                                      OUT records bigint, OUT pairs bigint, OUT links bigint, OUT customers bigint,
+                                      OUT merged bigint, OUT split bigint, OUT seconds double precision)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    started   timestamptz := clock_timestamp();
+    s         customer_data.source;
+    diff      pg_catalog.record;
+    changed   bigint[] := '{}';
+    stirred   bigint[] := '{}';
+    gone      bigint[] := '{}';
+    linked    bigint[];
+    affected  bigint[];
+    emptied   bigint[];
+BEGIN
+    IF coalesce(current_setting('customer_data.as_of', true), '') <> '' THEN
+        RAISE EXCEPTION 'resolve() cannot run while customer_data.as_of is set'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'RESET customer_data.as_of;';
+    END IF;
+    PERFORM customer_data.lock_identity();
+    PERFORM customer_data.ensure_customer_table();
+    FOR s IN SELECT o.* FROM customer_data.source o WHERE o.relation IS NOT NULL ORDER BY o.source_id LOOP
+        PERFORM customer_data.report_phase(format('resolve: reading source %s', s.name));
+        SELECT r.* INTO diff FROM customer_data.read_records(s.source_id, rebuild) r;
+        changed := changed || coalesce(diff.changed, '{}');
+        stirred := stirred || coalesce(diff.stirred, '{}');
+        gone := gone || coalesce(diff.gone, '{}');
+    END LOOP;
+    PERFORM customer_data.report_phase('resolve: reading identity links');
+    linked := customer_data.read_links();
+    records := cardinality(changed) + cardinality(gone);
+    IF records > 10000 THEN
+        ANALYZE customer_data.source_record, customer_data.record_value;
+    END IF;
+    PERFORM customer_data.forget_pairs(gone);
+    PERFORM customer_data.report_phase(format('resolve: matching %s records', records));
+    SELECT m.pairs, m.links INTO pairs, links FROM customer_data.find_links(CASE WHEN NOT rebuild THEN changed END) m;
+    PERFORM customer_data.report_phase('resolve: clustering');
+    SELECT array_agg(DISTINCT r.customer_id) INTO emptied
+    FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;
+    IF NOT rebuild THEN
+        -- Whoever shares a customer with an affected record is looked at, too.
+        WITH seen AS (
+            SELECT u AS record_id FROM unnest(changed || gone || linked) AS u
+            UNION SELECT a.record_id FROM customer_data.record_affected a
+        )
+        SELECT coalesce(array_agg(DISTINCT o.record_id), '{}') INTO affected
+        FROM seen
+        JOIN customer_data.source_record r ON r.record_id = seen.record_id
+        JOIN customer_data.source_record o ON o.customer_id = r.customer_id
+        WHERE o.gone_at IS NULL;
+    END IF;
+    SELECT t.merged, t.split INTO merged, split
+    FROM customer_data.settle_records(affected, changed || stirred, emptied, 'values changed') t;
+    DELETE FROM customer_data.record_affected;
+    SELECT count(*) INTO customers FROM customer_data.customer;
+    seconds := round(extract(epoch FROM clock_timestamp() - started), 3);
+    PERFORM customer_data.report_phase(format('resolve: done, %s records in %s s', records, seconds));
+END
+$$;
+COMMENT ON FUNCTION customer_data.resolve(boolean) IS 'Reads what changed in the sources, matches it, gives customer ids and writes golden rows; rebuild: everything anew';

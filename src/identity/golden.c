@@ -1,0 +1,672 @@
+/*
+ * golden.c
+ *		The golden record: which record's value of each attribute survives.
+ *
+ * golden(...) is an aggregate over the records of one customer.  Its result
+ * holds, by attribute ordinal, the surviving value and the record that gave
+ * it.  Attributes of one group (the parts of an address) come from one record,
+ * so that no address is mixed from two.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Elements of an array without NULLs. */
+#define PLAIN_ARRAY_DATA(a)	((char *) (a) + ARR_OVERHEAD_NONULLS(ARR_NDIM(a)))
+
+typedef enum Rule
+{
+	MOST_RECENT,
+	MOST_TRUSTED,
+	MOST_FREQUENT,
+	LONGEST,
+	MOST_COMPLETE,
+	EARLIEST,
+	MINIMUM,
+	MAXIMUM
+} Rule;
+
+static const char *const rule_name[] = {
+	"most_recent", "most_trusted", "most_frequent", "longest",
+	"most_complete", "earliest", "minimum", "maximum", NULL
+};
+
+typedef enum ValueKind
+{
+	KIND_TEXT,
+	KIND_DATE,
+	KIND_MOMENT,
+	KIND_NUMBER
+} ValueKind;
+
+/* How one attribute survives. */
+typedef struct Attribute
+{
+	Rule		rule;
+	ValueKind	kind;
+	int			group;			/* 0: on its own */
+	bool		standard;		/* the standard form is the better value */
+	bool		used;			/* customer has a column for it */
+} Attribute;
+
+typedef struct Config
+{
+	int			n;				/* highest ordinal */
+	Attribute  *attribute;		/* [1 .. n] */
+	int			ngroups;
+	bool	   *free_fill;		/* [1 .. ngroups]: parts complete each other */
+} Config;
+
+/* One record of the customer. */
+typedef struct Entry
+{
+	int64		record_id;
+	int32		trust;
+	TimestampTz changed_at;
+	ArrayType  *given;
+	ArrayType  *standard;
+	ArrayType  *issue;
+} Entry;
+
+typedef struct State
+{
+	MemoryContext context;
+	int			n;
+	int			allocated;
+	Entry	   *entry;
+} State;
+
+/* One record taken apart: values by ordinal, NULL where missing. */
+typedef struct Parts
+{
+	const Entry *entry;
+	char	  **value;			/* [1 .. n]: what would become golden */
+	char	  **form;			/* [1 .. n]: what equality looks at */
+	bool	   *doubtful;		/* [1 .. n]: has an issue */
+	int			filled;
+} Parts;
+
+/* golden transition: remember a record. */
+PG_FUNCTION_INFO_V1(cd_golden_transition);
+Datum
+cd_golden_transition(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	MemoryContext old;
+	State	   *state;
+	Entry	   *entry;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("golden is called outside an aggregate")));
+	old = MemoryContextSwitchTo(context);
+	if (PG_ARGISNULL(0))
+	{
+		state = palloc(sizeof(State));
+		state->context = context;
+		state->n = 0;
+		state->allocated = 2;
+		state->entry = palloc(sizeof(Entry) * state->allocated);
+	}
+	else
+		state = (State *) PG_GETARG_POINTER(0);
+	if (!PG_ARGISNULL(1))
+	{
+		if (state->n == state->allocated)
+		{
+			state->allocated *= 2;
+			state->entry = repalloc_huge(state->entry, sizeof(Entry) * state->allocated);
+		}
+		entry = &state->entry[state->n++];
+		entry->record_id = PG_GETARG_INT64(1);
+		entry->trust = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
+		entry->changed_at = PG_ARGISNULL(3) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(3);
+		entry->given = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P_COPY(4);
+		entry->standard = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P_COPY(5);
+		entry->issue = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P_COPY(6);
+	}
+	MemoryContextSwitchTo(old);
+	PG_RETURN_POINTER(state);
+}
+
+/* Read the rules once per query. */
+static Config *
+read_config(MemoryContext context)
+{
+	Config	   *config = MemoryContextAllocZero(context, sizeof(Config));
+	uint64		i;
+
+	SPI_connect();
+	SPI_execute("SELECT a.ordinal::int, coalesce(nullif(s.rule, 'expression'), a.survivorship), a.type, "
+				"CASE WHEN a.part_of IS NOT NULL THEN dense_rank() OVER (ORDER BY a.part_of)::int ELSE 0 END, "
+				"a.name = 'phone', a.part_of IS NOT DISTINCT FROM 'name', "
+				"EXISTS (SELECT FROM pg_catalog.pg_attribute c "
+				"WHERE c.attrelid = pg_catalog.to_regclass('customer_data.customer') "
+				"AND c.attname = a.name AND NOT c.attisdropped) "
+				"FROM customer_data.attribute a "
+				"LEFT JOIN customer_data.survivorship s ON s.attribute = a.name "
+				"ORDER BY a.ordinal DESC", true, 0);
+	config->n = SPI_processed == 0 ? 0 : atoi(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	config->attribute = MemoryContextAllocZero(context, sizeof(Attribute) * (config->n + 1));
+	config->free_fill = MemoryContextAllocZero(context, sizeof(bool) * (config->n + 2));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		Attribute  *a = &config->attribute[atoi(SPI_getvalue(row, desc, 1))];
+		char	   *rule = SPI_getvalue(row, desc, 2);
+		char	   *type = SPI_getvalue(row, desc, 3);
+		int			r;
+
+		for (r = 0; rule_name[r] != NULL && strcmp(rule_name[r], rule) != 0; r++)
+			;
+		a->rule = rule_name[r] == NULL ? MOST_RECENT : (Rule) r;
+		a->kind = strcmp(type, "date") == 0 ? KIND_DATE :
+			strncmp(type, "timestamp", 9) == 0 ? KIND_MOMENT :
+			strcmp(type, "text") == 0 || strcmp(type, "boolean") == 0 ? KIND_TEXT : KIND_NUMBER;
+		a->group = atoi(SPI_getvalue(row, desc, 4));
+		a->standard = SPI_getvalue(row, desc, 5)[0] == 't';
+		a->used = SPI_getvalue(row, desc, 7)[0] == 't';
+		config->ngroups = Max(config->ngroups, a->group);
+		if (a->group > 0)
+			config->free_fill[a->group] = SPI_getvalue(row, desc, 6)[0] == 't';
+	}
+	SPI_finish();
+	return config;
+}
+
+/* Read a moment leniently; false where the text is none. */
+static bool
+parse_moment(const char *str, TimestampTz *result)
+{
+	fsec_t		fsec;
+	struct pg_tm tt,
+			   *tm = &tt;
+	int			tz,
+				dtype,
+				nf;
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	int			error;
+
+	error = ParseDateTime(str, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf);
+	if (error == 0)
+	{
+#if PG_VERSION_NUM >= 160000
+		DateTimeErrorExtra extra;
+
+		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz, &extra);
+#else
+		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz);
+#endif
+	}
+	return error == 0 && dtype == DTK_DATE && tm2timestamp(tm, fsec, &tz, result) == 0;
+}
+
+/* to_moment(text) → timestamptz: NULL where the text is no moment. */
+PG_FUNCTION_INFO_V1(cd_to_moment);
+Datum
+cd_to_moment(PG_FUNCTION_ARGS)
+{
+	TimestampTz moment;
+
+	if (!parse_moment(text_to_cstring(PG_GETARG_TEXT_PP(0)), &moment))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(moment);
+}
+
+/* Write a date as ISO; NULL where the text holds none. */
+static char *
+iso_date(const char *str)
+{
+	int			y,
+				m,
+				d;
+	char		rest;
+	TimestampTz moment;
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (sscanf(str, "%4d-%2d-%2d%c", &y, &m, &d, &rest) == 3)
+	{
+		if (y < 1 || m < 1 || m > 12 || d < 1 || d > day_tab[isleap(y)][m - 1])
+			return NULL;
+		return psprintf("%04d-%02d-%02d", y, m, d);
+	}
+	if (!parse_moment(str, &moment) || TIMESTAMP_NOT_FINITE(moment) ||
+		timestamp2tm(moment, &tz, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 1)
+		return NULL;
+	return psprintf("%04d-%02d-%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
+}
+
+/* Take an array of texts apart into C strings by ordinal. */
+static char **
+texts(ArrayType *array, int n)
+{
+	char	  **result = palloc0(sizeof(char *) * (n + 1));
+	Datum	   *value;
+	bool	   *isnull;
+	int			count,
+				i;
+
+	if (array == NULL)
+		return result;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &value, &isnull, &count);
+	for (i = 0; i < count && i < n; i++)
+		if (!isnull[i])
+			result[i + 1] = TextDatumGetCString(value[i]);
+	return result;
+}
+
+/* Take a record apart: what would become golden, what equality looks at. */
+static void
+take_apart(const Config *config, const Entry *entry, Parts *parts)
+{
+	char	  **given = texts(entry->given, config->n);
+	char	  **standard = texts(entry->standard, config->n);
+	int			nissues = 0;
+	int16	   *issues = NULL;
+	int			o;
+
+	if (entry->issue != NULL && ARR_NDIM(entry->issue) == 1 && !ARR_HASNULL(entry->issue))
+	{
+		nissues = ARR_DIMS(entry->issue)[0];
+		issues = (int16 *) PLAIN_ARRAY_DATA(entry->issue);
+	}
+	parts->entry = entry;
+	parts->value = palloc0(sizeof(char *) * (config->n + 1));
+	parts->form = palloc0(sizeof(char *) * (config->n + 1));
+	parts->doubtful = palloc0(sizeof(bool) * (config->n + 1));
+	parts->filled = 0;
+	for (o = 1; o <= config->n; o++)
+	{
+		const Attribute *a = &config->attribute[o];
+		TimestampTz moment;
+
+		if (given[o] == NULL || !a->used)
+			continue;
+		parts->value[o] = a->standard && standard[o] != NULL ? standard[o] : given[o];
+		if (a->kind == KIND_DATE)
+		{
+			parts->value[o] = standard[o] != NULL ? iso_date(standard[o]) : NULL;
+			if (parts->value[o] == NULL)
+				parts->value[o] = iso_date(given[o]);
+		}
+		else if (a->kind == KIND_MOMENT && !parse_moment(given[o], &moment))
+			parts->value[o] = NULL;
+		if (parts->value[o] == NULL)
+			continue;
+		parts->form[o] = standard[o] != NULL ? standard[o] : parts->value[o];
+		parts->doubtful[o] = o <= nissues && issues[o - 1] != 0;
+		parts->filled++;
+	}
+}
+
+/* Order two values of an attribute: numbers and moments by what they mean. */
+static int
+compare_values(const Attribute *a, const char *x, const char *y)
+{
+	if (a->kind == KIND_MOMENT)
+	{
+		TimestampTz tx = 0,
+					ty = 0;
+
+		(void) parse_moment(x, &tx);
+		(void) parse_moment(y, &ty);
+		return tx < ty ? -1 : tx > ty;
+	}
+	if (a->kind == KIND_NUMBER)
+	{
+		double		dx = strtod(x, NULL),
+					dy = strtod(y, NULL);
+
+		return dx < dy ? -1 : dx > dy;
+	}
+	return strcmp(x, y);
+}
+
+/* Rank by who gave the value: negative where the first record is better. */
+static int
+compare_records(Rule rule, const Parts *x, const Parts *y)
+{
+	const Entry *ex = x->entry;
+	const Entry *ey = y->entry;
+
+	if (rule == MOST_COMPLETE && x->filled != y->filled)
+		return y->filled - x->filled;
+	if (rule == EARLIEST && ex->changed_at != ey->changed_at)
+		return ex->changed_at < ey->changed_at ? -1 : 1;
+	if (rule == MOST_RECENT && ex->changed_at != ey->changed_at)
+		return ex->changed_at > ey->changed_at ? -1 : 1;
+	if (ex->trust != ey->trust)
+		return ey->trust - ex->trust;
+	if (ex->changed_at != ey->changed_at)
+		return ex->changed_at > ey->changed_at ? -1 : 1;
+	return 0;
+}
+
+/* Count the records that give the same form. */
+static int
+frequency(const Parts *parts, int n, const char *form, int o)
+{
+	int			count = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (parts[i].form[o] != NULL && strcmp(parts[i].form[o], form) == 0)
+			count++;
+	return count;
+}
+
+/* Choose the record whose value of one attribute survives; -1: none has it. */
+static int
+choose(const Config *config, const Parts *parts, int n, int o)
+{
+	const Attribute *a = &config->attribute[o];
+	int			best = -1;
+	int			best_frequency = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		int			d;
+		int			f;
+
+		if (parts[i].value[o] == NULL)
+			continue;
+		f = a->rule == MOST_FREQUENT ? frequency(parts, n, parts[i].form[o], o) : 0;
+		if (best < 0)
+			d = -1;
+		else if (parts[i].doubtful[o] != parts[best].doubtful[o])
+			d = parts[i].doubtful[o] ? 1 : -1;
+		else
+		{
+			d = 0;
+			if (a->rule == MOST_FREQUENT)
+				d = best_frequency - f;
+			else if (a->rule == LONGEST)
+				d = pg_mbstrlen(parts[best].value[o]) - pg_mbstrlen(parts[i].value[o]);
+			else if (a->rule == MINIMUM || a->rule == MAXIMUM)
+				d = compare_values(a, parts[i].value[o], parts[best].value[o]) *
+					(a->rule == MINIMUM ? 1 : -1);
+			if (d == 0)
+				d = compare_records(a->rule, &parts[i], &parts[best]);
+			if (d == 0)
+				d = (int) strlen(parts[best].value[o]) - (int) strlen(parts[i].value[o]);
+			if (d == 0)
+				d = parts[i].entry->record_id < parts[best].entry->record_id ? -1 : 1;
+		}
+		if (d < 0)
+		{
+			best = i;
+			best_frequency = f;
+		}
+	}
+	return best;
+}
+
+/* Count a record's parts of a group, and their length. */
+static int
+group_filled(const Config *config, const Parts *parts, int group, int *length)
+{
+	int			filled = 0;
+	int			o;
+
+	*length = 0;
+	for (o = 1; o <= config->n; o++)
+		if (config->attribute[o].group == group && parts->value[o] != NULL)
+		{
+			filled++;
+			*length += strlen(parts->value[o]);
+		}
+	return filled;
+}
+
+/* True if nothing that both records give of a group differs. */
+static bool
+group_agrees(const Config *config, const Parts *x, const Parts *y, int group)
+{
+	int			common = 0;
+	int			o;
+
+	for (o = 1; o <= config->n; o++)
+	{
+		if (config->attribute[o].group != group || x->form[o] == NULL || y->form[o] == NULL)
+			continue;
+		if (strcmp(x->form[o], y->form[o]) != 0)
+			return false;
+		common++;
+	}
+	return common > 0 || config->free_fill[group];
+}
+
+/*
+ * Choose the record that a group survives from.  A record that holds less
+ * than half of what the fullest one holds does not stand for the group.
+ */
+static int
+choose_group(const Config *config, const Parts *parts, int n, int group)
+{
+	int			fullest = 0;
+	int			best = -1;
+	int			best_filled = 0;
+	int			best_length = 0;
+	int			length;
+	Rule		rule = MOST_RECENT;
+	int			i,
+				o;
+
+	for (o = config->n; o > 0; o--)
+		if (config->attribute[o].group == group)
+			rule = config->attribute[o].rule;
+	for (i = 0; i < n; i++)
+		fullest = Max(fullest, group_filled(config, &parts[i], group, &length));
+	for (i = 0; i < n; i++)
+	{
+		int			filled = group_filled(config, &parts[i], group, &length);
+		int			d;
+
+		if (filled == 0 || filled * 2 < fullest)
+			continue;
+		if (best < 0)
+			d = -1;
+		else
+		{
+			d = 0;
+			if (rule == LONGEST)
+				d = best_length - length;
+			else if (rule == MOST_COMPLETE)
+				d = best_filled - filled;
+			else if (rule == MOST_FREQUENT)
+			{
+				int			j,
+							agree = 0,
+							best_agree = 0;
+
+				for (j = 0; j < n; j++)
+				{
+					agree += group_agrees(config, &parts[i], &parts[j], group);
+					best_agree += group_agrees(config, &parts[best], &parts[j], group);
+				}
+				d = best_agree - agree;
+			}
+			if (d == 0)
+				d = compare_records(rule, &parts[i], &parts[best]);
+			if (d == 0)
+				d = best_filled - filled;
+			if (d == 0)
+				d = best_length - length;
+			if (d == 0)
+				d = parts[i].entry->record_id < parts[best].entry->record_id ? -1 : 1;
+		}
+		if (d < 0)
+		{
+			best = i;
+			best_filled = filled;
+			best_length = length;
+		}
+	}
+	return best;
+}
+
+/* Fill the parts of a group: the winner's, completed by who agrees with it. */
+static void
+settle_group(const Config *config, const Parts *parts, int n, int group, int *winner)
+{
+	int			best = choose_group(config, parts, n, group);
+	Parts	   *agreeing;
+	int		   *from;
+	int			count = 0;
+	int			i,
+				o;
+
+	if (best < 0)
+		return;
+	agreeing = palloc(sizeof(Parts) * n);
+	from = palloc(sizeof(int) * n);
+	for (i = 0; i < n; i++)
+		if (i != best && group_agrees(config, &parts[best], &parts[i], group))
+		{
+			agreeing[count] = parts[i];
+			from[count++] = i;
+		}
+	for (o = 1; o <= config->n; o++)
+	{
+		int			w;
+
+		if (config->attribute[o].group != group)
+			continue;
+		if (parts[best].value[o] != NULL)
+			winner[o] = best;
+		else if ((w = choose(config, agreeing, count, o)) >= 0)
+			winner[o] = from[w];
+	}
+}
+
+/* golden final: (values text[], records bigint[]) by attribute ordinal. */
+PG_FUNCTION_INFO_V1(cd_golden_final);
+Datum
+cd_golden_final(PG_FUNCTION_ARGS)
+{
+	Config	   *config = (Config *) fcinfo->flinfo->fn_extra;
+	State	   *state;
+	Parts	   *parts;
+	int		   *winner;
+	int			last = 0;
+	int			i,
+				o;
+	Datum	   *values;
+	Datum	   *records;
+	bool	   *nulls;
+	int			dims[1];
+	int			lbs[1] = {1};
+	Datum		row[2];
+	bool		row_nulls[2] = {false, false};
+	TupleDesc	desc;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("golden is called in a context that cannot accept a row")));
+	if (config == NULL)
+		fcinfo->flinfo->fn_extra = config = read_config(fcinfo->flinfo->fn_mcxt);
+	state = (State *) PG_GETARG_POINTER(0);
+	parts = palloc(sizeof(Parts) * Max(state->n, 1));
+	for (i = 0; i < state->n; i++)
+		take_apart(config, &state->entry[i], &parts[i]);
+	winner = palloc(sizeof(int) * (config->n + 1));
+	for (o = 0; o <= config->n; o++)
+		winner[o] = -1;
+	for (i = 1; i <= config->ngroups; i++)
+		settle_group(config, parts, state->n, i, winner);
+	for (o = 1; o <= config->n; o++)
+	{
+		if (config->attribute[o].group == 0 && config->attribute[o].used)
+			winner[o] = choose(config, parts, state->n, o);
+		if (winner[o] >= 0)
+			last = o;
+	}
+	values = palloc0(sizeof(Datum) * Max(last, 1));
+	records = palloc0(sizeof(Datum) * Max(last, 1));
+	nulls = palloc0(sizeof(bool) * Max(last, 1));
+	for (o = 1; o <= last; o++)
+	{
+		nulls[o - 1] = winner[o] < 0;
+		if (winner[o] >= 0)
+		{
+			values[o - 1] = CStringGetTextDatum(parts[winner[o]].value[o]);
+			records[o - 1] = Int64GetDatum(parts[winner[o]].entry->record_id);
+		}
+	}
+	dims[0] = last;
+	row[0] = PointerGetDatum(last == 0 ? construct_empty_array(TEXTOID) :
+							 construct_md_array(values, nulls, 1, dims, lbs, TEXTOID, -1, false, TYPALIGN_INT));
+	row[1] = PointerGetDatum(last == 0 ? construct_empty_array(INT8OID) :
+							 construct_md_array(records, nulls, 1, dims, lbs, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), row, row_nulls)));
+}
+
+/*
+ * first_come(a, b) → boolean[]: go through the pairs in order and accept each
+ * whose two sides are both still free.
+ */
+PG_FUNCTION_INFO_V1(cd_first_come);
+Datum
+cd_first_come(PG_FUNCTION_ARGS)
+{
+	ArrayType  *side[2] = {PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1)};
+	int			n = ArrayGetNItems(ARR_NDIM(side[0]), ARR_DIMS(side[0]));
+	HTAB	   *taken[2];
+	HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(int64)};
+	Datum	   *accepted;
+	int			i,
+				s;
+
+	if (n != ArrayGetNItems(ARR_NDIM(side[1]), ARR_DIMS(side[1])) ||
+		ARR_HASNULL(side[0]) || ARR_HASNULL(side[1]))
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("both arrays must have the same length and no NULL")));
+	control.hcxt = CurrentMemoryContext;
+	for (s = 0; s < 2; s++)
+		taken[s] = hash_create("customer_data pairs", Max(n, 16), &control,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	accepted = palloc(sizeof(Datum) * Max(n, 1));
+	for (i = 0; i < n; i++)
+	{
+		int64	   *key[2];
+		bool		found[2];
+
+		for (s = 0; s < 2; s++)
+		{
+			key[s] = (int64 *) PLAIN_ARRAY_DATA(side[s]) + i;
+			(void) hash_search(taken[s], key[s], HASH_FIND, &found[s]);
+		}
+		accepted[i] = BoolGetDatum(!found[0] && !found[1]);
+		if (!found[0] && !found[1])
+			for (s = 0; s < 2; s++)
+				(void) hash_search(taken[s], key[s], HASH_ENTER, &found[s]);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(accepted, n, BOOLOID, 1, true, TYPALIGN_CHAR));
+}
