@@ -47,6 +47,15 @@ extern int no_such_variable
 #define ereturn(context, retval, ...)	do { ereport(ERROR, __VA_ARGS__); return retval; } while (0)
 #endif
 
+/* Call an input function; false when it reported a soft error. */
+#if PG_VERSION_NUM >= 160000
+#define cd_input_safe(function, str, escontext, result) \
+	DirectInputFunctionCallSafe(function, str, InvalidOid, -1, escontext, result)
+#else
+#define cd_input_safe(function, str, escontext, result) \
+	(*(result) = DirectFunctionCall3(function, CStringGetDatum(str), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)), true)
+#endif
+
 #if PG_VERSION_NUM < 170000
 #define CD_MODULE_MAGIC		PG_MODULE_MAGIC
 #elif PG_VERSION_NUM >= 180000

@@ -1,0 +1,528 @@
+/*
+ * timeline_build.c
+ *		Collecting events as rows in one buffer.  Strings that repeat are kept
+ *		once in a pool, which all groups of an aggregate share; long ones and
+ *		event ids stay in the row.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+
+#include "customer_data.h"
+
+#include "common/hashfn.h"
+#include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "timeline/timeline.h"
+#include "timeline/timeline_format.h"
+#include "timeline/timeline_rows.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#define POOL_START		256
+#define POOL_ARENA		8192
+
+/* Make an empty pool of strings in a memory context. */
+CdPool *
+cd_pool_create(MemoryContext context)
+{
+	CdPool	   *pool = MemoryContextAllocZero(context, sizeof(CdPool));
+
+	pool->context = context;
+	pool->cap = POOL_START;
+	pool->str = MemoryContextAlloc(context, pool->cap * sizeof(char *));
+	pool->len = MemoryContextAlloc(context, pool->cap * sizeof(int));
+	pool->hash = MemoryContextAlloc(context, pool->cap * sizeof(uint32));
+	pool->stamp = MemoryContextAllocZero(context, pool->cap * sizeof(uint32));
+	pool->local = MemoryContextAlloc(context, pool->cap * sizeof(int));
+	pool->table_size = pool->cap * 2;
+	pool->table = MemoryContextAllocZero(context, pool->table_size * sizeof(int));
+	return pool;
+}
+
+/* Double the pool. */
+static void
+grow_pool(CdPool *pool)
+{
+	int			i;
+
+	pool->cap *= 2;
+	pool->str = repalloc_huge(pool->str, pool->cap * sizeof(char *));
+	pool->len = repalloc_huge(pool->len, pool->cap * sizeof(int));
+	pool->hash = repalloc_huge(pool->hash, pool->cap * sizeof(uint32));
+	pool->stamp = repalloc_huge(pool->stamp, pool->cap * sizeof(uint32));
+	memset(pool->stamp + pool->n, 0, (pool->cap - pool->n) * sizeof(uint32));
+	pool->local = repalloc_huge(pool->local, pool->cap * sizeof(int));
+	pfree(pool->table);
+	pool->table_size = pool->cap * 2;
+	pool->table = MemoryContextAllocExtended(pool->context, pool->table_size * sizeof(int),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (i = 0; i < pool->n; i++)
+	{
+		uint32		slot = pool->hash[i] & (pool->table_size - 1);
+
+		while (pool->table[slot] != 0)
+			slot = (slot + 1) & (pool->table_size - 1);
+		pool->table[slot] = i + 1;
+	}
+}
+
+/* Number of a string, the same for equal strings. */
+int
+cd_pool_intern(CdPool *pool, const char *str, int len)
+{
+	uint32		hash = hash_bytes((const unsigned char *) str, len);
+	uint32		slot = hash & (pool->table_size - 1);
+	int			i;
+
+	while ((i = pool->table[slot]) != 0)
+	{
+		i--;
+		if (pool->hash[i] == hash && pool->len[i] == len && memcmp(pool->str[i], str, len) == 0)
+			return i;
+		slot = (slot + 1) & (pool->table_size - 1);
+	}
+	if (pool->n >= pool->cap)
+	{
+		grow_pool(pool);
+		slot = hash & (pool->table_size - 1);
+		while (pool->table[slot] != 0)
+			slot = (slot + 1) & (pool->table_size - 1);
+	}
+	if (pool->arena_left < (Size) len)
+	{
+		pool->arena_left = Max(POOL_ARENA, len);
+		pool->arena = MemoryContextAlloc(pool->context, pool->arena_left);
+	}
+	memcpy(pool->arena, str, len);
+	i = pool->n++;
+	pool->str[i] = pool->arena;
+	pool->len[i] = len;
+	pool->hash[i] = hash;
+	pool->table[slot] = i + 1;
+	pool->arena += len;
+	pool->arena_left -= len;
+	return i;
+}
+
+/* Start collecting; rows grow in the given context. */
+void
+cd_builder_init(CdBuilder *builder, CdPool *pool, MemoryContext context)
+{
+	memset(builder, 0, sizeof(*builder));
+	builder->pool = pool;
+	builder->context = context;
+	builder->sorted = true;
+	builder->last = DT_NOBEGIN;
+}
+
+/* Make room for more bytes. */
+static inline char *
+reserve(CdBuilder *builder, Size more)
+{
+	if (unlikely(builder->len + more > builder->size))
+	{
+		Size		size = Max(builder->size * 2, builder->len + more + 192);
+
+		builder->rows = builder->rows == NULL ?
+			MemoryContextAllocHuge(builder->context, size) :
+			repalloc_huge(builder->rows, size);
+		builder->size = size;
+	}
+	return builder->rows + builder->len;
+}
+
+/* Refuse names that are empty or too long. */
+static void
+check_name(const char *what, int len)
+{
+	if (len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be empty", what)));
+	if (len > CD_MAX_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+				 errmsg("%s of %d bytes is too long", what, len),
+				 errdetail("The limit is %d bytes.", CD_MAX_NAME)));
+}
+
+/* Number of an event kind. */
+int
+cd_builder_kind(CdBuilder *builder, const char *name, int len)
+{
+	check_name("event kind", len);
+	return cd_pool_intern(builder->pool, name, len);
+}
+
+/* Number of a property. */
+int
+cd_builder_property(CdBuilder *builder, const char *name, int len)
+{
+	check_name("property name", len);
+	return cd_pool_intern(builder->pool, name, len);
+}
+
+/* Begin an event. */
+void
+cd_builder_event(CdBuilder *builder, TimestampTz at, int kind)
+{
+	CdRow		row;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("an event must have a finite time")));
+	if (builder->nevents >= CD_MAX_EVENTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
+	row.at = at;
+	row.kind = kind;
+	row.len = sizeof(CdRow);
+	memcpy(reserve(builder, sizeof(CdRow)), &row, sizeof(CdRow));
+	builder->row = builder->len;
+	builder->len += sizeof(CdRow);
+	builder->nevents++;
+	if (at < builder->last)
+		builder->sorted = false;
+	builder->last = at;
+}
+
+/* Add one field to the event being written. */
+static inline void
+add_field(CdBuilder *builder, int which, int type, const void *payload, int len, const char *tail, int tail_len)
+{
+	char	   *p = reserve(builder, 4 + len + tail_len);
+	uint32		id = (uint32) which << 2 | type;
+	uint32		row_len;
+
+	if ((Size) 4 + len + tail_len > MaxAllocSize - (builder->len - builder->row))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("event is too large")));
+	memcpy(p, &id, 4);
+	memcpy(p + 4, payload, len);
+	if (tail_len > 0)
+		memcpy(p + 4 + len, tail, tail_len);
+	builder->len += 4 + len + tail_len;
+	row_len = builder->len - builder->row;
+	memcpy(builder->rows + builder->row + offsetof(CdRow, len), &row_len, sizeof(row_len));
+}
+
+/* Refuse numbers that no sum survives, and forget the sign of zero. */
+static double
+check_number(const char *what, double number)
+{
+	if (isnan(number) || isinf(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s of an event must be a finite number", what),
+				 errhint("Use NULL where there is none.")));
+	return number == 0 ? 0 : number;
+}
+
+/* Give the event its value. */
+void
+cd_builder_value(CdBuilder *builder, double value)
+{
+	value = check_number("value", value);
+	add_field(builder, CD_COL_VALUE, CD_TYPE_NUMBER, &value, 8, NULL, 0);
+}
+
+/* Give the event its quantity. */
+void
+cd_builder_quantity(CdBuilder *builder, double quantity)
+{
+	quantity = check_number("quantity", quantity);
+	add_field(builder, CD_COL_QUANTITY, CD_TYPE_NUMBER, &quantity, 8, NULL, 0);
+}
+
+/* Refuse texts beyond the limit. */
+static void
+check_text(const char *what, int len)
+{
+	if (len > CD_MAX_TEXT)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+				 errmsg("%s of %d bytes is too long", what, len),
+				 errdetail("The limit is %d bytes.", CD_MAX_TEXT)));
+}
+
+/* Give the event its id in the source. */
+void
+cd_builder_event_id(CdBuilder *builder, const char *str, int len)
+{
+	int32		mark = -(len + 1);
+
+	check_text("event id", len);
+	add_field(builder, CD_COL_EVENT_ID, CD_TYPE_TEXT, &mark, 4, str, len);
+}
+
+/* Give the event a property that is a text or JSON. */
+void
+cd_builder_text(CdBuilder *builder, int property, int type, const char *str, int len)
+{
+	int32		mark;
+
+	check_text("property", len);
+	if (len > CD_POOLED)
+	{
+		mark = -(len + 1);
+		add_field(builder, CD_COL_PROPERTY + property, type, &mark, 4, str, len);
+	}
+	else
+	{
+		mark = cd_pool_intern(builder->pool, str, len);
+		add_field(builder, CD_COL_PROPERTY + property, type, &mark, 4, NULL, 0);
+	}
+}
+
+/* Give the event a property that is a number or a boolean. */
+void
+cd_builder_number(CdBuilder *builder, int property, int type, double number)
+{
+	number = check_number("a numeric property", number);
+	add_field(builder, CD_COL_PROPERTY + property, type, &number, 8, NULL, 0);
+}
+
+/* Add the events of another builder with the same pool. */
+void
+cd_builder_append(CdBuilder *builder, const CdBuilder *other)
+{
+	CdRow		first;
+
+	Assert(builder->pool == other->pool);
+	if (other->nevents == 0)
+		return;
+	if (builder->nevents + other->nevents > CD_MAX_EVENTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
+	memcpy(&first, other->rows, sizeof(CdRow));
+	memcpy(reserve(builder, other->len), other->rows, other->len);
+	builder->row = builder->len + other->row;
+	builder->len += other->len;
+	builder->nevents += other->nevents;
+	if (!other->sorted || first.at < builder->last)
+		builder->sorted = false;
+	builder->last = other->last;
+}
+
+/* The shortest decimal that reads back as the number, as numeric. */
+Datum
+cd_number_numeric(double number)
+{
+	char		buf[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(number, buf);
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(buf), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
+/* Add a numeric: as a number where float8 holds it exactly, else as JSON. */
+static void
+add_numeric(CdBuilder *builder, int property, Numeric num)
+{
+	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
+	char	   *end;
+	double		number;
+	int			digits = 0;
+	const char *p;
+	bool		exact;
+
+	number = strtod(str, &end);
+	for (p = str; *p; p++)
+		digits += isdigit((unsigned char) *p) ? 1 : 0;
+
+	/* Up to fifteen digits every decimal survives the way there and back. */
+	exact = digits <= 15;
+	if (!exact && !isnan(number) && !isinf(number))
+		exact = DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(num), cd_number_numeric(number)));
+	if (exact)
+		cd_builder_number(builder, property, CD_TYPE_NUMBER, number);
+	else
+		cd_builder_text(builder, property, CD_TYPE_JSON, str, strlen(str));
+	pfree(str);
+}
+
+/* Add one property out of JSON. */
+static void
+add_json(CdBuilder *builder, int property, JsonbValue *v)
+{
+	switch (v->type)
+	{
+		case jbvNull:
+			break;
+		case jbvString:
+			cd_builder_text(builder, property, CD_TYPE_TEXT, v->val.string.val, v->val.string.len);
+			break;
+		case jbvNumeric:
+			add_numeric(builder, property, v->val.numeric);
+			break;
+		case jbvBool:
+			cd_builder_number(builder, property, CD_TYPE_BOOL, v->val.boolean ? 1 : 0);
+			break;
+		default:
+			{
+				char	   *str = JsonbToCString(NULL, v->val.binary.data, v->val.binary.len);
+
+				cd_builder_text(builder, property, CD_TYPE_JSON, str, strlen(str));
+				pfree(str);
+			}
+			break;
+	}
+}
+
+/* The same for a whole JSON document. */
+void
+cd_builder_json(CdBuilder *builder, int property, Jsonb *jb)
+{
+	JsonbValue	v;
+
+	if (!JB_ROOT_IS_SCALAR(jb) || !JsonbExtractScalar(&jb->root, &v))
+	{
+		v.type = jbvBinary;
+		v.val.binary.data = &jb->root;
+		v.val.binary.len = VARSIZE_ANY_EXHDR(jb);
+	}
+	add_json(builder, property, &v);
+}
+
+/* Add the properties of a JSON object; null means absent. */
+void
+cd_builder_jsonb(CdBuilder *builder, Datum properties)
+{
+	Jsonb	   *jb = DatumGetJsonbP(properties);
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	int			property = 0;
+
+	if (!JB_ROOT_IS_OBJECT(jb))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("properties of an event must be a JSON object"),
+				 errhint("Write them as {\"name\": value, ...}.")));
+	if (JB_ROOT_COUNT(jb) == 0)
+		return;
+	it = JsonbIteratorInit(&jb->root);
+	(void) JsonbIteratorNext(&it, &v, true);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			property = cd_builder_property(builder, v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+			add_json(builder, property, &v);
+	}
+}
+
+/* Add one event's field out of a column. */
+static void
+copy_field(CdCopy *copy, const CdColumn *col, int i)
+{
+	CdBuilder  *builder = copy->builder;
+	int			property = col->which >= CD_COL_PROPERTY ? copy->properties[col->which - CD_COL_PROPERTY] : 0;
+	double		number;
+	int64		code;
+	const char *str;
+	int			len;
+
+	if (col->which == CD_COL_EVENT_ID)
+	{
+		if (cd_reader_event_id(&copy->reader, col, i, &str, &len))
+			cd_builder_event_id(builder, str, len);
+	}
+	else if (col->type == CD_TYPE_NUMBER || col->type == CD_TYPE_BOOL)
+	{
+		if (!cd_column_number(col, i, &number))
+			return;
+		if (col->which == CD_COL_VALUE)
+			cd_builder_value(builder, number);
+		else if (col->which == CD_COL_QUANTITY)
+			cd_builder_quantity(builder, number);
+		else
+			cd_builder_number(builder, property, col->type, number);
+	}
+	else if (cd_column_integer(col, i, &code))
+	{
+		str = cd_reader_string(&copy->reader, col->which, code, &len);
+		if (copy->pooled[col->which] == NULL)
+		{
+			int			n = copy->reader.texts[col->which].n;
+
+			copy->pooled[col->which] = palloc(n * sizeof(int));
+			memset(copy->pooled[col->which], 0xff, n * sizeof(int));
+		}
+		if (len > CD_POOLED)
+			cd_builder_text(builder, property, col->type, str, len);
+		else
+		{
+			int		   *pooled = &copy->pooled[col->which][code];
+			int32		mark;
+
+			if (*pooled < 0)
+				*pooled = cd_pool_intern(builder->pool, str, len);
+			mark = *pooled;
+			add_field(builder, CD_COL_PROPERTY + property, col->type, &mark, 4, NULL, 0);
+		}
+	}
+}
+
+/* Prepare to copy events of one timeline into a builder. */
+void
+cd_copy_begin(CdCopy *copy, CdBuilder *builder, const struct varlena *value, TimestampTz since)
+{
+	const CdTimeline *tl;
+	int			i;
+
+	copy->builder = builder;
+	cd_reader_begin(&copy->reader, value, since);
+	tl = &copy->reader.tl;
+	copy->properties = palloc(Max(tl->nprops, 1) * sizeof(int));
+	copy->pooled = palloc0((CD_COL_PROPERTY + tl->nprops) * sizeof(int *));
+	copy->kinds = palloc(Max(tl->nkinds, 1) * sizeof(int));
+	for (i = 0; i < tl->nprops; i++)
+	{
+		const char *name;
+		int			len;
+
+		cd_timeline_property_name(tl, i, &name, &len);
+		copy->properties[i] = cd_builder_property(builder, name, len);
+	}
+	for (i = 0; i < tl->nkinds; i++)
+		copy->kinds[i] = cd_builder_kind(builder, copy->reader.walk.kinds[i].name, copy->reader.walk.kinds[i].namelen);
+	copy->more = cd_walk_next(&copy->reader.walk, &copy->event);
+}
+
+/* Copy the event the walk stands on and step to the next one. */
+void
+cd_copy_event(CdCopy *copy)
+{
+	int			k = copy->event.kind;
+	int			c;
+
+	cd_builder_event(copy->builder, copy->event.at, copy->kinds[k]);
+	for (c = 0; c < copy->reader.ncols[k]; c++)
+		copy_field(copy, &copy->reader.cols[k][c], copy->event.index);
+	copy->more = cd_walk_next(&copy->reader.walk, &copy->event);
+}
+
+/* Add the events of a timeline with since <= at < until. */
+void
+cd_builder_timeline(CdBuilder *builder, const struct varlena *value, TimestampTz since, TimestampTz until)
+{
+	CdCopy		copy;
+
+	cd_copy_begin(&copy, builder, value, since);
+	while (copy.more && copy.event.at < until)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cd_copy_event(&copy);
+	}
+}

@@ -1,0 +1,704 @@
+/*
+ * timeline_read.c
+ *		Reading the bytes of a timeline.  Stored bytes may be damaged: every
+ *		length and offset is checked against the image before it is used.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "customer_data.h"
+
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "timeline/timeline.h"
+#include "timeline/timeline_format.h"
+#include "utils/memutils.h"
+
+const double cd_power10[CD_MAX_SCALE + 1] = {1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+
+/* Report damaged bytes. */
+void
+cd_timeline_corrupt(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("timeline is damaged"),
+			 errdetail("Its bytes do not follow the storage format."),
+			 errhint("Rebuild it from its source, for instance with refresh_timelines().")));
+}
+
+/* Read a varint, or report damage. */
+uint64
+cd_read_varint(const uint8 **pos, const uint8 *end)
+{
+	uint64		v = 0;
+	int			shift = 0;
+	const uint8 *p = *pos;
+
+	while (p < end)
+	{
+		uint8		b = *p++;
+
+		v |= (uint64) (b & 0x7f) << shift;
+		if ((b & 0x80) == 0)
+		{
+			*pos = p;
+			return v;
+		}
+		shift += 7;
+		if (shift > 63)
+			break;
+	}
+	cd_timeline_corrupt();
+}
+
+/* Open a detoasted (possibly short) varlena. */
+void
+cd_timeline_open(CdTimeline *tl, const struct varlena *value)
+{
+	const uint8 *p = (const uint8 *) VARDATA_ANY(value);
+	const uint8 *end = p + VARSIZE_ANY_EXHDR(value);
+	uint32		kinds_len,
+				props_len,
+				columns_len,
+				ties_len,
+				ids_len;
+
+	memset(tl, 0, sizeof(*tl));
+	tl->end = end;
+	if (p >= end)
+		cd_timeline_corrupt();
+	if (*p != CD_TIMELINE_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("unknown timeline format %u", *p),
+				 errdetail("This version of customer_data reads format %d.", CD_TIMELINE_VERSION)));
+	p++;
+	tl->nevents = cd_read_length(&p, end, CD_MAX_EVENTS);
+	if (tl->nevents == 0)
+		return;
+	tl->base = cd_unzigzag(cd_read_varint(&p, end));
+	tl->unit = (int64) cd_read_varint(&p, end);
+	tl->nkinds = cd_read_length(&p, end, CD_MAX_KINDS);
+	kinds_len = cd_read_length(&p, end, MaxAllocSize);
+	tl->nprops = cd_read_length(&p, end, CD_MAX_PROPERTIES);
+	props_len = cd_read_length(&p, end, MaxAllocSize);
+	columns_len = cd_read_length(&p, end, MaxAllocSize);
+	ties_len = cd_read_length(&p, end, MaxAllocSize);
+	ids_len = cd_read_length(&p, end, MaxAllocSize);
+	if (tl->unit <= 0 || tl->nkinds == 0 ||
+		(uint64) kinds_len + props_len + columns_len + ties_len + ids_len > (uint64) (end - p))
+		cd_timeline_corrupt();
+	tl->kinds = p;
+	tl->props = tl->kinds + kinds_len;
+	tl->columns = tl->props + props_len;
+	tl->ties = tl->columns + columns_len;
+	tl->ids = tl->ties + ties_len;
+	tl->dicts = tl->ids + ids_len;
+	if (tl->ties + 7 > end)
+		cd_timeline_corrupt();
+}
+
+/* Fill in a kind from its section. */
+static void
+open_section(CdKind *kind, const uint8 *section, uint32 len)
+{
+	const uint8 *p = section;
+	const uint8 *end = section + len;
+	uint64		low_bytes;
+
+	if (len < 2)
+		cd_timeline_corrupt();
+	kind->low_bits = *p++;
+	kind->high_bytes = cd_read_length(&p, end, len);
+	low_bytes = ((uint64) kind->n * kind->low_bits + 7) / 8;
+	if (kind->low_bits > 56 || low_bytes + kind->high_bytes > (uint64) (end - p))
+		cd_timeline_corrupt();
+	kind->low = p;
+	kind->high = p + low_bytes;
+	kind->cols = kind->high + kind->high_bytes;
+	kind->end = end;
+}
+
+/* Start a walk over the kind directory. */
+void
+cd_kind_scan_begin(const CdTimeline *tl, CdKindScan *scan)
+{
+	scan->pos = tl->kinds;
+	scan->section = tl->columns;
+	scan->number = 0;
+}
+
+/* The next kind of the directory; false at its end. */
+bool
+cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *kind)
+{
+	uint32		len;
+
+	if (scan->number >= tl->nkinds)
+		return false;
+	kind->tl = tl;
+	kind->number = scan->number++;
+	kind->namelen = cd_read_length(&scan->pos, tl->props, tl->props - scan->pos);
+	kind->name = (const char *) scan->pos;
+	if (kind->namelen > tl->props - scan->pos)
+		cd_timeline_corrupt();
+	scan->pos += kind->namelen;
+	kind->n = cd_read_length(&scan->pos, tl->props, tl->nevents);
+	len = cd_read_length(&scan->pos, tl->props, tl->ties - scan->section);
+	open_section(kind, scan->section, len);
+	scan->section += len;
+	return true;
+}
+
+/* Find one kind by name; false when there are no such events. */
+bool
+cd_timeline_find_kind(const CdTimeline *tl, const char *name, int len, CdKind *kind)
+{
+	const uint8 *pos = tl->kinds;
+	const uint8 *section = tl->columns;
+	int			i;
+
+	for (i = 0; i < tl->nkinds; i++)
+	{
+		int			namelen = cd_read_length(&pos, tl->props, tl->props - pos);
+		const uint8 *kname = pos;
+		int			n;
+		uint32		section_len;
+
+		if (namelen > tl->props - pos)
+			cd_timeline_corrupt();
+		pos += namelen;
+		n = cd_read_length(&pos, tl->props, tl->nevents);
+		section_len = cd_read_length(&pos, tl->props, tl->ties - section);
+		if (namelen == len && memcmp(kname, name, len) == 0)
+		{
+			kind->tl = tl;
+			kind->number = i;
+			kind->name = (const char *) kname;
+			kind->namelen = namelen;
+			kind->n = n;
+			open_section(kind, section, section_len);
+			return true;
+		}
+		section += section_len;
+	}
+	return false;
+}
+
+/* A word of the upper parts, zero beyond their end. */
+static inline uint64
+high_word(const CdKind *kind, uint32 word)
+{
+	uint32		byte = word * 8;
+	uint64		bits;
+
+	if (byte >= kind->high_bytes)
+		return 0;
+	bits = cd_load64(kind->high + byte);
+	if (kind->high_bytes - byte < 8)
+		bits &= (UINT64CONST(1) << ((kind->high_bytes - byte) * 8)) - 1;
+	return bits;
+}
+
+/* The low part of event i. */
+static inline uint64
+low_part(const CdKind *kind, int i)
+{
+	uint64		bit = (uint64) i * kind->low_bits;
+
+	if (kind->low_bits == 0)
+		return 0;
+	return (cd_load64(kind->low + (bit >> 3)) >> (bit & 7)) & ((UINT64CONST(1) << kind->low_bits) - 1);
+}
+
+/* First event of the kind at or after a moment (kind->n when none). */
+int
+cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
+{
+	uint64		offset,
+				x,
+				high,
+				low,
+				zeros = 0,
+				ones = 0;
+	uint32		nwords = (kind->high_bytes + 7) / 8;
+	uint32		word = 0;
+	uint64		bits;
+	int			i,
+				upto,
+				bit;
+
+	if (at <= kind->tl->base)
+		return 0;
+	offset = (uint64) at - (uint64) kind->tl->base;
+	x = offset / (uint64) kind->tl->unit;
+	if (x * (uint64) kind->tl->unit != offset)
+		x++;
+	high = x >> kind->low_bits;
+	low = x & ((UINT64CONST(1) << kind->low_bits) - 1);
+
+	/* Skip what lies before the high-th zero: whole words first. */
+	for (;; word++)
+	{
+		int			in_word;
+
+		if (word >= nwords)
+			return kind->n;
+		bits = high_word(kind, word);
+		in_word = pg_popcount64(bits);
+		if (zeros + (64 - in_word) >= high)
+			break;
+		zeros += 64 - in_word;
+		ones += in_word;
+	}
+	bit = 0;
+	if (high > zeros)
+	{
+		uint64		z = ~bits;
+		int			skip = (int) (high - zeros) - 1;
+
+		while (skip-- > 0)
+			z &= z - 1;
+		if (z == 0)
+			cd_timeline_corrupt();
+		bit = __builtin_ctzll(z);
+		ones += pg_popcount64(bits & ((UINT64CONST(1) << bit) - 1));
+		bit++;
+	}
+	if (ones >= (uint64) kind->n)
+		return kind->n;
+	i = (int) ones;
+
+	/* How many events share the upper part. */
+	upto = i;
+	for (;;)
+	{
+		uint64		rest = bit < 64 ? ~(bits >> bit) : 0;
+		int			run = bit < 64 ? Min(rest == 0 ? 64 : __builtin_ctzll(rest), 64 - bit) : 0;
+
+		upto += run;
+		if (bit + run < 64 || ++word >= nwords)
+			break;
+		bits = high_word(kind, word);
+		bit = 0;
+	}
+	upto = Min(upto, kind->n);
+
+	while (i < upto)
+	{
+		int			mid = i + (upto - i) / 2;
+
+		if (low_part(kind, mid) < low)
+			i = mid + 1;
+		else
+			upto = mid;
+	}
+	return i;
+}
+
+/* Prepare to read times from one position on. */
+void
+cd_times_begin(CdTimes *times, const CdKind *kind, int from)
+{
+	uint32		nwords = (kind->high_bytes + 7) / 8;
+	int			left = from;
+
+	times->kind = kind;
+	times->i = from;
+	times->word = 0;
+	times->bits = 0;
+	if (from >= kind->n)
+		return;
+	for (times->word = 0; times->word < nwords; times->word++)
+	{
+		int			in_word;
+
+		times->bits = high_word(kind, times->word);
+		in_word = pg_popcount64(times->bits);
+		if (left < in_word)
+			break;
+		left -= in_word;
+	}
+	if (times->word >= nwords)
+		cd_timeline_corrupt();
+	while (left-- > 0)
+		times->bits &= times->bits - 1;
+}
+
+/* The moment of event i. */
+TimestampTz
+cd_kind_at(const CdKind *kind, int i)
+{
+	CdTimes		times;
+
+	if (i < 0 || i >= kind->n)
+		cd_timeline_corrupt();
+	cd_times_begin(&times, kind, i);
+	return cd_times_next(&times);
+}
+
+/* The earliest moment, DT_NOEND when empty. */
+TimestampTz
+cd_timeline_first_at(const CdTimeline *tl)
+{
+	return tl->nevents > 0 ? tl->base : DT_NOEND;
+}
+
+/* The latest moment, DT_NOBEGIN when empty. */
+TimestampTz
+cd_timeline_last_at(const CdTimeline *tl)
+{
+	TimestampTz last = DT_NOBEGIN;
+	CdKindScan	scan;
+	CdKind		kind;
+
+	cd_kind_scan_begin(tl, &scan);
+	while (cd_kind_scan_next(tl, &scan, &kind))
+	{
+		if (kind.n > 0)
+			last = Max(last, cd_kind_at(&kind, kind.n - 1));
+	}
+	return last;
+}
+
+/* The first moment after another, DT_NOEND when there is none. */
+TimestampTz
+cd_timeline_next_after(const CdTimeline *tl, TimestampTz at)
+{
+	TimestampTz next = DT_NOEND;
+	CdKindScan	scan;
+	CdKind		kind;
+
+	if (at >= DT_NOEND - 1)
+		return DT_NOEND;
+	cd_kind_scan_begin(tl, &scan);
+	while (cd_kind_scan_next(tl, &scan, &kind))
+	{
+		int			i = cd_kind_lower_bound(&kind, at + 1);
+
+		if (i < kind.n)
+			next = Min(next, cd_kind_at(&kind, i));
+	}
+	return next;
+}
+
+/* Number of the named property, -1 when no event has it. */
+int
+cd_timeline_find_property(const CdTimeline *tl, const char *name, int len)
+{
+	const uint8 *pos = tl->props;
+	int			i;
+
+	for (i = 0; i < tl->nprops; i++)
+	{
+		int			namelen = cd_read_length(&pos, tl->columns, tl->columns - pos);
+
+		if (namelen > tl->columns - pos)
+			cd_timeline_corrupt();
+		if (namelen == len && memcmp(pos, name, len) == 0)
+			return i;
+		pos += namelen;
+		(void) cd_read_length(&pos, tl->columns, MaxAllocSize);
+	}
+	return -1;
+}
+
+/* Step through the property directory to one entry. */
+static void
+find_property(const CdTimeline *tl, int prop, const char **name, int *len,
+			  const uint8 **dict, uint32 *dict_len)
+{
+	const uint8 *pos = tl->props;
+	const uint8 *d = tl->dicts;
+	int			i;
+
+	if (prop < 0 || prop >= tl->nprops)
+		cd_timeline_corrupt();
+	for (i = 0;; i++)
+	{
+		*len = cd_read_length(&pos, tl->columns, tl->columns - pos);
+		*name = (const char *) pos;
+		if (*len > tl->columns - pos)
+			cd_timeline_corrupt();
+		pos += *len;
+		*dict_len = cd_read_length(&pos, tl->columns, tl->end - d);
+		*dict = d;
+		if (i == prop)
+			return;
+		d += *dict_len;
+	}
+}
+
+/* Name of a property. */
+void
+cd_timeline_property_name(const CdTimeline *tl, int prop, const char **name, int *len)
+{
+	const uint8 *dict;
+	uint32		dict_len;
+
+	find_property(tl, prop, name, len, &dict, &dict_len);
+}
+
+/* Where the columns of a kind start, and how many there are. */
+const uint8 *
+cd_kind_columns(const CdKind *kind, int *ncols)
+{
+	const uint8 *pos = kind->cols;
+
+	*ncols = cd_read_length(&pos, kind->end, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
+	return pos;
+}
+
+/* Read one column and answer where the next one starts. */
+const uint8 *
+cd_kind_next_column(const CdKind *kind, const uint8 *pos, CdColumn *col)
+{
+	uint32		id = cd_read_length(&pos, kind->end, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
+	uint8		flags;
+	uint64		bytes;
+
+	if (kind->end - pos < 2)
+		cd_timeline_corrupt();
+	col->which = id >> 2;
+	col->type = id & 3;
+	flags = *pos++;
+	col->width = *pos++;
+	col->nullable = (flags & CD_COLF_NULLABLE) != 0;
+	col->raw = (flags & CD_COLF_RAW) != 0;
+	col->scale = flags >> CD_COLF_SCALE_SHIFT;
+	col->base = cd_unzigzag(cd_read_varint(&pos, kind->end));
+	bytes = ((uint64) kind->n * col->width + 7) / 8;
+	if ((col->width > 56 && !(col->width == 64 && col->raw)) || (col->raw && col->width != 64) ||
+		col->scale > CD_MAX_SCALE || bytes > (uint64) (kind->end - pos))
+		cd_timeline_corrupt();
+	col->data = pos;
+	return pos + bytes;
+}
+
+/* Find one column; any type when type is negative. */
+bool
+cd_kind_find_column(const CdKind *kind, int which, int type, CdColumn *col)
+{
+	int			n;
+	const uint8 *pos = cd_kind_columns(kind, &n);
+
+	while (n-- > 0)
+	{
+		pos = cd_kind_next_column(kind, pos, col);
+		if (col->which == which && (type < 0 || col->type == type))
+			return true;
+		if (col->which > which)
+			break;
+	}
+	return false;
+}
+
+/* Open the dictionary of a property or of the event ids. */
+void
+cd_dict_open(const CdTimeline *tl, int which, CdDict *dict)
+{
+	const uint8 *pos;
+	const char *name;
+	int			namelen;
+	uint32		len;
+
+	if (which == CD_COL_EVENT_ID)
+	{
+		pos = tl->ids;
+		len = tl->dicts - tl->ids;
+	}
+	else
+		find_property(tl, which - CD_COL_PROPERTY, &name, &namelen, &pos, &len);
+	dict->n = 0;
+	dict->blocks = dict->entries = dict->end = pos + len;
+	dict->block_width = 0;
+	if (len == 0)
+		return;
+	dict->n = cd_read_length(&pos, dict->end, len);
+	if (dict->n > CD_DICT_BLOCK)
+	{
+		uint64		bytes;
+
+		if (pos >= dict->end)
+			cd_timeline_corrupt();
+		dict->block_width = *pos++;
+		if (dict->block_width < 1 || dict->block_width > 4)
+			cd_timeline_corrupt();
+		bytes = (uint64) ((dict->n - 1) / CD_DICT_BLOCK) * dict->block_width;
+		if (bytes > (uint64) (dict->end - pos))
+			cd_timeline_corrupt();
+		dict->blocks = pos;
+		pos += bytes;
+	}
+	dict->entries = pos;
+}
+
+/* Start of a block of strings. */
+static const uint8 *
+dict_block(const CdDict *dict, int block)
+{
+	const uint8 *p;
+	uint32		offset = 0;
+	int			i;
+
+	if (block == 0)
+		return dict->entries;
+	p = dict->blocks + (block - 1) * dict->block_width;
+	for (i = 0; i < dict->block_width; i++)
+		offset |= (uint32) p[i] << (8 * i);
+	if (offset > dict->end - dict->entries)
+		cd_timeline_corrupt();
+	return dict->entries + offset;
+}
+
+/* Read the next string into the cursor's buffer. */
+static void
+dict_step(CdDictCursor *cursor)
+{
+	const CdDict *dict = cursor->dict;
+	uint32		shared = 0,
+				suffix;
+
+	if (cursor->i % CD_DICT_BLOCK == 0)
+		suffix = cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
+	else
+	{
+		uint8		head;
+
+		if (cursor->pos >= dict->end)
+			cd_timeline_corrupt();
+		head = *cursor->pos++;
+		shared = head >> 4;
+		suffix = head & 15;
+		if (shared == 15)
+			shared += cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
+		if (suffix == 15)
+			suffix += cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
+	}
+	if (shared > (uint32) cursor->len || suffix > (uint64) (dict->end - cursor->pos) ||
+		shared + suffix > CD_MAX_TEXT)
+		cd_timeline_corrupt();
+	if (shared + suffix + 1 > (uint32) cursor->size)
+	{
+		cursor->size = Max(64, (shared + suffix + 1) * 2);
+		cursor->buf = cursor->buf == NULL ? palloc(cursor->size) : repalloc(cursor->buf, cursor->size);
+	}
+	memcpy(cursor->buf + shared, cursor->pos, suffix);
+	cursor->len = shared + suffix;
+	cursor->buf[cursor->len] = '\0';
+	cursor->pos += suffix;
+	cursor->i++;
+}
+
+/* Prepare to read strings from one on. */
+void
+cd_dict_seek(const CdDict *dict, int from, CdDictCursor *cursor)
+{
+	memset(cursor, 0, sizeof(*cursor));
+	cursor->dict = dict;
+	cursor->i = from / CD_DICT_BLOCK * CD_DICT_BLOCK;
+	if (cursor->i >= dict->n)
+	{
+		cursor->i = dict->n;
+		return;
+	}
+	cursor->pos = dict_block(dict, cursor->i / CD_DICT_BLOCK);
+	while (cursor->i < from && cursor->i < dict->n)
+		dict_step(cursor);
+}
+
+/* The next string; false at the end. */
+bool
+cd_dict_next(CdDictCursor *cursor, const char **str, int *len)
+{
+	if (cursor->i >= cursor->dict->n)
+		return false;
+	dict_step(cursor);
+	*str = cursor->buf;
+	*len = cursor->len;
+	return true;
+}
+
+/* Order of strings: bytes, shorter first. */
+int
+cd_compare_strings(const char *a, int alen, const char *b, int blen)
+{
+	int			c = memcmp(a, b, Min(alen, blen));
+
+	return c != 0 ? c : (alen > blen) - (alen < blen);
+}
+
+/* First string not less than str (dict->n when none), and whether it is str. */
+int
+cd_dict_find(const CdDict *dict, const char *str, int len, bool *found)
+{
+	CdDictCursor cursor;
+	const char *s;
+	int			slen,
+				low = 0,
+				high = dict->n == 0 ? 0 : (dict->n - 1) / CD_DICT_BLOCK,
+				answer = dict->n;
+
+	*found = false;
+	if (dict->n == 0)
+		return 0;
+
+	/* The last block whose first string is not greater. */
+	while (low < high)
+	{
+		int			mid = (low + high + 1) / 2;
+		const uint8 *p = dict_block(dict, mid);
+
+		slen = cd_read_length(&p, dict->end, dict->end - p);
+		if (slen > dict->end - p)
+			cd_timeline_corrupt();
+		if (cd_compare_strings((const char *) p, slen, str, len) <= 0)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	cd_dict_seek(dict, low * CD_DICT_BLOCK, &cursor);
+	while (cd_dict_next(&cursor, &s, &slen))
+	{
+		int			c = cd_compare_strings(s, slen, str, len);
+
+		if (c >= 0)
+		{
+			*found = c == 0;
+			answer = cursor.i - 1;
+			break;
+		}
+	}
+	if (cursor.buf != NULL)
+		pfree(cursor.buf);
+	return answer;
+}
+
+/* All strings of a dictionary, in their order. */
+void
+cd_dict_strings(const CdDict *dict, const char ***strings, int **lengths)
+{
+	CdDictCursor cursor;
+	const char *s;
+	int			len,
+				i = 0;
+	StringInfoData all;
+	Size	   *starts = palloc(Max(dict->n, 1) * sizeof(Size));
+
+	*strings = palloc(Max(dict->n, 1) * sizeof(char *));
+	*lengths = palloc(Max(dict->n, 1) * sizeof(int));
+	initStringInfo(&all);
+	cd_dict_seek(dict, 0, &cursor);
+	while (cd_dict_next(&cursor, &s, &len))
+	{
+		starts[i] = all.len;
+		(*lengths)[i++] = len;
+		appendBinaryStringInfo(&all, s, len);
+		appendStringInfoChar(&all, '\0');
+	}
+	for (i = 0; i < dict->n; i++)
+		(*strings)[i] = all.data + starts[i];
+	pfree(starts);
+}
