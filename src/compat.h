@@ -47,6 +47,11 @@ extern int no_such_variable
 #define ereturn(context, retval, ...)	do { ereport(ERROR, __VA_ARGS__); return retval; } while (0)
 #endif
 
+/* 18 renamed the marking of functions that do not return. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn		pg_attribute_noreturn()
+#endif
+
 /* Call an input function; false when it reported a soft error. */
 #if PG_VERSION_NUM >= 160000
 #define cd_input_safe(function, str, escontext, result) \

@@ -181,7 +181,7 @@ typedef struct CdReader
 
 /* ---- reading (timeline_read.c, timeline_walk.c) ---- */
 
-pg_attribute_noreturn() extern void cd_timeline_corrupt(void);
+pg_noreturn extern void cd_timeline_corrupt(void);
 
 /* Open a detoasted (possibly short) varlena. */
 extern void cd_timeline_open(CdTimeline *tl, const struct varlena *value);
