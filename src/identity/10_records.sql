@@ -283,13 +283,15 @@ AS $$
 DECLARE
     columns text;
     joins   text := '';
-    have_m  boolean := to_regclass('customer_data.customer_metric') IS NOT NULL;
+    have_m  boolean;
     have_t  boolean := to_regclass('customer_data.customer_tag') IS NOT NULL;
     query   text;
 BEGIN
     IF to_regclass('customer_data.customer') IS NULL THEN
         RETURN;
     END IF;
+    PERFORM customer_data.ensure_metrics();
+    have_m := to_regclass('customer_data.customer_metric') IS NOT NULL;
     IF have_m THEN
         joins := joins || ' LEFT JOIN customer_data.customer_metric m ON m.customer_id = c.customer_id';
     END IF;

@@ -23,21 +23,13 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "run_as.h"
+#include "timeline/timeline.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-#if __has_include("timeline/timeline.h")
-#include "timeline/timeline.h"
-#else
-extern struct varlena *cd_timeline_empty(void);
-extern struct varlena *cd_timeline_cut(struct varlena *value, TimestampTz as_of);
-#pragma weak cd_timeline_empty
-#pragma weak cd_timeline_cut
-#endif
 
 #define BATCH_LEAST		256
 #define BATCH_MOST		4096
@@ -687,6 +679,7 @@ run_batch(CdEvaluation *evaluation, const uint32 *asked, int count, CdTakeResult
 			if (evaluation->expressions[e].error == NULL)
 				give_results(evaluation, e, take, arg);
 		}
+		take(arg, -1, 0, NULL, NULL, NULL, NULL);
 	}
 	SPI_freetuptable(table);
 	ExecClearTuple(evaluation->slot);
@@ -724,6 +717,22 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 			size = Min(size * 2, BATCH_MOST);
 	}
 	MemoryContextSwitchTo(old);
+}
+
+TimestampTz
+cd_due_moment(TimestampTz until, TimestampTz now)
+{
+	TimestampTz rounded;
+
+	if (TIMESTAMP_NOT_FINITE(until) || until <= now)
+		return until;
+	if (until - now > 30 * USECS_PER_DAY)
+		rounded = until - until % USECS_PER_DAY;
+	else if (until - now > 6 * USECS_PER_HOUR)
+		rounded = until - until % USECS_PER_HOUR;
+	else
+		rounded = until - until % USECS_PER_MINUTE;
+	return rounded > now ? rounded : until;
 }
 
 CdSet *

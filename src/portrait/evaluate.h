@@ -54,7 +54,10 @@ typedef struct CdExpression
 	int64		error_customer; /* -1 if it failed before any */
 } CdExpression;
 
-/* One batch of results of one expression; arrays have the length count. */
+/*
+ * One batch of results of one expression; arrays have the length count and
+ * live until the batch ends, which a call with expression -1 tells.
+ */
 typedef void (*CdTakeResults) (void *arg, int expression, int count, const uint32 *customers,
 							   const Datum *values, const bool *nulls,
 							   const TimestampTz *valid_until);
@@ -79,6 +82,12 @@ extern void cd_expression_parse(CdExpression *expression);
  */
 typedef Node *(*CdExpressionHook) (Node *tree);
 extern PGDLLIMPORT CdExpressionHook cd_expression_hook;
+
+/*
+ * When to look again at an answer that holds until a moment: that moment or
+ * somewhat earlier, but after now, so that answers share few moments.
+ */
+extern TimestampTz cd_due_moment(TimestampTz until, TimestampTz now);
 
 /* Run an action in a subtransaction; false and the error if it failed. */
 extern bool cd_attempt(void (*action) (void *arg), void *arg, ErrorData **error);

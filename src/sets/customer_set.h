@@ -98,6 +98,9 @@ extern uint64 cd_set_builder_cardinality(CdSetBuilder *builder);
 extern CdSet *cd_set_builder_value(CdSetBuilder *builder);
 extern void cd_set_builder_free(CdSetBuilder *builder);
 
+/* OID of the type, or an error. */
+extern Oid	cd_customer_set_type(void);
+
 /* Turn a bigint into an id or raise a clear error. */
 extern uint32 cd_set_id(int64 id);
 

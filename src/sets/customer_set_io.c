@@ -6,6 +6,7 @@
 
 #include "sets/customer_set.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -15,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #define IS_BLANK(c)		((c) == ' ' || (c) == '\t' || (c) == '\n' || (c) == '\r' || (c) == '\f' || (c) == '\v')
 #define IS_DIGIT(c)		((c) >= '0' && (c) <= '9')
@@ -31,6 +33,13 @@ cd_set_id(int64 id)
 				 errmsg("customer id " INT64_FORMAT " is out of range", id),
 				 errhint("Customer ids lie between 0 and 4294967295.")));
 	return (uint32) id;
+}
+
+Oid
+cd_customer_set_type(void)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("customer_set"),
+						   ObjectIdGetDatum(get_namespace_oid("customer_data", false)));
 }
 
 static void

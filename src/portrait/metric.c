@@ -1,0 +1,391 @@
+/*
+ * metric.c
+ *		Evaluate metrics and write values, errors and due moments.
+ */
+#include "postgres.h"
+
+#include "portrait/evaluate.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "portrait/due.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* One metric being refreshed. */
+typedef struct Metric
+{
+	int32		id;
+	char	   *name;
+	int64		evaluated;
+
+	/* Its results of the batch */
+	int			count;
+	const uint32 *customers;
+	const Datum *values;
+	const bool *nulls;
+	bool		written;
+} Metric;
+
+typedef struct Refresh
+{
+	Metric	   *metrics;
+	CdExpression *expressions;
+	int			count;
+	CdSetBuilder *changed;
+	CdDue	   *due;
+	MemoryContext context;		/* for a batch's statements */
+} Refresh;
+
+/* Make an array of one column of results */
+static Datum
+column_array(const Datum *values, const bool *nulls, int count, Oid type)
+{
+	int16		length;
+	bool		by_value;
+	char		align;
+	int			dims[1] = {count};
+	int			bounds[1] = {1};
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	return PointerGetDatum(construct_md_array(unconstify(Datum *, values), unconstify(bool *, nulls), 1,
+											  dims, bounds, type, length, by_value, align));
+}
+
+/*
+ * Write the metrics of a batch that were evaluated for the same customers
+ * with one statement that leaves rows alone that would not change.
+ */
+static void
+write_metrics(Refresh *refresh, int *members, int count)
+{
+	Metric	   *first = &refresh->metrics[members[0]];
+	StringInfoData query,
+				names,
+				sources,
+				updates,
+				have,
+				come;
+	Oid		   *types = palloc((count + 1) * sizeof(Oid));
+	Datum	   *arguments = palloc((count + 1) * sizeof(Datum));
+	Datum	   *ids = palloc(first->count * sizeof(Datum));
+	uint64		r;
+	int			i;
+
+	for (i = 0; i < first->count; i++)
+		ids[i] = Int64GetDatum((int64) first->customers[i]);
+	types[0] = INT8ARRAYOID;
+	arguments[0] = column_array(ids, NULL, first->count, INT8OID);
+	initStringInfo(&names);
+	initStringInfo(&sources);
+	initStringInfo(&updates);
+	initStringInfo(&have);
+	initStringInfo(&come);
+	for (i = 0; i < count; i++)
+	{
+		Metric	   *metric = &refresh->metrics[members[i]];
+		Oid			type = refresh->expressions[members[i]].result_type;
+		const char *name = quote_identifier(metric->name);
+		const char *comma = i > 0 ? ", " : "";
+
+		types[i + 1] = get_array_type(type);
+		arguments[i + 1] = column_array(metric->values, metric->nulls, metric->count, type);
+		appendStringInfo(&names, ", %s", name);
+		appendStringInfo(&sources, ", $%d", i + 2);
+		appendStringInfo(&updates, "%s%s = excluded.%s", comma, name, name);
+		appendStringInfo(&have, "%sm.%s", comma, name);
+		appendStringInfo(&come, "%sexcluded.%s", comma, name);
+		metric->written = true;
+	}
+	initStringInfo(&query);
+	appendStringInfo(&query, "INSERT INTO customer_data.customer_metric AS m (customer_id%s)"
+					 " SELECT * FROM unnest($1%s)"
+					 " ON CONFLICT (customer_id) DO UPDATE SET %s"
+					 " WHERE (%s) IS DISTINCT FROM (%s) RETURNING customer_id",
+					 names.data, sources.data, updates.data, have.data, come.data);
+	SPI_execute_with_args(query.data, count + 1, types, arguments, NULL, false, 0);
+	for (r = 0; r < SPI_processed; r++)
+	{
+		bool		isnull;
+
+		cd_set_builder_add(refresh->changed,
+						   (uint32) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Write a batch: metrics with the same customers together */
+static void
+end_batch(Refresh *refresh)
+{
+	MemoryContext old = MemoryContextSwitchTo(refresh->context);
+	int		   *members = palloc(refresh->count * sizeof(int));
+	int			i,
+				j;
+
+	for (i = 0; i < refresh->count; i++)
+	{
+		Metric	   *metric = &refresh->metrics[i];
+		int			n = 0;
+
+		if (metric->written || metric->count == 0)
+			continue;
+		for (j = i; j < refresh->count; j++)
+		{
+			Metric	   *other = &refresh->metrics[j];
+
+			if (!other->written && other->count == metric->count &&
+				memcmp(other->customers, metric->customers, metric->count * sizeof(uint32)) == 0)
+				members[n++] = j;
+		}
+		write_metrics(refresh, members, n);
+	}
+	for (i = 0; i < refresh->count; i++)
+	{
+		refresh->metrics[i].count = 0;
+		refresh->metrics[i].written = false;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(refresh->context);
+}
+
+/* Take one metric's results of a batch */
+static void
+take_results(void *arg, int expression, int count, const uint32 *customers,
+			 const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+{
+	Refresh    *refresh = arg;
+	Metric	   *metric;
+	int			i;
+
+	if (expression < 0)
+	{
+		end_batch(refresh);
+		return;
+	}
+	metric = &refresh->metrics[expression];
+	metric->count = count;
+	metric->customers = customers;
+	metric->values = values;
+	metric->nulls = nulls;
+	metric->evaluated += count;
+	if (!refresh->expressions[expression].restless)
+	{
+		for (i = 0; i < count; i++)
+			cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+	}
+}
+
+/* Read the definitions of metrics */
+static void
+read_metrics(Refresh *refresh, Datum *ids, MemoryContext context)
+{
+	Oid			types[1] = {INT4OID};
+	int			i;
+
+	for (i = 0; i < refresh->count; i++)
+	{
+		HeapTuple	tuple;
+		TupleDesc	desc;
+		bool		isnull;
+		MemoryContext old;
+
+		SPI_execute_with_args("SELECT name, expression, type::pg_catalog.regtype, owner, time_zone"
+							  " FROM customer_data.metric WHERE metric_id OPERATOR(pg_catalog.=) $1",
+							  1, types, &ids[i], NULL, true, 1);
+		if (SPI_processed == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("there is no metric with number %d", DatumGetInt32(ids[i]))));
+		tuple = SPI_tuptable->vals[0];
+		desc = SPI_tuptable->tupdesc;
+		old = MemoryContextSwitchTo(context);
+		refresh->metrics[i].id = DatumGetInt32(ids[i]);
+		refresh->metrics[i].name = SPI_getvalue(tuple, desc, 1);
+		refresh->expressions[i].text = SPI_getvalue(tuple, desc, 2);
+		refresh->expressions[i].type = DatumGetObjectId(SPI_getbinval(tuple, desc, 3, &isnull));
+		refresh->expressions[i].owner = DatumGetObjectId(SPI_getbinval(tuple, desc, 4, &isnull));
+		refresh->expressions[i].time_zone = SPI_getvalue(tuple, desc, 5);
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
+	}
+}
+
+/* Write how the refresh of each metric went */
+static void
+write_states(Refresh *refresh)
+{
+	int			i;
+
+	for (i = 0; i < refresh->count; i++)
+	{
+		CdExpression *expression = &refresh->expressions[i];
+		Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
+		Datum		values[6];
+		char		nulls[7] = "      ";
+
+		values[0] = Int32GetDatum(refresh->metrics[i].id);
+		values[1] = BoolGetDatum(expression->restless);
+		values[2] = Int64GetDatum(refresh->metrics[i].evaluated);
+		if (expression->error != NULL)
+		{
+			values[3] = CStringGetTextDatum(expression->error);
+			values[4] = CStringGetTextDatum(unpack_sql_state(expression->error_code));
+			values[5] = Int64GetDatum(expression->error_customer);
+		}
+		else
+			nulls[3] = nulls[4] = 'n';
+		if (expression->error == NULL || expression->error_customer < 0)
+			nulls[5] = 'n';
+		SPI_execute_with_args("INSERT INTO customer_data.metric_state"
+							  " (metric_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
+							  " VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
+							  " ON CONFLICT (metric_id) DO UPDATE SET restless = excluded.restless,"
+							  " refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
+							  " error = excluded.error, error_code = excluded.error_code,"
+							  " error_customer = excluded.error_customer",
+							  6, types, values, nulls, false, 0);
+		cd_due_write(refresh->due, i, Int32GetDatum(refresh->metrics[i].id), INT4OID,
+					 "INSERT INTO customer_data.metric_due (metric_id, due, customers) VALUES ($1, $2, $3)");
+	}
+}
+
+/* Forget customers that are no more */
+static void
+forget_gone(CdEvaluation *evaluation)
+{
+	CdSet	   *gone = cd_evaluation_gone(evaluation);
+	Oid			types[1];
+	Datum		values[1];
+	uint64		count;
+	uint32	   *ids = cd_set_ids(gone, &count);
+	uint64		i;
+	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum((int64) ids[i]);
+	types[0] = INT8ARRAYOID;
+	values[0] = column_array(datums, NULL, (int) count, INT8OID);
+	SPI_execute_with_args("DELETE FROM customer_data.customer_metric"
+						  " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)",
+						  1, types, values, NULL, false, 0);
+}
+
+/* evaluate_metrics(ids, sets) → (evaluated, changed) */
+PG_FUNCTION_INFO_V1(cd_evaluate_metrics);
+Datum
+cd_evaluate_metrics(PG_FUNCTION_ARGS)
+{
+	ArrayType  *sets = PG_GETARG_ARRAYTYPE_P(1);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
+	Datum	   *ids,
+			   *customers;
+	bool	   *id_nulls,
+			   *all;
+	int			count,
+				set_count;
+	int			i;
+	Refresh		refresh = {0};
+	CdEvaluation *evaluation;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	int64		evaluated = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a record is returned")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT,
+					  &ids, &id_nulls, &count);
+	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &customers, &all, &set_count);
+	if (count != set_count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("each metric needs a set of customers")));
+
+	refresh.count = count;
+	refresh.metrics = palloc0(Max(count, 1) * sizeof(Metric));
+	refresh.expressions = palloc0(Max(count, 1) * sizeof(CdExpression));
+	refresh.changed = cd_set_builder();
+	refresh.due = cd_due_create(cd_as_of());
+	for (i = 0; i < count; i++)
+	{
+		if (!all[i])
+			refresh.expressions[i].customers = DatumGetCdSet(customers[i]);
+	}
+	SPI_connect();
+	read_metrics(&refresh, ids, context);
+	refresh.context = AllocSetContextCreate(context, "metric batch", ALLOCSET_DEFAULT_SIZES);
+	evaluation = cd_evaluation(refresh.expressions, count);
+	cd_evaluation_run(evaluation, take_results, &refresh);
+	write_states(&refresh);
+	forget_gone(evaluation);
+	cd_evaluation_free(evaluation);
+	SPI_finish();
+
+	old = MemoryContextSwitchTo(context);
+	for (i = 0; i < count; i++)
+		evaluated += refresh.metrics[i].evaluated;
+	values[0] = Int64GetDatum(evaluated);
+	values[1] = PointerGetDatum(cd_set_builder_value(refresh.changed));
+	MemoryContextSwitchTo(old);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* days_since(at): whole days until as_of() */
+PG_FUNCTION_INFO_V1(cd_days_since);
+Datum
+cd_days_since(PG_FUNCTION_ARGS)
+{
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
+	TimestampTz now = cd_as_of();
+	int64		days;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_FLOAT8(TIMESTAMP_IS_NOBEGIN(at) ? get_float8_infinity() : -get_float8_infinity());
+	days = (now - at) / USECS_PER_DAY;
+	if ((now - at) % USECS_PER_DAY < 0)
+		days--;
+	cd_validity_note(at + (days + 1) * USECS_PER_DAY);
+	PG_RETURN_FLOAT8((double) days);
+}
+
+/* days_since(at) >= days */
+PG_FUNCTION_INFO_V1(cd_days_since_reached);
+Datum
+cd_days_since_reached(PG_FUNCTION_ARGS)
+{
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
+	double		days = ceil(PG_GETARG_FLOAT8(1));
+	TimestampTz now = cd_as_of();
+	double		moment;
+
+	if (isnan(days))
+		PG_RETURN_BOOL(false);
+	if (TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_BOOL(TIMESTAMP_IS_NOBEGIN(at) || days < -1e300);
+	moment = (double) at + days * (double) USECS_PER_DAY;
+	if (moment > (double) END_TIMESTAMP)
+		PG_RETURN_BOOL(false);
+	if (moment < (double) MIN_TIMESTAMP)
+		PG_RETURN_BOOL(true);
+	/* Exact in integers: whole days only move the moment. */
+	at += (int64) days * USECS_PER_DAY;
+	if (now >= at)
+		PG_RETURN_BOOL(true);
+	cd_validity_note(at);
+	PG_RETURN_BOOL(false);
+}
