@@ -293,7 +293,6 @@ CREATE FUNCTION customer_data.assign_customers(affected bigint[], cause text,
                                                OUT touched bigint[], OUT merged bigint, OUT split bigint)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -376,12 +375,12 @@ COMMENT ON FUNCTION customer_data.assign_customers(bigint[], text) IS 'Clusters 
 CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     columns text;
     picks   text;
     sets    text;
+    own     pg_catalog.record;
 BEGIN
     SELECT string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
            string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
@@ -410,6 +409,33 @@ BEGIN
              CASE WHEN customers IS NULL THEN '' ELSE 'ON r.customer_id = w.customer_id' END,
              coalesce(columns, ''), coalesce(picks, ''), coalesce('UPDATE SET ' || sets, 'NOTHING'))
     USING customers;
+    FOR own IN
+        SELECT a.name, a.ordinal, a.type, u.expression, u.owner, u.time_zone
+        FROM customer_data.survivorship u
+        JOIN customer_data.attribute a ON a.name = u.attribute
+        JOIN pg_attribute p ON p.attrelid = 'customer_data.customer'::regclass AND p.attname = a.name AND NOT p.attisdropped
+        WHERE u.rule = 'expression'
+    LOOP
+        EXECUTE format($query$
+            WITH best AS MATERIALIZED (
+                SELECT b.customer_id, b.record_id, b.value FROM customer_data.query_as($1, $2, $3) AS b(customer_id bigint, record_id bigint, value text)
+            ), origin AS (
+                UPDATE customer_data.customer_origin o SET records[%2$s] = b.record_id FROM best b WHERE o.customer_id = b.customer_id
+            )
+            UPDATE customer_data.customer c SET %1$I = b.value::%3$s FROM best b WHERE c.customer_id = b.customer_id
+        $query$, own.name, own.ordinal, own.type)
+        USING own.owner, own.time_zone, format($query$
+            SELECT DISTINCT ON (candidate.customer_id) candidate.customer_id, candidate.record_id, candidate.value
+            FROM (SELECT r.customer_id, r.record_id, v.given[%1$s] AS value, v.standard[%1$s] AS standard, s.name AS source,
+                         s.trust, r.changed_at, coalesce(v.issue[%1$s], 0)::int AS issue
+                  FROM customer_data.source_record r
+                  JOIN customer_data.source s ON s.source_id = r.source_id
+                  JOIN customer_data.record_value v ON v.record_id = r.record_id
+                  WHERE r.gone_at IS NULL AND v.given[%1$s] IS NOT NULL%2$s) AS candidate
+            ORDER BY candidate.customer_id, (%3$s
+                ) DESC NULLS LAST, candidate.trust DESC, candidate.changed_at DESC, candidate.record_id
+        $query$, own.ordinal, CASE WHEN customers IS NULL THEN '' ELSE format(' AND r.customer_id = ANY (%L::bigint[])', customers) END, own.expression);
+    END LOOP;
     WITH emptied AS (
         DELETE FROM customer_data.customer c
         WHERE (customers IS NULL OR c.customer_id = ANY (customers))
@@ -440,7 +466,6 @@ CREATE FUNCTION customer_data.settle_records(affected bigint[], refreshed bigint
                                              OUT merged bigint, OUT split bigint)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_variable
 DECLARE

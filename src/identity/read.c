@@ -215,3 +215,11 @@ cd_report_phase(PG_FUNCTION_ARGS)
 	pgstat_report_activity(STATE_RUNNING, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
+
+/* hash_values(text[]) → bigint */
+PG_FUNCTION_INFO_V1(cd_hash_values);
+Datum
+cd_hash_values(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) hash_values(PG_GETARG_ARRAYTYPE_P(0)));
+}
