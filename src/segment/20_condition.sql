@@ -1,0 +1,184 @@
+-- Conditions: boolean expressions over profile, who they hold for, and when
+-- each answer must be looked at again.
+
+CREATE TABLE customer_data.condition (
+    condition_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    room         text NOT NULL CHECK (room IN ('everyone', 'segment', 'rest', 'population')),
+    expression   text NOT NULL,
+    owner        regrole NOT NULL DEFAULT current_user::regrole,
+    time_zone    text NOT NULL DEFAULT current_setting('TimeZone'),
+    version      int NOT NULL DEFAULT 1,
+    by_sql       boolean NOT NULL DEFAULT false,
+    untracked    text
+);
+COMMENT ON TABLE customer_data.condition IS 'Conditions whose answers are kept: of segments, of the populations that thresholds are taken from, and everyone';
+COMMENT ON COLUMN customer_data.condition.room IS 'What the condition is for; rest: those in no segment';
+COMMENT ON COLUMN customer_data.condition.owner IS 'The condition is evaluated with the rights of this role';
+COMMENT ON COLUMN customer_data.condition.version IS 'Counts redefinitions; a refresh that finds another version than it evaluated last asks everyone';
+COMMENT ON COLUMN customer_data.condition.by_sql IS 'Has sub-selects, so that it is asked by a query';
+COMMENT ON COLUMN customer_data.condition.untracked IS 'What in it moves with time in a way that cannot be followed; such a condition is asked of everyone at each refresh';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition', 'WHERE room NOT IN (''everyone'', ''rest'')');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_condition_id_seq', '');
+
+CREATE TABLE customer_data.condition_need (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    kind         text NOT NULL CHECK (kind IN ('segment', 'attribute', 'metric', 'tag', 'timeline')),
+    name         text NOT NULL,
+    PRIMARY KEY (condition_id, kind, name)
+);
+CREATE INDEX condition_need_name ON customer_data.condition_need (kind, name);
+COMMENT ON TABLE customer_data.condition_need IS 'What each condition reads: other segments, attributes, metrics, tags, the timeline';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_need', '');
+
+CREATE TABLE customer_data.condition_threshold (
+    threshold_id  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner         regrole NOT NULL DEFAULT current_user::regrole,
+    time_zone     text NOT NULL DEFAULT current_setting('TimeZone'),
+    metric        text NOT NULL,
+    percent       double precision NOT NULL CHECK (percent > 0 AND percent <= 100),
+    among         text,
+    population_id int REFERENCES customer_data.condition,
+    value         double precision,
+    computed_at   timestamptz,
+    UNIQUE NULLS NOT DISTINCT (owner, time_zone, metric, percent, among)
+);
+COMMENT ON TABLE customer_data.condition_threshold IS 'Thresholds that conditions take from top_percent(), as of the last refresh';
+COMMENT ON COLUMN customer_data.condition_threshold.among IS 'Condition on the population; NULL: all customers';
+COMMENT ON COLUMN customer_data.condition_threshold.value IS 'The metric of the last customer within the top percent; NULL: nobody has one';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold_threshold_id_seq', '');
+
+CREATE TABLE customer_data.condition_uses_threshold (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    threshold_id int NOT NULL REFERENCES customer_data.condition_threshold,
+    plain        boolean NOT NULL,
+    PRIMARY KEY (condition_id, threshold_id)
+);
+COMMENT ON TABLE customer_data.condition_uses_threshold IS 'Which condition compares with which threshold';
+COMMENT ON COLUMN customer_data.condition_uses_threshold.plain IS 'Compared with the metric itself only: where the threshold moves, those between its old and new place are asked, and no others';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_uses_threshold', '');
+
+CREATE TABLE customer_data.condition_member (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    chunk        int NOT NULL,
+    members      customer_data.customer_set NOT NULL,
+    PRIMARY KEY (condition_id, chunk)
+);
+COMMENT ON TABLE customer_data.condition_member IS 'Whom each condition holds for, as of the last refresh, in chunks of 65536 ids so that one move rewrites at most 8 KB';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_member', '');
+
+CREATE TABLE customer_data.condition_due (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    due          timestamptz NOT NULL,
+    customers    customer_data.customer_set NOT NULL
+);
+CREATE INDEX condition_due_due ON customer_data.condition_due (due);
+CREATE INDEX condition_due_condition ON customer_data.condition_due (condition_id);
+COMMENT ON TABLE customer_data.condition_due IS 'Customers whose answer may change at a moment though nothing new arrives; too early an entry is harmless';
+
+CREATE TABLE customer_data.condition_state (
+    condition_id int PRIMARY KEY REFERENCES customer_data.condition ON DELETE CASCADE,
+    version      int NOT NULL,
+    evaluated_at timestamptz,
+    size         bigint NOT NULL DEFAULT 0,
+    error        text,
+    error_at     timestamptz,
+    error_customer bigint
+);
+COMMENT ON TABLE customer_data.condition_state IS 'What became of each condition at the last refresh';
+COMMENT ON COLUMN customer_data.condition_state.evaluated_at IS 'Moment the members are of; it stands still while the condition fails';
+
+CREATE TABLE customer_data.segment_refresh (
+    refresh_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    moment     timestamptz NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rebuild    boolean NOT NULL DEFAULT false,
+    touched    bigint NOT NULL DEFAULT 0,
+    expired    bigint NOT NULL DEFAULT 0,
+    entered    bigint NOT NULL DEFAULT 0,
+    exited     bigint NOT NULL DEFAULT 0,
+    failed     int NOT NULL DEFAULT 0,
+    seconds    double precision
+);
+CREATE INDEX segment_refresh_moment ON customer_data.segment_refresh (moment);
+COMMENT ON TABLE customer_data.segment_refresh IS 'One row per refresh of segments';
+COMMENT ON COLUMN customer_data.segment_refresh.moment IS 'The moment that membership is of';
+COMMENT ON COLUMN customer_data.segment_refresh.touched IS 'Customers whose data had changed';
+COMMENT ON COLUMN customer_data.segment_refresh.expired IS 'Answers that were due because time passed';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.segment_refresh', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.segment_refresh_refresh_id_seq', '');
+
+CREATE TABLE customer_data.condition_change (
+    refresh_id   bigint NOT NULL REFERENCES customer_data.segment_refresh ON DELETE CASCADE,
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    why          text NOT NULL CHECK (why IN ('data', 'time', 'threshold', 'segment', 'definition', 'rebuild')),
+    entered      customer_data.customer_set NOT NULL,
+    exited       customer_data.customer_set NOT NULL,
+    PRIMARY KEY (condition_id, refresh_id, why)
+);
+CREATE INDEX condition_change_refresh ON customer_data.condition_change (refresh_id);
+COMMENT ON TABLE customer_data.condition_change IS 'Whom each refresh let in and out, and why';
+COMMENT ON COLUMN customer_data.condition_change.why IS 'data: something about the customer changed; time: an answer expired; threshold: the top percent moved; segment: another segment changed; definition: the condition did; rebuild: a full refresh found it';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_change', '');
+
+CREATE UNLOGGED TABLE customer_data.condition_work (
+    condition_id int PRIMARY KEY,
+    wave         int NOT NULL,
+    version      int NOT NULL,
+    everyone     text,
+    expired      customer_data.customer_set,
+    threshold    customer_data.customer_set,
+    segment      customer_data.customer_set
+);
+COMMENT ON TABLE customer_data.condition_work IS 'The refresh under way: which condition is asked of whom; empty between refreshes';
+COMMENT ON COLUMN customer_data.condition_work.everyone IS 'Why everyone is asked; NULL: only those due are';
+
+INSERT INTO customer_data.condition (room, expression) VALUES ('everyone', 'true'), ('rest', 'true');
+
+CREATE FUNCTION customer_data.evaluate_conditions(condition_ids integer[], customers customer_data.customer_set[],
+        OUT condition_id integer, OUT what text, OUT chunk integer, OUT due timestamptz,
+        OUT customers customer_data.customer_set, OUT message text) RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_evaluate_conditions';
+COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[]) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows asked, true, due and error';
+
+CREATE FUNCTION customer_data.check_condition(expression text,
+        OUT segments text[], OUT columns text[], OUT metrics text[], OUT percents double precision[],
+        OUT amongs text[], OUT plains boolean[], OUT untracked text, OUT by_sql boolean)
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_condition';
+COMMENT ON FUNCTION customer_data.check_condition(text) IS 'Refuses what cannot be a condition, with position and hint; says what it reads and whether its use of time can be followed';
+
+CREATE FUNCTION customer_data.members_of(condition_id integer) RETURNS customer_data.customer_set
+    LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT coalesce(customer_data.customer_set_or_agg(m.members), '{}'::customer_data.customer_set)
+    FROM customer_data.condition_member m WHERE m.condition_id = $1
+$$;
+COMMENT ON FUNCTION customer_data.members_of(integer) IS 'Whom a condition holds for, as of the last refresh';
+
+-- Thresholds
+
+CREATE FUNCTION customer_data.compute_threshold(metric text, percent double precision, among text DEFAULT NULL)
+    RETURNS double precision LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer double precision;
+BEGIN
+    EXECUTE format('WITH one AS MATERIALIZED (SELECT profile.%1$I::float8 AS value FROM customer_data.profile'
+                   ' WHERE profile.%1$I IS NOT NULL AND (%2$s'
+                   E'\n)) SELECT value FROM one ORDER BY value DESC'
+                   ' OFFSET greatest((SELECT ceil(count(*) * $1::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1',
+                   metric, coalesce(among, 'true'))
+        INTO answer USING percent;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION customer_data.compute_threshold(text, double precision, text) IS 'The metric of the last customer within the top percent of those with a value (and for whom the condition holds); behind top_percent()';
+
+CREATE FUNCTION customer_data.top_percent(metric text, percent double precision, among text DEFAULT NULL)
+    RETURNS double precision LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_top_percent';
+COMMENT ON FUNCTION customer_data.top_percent(text, double precision, text) IS 'Threshold of the top percent by a metric: metric >= top_percent(''metric'', 10) holds for ceil(n * 10 / 100) customers and for all who tie with the last of them';
+
+CREATE FUNCTION customer_data.in_segment(customer_id bigint, name text) RETURNS boolean
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cd_in_segment';
+COMMENT ON FUNCTION customer_data.in_segment(bigint, text) IS 'In a condition: is the customer in that segment? Its own refresh comes first';

@@ -1,0 +1,354 @@
+-- The refresh: whoever changed, whose answer expired, whom a threshold passed,
+-- and whatever was defined anew; nobody else.
+
+-- Work out in which order conditions are asked: one pass over the customers
+-- suffices for conditions that ask for each other, but the population of a
+-- threshold must be known before the threshold, and sub-selects see segments
+-- as they are stored.
+CREATE FUNCTION customer_data.condition_waves(OUT condition_id integer, OUT wave integer)
+    RETURNS SETOF record LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE edge AS (
+        SELECT n.condition_id AS origin, d.condition_id AS target, c.by_sql::int AS step
+        FROM customer_data.condition_need n
+        JOIN customer_data.condition c USING (condition_id)
+        JOIN customer_data.segment_definition d ON d.name = n.name
+        WHERE n.kind = 'segment'
+        UNION ALL
+        SELECT u.condition_id, t.population_id, 1
+        FROM customer_data.condition_uses_threshold u
+        JOIN customer_data.condition_threshold t USING (threshold_id)
+        WHERE t.population_id IS NOT NULL
+    ), walk AS (
+        SELECT c.condition_id, 0 AS wave FROM customer_data.condition c
+        UNION
+        SELECT e.origin, w.wave + e.step FROM walk w JOIN edge e ON e.target = w.condition_id
+    )
+    SELECT w.condition_id, max(w.wave) FROM walk w GROUP BY 1
+$$;
+COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thresholds after their populations, sub-selects after the segments they ask for';
+
+-- Compute thresholds anew whose population may have changed; note whom to ask
+-- because one moved.
+CREATE FUNCTION customer_data.refresh_thresholds(refresh bigint, in_wave integer, touched customer_data.customer_set)
+    RETURNS void LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    t       record;
+    fresh   double precision;
+    between_them customer_data.customer_set;
+BEGIN
+    FOR t IN
+        SELECT h.*
+        FROM customer_data.condition_threshold h
+        LEFT JOIN customer_data.condition_work p ON p.condition_id = h.population_id
+        WHERE coalesce(p.wave + 1, 0) = in_wave
+          AND (h.computed_at IS NULL
+               OR NOT customer_data.is_empty(touched)
+               OR p.everyone IS NOT NULL
+               OR EXISTS (SELECT FROM customer_data.condition_change c
+                          WHERE c.refresh_id = refresh AND c.condition_id = h.population_id))
+    LOOP
+        EXECUTE format('WITH one AS MATERIALIZED (SELECT profile.%1$I::float8 AS value FROM customer_data.profile'
+                       ' WHERE profile.%1$I IS NOT NULL AND (%2$s))'
+                       ' SELECT value FROM one ORDER BY value DESC'
+                       ' OFFSET greatest((SELECT ceil(count(*) * $1::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1',
+                       t.metric,
+                       CASE WHEN t.population_id IS NULL THEN 'true'
+                       ELSE 'profile.customer_id IN (SELECT customer_data.members(customer_data.members_of($2)))' END)
+            INTO fresh USING t.percent, t.population_id;
+        IF fresh IS DISTINCT FROM t.value THEN
+            IF fresh IS NOT NULL AND t.value IS NOT NULL THEN
+                EXECUTE format('SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.profile'
+                               ' WHERE profile.%1$I BETWEEN $1 AND $2', t.metric)
+                    INTO between_them USING least(fresh, t.value), greatest(fresh, t.value);
+            END IF;
+            UPDATE customer_data.condition_work w
+            SET threshold = coalesce(w.threshold, '{}') | coalesce(between_them, '{}'),
+                everyone = CASE WHEN w.everyone IS NOT NULL THEN w.everyone
+                           WHEN NOT u.plain OR fresh IS NULL OR t.value IS NULL THEN 'threshold' END
+            FROM customer_data.condition_uses_threshold u
+            WHERE u.threshold_id = t.threshold_id AND w.condition_id = u.condition_id;
+        END IF;
+        UPDATE customer_data.condition_threshold h SET value = fresh, computed_at = customer_data.as_of()
+        WHERE h.threshold_id = t.threshold_id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_thresholds(bigint, integer, customer_data.customer_set) IS 'Part of a refresh: thresholds first, then whom they passed by';
+
+-- Ask the conditions of one wave and write down what came out.
+CREATE FUNCTION customer_data.refresh_wave(refresh bigint, in_wave integer, touched customer_data.customer_set)
+    RETURNS void LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids  integer[];
+    dues customer_data.customer_set[];
+BEGIN
+    SELECT array_agg(w.condition_id ORDER BY w.condition_id),
+           array_agg(CASE WHEN w.everyone IS NULL
+                     THEN touched | coalesce(w.expired, '{}') | coalesce(w.threshold, '{}') | coalesce(w.segment, '{}')
+                     END ORDER BY w.condition_id)
+    INTO ids, dues
+    FROM customer_data.condition_work w WHERE w.wave = in_wave;
+    IF ids IS NULL THEN
+        RETURN;
+    END IF;
+
+    WITH answer AS MATERIALIZED (
+        SELECT * FROM customer_data.evaluate_conditions(ids, dues)
+    ), failed AS (
+        SELECT DISTINCT ON (a.condition_id) a.condition_id, a.message,
+               CASE WHEN a.customers IS NOT NULL THEN customer_data.set_min(a.customers) END AS customer_id
+        FROM answer a WHERE a.what = 'error' ORDER BY a.condition_id
+    ), good AS (
+        SELECT * FROM answer a WHERE NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = a.condition_id)
+    ), due AS (
+        INSERT INTO customer_data.condition_due
+        SELECT g.condition_id, g.due, customer_data.customer_set_or_agg(g.customers)
+        FROM good g WHERE g.what = 'due' GROUP BY 1, 2
+    ), asked AS (
+        SELECT g.condition_id, c.chunk, customer_data.customer_set_or_agg(c.part) AS customers
+        FROM good g, LATERAL customer_data.chunks(g.customers) c
+        WHERE g.what = 'asked' GROUP BY 1, 2
+    ), found AS (
+        SELECT g.condition_id, g.chunk, customer_data.customer_set_or_agg(g.customers) AS customers
+        FROM good g WHERE g.what = 'true' GROUP BY 1, 2
+    ), place AS (
+        SELECT condition_id, chunk FROM asked
+        UNION
+        SELECT condition_id, chunk FROM found
+        UNION
+        SELECT m.condition_id, m.chunk
+        FROM customer_data.condition_member m
+        JOIN customer_data.condition_work w USING (condition_id)
+        WHERE w.wave = in_wave AND w.everyone IS NOT NULL
+          AND NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = m.condition_id)
+    ), turn AS MATERIALIZED (
+        SELECT p.condition_id, p.chunk, w.everyone, w.expired, w.threshold,
+               coalesce(m.members, '{}') AS before,
+               coalesce(f.customers, '{}') - coalesce(m.members, '{}') AS entered,
+               CASE WHEN w.everyone IS NOT NULL THEN coalesce(m.members, '{}') - coalesce(f.customers, '{}')
+               ELSE (coalesce(m.members, '{}') & coalesce(a.customers, '{}')) - coalesce(f.customers, '{}')
+               END AS exited
+        FROM place p
+        JOIN customer_data.condition_work w USING (condition_id)
+        LEFT JOIN asked a USING (condition_id, chunk)
+        LEFT JOIN found f USING (condition_id, chunk)
+        LEFT JOIN customer_data.condition_member m USING (condition_id, chunk)
+    ), moved AS MATERIALIZED (
+        SELECT * FROM turn t WHERE NOT (customer_data.is_empty(t.entered) AND customer_data.is_empty(t.exited))
+    ), kept AS (
+        INSERT INTO customer_data.condition_member
+        SELECT m.condition_id, m.chunk, (m.before | m.entered) - m.exited FROM moved m
+        ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members
+    ), reason AS (
+        SELECT m.condition_id, r.why, m.entered & r.customers AS entered, m.exited & r.customers AS exited
+        FROM moved m,
+        LATERAL (SELECT m.entered | m.exited AS both_ways) b,
+        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE b.both_ways & touched END AS by_data) d,
+        LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(m.threshold, '{}') AS by_threshold) t,
+        LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(m.expired, '{}') AS by_time) e,
+        LATERAL (VALUES ('data', d.by_data), ('threshold', t.by_threshold), ('time', e.by_time),
+                 (coalesce(m.everyone, 'segment'), b.both_ways - d.by_data - t.by_threshold - e.by_time)) AS r(why, customers)
+        WHERE NOT customer_data.is_empty(r.customers)
+    ), logged AS (
+        INSERT INTO customer_data.condition_change
+        SELECT refresh, r.condition_id, r.why,
+               customer_data.customer_set_or_agg(r.entered), customer_data.customer_set_or_agg(r.exited)
+        FROM reason r GROUP BY r.condition_id, r.why
+    ), sized AS (
+        SELECT m.condition_id,
+               sum(customer_data.cardinality(m.entered) - customer_data.cardinality(m.exited)) AS more
+        FROM moved m GROUP BY 1
+    )
+    INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size, error, error_at, error_customer)
+    SELECT w.condition_id, CASE WHEN f.condition_id IS NULL THEN w.version ELSE -1 END,
+           CASE WHEN f.condition_id IS NULL THEN customer_data.as_of() END, coalesce(z.more, 0), f.message,
+           CASE WHEN f.condition_id IS NOT NULL THEN customer_data.as_of() END, f.customer_id
+    FROM customer_data.condition_work w
+    LEFT JOIN failed f USING (condition_id)
+    LEFT JOIN sized z USING (condition_id)
+    WHERE w.wave = in_wave
+    ON CONFLICT ON CONSTRAINT condition_state_pkey DO UPDATE
+    SET version = EXCLUDED.version,
+        evaluated_at = CASE WHEN EXCLUDED.error IS NULL THEN EXCLUDED.evaluated_at ELSE s.evaluated_at END,
+        size = s.size + EXCLUDED.size,
+        error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer;
+
+    -- Whoever asks for a segment that has just changed is asked in its turn.
+    UPDATE customer_data.condition_work w
+    SET segment = coalesce(w.segment, '{}') | n.moved
+    FROM (
+        SELECT n.condition_id, customer_data.customer_set_or_agg(c.entered | c.exited) AS moved
+        FROM customer_data.condition_need n
+        JOIN customer_data.segment_definition d ON d.name = n.name
+        JOIN customer_data.condition_change c ON c.condition_id = d.condition_id
+        JOIN customer_data.condition_work o ON o.condition_id = d.condition_id
+        WHERE n.kind = 'segment' AND c.refresh_id = refresh AND o.wave = in_wave
+        GROUP BY 1
+    ) n
+    WHERE n.condition_id = w.condition_id AND w.wave > in_wave AND w.everyone IS NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_wave(bigint, integer, customer_data.customer_set) IS 'Part of a refresh: asks the conditions of one wave and writes members, changes and dues';
+
+-- Those in no segment: everyone less all the others, where something moved.
+CREATE FUNCTION customer_data.refresh_rest(refresh bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    WITH rest AS (
+        SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'rest'
+    ), covered AS (
+        SELECT m.chunk, customer_data.customer_set_or_agg(m.members) AS members
+        FROM customer_data.condition_member m JOIN customer_data.condition c USING (condition_id)
+        WHERE c.room = 'segment' GROUP BY 1
+    ), turn AS (
+        SELECT r.condition_id, e.chunk, coalesce(m.members, '{}') AS before,
+               coalesce(e.members, '{}') - coalesce(v.members, '{}') AS after
+        FROM rest r
+        CROSS JOIN (SELECT chunk, members FROM customer_data.condition_member JOIN customer_data.condition c USING (condition_id)
+                    WHERE c.room = 'everyone') e
+        LEFT JOIN covered v USING (chunk)
+        LEFT JOIN customer_data.condition_member m ON m.condition_id = r.condition_id AND m.chunk = e.chunk
+    ), moved AS MATERIALIZED (
+        SELECT * FROM turn t WHERE t.before <> t.after
+    ), kept AS (
+        INSERT INTO customer_data.condition_member
+        SELECT m.condition_id, m.chunk, m.after FROM moved m
+        ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members
+    ), logged AS (
+        INSERT INTO customer_data.condition_change
+        SELECT refresh, m.condition_id, 'segment',
+               customer_data.customer_set_or_agg(m.after - m.before), customer_data.customer_set_or_agg(m.before - m.after)
+        FROM moved m GROUP BY m.condition_id
+    )
+    INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size)
+    SELECT r.condition_id, 1, customer_data.as_of(),
+           (SELECT coalesce(sum(customer_data.cardinality(m.after) - customer_data.cardinality(m.before)), 0) FROM moved m)
+    FROM rest r
+    ON CONFLICT ON CONSTRAINT condition_state_pkey DO UPDATE
+    SET evaluated_at = EXCLUDED.evaluated_at, size = s.size + EXCLUDED.size;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_rest(bigint) IS 'Part of a refresh: the segment everyone else';
+
+CREATE FUNCTION customer_data.refresh_conditions(rebuild boolean, at timestamptz,
+        OUT segments integer, OUT customers bigint, OUT entered bigint, OUT exited bigint,
+        OUT failed integer, OUT seconds double precision)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    began    timestamptz := clock_timestamp();
+    previous timestamptz;
+    touched  customer_data.customer_set;
+    refresh  bigint;
+    w        integer;
+    saved    text := current_setting('customer_data.as_of');
+BEGIN
+    IF to_regclass('customer_data.profile') IS NULL THEN
+        SELECT 0, 0, 0, 0, 0, 0 INTO segments, customers, entered, exited, failed, seconds;
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_data.refresh_segments', 0));
+    SELECT max(r.moment) INTO previous FROM customer_data.segment_refresh r;
+    IF at < previous THEN
+        -- A refresh that waited for one that began later goes on from there;
+        -- a clock that was put back starts all over.
+        IF previous <= clock_timestamp() THEN
+            at := previous;
+        ELSE
+            rebuild := true;
+        END IF;
+    END IF;
+    PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
+
+    touched := customer_data.take_touched('segment');
+    INSERT INTO customer_data.segment_refresh (moment, rebuild, touched)
+    VALUES (at, refresh_conditions.rebuild, customer_data.cardinality(touched))
+    RETURNING refresh_id INTO refresh;
+
+    DELETE FROM customer_data.condition_work;
+    WITH expired AS (
+        DELETE FROM customer_data.condition_due d WHERE d.due <= at RETURNING d.condition_id, d.customers
+    ), due AS (
+        SELECT e.condition_id, customer_data.customer_set_or_agg(e.customers) AS customers
+        FROM expired e GROUP BY 1
+    )
+    INSERT INTO customer_data.condition_work (condition_id, wave, version, everyone, expired)
+    SELECT c.condition_id, v.wave, c.version,
+           CASE WHEN s.condition_id IS NULL OR (s.version <> c.version AND s.error IS NULL) THEN 'definition'
+                WHEN s.error IS NOT NULL OR refresh_conditions.rebuild THEN 'rebuild'
+                WHEN c.untracked IS NOT NULL THEN 'time' END,
+           d.customers
+    FROM customer_data.condition c
+    JOIN customer_data.condition_waves() v USING (condition_id)
+    LEFT JOIN customer_data.condition_state s USING (condition_id)
+    LEFT JOIN due d USING (condition_id)
+    WHERE c.room <> 'rest';
+    DELETE FROM customer_data.condition_due d
+    USING customer_data.condition_work k
+    WHERE k.condition_id = d.condition_id AND k.everyone IS NOT NULL;
+
+    FOR w IN SELECT DISTINCT wave FROM customer_data.condition_work ORDER BY wave LOOP
+        PERFORM customer_data.refresh_thresholds(refresh, w, touched);
+        PERFORM customer_data.refresh_wave(refresh, w, touched);
+    END LOOP;
+    PERFORM customer_data.refresh_rest(refresh);
+
+    SELECT coalesce(sum(customer_data.cardinality(c.entered)), 0), coalesce(sum(customer_data.cardinality(c.exited)), 0)
+    INTO entered, exited
+    FROM customer_data.condition_change c JOIN customer_data.condition k USING (condition_id)
+    WHERE c.refresh_id = refresh AND k.room IN ('segment', 'rest');
+    SELECT count(*) FILTER (WHERE k.room = 'segment'), count(*) FILTER (WHERE s.error IS NOT NULL)
+    INTO segments, failed
+    FROM customer_data.condition k JOIN customer_data.condition_state s USING (condition_id);
+    SELECT coalesce(s.size, 0) INTO customers
+    FROM customer_data.condition k JOIN customer_data.condition_state s USING (condition_id) WHERE k.room = 'everyone';
+    seconds := extract(epoch FROM clock_timestamp() - began);
+    UPDATE customer_data.segment_refresh r
+    SET entered = refresh_conditions.entered, exited = refresh_conditions.exited,
+        failed = refresh_conditions.failed, seconds = refresh_conditions.seconds,
+        expired = (SELECT coalesce(sum(customer_data.cardinality(k.expired)), 0) FROM customer_data.condition_work k)
+    WHERE r.refresh_id = refresh;
+    -- Journeys look at whoever changed, and at whoever changed segment.
+    PERFORM customer_data.touch('journey', touched | coalesce(
+        (SELECT customer_data.customer_set_or_agg(c.entered | c.exited)
+         FROM customer_data.condition_change c JOIN customer_data.condition k USING (condition_id)
+         WHERE c.refresh_id = refresh AND k.room = 'segment'), '{}'));
+    DELETE FROM customer_data.condition_work;
+    PERFORM set_config('customer_data.as_of', saved, true);
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_conditions(boolean, timestamptz) IS 'The refresh as of a given moment, which must not go back; behind refresh_segments()';
+
+CREATE FUNCTION customer_data.refresh_segments(rebuild boolean DEFAULT false,
+        OUT segments integer, OUT customers bigint, OUT entered bigint, OUT exited bigint,
+        OUT failed integer, OUT seconds double precision)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('customer_data.as_of') <> '' THEN
+        RAISE EXCEPTION 'segments are not refreshed while customer_data.as_of is set'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Their members are those of the present.',
+                  HINT = 'RESET customer_data.as_of; segment_as_of(name, moment) gives the members at another moment.';
+    END IF;
+    IF to_regprocedure('customer_data.refresh_metrics()') IS NOT NULL THEN
+        EXECUTE 'SELECT customer_data.refresh_metrics()';
+    END IF;
+    IF to_regprocedure('customer_data.refresh_tags()') IS NOT NULL THEN
+        EXECUTE 'SELECT customer_data.refresh_tags()';
+    END IF;
+    SELECT * INTO segments, customers, entered, exited, failed, seconds
+    FROM customer_data.refresh_conditions(rebuild, customer_data.as_of());
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_segments(boolean) IS 'Brings metrics, tags and segments up to date: asks those customers whose data changed, whose answer expired or whom a threshold passed, and everyone about what was defined anew';

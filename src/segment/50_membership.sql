@@ -1,0 +1,128 @@
+-- Looking at segments: members, changes, the past, and the present without a refresh.
+
+CREATE FUNCTION customer_data.segment_members(name text) RETURNS customer_data.customer_set
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT customer_data.members_of(customer_data.segment_condition(name))
+$$;
+COMMENT ON FUNCTION customer_data.segment_members(text) IS 'The members of a segment as of the last refresh';
+
+CREATE FUNCTION customer_data.is_member(name text, customer_id bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((SELECT m.members @> is_member.customer_id
+                     FROM customer_data.condition_member m
+                     WHERE m.condition_id = customer_data.segment_condition(is_member.name)
+                       AND m.chunk = customer_data.chunk_of(is_member.customer_id)), false)
+$$;
+COMMENT ON FUNCTION customer_data.is_member(text, bigint) IS 'Was the customer in the segment at the last refresh?';
+
+CREATE VIEW customer_data.segment AS
+SELECT d.name, coalesce(s.size, 0) AS size,
+       round(100.0 * coalesce(s.size, 0) / nullif(e.size, 0), 1) AS percent,
+       s.evaluated_at AS refreshed_at,
+       CASE WHEN c.room = 'rest' THEN 'in no other segment' ELSE c.expression END AS condition,
+       d.description, d.priority,
+       CASE WHEN s.error IS NOT NULL THEN s.error || CASE WHEN s.error_customer IS NOT NULL
+                 THEN format(' [at customer %s]', s.error_customer) ELSE '' END
+            WHEN s.condition_id IS NULL AND c.room = 'segment' THEN 'not refreshed yet'
+            WHEN s.version <> c.version AND c.room = 'segment' THEN 'changed since the last refresh'
+       END AS error,
+       CASE WHEN c.untracked IS NOT NULL
+            THEN format('asked of everyone at each refresh: the use of time in %s cannot be followed', c.untracked)
+       END AS note,
+       c.owner
+FROM customer_data.segment_definition d
+JOIN customer_data.condition c USING (condition_id)
+LEFT JOIN customer_data.condition_state s USING (condition_id)
+LEFT JOIN (SELECT st.size FROM customer_data.condition_state st
+           JOIN customer_data.condition k USING (condition_id) WHERE k.room = 'everyone') e ON true
+ORDER BY d.priority DESC, d.name;
+COMMENT ON VIEW customer_data.segment IS 'The segments with their size and what is wrong with them';
+COMMENT ON COLUMN customer_data.segment.percent IS 'Share of all customers';
+COMMENT ON COLUMN customer_data.segment.error IS 'Why the members are not up to date; NULL: they are';
+COMMENT ON COLUMN customer_data.segment.note IS 'What makes the segment expensive to refresh';
+
+CREATE VIEW customer_data.segment_change AS
+SELECT d.name AS segment, m.customer_id, m.change, r.moment AS at, c.why, c.refresh_id
+FROM customer_data.condition_change c
+JOIN customer_data.segment_definition d USING (condition_id)
+JOIN customer_data.segment_refresh r USING (refresh_id),
+LATERAL (
+    SELECT customer_data.members(c.entered) AS customer_id, 'entered' AS change
+    UNION ALL
+    SELECT customer_data.members(c.exited), 'left'
+) m;
+COMMENT ON VIEW customer_data.segment_change IS 'Who entered and who left which segment, when, and why';
+
+CREATE FUNCTION customer_data.segments_of(customer_id bigint) RETURNS SETOF text
+    LANGUAGE sql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT a.condition_id, a.what
+        FROM (SELECT array_agg(c.condition_id) AS ids,
+                     array_agg(ARRAY[$1]::customer_data.customer_set) AS customers
+              FROM customer_data.condition c WHERE c.room IN ('segment', 'everyone')) l,
+        LATERAL customer_data.evaluate_conditions(l.ids, l.customers) a
+        WHERE a.what IN ('true', 'error')
+    ), inside AS (
+        SELECT d.name, d.priority
+        FROM customer_data.segment_definition d
+        JOIN customer_data.condition c USING (condition_id)
+        WHERE c.room = 'segment'
+          AND (EXISTS (SELECT FROM asked a WHERE a.condition_id = d.condition_id AND a.what = 'true')
+               OR (EXISTS (SELECT FROM asked a WHERE a.condition_id = d.condition_id AND a.what = 'error')
+                   AND customer_data.is_member(d.name, $1)))
+    )
+    SELECT i.name FROM (
+        SELECT name, priority FROM inside
+        UNION ALL
+        SELECT d.name, d.priority
+        FROM customer_data.segment_definition d JOIN customer_data.condition c USING (condition_id)
+        WHERE c.room = 'rest' AND NOT EXISTS (SELECT FROM inside)
+          AND EXISTS (SELECT FROM asked a JOIN customer_data.condition e USING (condition_id)
+                      WHERE e.room = 'everyone' AND a.what = 'true')
+    ) i ORDER BY i.priority DESC, i.name
+$$;
+COMMENT ON FUNCTION customer_data.segments_of(bigint) IS 'The segments a customer is in now, from current data and without a refresh, the most important first';
+
+CREATE FUNCTION customer_data.segment_overlap(names text[] DEFAULT NULL,
+        OUT segment_a text, OUT segment_b text, OUT size_a bigint, OUT size_b bigint,
+        OUT shared bigint, OUT percent_of_a numeric, OUT jaccard double precision)
+    RETURNS SETOF record LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    WITH one AS MATERIALIZED (
+        SELECT d.name, customer_data.members_of(d.condition_id) AS members
+        FROM customer_data.segment_definition d WHERE $1 IS NULL OR d.name = ANY ($1)
+    ), sized AS MATERIALIZED (
+        SELECT name, members, customer_data.cardinality(members) AS size FROM one
+    )
+    SELECT a.name, b.name, a.size, b.size, n.shared,
+           round(100.0 * n.shared / nullif(a.size, 0), 1),
+           n.shared::float8 / nullif(a.size + b.size - n.shared, 0)
+    FROM sized a JOIN sized b ON a.name < b.name,
+    LATERAL (SELECT customer_data.and_cardinality(a.members, b.members) AS shared) n
+    ORDER BY n.shared DESC, 1, 2
+$$;
+COMMENT ON FUNCTION customer_data.segment_overlap(text[]) IS 'How many customers each two segments share';
+
+CREATE FUNCTION customer_data.segment_coverage(
+        OUT customers bigint, OUT covered bigint, OUT uncovered bigint, OUT percent numeric,
+        OUT segments bigint, OUT segments_per_customer numeric)
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT e.size, e.size - r.size, r.size, round(100.0 * (e.size - r.size) / nullif(e.size, 0), 1),
+           g.segments, round(g.memberships / nullif(e.size, 0), 2)
+    FROM (SELECT coalesce(sum(s.size), 0)::bigint AS size FROM customer_data.condition c
+          JOIN customer_data.condition_state s USING (condition_id) WHERE c.room = 'everyone') e,
+         (SELECT coalesce(sum(s.size), 0)::bigint AS size FROM customer_data.condition c
+          JOIN customer_data.condition_state s USING (condition_id) WHERE c.room = 'rest') r,
+         (SELECT count(*) AS segments, coalesce(sum(s.size), 0) AS memberships FROM customer_data.condition c
+          LEFT JOIN customer_data.condition_state s USING (condition_id) WHERE c.room = 'segment') g
+$$;
+COMMENT ON FUNCTION customer_data.segment_coverage() IS 'How many customers are in a segment, and how many only in "everyone else"';

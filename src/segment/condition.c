@@ -1,0 +1,590 @@
+/*
+ * condition.c
+ *		Read a condition's text: check it as one expression over profile, find
+ *		what it depends on, refuse what cannot be a condition.
+ */
+#include "postgres.h"
+
+#include "segment/condition.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/analyze.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+/* What the walk over a condition carries along. */
+typedef struct CheckContext
+{
+	CdCondition *condition;
+	ParseState *pstate;
+	TupleDesc	profile;
+	int			depth;			/* sub-selects around the node */
+	Node	   *node;			/* the node whose functions are looked at */
+} CheckContext;
+
+Oid
+cd_schema(void)
+{
+	return get_namespace_oid("customer_data", false);
+}
+
+Relation
+cd_open_profile(void)
+{
+	Oid			relid = get_relname_relid("profile", cd_schema());
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there are no customers yet: the view profile does not exist"),
+				 errhint("Declare a source first, with customer_data.add_source().")));
+	return relation_open(relid, AccessShareLock);
+}
+
+/* Make an error's position refer to the condition, not to the calling query. */
+static void
+condition_error_callback(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) arg);
+	}
+}
+
+/* Append the names of profile's columns nearest to one that does not exist. */
+static char *
+nearest_columns(const char *name, TupleDesc profile)
+{
+	StringInfoData buf;
+	Bitmapset  *used = NULL;
+	int			len = strlen(name);
+	int			limit = Max(3, len / 2);
+	int			found = 0;
+
+	initStringInfo(&buf);
+	while (found < 3 && len < 64)
+	{
+		int			best = -1;
+		int			best_distance = limit + 1;
+		int			i;
+
+		for (i = 0; i < profile->natts; i++)
+		{
+			const char *candidate = NameStr(TupleDescAttr(profile, i)->attname);
+			int			distance;
+
+			if (bms_is_member(i, used))
+				continue;
+			distance = varstr_levenshtein_less_equal(candidate, strlen(candidate), name, len,
+													 1, 1, 1, limit, true);
+			/* A name that holds the other is near, whatever its length. */
+			if (distance > limit && len >= 3 &&
+				(strstr(candidate, name) != NULL ||
+				 (strlen(candidate) >= 3 && strstr(name, candidate) != NULL)))
+				distance = limit;
+			if (distance < best_distance)
+			{
+				best = i;
+				best_distance = distance;
+			}
+		}
+		if (best < 0)
+			break;
+		used = bms_add_member(used, best);
+		appendStringInfo(&buf, "%s%s", found ? ", " : "",
+						 quote_identifier(NameStr(TupleDescAttr(profile, best)->attname)));
+		found++;
+	}
+	return found ? buf.data : NULL;
+}
+
+/* Say which columns are near where a name is none of profile's. */
+static Node *
+unknown_column_hook(ParseState *pstate, ColumnRef *cref, Node *var)
+{
+	TupleDesc	profile = (TupleDesc) pstate->p_ref_hook_state;
+	Node	   *last = llast(cref->fields);
+	char	   *near;
+
+	if (var != NULL || !IsA(last, String) || list_length(cref->fields) > 2)
+		return NULL;
+	if (list_length(cref->fields) == 2 &&
+		strcmp(strVal(linitial(cref->fields)), "profile") != 0)
+		return NULL;
+	/* The name of the row as a whole is no unknown column. */
+	if (list_length(cref->fields) == 1 && strcmp(strVal(last), "profile") == 0)
+		return NULL;
+	near = nearest_columns(strVal(last), profile);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" does not exist in profile", strVal(last)),
+			 near ? errhint("Nearest names: %s.", near) :
+			 errhint("customer_data.profile lists the columns that a condition can use: attributes, metrics, tags and events."),
+			 parser_errposition(pstate, cref->location)));
+	return NULL;
+}
+
+/* True if a function is one of this extension's own, written in C. */
+static bool
+is_own_function(Form_pg_proc proc)
+{
+	return proc->pronamespace == cd_schema() && proc->prolang == ClanguageId;
+}
+
+/* True if a stable function of pg_catalog gives the time or the session's state. */
+static bool
+reads_surroundings(Form_pg_proc proc)
+{
+	static const char *const names[] = {
+		"now", "transaction_timestamp", "statement_timestamp", "timenow",
+		"current_setting", "current_user", "session_user", "getpgusername",
+		"current_schema", "current_schemas", "current_database", "current_query",
+		"to_regclass", "to_regproc", "to_regtype", "to_regrole", "lo_get",
+	};
+	const char *name = NameStr(proc->proname);
+	int			i;
+
+	if (proc->prolang != INTERNALlanguageId)
+		return true;
+	for (i = 0; i < (int) lengthof(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return strncmp(name, "pg_", 3) == 0 || strncmp(name, "has_", 4) == 0 ||
+		strncmp(name, "inet_", 5) == 0 || strncmp(name, "txid_", 5) == 0 ||
+		strncmp(name, "table_to_", 9) == 0 || strncmp(name, "query_to_", 9) == 0;
+}
+
+/* Refuse volatile functions; remember those whose use of time is unknown. */
+static bool
+check_function(Oid funcid, void *arg)
+{
+	CheckContext *context = arg;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", funcid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->provolatile == PROVOLATILE_VOLATILE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a condition cannot use volatile function %s", format_procedure(funcid)),
+				 errdetail("It may answer differently each time it is called, so membership would be a matter of chance."),
+				 strcmp(NameStr(proc->proname), "clock_timestamp") == 0 ?
+				 errhint("Use customer_data.as_of() for the current moment.") :
+				 errhint("If the function depends on nothing but its arguments and the database, declare it STABLE or IMMUTABLE."),
+				 parser_errposition(context->pstate, exprLocation(context->node))));
+	if (proc->provolatile == PROVOLATILE_STABLE && context->condition->untracked == NULL &&
+		!is_own_function(proc) &&
+		(proc->pronamespace != PG_CATALOG_NAMESPACE || reads_surroundings(proc)))
+		context->condition->untracked = psprintf("%s()", NameStr(proc->proname));
+	ReleaseSysCache(tuple);
+	return false;
+}
+
+/* The text of a constant argument; an error with its position if it is none. */
+static char *
+constant_text(CheckContext *context, FuncExpr *call, int argno, const char *what)
+{
+	Node	   *arg = list_nth(call->args, argno);
+
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	if (!IsA(arg, Const))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s must be written as a constant in a condition", what),
+				 parser_errposition(context->pstate, exprLocation(arg))));
+	return ((Const *) arg)->constisnull ? NULL : TextDatumGetCString(((Const *) arg)->constvalue);
+}
+
+/* A call with its named arguments in order and its defaults filled in. */
+static FuncExpr *
+full_call(Node *call)
+{
+	return castNode(FuncExpr, eval_const_expressions(NULL, call));
+}
+
+/* Note a call of in_segment(customer_id, 'name'). */
+static void
+note_in_segment(CheckContext *context, FuncExpr *call)
+{
+	Node	   *id = linitial(call->args);
+	char	   *name = constant_text(context, call, 1, "the segment's name");
+	ListCell   *cell;
+
+	if (!IsA(id, Var) || ((Var *) id)->varlevelsup != (Index) context->depth ||
+		((Var *) id)->varattno <= 0 ||
+		strcmp(NameStr(TupleDescAttr(context->profile, ((Var *) id)->varattno - 1)->attname),
+			   "customer_id") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("in_segment() must be asked of the customer itself"),
+				 errhint("Write in_segment(customer_id, 'name')."),
+				 parser_errposition(context->pstate, exprLocation(id))));
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the segment's name must not be NULL"),
+				 parser_errposition(context->pstate, exprLocation((Node *) call))));
+	foreach(cell, context->condition->segments)
+		if (strcmp(lfirst(cell), name) == 0)
+			return;
+	context->condition->segments = lappend(context->condition->segments, name);
+}
+
+/* Note a call of top_percent('metric', percent, among => 'condition'). */
+static CdThreshold *
+note_top_percent(CheckContext *context, FuncExpr *call)
+{
+	CdThreshold *threshold = palloc0(sizeof(CdThreshold));
+	Node	   *percent = lsecond(call->args);
+	AttrNumber	attno = InvalidAttrNumber;
+	int			i;
+
+	/* A number as written may still be wrapped in a cast to double precision. */
+	percent = eval_const_expressions(NULL, percent);
+	if (!IsA(percent, Const) || ((Const *) percent)->constisnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the percentage of top_percent() must be written as a constant"),
+				 parser_errposition(context->pstate, exprLocation(lsecond(call->args)))));
+	threshold->metric = constant_text(context, call, 0, "the metric's name");
+	threshold->percent = DatumGetFloat8(((Const *) percent)->constvalue);
+	threshold->among = constant_text(context, call, 2, "the condition on the population");
+	threshold->isnull = true;
+
+	for (i = 0; threshold->metric != NULL && i < context->profile->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(context->profile, i)->attname), threshold->metric) == 0)
+			attno = i + 1;
+	if (attno == InvalidAttrNumber)
+	{
+		char	   *near = threshold->metric ? nearest_columns(threshold->metric, context->profile) : NULL;
+
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("metric \"%s\" does not exist", threshold->metric ? threshold->metric : ""),
+				 near ? errhint("Nearest names: %s.", near) : 0,
+				 parser_errposition(context->pstate, exprLocation((Node *) linitial(call->args)))));
+	}
+	if (!(threshold->percent > 0 && threshold->percent <= 100))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the percentage of top_percent() must be above 0 and at most 100"),
+				 parser_errposition(context->pstate, exprLocation(lsecond(call->args)))));
+	context->condition->columns = bms_add_member(context->condition->columns, attno);
+	context->condition->thresholds = lappend(context->condition->thresholds, threshold);
+	return threshold;
+}
+
+/* True if a call is of one of this extension's functions of that name. */
+static bool
+is_call_of(Node *node, const char *name)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+	char	   *have;
+
+	if (!IsA(node, FuncExpr) || get_func_namespace(call->funcid) != cd_schema())
+		return false;
+	have = get_func_name(call->funcid);
+	return have != NULL && strcmp(have, name) == 0;
+}
+
+/* True if a comparison is metric <op> top_percent('metric', ...), either way round. */
+static bool
+is_plain_comparison(Node *node, CheckContext *context, Node **call)
+{
+	OpExpr	   *op = (OpExpr *) node;
+	Node	   *left,
+			   *right;
+	char	   *metric;
+
+	if (!IsA(node, OpExpr) || list_length(op->args) != 2)
+		return false;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	if (is_call_of(left, "top_percent"))
+	{
+		Node	   *swap = left;
+
+		left = right;
+		right = swap;
+	}
+	else if (!is_call_of(right, "top_percent"))
+		return false;
+	*call = right;
+	while (IsA(left, RelabelType) || IsA(left, FuncExpr))
+	{
+		if (IsA(left, RelabelType))
+			left = (Node *) ((RelabelType *) left)->arg;
+		else if (((FuncExpr *) left)->funcformat == COERCE_IMPLICIT_CAST)
+			left = linitial(((FuncExpr *) left)->args);
+		else
+			break;
+	}
+	if (!IsA(left, Var) || ((Var *) left)->varlevelsup != 0)
+		return false;
+	metric = constant_text(context, full_call(right), 0, "the metric's name");
+	return metric != NULL &&
+		strcmp(metric, NameStr(TupleDescAttr(context->profile, ((Var *) left)->varattno - 1)->attname)) == 0;
+}
+
+/* Visit every node: collect dependencies, refuse what a condition cannot hold. */
+static bool
+check_walker(Node *node, void *arg)
+{
+	CheckContext *context = arg;
+	CdCondition *condition = context->condition;
+	Node	   *call;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		bool		result;
+
+		context->depth++;
+		result = query_tree_walker((Query *) node, check_walker, arg, 0);
+		context->depth--;
+		return result;
+	}
+	if (IsA(node, SubLink))
+	{
+		condition->by_sql = true;
+		if (condition->untracked == NULL)
+			condition->untracked = pstrdup("a sub-select");
+	}
+	if (context->depth == 0)
+	{
+		if (IsA(node, Aggref) || IsA(node, GroupingFunc))
+			ereport(ERROR,
+					(errcode(ERRCODE_GROUPING_ERROR),
+					 errmsg("a condition cannot use an aggregate function"),
+					 errdetail("It is asked of one customer at a time."),
+					 errhint("Count events with event_count(events, 'purchase'), or declare the figure with add_metric()."),
+					 parser_errposition(context->pstate, exprLocation(node))));
+		if (IsA(node, WindowFunc))
+			ereport(ERROR,
+					(errcode(ERRCODE_WINDOWING_ERROR),
+					 errmsg("a condition cannot use a window function"),
+					 errdetail("It is asked of one customer at a time."),
+					 errhint("To compare with all customers use top_percent('metric', percent)."),
+					 parser_errposition(context->pstate, exprLocation(node))));
+		if ((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
+			(IsA(node, OpExpr) && ((OpExpr *) node)->opretset))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("a condition cannot use a function that returns a set"),
+					 errhint("Ask whether there is such a row: EXISTS (SELECT FROM ... WHERE ...)."),
+					 parser_errposition(context->pstate, exprLocation(node))));
+	}
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup == (Index) context->depth)
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varattno <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("a condition cannot use the whole row of profile"),
+					 errhint("Name the columns it needs."),
+					 parser_errposition(context->pstate, var->location)));
+		condition->columns = bms_add_member(condition->columns, var->varattno);
+	}
+	if (IsA(node, SQLValueFunction) && condition->untracked == NULL)
+		condition->untracked = pstrdup("the session's own date or time");
+	if (IsA(node, NextValueExpr))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a condition cannot use a sequence")));
+	if (is_call_of(node, "in_segment"))
+	{
+		note_in_segment(context, full_call(node));
+		return expression_tree_walker(node, check_walker, arg);
+	}
+	if (is_plain_comparison(node, context, &call))
+	{
+		note_top_percent(context, full_call(call))->plain = true;
+		context->node = node;
+		check_functions_in_node(node, check_function, context);
+		/* The other side is the metric's column. */
+		return false;
+	}
+	if (is_call_of(node, "top_percent"))
+	{
+		note_top_percent(context, full_call(node));
+		return false;
+	}
+	context->node = node;
+	check_functions_in_node(node, check_function, context);
+	return expression_tree_walker(node, check_walker, arg);
+}
+
+/* Refuse 'now', 'today' and the like, which would freeze at definition. */
+static bool
+frozen_time_walker(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, TypeCast) && IsA(((TypeCast *) node)->arg, A_Const))
+	{
+		A_Const    *constant = (A_Const *) ((TypeCast *) node)->arg;
+
+#if PG_VERSION_NUM >= 150000
+		if (!constant->isnull && nodeTag(&constant->val) == T_String)
+		{
+			const char *str = strVal(&constant->val);
+
+			if (pg_strcasecmp(str, "now") == 0 || pg_strcasecmp(str, "today") == 0 ||
+				pg_strcasecmp(str, "tomorrow") == 0 || pg_strcasecmp(str, "yesterday") == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("'%s' would be a fixed moment in a condition", str),
+						 errhint("Use as_of() for the current moment, as_of()::date for the day."),
+						 parser_errposition((ParseState *) arg, constant->location)));
+		}
+#endif
+	}
+	return raw_expression_tree_walker(node, frozen_time_walker, arg);
+}
+
+/* The one expression a text consists of. */
+static Node *
+parse_text(ParseState *pstate, const char *text)
+{
+	List	   *raw = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, raw)->stmt;
+	ResTarget  *target;
+
+	if (!IsA(select, SelectStmt) || select->op != SETOP_NONE ||
+		select->fromClause != NIL || select->whereClause != NULL ||
+		select->groupClause != NIL || select->havingClause != NULL ||
+		select->windowClause != NIL || select->sortClause != NIL ||
+		select->limitCount != NULL || select->limitOffset != NULL ||
+		select->lockingClause != NIL || select->distinctClause != NIL ||
+		select->withClause != NULL || select->valuesLists != NIL ||
+		list_length(select->targetList) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("a condition is one boolean expression, not a query"),
+				 errdetail("The condition was: %s", text),
+				 errhint("Write what follows WHERE in SELECT * FROM customer_data.profile WHERE ...")));
+	target = select->targetList == NIL ? NULL : linitial_node(ResTarget, select->targetList);
+	if (target == NULL || (IsA(target->val, ColumnRef) &&
+						   IsA(llast(((ColumnRef *) target->val)->fields), A_Star)))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the condition is empty"),
+				 errhint("Write what follows WHERE in SELECT * FROM customer_data.profile WHERE ...")));
+	if (target->name != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("unexpected \"%s\" after the condition", target->name),
+				 parser_errposition(pstate, target->location)));
+	return target->val;
+}
+
+CdCondition *
+cd_parse_condition(const char *text, Relation profile)
+{
+	CdCondition *condition = palloc0(sizeof(CdCondition));
+	ParseState *pstate = make_parsestate(NULL);
+	ParseNamespaceItem *nsitem;
+	ErrorContextCallback callback;
+	CheckContext context;
+	Node	   *raw;
+	Node	   *expr;
+	Oid			type;
+
+	condition->text = pstrdup(text);
+	pstate->p_sourcetext = condition->text;
+	pstate->p_ref_hook_state = RelationGetDescr(profile);
+	pstate->p_post_columnref_hook = unknown_column_hook;
+
+	callback.callback = condition_error_callback;
+	callback.arg = condition->text;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	raw = parse_text(pstate, condition->text);
+	frozen_time_walker(raw, pstate);
+
+	nsitem = addRangeTableEntryForRelation(pstate, profile, AccessShareLock, NULL, false, true);
+	addNSItemToQuery(pstate, nsitem, true, true, true);
+	expr = transformExpr(pstate, raw, EXPR_KIND_SELECT_TARGET);
+
+	type = exprType(expr);
+	if (type != BOOLOID)
+	{
+		Node	   *coerced = coerce_to_target_type(pstate, expr, type, BOOLOID, -1,
+													COERCION_ASSIGNMENT,
+													COERCE_IMPLICIT_CAST, -1);
+
+		if (coerced == NULL || (type != UNKNOWNOID && coerced != NULL && type != BOOLOID))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("a condition must be true or false, not of type %s", format_type_be(type)),
+					 errhint("Compare the value with something: %s > 0, for instance.",
+							 strlen(text) < 60 ? text : "event_count(events, 'purchase')"),
+					 parser_errposition(pstate, exprLocation(expr))));
+		expr = coerced;
+	}
+	assign_expr_collations(pstate, expr);
+
+	context.condition = condition;
+	context.pstate = pstate;
+	context.profile = RelationGetDescr(profile);
+	context.depth = 0;
+	context.node = NULL;
+	check_walker(expr, &context);
+	condition->expr = (Expr *) expr;
+
+	error_context_stack = callback.previous;
+	return condition;
+}
+
+void
+cd_check_columns(CdCondition *condition, Relation profile, Oid role)
+{
+	int			attno = -1;
+
+	if (pg_class_aclcheck(RelationGetRelid(profile), role, ACL_SELECT) == ACLCHECK_OK)
+		return;
+	while ((attno = bms_next_member(condition->columns, attno)) >= 0)
+	{
+		const char *name = NameStr(TupleDescAttr(RelationGetDescr(profile), attno - 1)->attname);
+
+		if (pg_attribute_aclcheck(RelationGetRelid(profile), attno, role, ACL_SELECT) != ACLCHECK_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("role \"%s\" may not read column \"%s\" of profile",
+							GetUserNameFromId(role, false), name),
+					 errdetail("A condition is evaluated with the rights of the role that defined it."),
+					 errhint("GRANT SELECT (%s) ON customer_data.profile TO %s;", quote_identifier(name),
+							 quote_identifier(GetUserNameFromId(role, false)))));
+	}
+}
