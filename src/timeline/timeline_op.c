@@ -301,6 +301,7 @@ cd_event_total(PG_FUNCTION_ARGS)
 	struct varlena *head = (struct varlena *) PG_GETARG_DATUM(0);
 	const uint8 *p,
 			   *end;
+	uint64		nevents;
 
 	if (VARATT_IS_EXTENDED(head) && !VARATT_IS_SHORT(head))
 		head = (struct varlena *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, 12);
@@ -308,7 +309,8 @@ cd_event_total(PG_FUNCTION_ARGS)
 	end = p + VARSIZE_ANY_EXHDR(head);
 	if (p >= end || *p++ != CD_TIMELINE_VERSION)
 		cd_timeline_corrupt();
-	PG_RETURN_INT32((int32) Min(cd_read_varint(&p, end), CD_MAX_EVENTS));
+	nevents = cd_read_varint(&p, end);
+	PG_RETURN_INT32((int32) Min(nevents, CD_MAX_EVENTS));
 }
 
 /* timeline_first(timeline) */
