@@ -1,0 +1,556 @@
+-- Timeline, event sources: which relations events are read from, what their
+-- columns mean, and how what is new in them is found without losing or
+-- doubling any of it.
+
+CREATE TABLE customer_data.event_source_definition (
+    event_source_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text NOT NULL UNIQUE CHECK (name <> ''),
+    relation        text NOT NULL,
+    row_name        text NOT NULL,
+    source_id       int NOT NULL REFERENCES customer_data.source,
+    key             text NOT NULL,
+    key_type        regtype NOT NULL,
+    at              text NOT NULL,
+    kind            text NOT NULL,
+    value           text,
+    quantity        text,
+    event_id        text,
+    properties      jsonb NOT NULL DEFAULT '{}',
+    text_properties text[] NOT NULL DEFAULT '{}',
+    mode            text NOT NULL CHECK (mode IN ('xid', 'sequence', 'trigger', 'timestamp', 'full')),
+    cursor_column   text,
+    cursor_type     regtype,
+    updates         boolean NOT NULL DEFAULT false,
+    overlap         interval NOT NULL DEFAULT '1 hour',
+    reconcile_every interval,
+    promise         text NOT NULL,
+    owner           regrole NOT NULL DEFAULT current_user::regrole,
+    time_zone       text NOT NULL DEFAULT current_setting('TimeZone'),
+    added_at        timestamptz NOT NULL DEFAULT now(),
+    CHECK ((cursor_column IS NOT NULL) = (mode IN ('xid', 'sequence', 'timestamp')))
+);
+COMMENT ON TABLE customer_data.event_source_definition IS 'Relations that events are read from; add_event_source() writes it, the view event_source shows it with its state';
+COMMENT ON COLUMN customer_data.event_source_definition.relation IS 'schema.table, looked up anew at each run, or a query';
+COMMENT ON COLUMN customer_data.event_source_definition.row_name IS 'What a query that reads the relation calls its row';
+COMMENT ON COLUMN customer_data.event_source_definition.source_id IS 'The source whose records the events belong to';
+COMMENT ON COLUMN customer_data.event_source_definition.key IS 'Expression over the row: the key of the record the event belongs to';
+COMMENT ON COLUMN customer_data.event_source_definition.key_type IS 'Type of that expression, so that an index on it can be used';
+COMMENT ON COLUMN customer_data.event_source_definition.at IS 'Expression over the row: when it happened';
+COMMENT ON COLUMN customer_data.event_source_definition.kind IS 'Expression over the row: what happened';
+COMMENT ON COLUMN customer_data.event_source_definition.event_id IS 'Expression over the row: events of one record with the same id are one event';
+COMMENT ON COLUMN customer_data.event_source_definition.properties IS 'Property name to SQL expression over the row';
+COMMENT ON COLUMN customer_data.event_source_definition.text_properties IS 'Properties that are kept as text: those neither numeric, boolean nor JSON';
+COMMENT ON COLUMN customer_data.event_source_definition.mode IS 'How new rows are found: xid, sequence, trigger, timestamp, full';
+COMMENT ON COLUMN customer_data.event_source_definition.cursor_column IS 'Column that tells new rows from old ones';
+COMMENT ON COLUMN customer_data.event_source_definition.cursor_type IS 'Type of that column, so that an index on it can be used';
+COMMENT ON COLUMN customer_data.event_source_definition.updates IS 'A row whose cursor column moved is a changed row: the events of its record are read anew';
+COMMENT ON COLUMN customer_data.event_source_definition.overlap IS 'Mode timestamp: how late a row may appear behind the latest one and still be found without reconciliation';
+COMMENT ON COLUMN customer_data.event_source_definition.reconcile_every IS 'How often everything is read and compared; NULL: only when asked for';
+COMMENT ON COLUMN customer_data.event_source_definition.promise IS 'What holds for inserted, late, updated and deleted rows';
+COMMENT ON COLUMN customer_data.event_source_definition.owner IS 'The expressions run with the rights of this role';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.event_source_definition', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.event_source_definition_event_source_id_seq', '');
+
+-- Derived, like the chunks it speaks of: after a restore there are neither,
+-- and the next refresh reads every source from its beginning.
+CREATE TABLE customer_data.event_source_state (
+    event_source_id   int PRIMARY KEY REFERENCES customer_data.event_source_definition ON DELETE CASCADE,
+    cursor_snapshot   pg_snapshot,
+    cursor_xid        xid8,
+    cursor_value      text,
+    system_identifier bigint,
+    foreign_xids      boolean NOT NULL DEFAULT false,
+    relation_oid      oid,
+    reconcile         boolean NOT NULL DEFAULT true,
+    reconciled_at     timestamptz,
+    refreshed_at      timestamptz,
+    batches           bigint NOT NULL DEFAULT 0,
+    read_rows         bigint NOT NULL DEFAULT 0,
+    seconds           double precision,
+    error             text,
+    failed_at         timestamptz
+);
+COMMENT ON TABLE customer_data.event_source_state IS 'How far each event source has been read';
+COMMENT ON COLUMN customer_data.event_source_state.cursor_snapshot IS 'Mode xid: the snapshot of the last read; what was not visible in it is new';
+COMMENT ON COLUMN customer_data.event_source_state.cursor_xid IS 'Mode xid: the transaction of the last read, whose own rows wait for the next one';
+COMMENT ON COLUMN customer_data.event_source_state.cursor_value IS 'Modes sequence and timestamp: the greatest value read';
+COMMENT ON COLUMN customer_data.event_source_state.system_identifier IS 'Mode xid: the cluster whose transaction ids these are';
+COMMENT ON COLUMN customer_data.event_source_state.foreign_xids IS 'Mode xid: the column holds transaction ids of another cluster, so everything is read each time';
+COMMENT ON COLUMN customer_data.event_source_state.relation_oid IS 'The relation that was read last; another one under the same name is read from its beginning';
+COMMENT ON COLUMN customer_data.event_source_state.reconcile IS 'The next refresh reads everything and stores what differs';
+
+CREATE TABLE customer_data.event_queue (
+    queue_id        bigint GENERATED ALWAYS AS IDENTITY,
+    relation_oid    oid NOT NULL,
+    event_source_id int NOT NULL,
+    sign            smallint NOT NULL,
+    source_row      jsonb
+);
+COMMENT ON TABLE customer_data.event_queue IS 'Mode trigger: rows written since the last refresh';
+COMMENT ON COLUMN customer_data.event_queue.relation_oid IS 'The table written to; rows of any other than the event source names are passed over';
+COMMENT ON COLUMN customer_data.event_queue.sign IS '1: the row came; -1: it went; 0: the table was truncated';
+
+CREATE TABLE customer_data.event_seen (
+    event_source_id int NOT NULL,
+    hash            bigint NOT NULL,
+    key             text,
+    seen_at         timestamptz NOT NULL,
+    times           int NOT NULL,
+    PRIMARY KEY (event_source_id, hash)
+);
+COMMENT ON TABLE customer_data.event_seen IS 'Mode timestamp: rows already read inside the overlap, by the hash of what they say';
+
+CREATE TABLE customer_data.event_rejected (
+    event_source_id int NOT NULL REFERENCES customer_data.event_source_definition ON DELETE CASCADE,
+    reason          text NOT NULL,
+    events          bigint NOT NULL,
+    last_at         timestamptz NOT NULL DEFAULT now(),
+    example         text,
+    PRIMARY KEY (event_source_id, reason)
+);
+COMMENT ON TABLE customer_data.event_rejected IS 'Source rows that could not become events: how many and why, with an example';
+
+-- Checks one expression and whether its value can be what is wanted.
+CREATE FUNCTION customer_data.check_event_expression(item text, expression text, wanted regtype, what text) RETURNS regtype
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    type regtype := customer_data.declared_expression(item, expression, what);
+BEGIN
+    IF type = 'unknown'::regtype THEN
+        type := 'text';
+    END IF;
+    IF wanted IS NOT NULL AND wanted <> 'text'::regtype THEN
+        BEGIN
+            EXECUTE format('SELECT NULL::%s::%s', type, wanted);
+        EXCEPTION WHEN cannot_coerce THEN
+            RAISE EXCEPTION '%: the expression gives %, not %', what, type, wanted
+                USING ERRCODE = 'datatype_mismatch', DETAIL = format('The expression was: %s', expression),
+                      HINT = format('Write one whose value can be cast to %s.', wanted);
+        END;
+    END IF;
+    RETURN type;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_event_expression(text, text, regtype, text) IS 'Type of an expression over the rows of an event source; refuses one that cannot be cast to what is wanted';
+
+CREATE FUNCTION customer_data.event_relation(relation text) RETURNS regclass
+    LANGUAGE sql STABLE STRICT
+    SET search_path = customer_data, pg_catalog, pg_temp
+    RETURN CASE WHEN customer_data.relation_item(relation) LIKE '(%' THEN NULL ELSE to_regclass(customer_data.relation_item(relation)) END;
+COMMENT ON FUNCTION customer_data.event_relation(text) IS 'The relation of that name now; NULL for a query';
+
+CREATE FUNCTION customer_data.wait_for_writers(relation regclass) RETURNS boolean
+    LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'cd_wait_for_writers';
+COMMENT ON FUNCTION customer_data.wait_for_writers(regclass) IS 'Waits until the transactions that have written to the table so far are over; blocks no new one';
+
+-- Statement triggers of mode trigger.  Runs as the owner of the queue, so that
+-- whoever writes to the source table needs no right on it.  It notes the table
+-- and asks nothing: what a writer's snapshot may not see yet must not decide,
+-- and the refresh passes over rows of tables that the event source does not name.
+CREATE FUNCTION customer_data.capture_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign) VALUES (TG_RELID, TG_ARGV[0]::int, 0);
+    END IF;
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign, source_row)
+        SELECT TG_RELID, TG_ARGV[0]::int, -1, to_jsonb(o) FROM cd_old_rows o;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign, source_row)
+        SELECT TG_RELID, TG_ARGV[0]::int, 1, to_jsonb(n) FROM cd_new_rows n;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_data.capture_events() IS 'Trigger of event sources in mode trigger: puts written rows into event_queue';
+ALTER FUNCTION customer_data.capture_events() OWNER TO @extowner@;
+
+-- Puts the four triggers on the table; runs as the owner of the event source.
+CREATE FUNCTION customer_data.install_capture(relation regclass, event_source_id int) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    installed boolean := false;
+BEGIN
+    FOR part IN
+        SELECT * FROM (VALUES ('INSERT', 'REFERENCING NEW TABLE AS cd_new_rows'),
+                              ('UPDATE', 'REFERENCING OLD TABLE AS cd_old_rows NEW TABLE AS cd_new_rows'),
+                              ('DELETE', 'REFERENCING OLD TABLE AS cd_old_rows'),
+                              ('TRUNCATE', '')) AS v (event, tables)
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger t
+                              WHERE t.tgrelid = relation AND NOT t.tgisinternal
+                                AND t.tgname = format('customer_data_events_%s_%s', event_source_id, lower(part.event)));
+        EXECUTE format('CREATE TRIGGER customer_data_events_%s_%s AFTER %s ON %s %s FOR EACH STATEMENT '
+                       'EXECUTE FUNCTION customer_data.capture_events(%L)',
+                       event_source_id, lower(part.event), part.event, relation, part.tables, event_source_id);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER customer_data_events_%s_%s',
+                       relation, event_source_id, lower(part.event));
+        installed := true;
+    END LOOP;
+    RETURN installed;
+END
+$$;
+COMMENT ON FUNCTION customer_data.install_capture(regclass, int) IS 'Puts the triggers of an event source on its table where they are missing; true if any was';
+
+CREATE FUNCTION customer_data.remove_capture(event_source_id int) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN
+        SELECT tgname, tgrelid::regclass AS relation
+        FROM pg_trigger
+        WHERE NOT tgisinternal AND tgparentid = 0
+          AND tgname IN (SELECT format('customer_data_events_%s_%s', event_source_id, event)
+                         FROM unnest('{insert,update,delete,truncate}'::text[]) event)
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.relation);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.remove_capture(int) IS 'Takes the triggers of an event source off its table';
+
+-- What each mode promises, in words.
+CREATE FUNCTION customer_data.event_promise(mode text, cursor_column text, updates boolean, overlap interval, reconcile_every interval) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE mode
+        WHEN 'xid' THEN
+            'inserted rows exactly once, those committed late by long transactions included; '
+            || CASE WHEN updates THEN 'updated rows when their ' || cursor_column || ' is renewed; deleted rows'
+                    ELSE 'updated and deleted rows' END
+        WHEN 'sequence' THEN
+            'inserted rows exactly once while ' || cursor_column || ' is filled from one sequence with CACHE 1 by the INSERT itself; '
+            || CASE WHEN updates THEN 'updated rows when their ' || cursor_column || ' is renewed; deleted rows'
+                    ELSE 'updated and deleted rows' END
+        WHEN 'trigger' THEN 'inserted, updated, deleted and truncated rows exactly once'
+        WHEN 'timestamp' THEN
+            'inserted rows exactly once if they appear at most ' || overlap || ' after their ' || cursor_column || '; later ones'
+            || CASE WHEN updates THEN ', and deleted rows,' ELSE ', updated and deleted rows' END
+        WHEN 'full' THEN 'equal to the relation at each refresh, which reads all of it'
+    END
+    || CASE WHEN mode IN ('trigger', 'full') THEN ''
+            WHEN reconcile_every IS NULL THEN ' only by refresh_timelines(reconcile => true)'
+            ELSE ' by reconciliation, every ' || reconcile_every END;
+END;
+COMMENT ON FUNCTION customer_data.event_promise(text, text, boolean, interval, interval) IS 'What an ingestion mode promises, in words';
+
+-- Checks a definition as a whole and fills in what was left open.
+CREATE FUNCTION customer_data.check_event_source(d customer_data.event_source_definition) RETURNS customer_data.event_source_definition
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    item     text;
+    relid    oid;
+    relkind  "char";
+    part     record;
+    type     regtype;
+    sequence text;
+    problem  boolean;
+BEGIN
+    item := customer_data.relation_item(d.relation);
+    d.row_name := 'source_row';
+    IF item NOT LIKE '(%' THEN
+        d.relation := item;
+        relid := to_regclass(item);
+        SELECT c.relkind, quote_ident(c.relname) INTO relkind, d.row_name FROM pg_class c WHERE c.oid = relid;
+    END IF;
+    BEGIN
+        EXECUTE format('SELECT FROM %s LIMIT 0', item);
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'role % may not read event source "%"', current_user, d.name
+            USING ERRCODE = 'insufficient_privilege', DETAIL = SQLERRM,
+                  HINT = format('GRANT SELECT ON %s TO %s;', d.relation, current_user);
+    END;
+    d.key_type := customer_data.check_event_expression(item, d.key, 'text', 'key');
+    FOR part IN
+        SELECT * FROM (VALUES ('at', d.at, 'timestamptz'::regtype), ('kind', d.kind, 'text'),
+                              ('value', d.value, 'float8'), ('quantity', d.quantity, 'float8'),
+                              ('event_id', d.event_id, 'text')) AS v (name, expression, type)
+        WHERE expression IS NOT NULL
+    LOOP
+        PERFORM customer_data.check_event_expression(item, part.expression, part.type, part.name);
+    END LOOP;
+    IF jsonb_typeof(d.properties) <> 'object' THEN
+        RAISE EXCEPTION 'properties of event source "%" are not an object', d.name
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"name": "SQL expression over the row", ...}.';
+    END IF;
+    d.text_properties := '{}';
+    FOR part IN SELECT p.key AS name, p.value AS expression FROM jsonb_each(d.properties) p LOOP
+        IF part.name = '' OR lower(part.name) IN ('at', 'kind', 'value') OR part.name = 'quantity' AND d.quantity IS NOT NULL THEN
+            RAISE EXCEPTION 'property of event source "%" cannot be named "%"', d.name, part.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Patterns use this name for something else; choose another one.';
+        END IF;
+        IF jsonb_typeof(part.expression) <> 'string' THEN
+            RAISE EXCEPTION 'property "%" of event source "%" is not a SQL expression', part.name, d.name
+                USING ERRCODE = 'invalid_parameter_value',
+                      HINT = format('Write the expression as a string: {"%s": "column or expression"}.', part.name);
+        END IF;
+        type := customer_data.check_event_expression(item, part.expression #>> '{}', NULL, format('property "%s"', part.name));
+        IF type <> ALL ('{int2,int4,int8,float4,float8,numeric,bool,jsonb,json}'::regtype[]) THEN
+            d.text_properties := d.text_properties || part.name;
+        END IF;
+    END LOOP;
+
+    type := NULL;
+    -- The mode: as asked, else by the cursor column's type, else by what the table has.
+    IF d.cursor_column IS NULL AND coalesce(d.mode, 'xid') = 'xid' AND relkind IN ('r', 'p') THEN
+        SELECT a.attname INTO d.cursor_column
+        FROM pg_attribute a JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+        WHERE a.attrelid = relid AND a.atttypid = 'xid8'::regtype AND NOT a.attisdropped
+          AND pg_get_expr(f.adbin, f.adrelid) ~ 'pg_current_xact_id'
+        ORDER BY a.attnum LIMIT 1;
+    END IF;
+    IF d.cursor_column IS NULL AND coalesce(d.mode, 'sequence') = 'sequence' AND relkind IN ('r', 'p') THEN
+        SELECT a.attname INTO d.cursor_column
+        FROM pg_attribute a
+        WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped
+          AND pg_get_serial_sequence(d.relation, a.attname) IS NOT NULL
+          AND (d.mode IS NOT NULL OR (SELECT seqcache = 1 FROM pg_sequence
+                                      WHERE seqrelid = pg_get_serial_sequence(d.relation, a.attname)::regclass))
+        ORDER BY a.attnum LIMIT 1;
+    END IF;
+    IF d.mode = ANY ('{trigger,full}') AND d.cursor_column IS NOT NULL THEN
+        RAISE EXCEPTION 'mode "%" takes no cursor column', d.mode
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave cursor_column out, or choose mode xid, sequence or timestamp.';
+    END IF;
+    IF d.cursor_column IS NOT NULL THEN
+        type := customer_data.declared_expression(item, quote_ident(d.cursor_column), 'cursor_column');
+    END IF;
+    IF d.mode IS NULL THEN
+        d.mode := CASE WHEN type = 'xid8'::regtype THEN 'xid'
+                       WHEN type = ANY ('{int2,int4,int8}'::regtype[]) THEN 'sequence'
+                       WHEN type = ANY ('{timestamptz,timestamp,date}'::regtype[]) THEN 'timestamp'
+                       WHEN type IS NOT NULL THEN 'unknown'
+                       WHEN relkind IN ('r', 'p') AND has_table_privilege(relid, 'TRIGGER') THEN 'trigger'
+                       ELSE 'full' END;
+    END IF;
+    IF d.mode NOT IN ('xid', 'sequence', 'trigger', 'timestamp', 'full') THEN
+        IF d.mode = 'unknown' THEN
+            RAISE EXCEPTION 'cursor column "%" of event source "%" has type %', d.cursor_column, d.name, type
+                USING ERRCODE = 'datatype_mismatch', HINT = 'Use a column of type xid8, an integer filled from a sequence, or a timestamp.';
+        END IF;
+        RAISE EXCEPTION 'unknown mode "%" of event source "%"', d.mode, d.name
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Modes are xid, sequence, trigger, timestamp and full.';
+    END IF;
+    IF d.mode IN ('xid', 'sequence', 'timestamp') AND d.cursor_column IS NULL THEN
+        RAISE EXCEPTION 'mode "%" of event source "%" needs a cursor column', d.mode, d.name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = CASE d.mode WHEN 'xid' THEN format('ALTER TABLE %s ADD COLUMN loaded_by xid8 DEFAULT pg_current_xact_id();', d.relation)
+                                     ELSE 'Name it with cursor_column => ''...''.' END;
+    END IF;
+    IF d.mode = 'xid' AND type <> 'xid8'::regtype
+       OR d.mode = 'sequence' AND type <> ALL ('{int2,int4,int8}'::regtype[])
+       OR d.mode = 'timestamp' AND type <> ALL ('{timestamptz,timestamp,date}'::regtype[]) THEN
+        RAISE EXCEPTION 'mode "%" cannot use cursor column "%" of type %', d.mode, d.cursor_column, type
+            USING ERRCODE = 'datatype_mismatch',
+                  HINT = 'Mode xid takes a column of type xid8, sequence an integer, timestamp a timestamp or date.';
+    END IF;
+    IF d.mode IN ('sequence', 'trigger') AND relkind IS DISTINCT FROM 'r' AND relkind IS DISTINCT FROM 'p' THEN
+        RAISE EXCEPTION 'mode "%" of event source "%" needs a table', d.mode, d.name
+            USING ERRCODE = 'wrong_object_type',
+                  HINT = 'For a view, a foreign table or a query choose mode xid, timestamp or full.';
+    END IF;
+    IF d.mode = 'sequence' THEN
+        sequence := pg_get_serial_sequence(d.relation, d.cursor_column);
+        IF sequence IS NOT NULL AND (SELECT seqcache > 1 FROM pg_sequence WHERE seqrelid = sequence::regclass) THEN
+            RAISE EXCEPTION 'sequence % hands out values in blocks', sequence
+                USING ERRCODE = 'invalid_parameter_value',
+                      DETAIL = 'A session may use an earlier value after another session''s later one, so new rows cannot be told by it.',
+                      HINT = format('ALTER SEQUENCE %s CACHE 1; or choose another mode.', sequence);
+        END IF;
+    END IF;
+    IF d.mode = 'xid' THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I >= pg_snapshot_xmax(pg_current_snapshot()) '
+                       'AND %I IS DISTINCT FROM pg_current_xact_id_if_assigned())', item, d.cursor_column, d.cursor_column)
+            INTO problem;
+        IF problem THEN
+            RAISE EXCEPTION 'column "%" of % holds transaction ids of another cluster', d.cursor_column, d.relation
+                USING ERRCODE = 'invalid_parameter_value',
+                      DETAIL = 'Rows that were replicated, or restored from a dump, carry the ids of the cluster they come from.',
+                      HINT = format('UPDATE %s SET %I = ''3''; or choose another mode.', d.relation, d.cursor_column);
+        END IF;
+    END IF;
+    d.updates := coalesce(d.updates, d.mode = 'timestamp' AND d.cursor_column ~* 'updat|modif|chang');
+    IF d.updates AND d.mode IN ('trigger', 'full') THEN
+        d.updates := false;
+    END IF;
+    IF d.overlap < interval '0' THEN
+        RAISE EXCEPTION 'overlap must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF d.mode = 'timestamp' THEN
+        d.reconcile_every := coalesce(d.reconcile_every, interval '1 day');
+    END IF;
+    d.cursor_type := type;
+    d.promise := customer_data.event_promise(d.mode, d.cursor_column, d.updates, d.overlap, d.reconcile_every);
+    IF d.mode IN ('xid', 'sequence', 'timestamp') AND relkind = 'r'
+       AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+                       WHERE i.indrelid = relid AND a.attname = d.cursor_column AND i.indpred IS NULL) THEN
+        RAISE NOTICE 'no index starts with column "%" of %: each refresh reads the whole table', d.cursor_column, d.relation
+            USING HINT = format('CREATE INDEX ON %s (%I);', d.relation, d.cursor_column);
+    END IF;
+    RETURN d;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_event_source(customer_data.event_source_definition) IS 'Checks the definition of an event source and fills in what was left open';
+
+CREATE FUNCTION customer_data.add_event_source(name text, relation text, source text, key text, at text, kind text,
+    value text DEFAULT NULL, quantity text DEFAULT NULL, event_id text DEFAULT NULL, properties jsonb DEFAULT '{}',
+    mode text DEFAULT NULL, cursor_column text DEFAULT NULL, updates boolean DEFAULT NULL,
+    overlap interval DEFAULT '1 hour', reconcile_every interval DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    d customer_data.event_source_definition;
+BEGIN
+    IF coalesce(name, '') = '' OR relation IS NULL OR key IS NULL OR at IS NULL OR kind IS NULL THEN
+        RAISE EXCEPTION 'name, relation, key, at and kind of an event source must be given'
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    IF EXISTS (SELECT FROM customer_data.event_source_definition e WHERE e.name = add_event_source.name) THEN
+        RAISE EXCEPTION 'event source "%" exists already', name
+            USING ERRCODE = 'duplicate_object', HINT = 'Change it with alter_event_source, or remove it with drop_event_source.';
+    END IF;
+    d.source_id := (customer_data.source_named(source)).source_id;
+    d.name := name;
+    d.relation := relation;
+    d.key := key;
+    d.at := at;
+    d.kind := kind;
+    d.value := value;
+    d.quantity := quantity;
+    d.event_id := event_id;
+    d.properties := coalesce(properties, '{}');
+    d.mode := mode;
+    d.cursor_column := cursor_column;
+    d.updates := updates;
+    d.overlap := coalesce(overlap, interval '1 hour');
+    d.reconcile_every := reconcile_every;
+    d := customer_data.check_event_source(d);
+    INSERT INTO customer_data.event_source_definition AS e (name, relation, row_name, source_id, key, key_type, at, kind, value, quantity,
+        event_id, properties, text_properties, mode, cursor_column, cursor_type, updates, overlap, reconcile_every, promise)
+    VALUES (d.name, d.relation, d.row_name, d.source_id, d.key, d.key_type, d.at, d.kind, d.value, d.quantity,
+        d.event_id, d.properties, d.text_properties, d.mode, d.cursor_column, d.cursor_type, d.updates, d.overlap, d.reconcile_every, d.promise)
+    RETURNING e.event_source_id INTO d.event_source_id;
+    INSERT INTO customer_data.event_source_state (event_source_id, relation_oid)
+    VALUES (d.event_source_id, customer_data.event_relation(d.relation));
+    IF d.mode = 'trigger' THEN
+        PERFORM customer_data.install_capture(customer_data.event_relation(d.relation), d.event_source_id);
+    END IF;
+    PERFORM customer_data.rebuild_profile();
+    RETURN d.promise;
+END
+$$;
+COMMENT ON FUNCTION customer_data.add_event_source(text, text, text, text, text, text, text, text, text, jsonb, text, text, boolean, interval, interval)
+    IS 'Declares a relation whose rows are events of a source''s records; answers what its mode promises';
+
+-- The definition under a name that the caller may change, or an error.
+CREATE FUNCTION customer_data.own_event_source(name text) RETURNS customer_data.event_source_definition
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    d    customer_data.event_source_definition;
+    near text;
+BEGIN
+    SELECT * INTO d FROM customer_data.event_source_definition e WHERE e.name = own_event_source.name;
+    IF NOT FOUND THEN
+        SELECT string_agg(format('"%s"', e.name), ', ' ORDER BY customer_data.levenshtein(e.name, own_event_source.name), e.name) INTO near
+        FROM customer_data.event_source_definition e;
+        RAISE EXCEPTION 'event source "%" does not exist', own_event_source.name
+            USING ERRCODE = 'undefined_object',
+                  HINT = coalesce('Event sources are ' || near || '.', 'Declare one with add_event_source.');
+    END IF;
+    IF NOT pg_has_role(d.owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'event source "%" belongs to role %', d.name, d.owner
+            USING ERRCODE = 'insufficient_privilege', HINT = format('GRANT %s TO %I;', d.owner, current_user);
+    END IF;
+    RETURN d;
+END
+$$;
+COMMENT ON FUNCTION customer_data.own_event_source(text) IS 'The event source of this name, which the caller may change';
+
+CREATE FUNCTION customer_data.alter_event_source(name text, relation text DEFAULT NULL, key text DEFAULT NULL, at text DEFAULT NULL,
+    kind text DEFAULT NULL, value text DEFAULT NULL, quantity text DEFAULT NULL, event_id text DEFAULT NULL,
+    properties jsonb DEFAULT NULL, mode text DEFAULT NULL, cursor_column text DEFAULT NULL, updates boolean DEFAULT NULL,
+    overlap interval DEFAULT NULL, reconcile_every interval DEFAULT NULL, new_name text DEFAULT NULL) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    d customer_data.event_source_definition;
+BEGIN
+    d := customer_data.own_event_source(name);
+    PERFORM FROM customer_data.event_source_state s WHERE s.event_source_id = d.event_source_id FOR UPDATE;
+    d.name := coalesce(new_name, d.name);
+    d.relation := coalesce(relation, d.relation);
+    d.key := coalesce(key, d.key);
+    d.at := coalesce(at, d.at);
+    d.kind := coalesce(kind, d.kind);
+    -- An empty text takes an optional expression away.
+    d.value := nullif(coalesce(value, d.value), '');
+    d.quantity := nullif(coalesce(quantity, d.quantity), '');
+    d.event_id := nullif(coalesce(event_id, d.event_id), '');
+    d.properties := coalesce(properties, d.properties);
+    IF mode IS NOT NULL OR cursor_column IS NOT NULL THEN
+        d.cursor_column := cursor_column;
+        d.mode := mode;
+        d.updates := NULL;
+    END IF;
+    d.updates := coalesce(updates, d.updates);
+    d.overlap := coalesce(overlap, d.overlap);
+    d.reconcile_every := coalesce(reconcile_every, d.reconcile_every);
+    d := customer_data.check_event_source(d);
+    UPDATE customer_data.event_source_definition e
+    SET name = d.name, relation = d.relation, row_name = d.row_name, key = d.key, key_type = d.key_type, at = d.at, kind = d.kind, value = d.value,
+        quantity = d.quantity, event_id = d.event_id, properties = d.properties, text_properties = d.text_properties, mode = d.mode, cursor_column = d.cursor_column, cursor_type = d.cursor_type,
+        updates = d.updates, overlap = d.overlap, reconcile_every = d.reconcile_every, promise = d.promise,
+        owner = current_user::regrole, time_zone = current_setting('TimeZone')
+    WHERE e.event_source_id = d.event_source_id;
+    PERFORM customer_data.remove_capture(d.event_source_id);
+    IF d.mode = 'trigger' THEN
+        PERFORM customer_data.install_capture(customer_data.event_relation(d.relation), d.event_source_id);
+    END IF;
+    UPDATE customer_data.event_source_state s
+    SET reconcile = true, cursor_snapshot = NULL, cursor_xid = NULL, cursor_value = NULL, relation_oid = customer_data.event_relation(d.relation)
+    WHERE s.event_source_id = d.event_source_id;
+    RETURN d.promise;
+END
+$$;
+COMMENT ON FUNCTION customer_data.alter_event_source(text, text, text, text, text, text, text, text, jsonb, text, text, boolean, interval, interval, text)
+    IS 'Changes an event source; the next refresh reads it from its beginning and stores what differs';
+
+CREATE VIEW customer_data.event_source AS
+    SELECT d.name, d.relation, s.name AS source, d.key, d.at, d.kind, d.value, d.quantity, d.event_id, d.properties,
+           d.mode, d.cursor_column, d.promise,
+           st.refreshed_at, st.reconciled_at, st.seconds, st.read_rows AS rows,
+           coalesce((SELECT sum(r.events) FROM customer_data.event_rejected r
+                     WHERE r.event_source_id = d.event_source_id), 0)::bigint AS rejected,
+           st.reconcile AS reconciles_next, st.error, st.failed_at, d.owner, d.time_zone
+    FROM customer_data.event_source_definition d
+    JOIN customer_data.source s USING (source_id)
+    LEFT JOIN customer_data.event_source_state st USING (event_source_id);
+COMMENT ON VIEW customer_data.event_source IS 'Event sources: what they read, what they promise and how far they are';
+COMMENT ON COLUMN customer_data.event_source.rows IS 'Source rows that became events, less those taken back';
+COMMENT ON COLUMN customer_data.event_source.rejected IS 'Source rows that could not become events; event_rejection says why';
+
+CREATE VIEW customer_data.event_rejection AS
+    SELECT d.name AS event_source, r.reason, r.events, r.last_at, r.example
+    FROM customer_data.event_rejected r JOIN customer_data.event_source_definition d USING (event_source_id);
+COMMENT ON VIEW customer_data.event_rejection IS 'Source rows that could not become events, by event source and reason, with an example';

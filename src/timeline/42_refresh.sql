@@ -1,0 +1,390 @@
+-- Timeline, refresh: what is new in the event sources becomes chunks.
+
+-- The query that reads a source's rows as columns of an event, plus the reason
+-- why a row cannot be one and what it looks like.
+CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    properties text;
+BEGIN
+    SELECT string_agg(format(E'%L, (%s\n)%s', p.key, p.value #>> '{}',
+                             CASE WHEN p.key = ANY (d.text_properties) THEN '::text' ELSE '' END), ', ' ORDER BY p.key)
+    INTO properties
+    FROM jsonb_each(d.properties) p;
+    RETURN format($q$SELECT e.*,
+    CASE WHEN e.key IS NULL THEN 'key is NULL' WHEN e.at IS NULL THEN 'time is NULL'
+         WHEN NOT isfinite(e.at) THEN 'time is infinite'
+         WHEN e.kind IS NULL THEN 'kind is NULL' WHEN e.kind = '' THEN 'kind is empty'
+         WHEN octet_length(e.kind) > 255 THEN 'kind is longer than 255 bytes'
+         WHEN e.value IN ('NaN', 'Infinity', '-Infinity') THEN 'value is not finite'
+         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite' %s END AS reason
+FROM (SELECT (%s
+)::text AS key, (%s
+)::timestamptz AS at, (%s
+)::text AS kind, (%s
+)::float8 AS value, (%s
+)::float8 AS quantity, (%s
+)::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row FROM %s%s) e$q$,
+        CASE WHEN d.cursor_column IS NULL THEN '' ELSE 'WHEN e.cursor IS NULL THEN ''cursor column is NULL''' END,
+        d.key, d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
+        CASE WHEN properties IS NULL THEN 'NULL::jsonb' ELSE 'jsonb_build_object(' || properties || ')' END,
+        coalesce(quote_ident(d.cursor_column), 'NULL::text'),
+        d.row_name, from_item, coalesce(' WHERE ' || condition, ''));
+END
+$$;
+COMMENT ON FUNCTION customer_data.event_row_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as events';
+
+-- The same, grouped into one timeline per key; rejected rows by reason.
+CREATE FUNCTION customer_data.event_group_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT format($q$SELECT e.reason, CASE WHEN e.reason IS NULL THEN e.key END,
+    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
+    count(*), max(left(e.source_row::text, 200)) FILTER (WHERE e.reason IS NOT NULL)
+FROM (%s) e GROUP BY 1, 2$q$, customer_data.event_row_query(d, from_item, condition))
+$$;
+COMMENT ON FUNCTION customer_data.event_group_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as one timeline per key';
+
+-- What one pass over a source did.
+CREATE TYPE customer_data.event_batch_result AS (rows bigint, removed bigint, rejected bigint, records bigint[], again text[]);
+COMMENT ON TYPE customer_data.event_batch_result IS 'What one batch did: rows read, events taken back, rows rejected, records changed, keys to read anew';
+
+CREATE FUNCTION customer_data.timeline_chunk_size() RETURNS int
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 4096;
+COMMENT ON FUNCTION customer_data.timeline_chunk_size() IS 'Events of a full chunk, which no append rewrites';
+
+-- Adds to the counts of rejected rows.
+CREATE FUNCTION customer_data.count_rejected(event_source_id int, reasons text[], events bigint[], examples text[]) RETURNS bigint
+    LANGUAGE sql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    WITH put AS (
+        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
+        SELECT count_rejected.event_source_id, n.reason, sum(n.events), max(n.example)
+        FROM unnest(reasons, count_rejected.events, examples) AS n (reason, events, example)
+        GROUP BY n.reason
+        ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
+            SET events = greatest(0, r.events + excluded.events), last_at = now(), example = coalesce(excluded.example, r.example)
+    ), clean AS (
+        DELETE FROM customer_data.event_rejected r
+        WHERE r.event_source_id = count_rejected.event_source_id AND r.events <= 0
+    )
+    SELECT coalesce(sum(n), 0)::bigint FROM unnest(count_rejected.events) AS n
+$$;
+COMMENT ON FUNCTION customer_data.count_rejected(int, text[], bigint[], text[]) IS 'Adds to the counts of an event source''s rejected rows';
+
+-- Appends: one small chunk per record, nothing rewritten.
+CREATE FUNCTION customer_data.append_events(d customer_data.event_source_definition, query text) RETURNS customer_data.event_batch_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    result   customer_data.event_batch_result;
+    reasons  text[];
+    rejects  bigint[];
+    examples text[];
+BEGIN
+    WITH batch AS MATERIALIZED (
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
+            AS t (reason text, key text, events customer_data.timeline, n bigint, example text)
+    ), ids AS MATERIALIZED (
+        SELECT i.key, i.record_id
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+    ), put AS (
+        INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
+        SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
+        FROM (SELECT i.record_id, customer_data.timeline_parts(b.events, customer_data.timeline_chunk_size()) AS p
+              FROM batch b JOIN ids i USING (key)) c
+        RETURNING record_id
+    )
+    SELECT (SELECT sum(b.n) FROM batch b WHERE b.reason IS NULL), 0,
+           (SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL),
+           (SELECT array_agg(DISTINCT p.record_id) FROM put p), NULL::text[],
+           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
+    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
+    FROM batch b WHERE b.reason IS NOT NULL;
+    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION customer_data.append_events(customer_data.event_source_definition, text) IS 'Appends a batch of new events to the records they belong to';
+
+-- Reconciles: reads everything, stores what differs.  With only_keys just these
+-- records are read and replaced.  What makes later reads pass over the same
+-- rows (the queue emptied, the rows seen) is done in the same statement, that
+-- is in the same snapshot.
+CREATE FUNCTION customer_data.reconcile_events(d customer_data.event_source_definition, query text, only_keys text[], seen_query text) RETURNS customer_data.event_batch_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+    result   customer_data.event_batch_result;
+    reasons  text[];
+    rejects  bigint[];
+    examples text[];
+BEGIN
+    WITH batch AS MATERIALIZED (
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
+            AS t (reason text, key text, events customer_data.timeline, n bigint, example text)
+    ), ids AS MATERIALIZED (
+        SELECT i.key, i.record_id
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+    ), queued AS (
+        DELETE FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id AND only_keys IS NULL
+    ), seen AS (
+        INSERT INTO customer_data.event_seen (event_source_id, hash, key, seen_at, times)
+        SELECT d.event_source_id, t.hash, t.key, t.cursor, count(*)
+        FROM customer_data.query_as(d.owner, d.time_zone, coalesce(seen_query,
+            'SELECT NULL::bigint, NULL::text, NULL::timestamptz WHERE false')) AS t (hash bigint, key text, cursor timestamptz)
+        GROUP BY t.hash, t.key, t.cursor
+    ), stored AS (
+        SELECT c.record_id, customer_data.timeline_merge_agg(c.events ORDER BY c.chunk_no) AS events
+        FROM customer_data.timeline_chunk c
+        WHERE c.event_source_id = d.event_source_id
+          AND (only_keys IS NULL
+               OR c.record_id IN (SELECT r.record_id FROM customer_data.source_record r
+                                  WHERE r.source_id = d.source_id AND r.key = ANY (only_keys)))
+        GROUP BY c.record_id
+    ), differs AS MATERIALIZED (
+        SELECT coalesce(i.record_id, s.record_id) AS record_id, i.events, s.record_id IS NOT NULL AS stored,
+               coalesce(customer_data.event_total(customer_data.timeline_subtract(i.events, s.events)),
+                        customer_data.event_total(i.events), 0) AS came,
+               coalesce(customer_data.event_total(customer_data.timeline_subtract(s.events, i.events)),
+                        customer_data.event_total(s.events), 0) AS went
+        FROM (SELECT i.record_id, b.events FROM batch b JOIN ids i USING (key)) i
+        FULL JOIN stored s USING (record_id)
+        WHERE i.events IS DISTINCT FROM s.events
+    ), gone AS (
+        DELETE FROM customer_data.timeline_chunk c USING differs f
+        WHERE c.record_id = f.record_id AND c.event_source_id = d.event_source_id AND f.stored
+    ), put AS (
+        INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
+        SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
+        FROM (SELECT f.record_id, customer_data.timeline_parts(f.events, customer_data.timeline_chunk_size()) AS p
+              FROM differs f WHERE f.events IS NOT NULL) c
+    )
+    SELECT (SELECT sum(f.came) FROM differs f), (SELECT sum(f.went) FROM differs f),
+           (SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL),
+           (SELECT array_agg(f.record_id) FROM differs f), NULL::text[],
+           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
+    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
+    FROM batch b WHERE b.reason IS NOT NULL;
+    IF only_keys IS NULL THEN
+        DELETE FROM customer_data.event_rejected r WHERE r.event_source_id = d.event_source_id;
+        PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    ELSE
+        result.rejected := 0;
+    END IF;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_definition, text, text[], text) IS 'Reads an event source from its beginning, or the named keys of it, and stores what differs';
+
+-- The condition that selects the rows of some keys, able to use an index on the key.
+CREATE FUNCTION customer_data.event_keys_condition(d customer_data.event_source_definition, keys text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    RETURN format(E'(%s\n) = ANY (%L::text[]::%s[])', d.key, keys, d.key_type);
+COMMENT ON FUNCTION customer_data.event_keys_condition(customer_data.event_source_definition, text[]) IS 'The condition that selects an event source''s rows of some keys';
+
+-- Mode trigger: what the queue holds, rows that came and went cancelled out.
+CREATE FUNCTION customer_data.take_event_queue(d customer_data.event_source_definition, relid oid) RETURNS customer_data.event_batch_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET client_min_messages = warning
+AS $$
+DECLARE
+    result   customer_data.event_batch_result;
+    item     text;
+    query    text;
+    emptied  bigint[];
+    reasons  text[];
+    rejects  bigint[];
+    examples text[];
+BEGIN
+    result.rows := 0;
+    result.removed := 0;
+    result.rejected := 0;
+    IF NOT EXISTS (SELECT FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id) THEN
+        RETURN result;
+    END IF;
+    CREATE TEMP TABLE IF NOT EXISTS cd_event_batch (cd_sign smallint, cd_times int, cd_row jsonb) ON COMMIT DELETE ROWS;
+    TRUNCATE pg_temp.cd_event_batch;
+    EXECUTE format('GRANT SELECT ON pg_temp.cd_event_batch TO %s', d.owner);
+    WITH taken AS (
+        DELETE FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id
+        RETURNING q.queue_id, q.relation_oid, q.sign, q.source_row
+    ), emptied AS (
+        SELECT coalesce(max(t.queue_id), 0) AS queue_id FROM taken t WHERE t.sign = 0 AND t.relation_oid = relid
+    ), staged AS (
+        INSERT INTO pg_temp.cd_event_batch
+        SELECT sign(sum(t.sign)), abs(sum(t.sign)), t.source_row
+        FROM taken t, emptied e
+        WHERE t.queue_id > e.queue_id AND t.relation_oid = relid
+        GROUP BY t.source_row HAVING sum(t.sign) <> 0
+        ORDER BY min(t.queue_id)
+    ), gone AS (
+        DELETE FROM customer_data.timeline_chunk c USING emptied e
+        WHERE c.event_source_id = d.event_source_id AND e.queue_id > 0
+        RETURNING c.record_id, c.event_count
+    ), forgotten AS (
+        DELETE FROM customer_data.event_rejected r USING emptied e
+        WHERE r.event_source_id = d.event_source_id AND e.queue_id > 0
+    )
+    SELECT array_agg(DISTINCT g.record_id), coalesce(sum(g.event_count), 0) INTO emptied, result.removed FROM gone g;
+
+    item := format('pg_temp.cd_event_batch CROSS JOIN LATERAL generate_series(1, cd_event_batch.cd_times) AS cd_time (cd_nth)'
+                   ' CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, cd_event_batch.cd_row) AS %s',
+                   d.relation, d.row_name);
+    query := replace(customer_data.event_row_query(d, item, NULL), ' AS source_row FROM', ' AS source_row, cd_sign FROM');
+    query := format($q$SELECT e.cd_sign, e.reason, CASE WHEN e.reason IS NULL THEN e.key END,
+    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
+    count(*), max(left(e.source_row::text, 200)) FILTER (WHERE e.reason IS NOT NULL)
+FROM (%s) e GROUP BY 1, 2, 3$q$, query);
+    WITH batch AS MATERIALIZED (
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
+            AS t (sign smallint, reason text, key text, events customer_data.timeline, n bigint, example text)
+    ), ids AS MATERIALIZED (
+        SELECT i.key, i.record_id
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+    ), plus AS (
+        SELECT i.record_id, i.key, b.events, b.n FROM batch b JOIN ids i USING (key) WHERE b.sign > 0
+    ), minus AS MATERIALIZED (
+        SELECT i.record_id, i.key, b.events, x.first_at, x.last_at
+        FROM batch b JOIN ids i USING (key), LATERAL customer_data.timeline_parts(b.events, 2147483647) x
+        WHERE b.sign < 0
+    ), hit AS MATERIALIZED (
+        SELECT c.record_id, c.chunk_no, c.events
+        FROM minus m JOIN customer_data.timeline_chunk c USING (record_id)
+        WHERE c.event_source_id = d.event_source_id AND c.first_at <= m.last_at AND c.last_at >= m.first_at
+    ), gone AS (
+        DELETE FROM customer_data.timeline_chunk c USING hit h WHERE c.record_id = h.record_id AND c.chunk_no = h.chunk_no
+    ), changed AS MATERIALIZED (
+        SELECT m.record_id, m.key, m.events AS minus, u.before, customer_data.timeline_subtract(u.before, m.events) AS after
+        FROM minus m
+        LEFT JOIN plus p USING (record_id)
+        LEFT JOIN (SELECT h.record_id, customer_data.timeline_merge_agg(h.events ORDER BY h.chunk_no) AS events
+                   FROM hit h GROUP BY h.record_id) s USING (record_id)
+        CROSS JOIN LATERAL (SELECT coalesce(s.events || p.events, s.events, p.events, customer_data.empty_timeline()) AS before) u
+    ), put AS (
+        INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
+        SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
+        FROM (SELECT n.record_id, customer_data.timeline_parts(n.events, customer_data.timeline_chunk_size()) AS p
+              FROM (SELECT p.record_id, p.events FROM plus p WHERE NOT EXISTS (SELECT FROM minus m WHERE m.record_id = p.record_id)
+                    UNION ALL SELECT h.record_id, h.after FROM changed h) n) c
+    )
+    SELECT result.rows + coalesce((SELECT sum(p.n) FROM plus p), 0),
+           result.removed + coalesce((SELECT sum(customer_data.event_total(m.events)) FROM minus m), 0),
+           coalesce((SELECT sum(b.n * b.sign) FROM batch b WHERE b.reason IS NOT NULL), 0),
+           (SELECT array_agg(DISTINCT r) FROM (SELECT record_id FROM ids UNION ALL SELECT unnest(emptied)) AS x (r)),
+           -- What could not be found to be taken back is read anew.
+           (SELECT array_agg(h.key) FROM changed h
+            WHERE customer_data.event_total(h.before) - customer_data.event_total(h.after) <> customer_data.event_total(h.minus)),
+           array_agg(b.reason), array_agg(b.n * b.sign), array_agg(b.example)
+    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
+    FROM batch b WHERE b.reason IS NOT NULL;
+    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION customer_data.take_event_queue(customer_data.event_source_definition, oid) IS 'Mode trigger: applies the rows written since the last refresh';
+
+-- Mode timestamp: the rows behind the overlap's start with a hash of what they
+-- say, to be told from those already seen.
+CREATE FUNCTION customer_data.event_seen_query(d customer_data.event_source_definition, from_item text, condition text, accepted boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
+                  'e.key, e.cursor::timestamptz FROM (%s) e%s', customer_data.event_row_query(d, from_item, condition),
+                  CASE WHEN accepted THEN ' WHERE e.reason IS NULL' ELSE '' END)
+$$;
+COMMENT ON FUNCTION customer_data.event_seen_query(customer_data.event_source_definition, text, text, boolean) IS 'The query that answers which rows of an event source have been seen';
+
+-- Mode timestamp: rows of the overlap that were not there last time are
+-- appended; where a row is gone from it, or rows are declared to change, the
+-- records are read anew.
+CREATE FUNCTION customer_data.read_event_overlap(d customer_data.event_source_definition, from_item text, condition text, since timestamptz) RETURNS customer_data.event_batch_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    result   customer_data.event_batch_result;
+    again    text[];
+    part     text[];
+    reasons  text[];
+    rejects  bigint[];
+    examples text[];
+BEGIN
+    WITH win AS (
+        SELECT t.hash, t.key, count(*) AS times
+        FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_seen_query(d, from_item, condition, false))
+            AS t (hash bigint, key text, cursor timestamptz)
+        GROUP BY t.hash, t.key
+    )
+    SELECT array_agg(DISTINCT coalesce(w.key, s.key)) INTO again
+    FROM win w
+    FULL JOIN (SELECT * FROM customer_data.event_seen e
+               WHERE e.event_source_id = d.event_source_id AND e.seen_at >= since) s USING (hash)
+    WHERE coalesce(w.times, 0) < coalesce(s.times, 0) OR d.updates AND coalesce(w.times, 0) <> coalesce(s.times, 0);
+    result.rows := 0;
+    result.removed := 0;
+    result.rejected := 0;
+    IF again IS NOT NULL THEN
+        part := array_remove(again, NULL);
+        DELETE FROM customer_data.event_seen e
+        WHERE e.event_source_id = d.event_source_id AND (e.key = ANY (part) OR e.key IS NULL AND cardinality(part) < cardinality(again));
+        result := customer_data.reconcile_events(d,
+            customer_data.event_group_query(d, from_item, customer_data.event_keys_condition(d, part)), part,
+            customer_data.event_seen_query(d, from_item, format('%s AND (%s)', condition, customer_data.event_keys_condition(d, part)), true));
+    END IF;
+    WITH win AS MATERIALIZED (
+        SELECT t.*, row_number() OVER (PARTITION BY t.hash) AS nth
+        FROM customer_data.query_as(d.owner, d.time_zone, format('SELECT e.reason, e.key, e.at, e.kind, e.value, e.quantity, e.event_id, '
+                'e.properties, e.cursor::timestamptz, '
+                'hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
+                'CASE WHEN e.reason IS NOT NULL THEN left(e.source_row::text, 200) END FROM (%s) e',
+                customer_data.event_row_query(d, from_item, condition)))
+            AS t (reason text, key text, at timestamptz, kind text, value float8, quantity float8, event_id text,
+                  properties jsonb, cursor timestamptz, hash bigint, example text)
+    ), fresh AS (
+        SELECT w.*
+        FROM win w
+        LEFT JOIN customer_data.event_seen s ON s.event_source_id = d.event_source_id AND s.hash = w.hash
+        WHERE w.nth > coalesce(s.times, 0) AND (NOT d.updates OR w.reason IS NOT NULL)
+    ), seen AS (
+        INSERT INTO customer_data.event_seen AS s (event_source_id, hash, key, seen_at, times)
+        SELECT d.event_source_id, f.hash, f.key, f.cursor, count(*) FROM fresh f GROUP BY f.hash, f.key, f.cursor
+        ON CONFLICT ON CONSTRAINT event_seen_pkey DO UPDATE SET times = s.times + excluded.times
+    ), batch AS MATERIALIZED (
+        SELECT f.reason, CASE WHEN f.reason IS NULL THEN f.key END AS key,
+               customer_data.timeline_agg(f.at, f.kind, f.value, f.quantity, f.event_id, f.properties)
+                   FILTER (WHERE f.reason IS NULL) AS events,
+               count(*) AS n, max(f.example) AS example
+        FROM fresh f GROUP BY 1, 2
+    ), ids AS MATERIALIZED (
+        SELECT i.key, i.record_id
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+    ), put AS (
+        INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
+        SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
+        FROM (SELECT i.record_id, customer_data.timeline_parts(b.events, customer_data.timeline_chunk_size()) AS p
+              FROM batch b JOIN ids i USING (key)) c
+        RETURNING record_id
+    )
+    SELECT result.rows + coalesce((SELECT sum(b.n) FROM batch b WHERE b.reason IS NULL), 0), result.removed,
+           coalesce((SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL), 0),
+           (SELECT array_agg(DISTINCT x.r) FROM (SELECT record_id FROM put UNION ALL SELECT unnest(result.records)) AS x (r)), NULL::text[],
+           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
+    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
+    FROM batch b WHERE b.reason IS NOT NULL;
+    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION customer_data.read_event_overlap(customer_data.event_source_definition, text, text, timestamptz) IS 'Mode timestamp: reads the overlap and what is behind it';
