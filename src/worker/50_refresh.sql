@@ -1,0 +1,47 @@
+-- worker: the usual whole, in dependency order.
+
+-- No SET here: a procedure with one may not commit.
+CREATE PROCEDURE customer_data.refresh_all(notify text DEFAULT NULL)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    steps CONSTANT text[] := ARRAY['resolve', 'refresh_timelines', 'refresh_metrics', 'refresh_tags', 'refresh_segments', 'refresh_journeys'];
+    kind "char";
+    before jsonb;
+BEGIN
+    IF NOT customer_data.refresh_lock() THEN
+        RAISE EXCEPTION 'a refresh is already running'
+            USING ERRCODE = 'object_in_use',
+                  DETAIL = pg_catalog.format('It runs in process %s.', customer_data.job_lock_holder(0)),
+                  HINT = 'The view customer_data.progress shows how far it is.';
+    END IF;
+    FOR i IN 1 .. pg_catalog.cardinality(steps) LOOP
+        PERFORM customer_data.report_step('refresh_all', i OPERATOR(pg_catalog.-) 1, pg_catalog.cardinality(steps));
+        SELECT p.prokind INTO kind
+        FROM pg_catalog.pg_proc p
+        WHERE p.proname OPERATOR(pg_catalog.=) steps[i]
+          AND p.pronamespace OPERATOR(pg_catalog.=) 'customer_data'::pg_catalog.regnamespace
+        LIMIT 1;
+        CONTINUE WHEN kind IS NULL;
+        PERFORM customer_data.report_progress(steps[i], 0, NULL);
+        EXECUTE pg_catalog.format(CASE WHEN kind OPERATOR(pg_catalog.=) 'p' THEN 'CALL customer_data.%I()' ELSE 'SELECT customer_data.%I()' END, steps[i]);
+        IF customer_data.may_commit() THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+    PERFORM customer_data.report_step('refresh_all', pg_catalog.cardinality(steps), pg_catalog.cardinality(steps));
+    PERFORM customer_data.refresh_unlock();
+END
+$$;
+COMMENT ON PROCEDURE customer_data.refresh_all(text) IS 'Brings everything up to date in order: customers, timelines, metrics, tags, segments, journeys; commits after each, where the caller allows it';
+
+CREATE FUNCTION customer_data.schedule_refresh(schedule text, name text DEFAULT 'refresh', time_zone text DEFAULT NULL, timeout interval DEFAULT NULL,
+                                               notify text DEFAULT NULL, run_as regrole DEFAULT NULL) RETURNS int
+    LANGUAGE sql VOLATILE AS $$
+    SELECT customer_data.schedule(schedule_refresh.name, schedule_refresh.schedule,
+                                  CASE WHEN schedule_refresh.notify IS NULL THEN 'CALL customer_data.refresh_all()'
+                                       ELSE pg_catalog.format('CALL customer_data.refresh_all(notify => %L)', schedule_refresh.notify) END,
+                                  time_zone => schedule_refresh.time_zone, timeout => schedule_refresh.timeout,
+                                  max_retries => NULL, backoff => '10 seconds', run_as => schedule_refresh.run_as,
+                                  notify => schedule_refresh.notify)
+$$;
+COMMENT ON FUNCTION customer_data.schedule_refresh(text, text, text, interval, text, regrole) IS 'Schedules refresh_all(): one call keeps customers, timelines, metrics, tags, segments and journeys fresh';
