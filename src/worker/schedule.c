@@ -63,6 +63,8 @@ typedef struct Parser
 	int			position;
 } Parser;
 
+static bool mistake(Parser *p, const char *at, const char *fmt,...) pg_attribute_printf(3, 4);
+
 /* Remember the first mistake; return false for the caller to return. */
 static bool
 mistake(Parser *p, const char *at, const char *fmt,...)

@@ -184,7 +184,7 @@ cd_job_call(PG_FUNCTION_ARGS)
 	CdAsOwner	save;
 	Oid			caller = GetUserId();
 	MemoryContext context = CurrentMemoryContext;
-	Datum		result;
+	Datum		result = (Datum) 0;
 
 	if (body == NULL)
 	{

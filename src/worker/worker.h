@@ -108,7 +108,7 @@ extern void cd_as_owner_begin(CdAsOwner *save);
 extern void cd_as_owner_end(CdAsOwner *save);
 extern bool cd_job_lock(int32 job_id, bool session);
 extern void cd_job_unlock(int32 job_id);
-extern void cd_rethrow_plainly(MemoryContext context) pg_attribute_noreturn();
+extern void cd_rethrow_plainly(MemoryContext context);
 extern void cd_run_end(int64 run_id, int32 attempt, const char *status, ErrorData *error,
 					   char **verdict);
 
