@@ -475,7 +475,7 @@ find_job(const char *name, Oid *owner)
 	bool		isnull;
 	int32		job_id;
 	MemoryContext context = CurrentMemoryContext;
-	int			result = 0;
+	volatile int result = 0;
 
 	values[0] = ObjectIdGetDatum(GetUserId());
 	values[1] = CStringGetTextDatum(name);
