@@ -86,11 +86,37 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.check_mapping(text, jsonb) IS 'Checks each expression of a mapping and answers the type of its golden column';
 
+CREATE FUNCTION customer_data.take_attributes(item text, mapping jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    fresh pg_catalog.record;
+    near  text;
+BEGIN
+    FOR fresh IN SELECT c.attribute, c.type FROM customer_data.check_mapping(item, mapping) c
+                 WHERE NOT EXISTS (SELECT FROM customer_data.attribute a WHERE a.name = c.attribute)
+                 ORDER BY c.attribute
+    LOOP
+        -- Room is left for attributes that a later version may ship.
+        INSERT INTO customer_data.attribute (name, ordinal, type)
+        SELECT fresh.attribute, greatest(max(a.ordinal), 48) + 1, fresh.type FROM customer_data.attribute a;
+        SELECT string_agg(a.name, ', ') INTO near
+        FROM customer_data.attribute a
+        WHERE a.well_known AND replace(a.name, '_', '') = replace(fresh.attribute, '_', '');
+        IF near IS NOT NULL THEN
+            RAISE NOTICE 'attribute "%" is new; did you mean the well-known "%"?', fresh.attribute, near;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.take_attributes(text, jsonb) IS 'Checks a mapping and registers the attributes that are new';
+
 -- Not a trigger: a restore must be able to load declarations before the
 -- relations that they name.
 CREATE FUNCTION customer_data.check_source(declared customer_data.source) RETURNS customer_data.source
     LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
+    SET search_path = pg_catalog, customer_data, public, pg_temp
 AS $$
 DECLARE
     item    text;
@@ -115,7 +141,14 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give two capital letters of ISO 3166, such as ''DE''.';
     END IF;
     IF declared.relation IS NULL THEN
+        IF declared.key IS NOT NULL OR declared.changed_at IS NOT NULL THEN
+            RAISE EXCEPTION 'source "%" has a key or changed_at but no relation', declared.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the relation, or neither: its records come by upsert_record() then.';
+        END IF;
         declared.promise := 'records come by upsert_record() only';
+        item := (SELECT format('(SELECT %s) AS source_row', string_agg(format('NULL::text AS %I', m.key), ', '))
+                 FROM jsonb_each_text(declared.mapping) m);
+        PERFORM customer_data.take_attributes(item, (SELECT jsonb_object_agg(m.key, quote_ident(m.key)) FROM jsonb_each_text(declared.mapping) m));
     ELSE
         IF declared.key IS NULL THEN
             RAISE EXCEPTION 'source "%" needs a key', declared.name
@@ -133,20 +166,7 @@ BEGIN
                       HINT = format('GRANT SELECT ON %s TO %s;', declared.relation, current_user);
         END;
         PERFORM customer_data.declared_expression(item, declared.key, 'key');
-        FOR fresh IN SELECT c.attribute, c.type FROM customer_data.check_mapping(item, declared.mapping) c
-                     WHERE NOT EXISTS (SELECT FROM customer_data.attribute a WHERE a.name = c.attribute)
-                     ORDER BY c.attribute
-        LOOP
-            -- Room is left for attributes that a later version may ship.
-            INSERT INTO customer_data.attribute (name, ordinal, type)
-            SELECT fresh.attribute, greatest(max(a.ordinal), 48) + 1, fresh.type FROM customer_data.attribute a;
-            SELECT string_agg(a.name, ', ') INTO near
-            FROM customer_data.attribute a
-            WHERE a.well_known AND replace(a.name, '_', '') = replace(fresh.attribute, '_', '');
-            IF near IS NOT NULL THEN
-                RAISE NOTICE 'attribute "%" is new; did you mean the well-known "%"?', fresh.attribute, near;
-            END IF;
-        END LOOP;
+        PERFORM customer_data.take_attributes(item, declared.mapping);
         IF declared.changed_at IS NULL THEN
             declared.promise := 'every new, changed and deleted row at each resolve(); the whole relation is read and compared';
         ELSE

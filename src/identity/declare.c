@@ -12,6 +12,7 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/parsenodes.h"
@@ -22,6 +23,7 @@
 #include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
 /* Nearest names shown at most, and how far away they may be. */
@@ -302,4 +304,32 @@ cd_declared_expression(PG_FUNCTION_ARGS)
 	type = TupleDescAttr(source->resultDesc, 0)->atttypid;
 	SPI_finish();
 	PG_RETURN_OID(type);
+}
+
+/* relation_columns(item) → (position, name, type): the columns of its rows. */
+PG_FUNCTION_INFO_V1(cd_relation_columns);
+Datum
+cd_relation_columns(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *item = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	TupleDesc	columns;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	columns = item_columns(item);
+	for (i = 0; i < columns->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(columns, i);
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = CStringGetTextDatum(NameStr(column->attname));
+		values[2] = ObjectIdGetDatum(column->atttypid);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	SPI_finish();
+	return (Datum) 0;
 }
