@@ -3,7 +3,7 @@
 -- segment: members by both ways and how many customers differ.
 WITH who AS MATERIALIZED (
     SELECT s.name AS source, r.key, r.customer_id
-    FROM customer_data.record r JOIN customer_data.source s USING (source_id)
+    FROM customer_data.source_record r JOIN customer_data.source s USING (source_id)
 ), asked AS (
     SELECT max(refreshed_at) AS at FROM customer_data.segment
 ), line AS MATERIALIZED (

@@ -3,7 +3,7 @@ WITH answer AS MATERIALIZED (
     SELECT t.person, r.customer_id
     FROM truth.person t
     JOIN customer_data.source s ON s.name = t.source
-    JOIN customer_data.record r ON r.source_id = s.source_id AND r.key = t.key
+    JOIN customer_data.source_record r ON r.source_id = s.source_id AND r.key = t.key
 ), pairs AS (
     SELECT (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM answer GROUP BY person) x) AS truly,
            (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM answer GROUP BY customer_id) x) AS joined,

@@ -29,7 +29,7 @@ like($out, qr/rows_loaded\s*\n-+\n\s*25085\b/, 'every person row is loaded') or 
 my ($precision, $recall, $f1) = $out =~ /f1\s*\n[-+]+\n\s*([\d.]+) \|\s*([\d.]+) \|\s*([\d.]+)/;
 diag("historical figures: precision $precision, recall $recall, F1 $f1") if defined $f1;
 cmp_ok($f1 // 0, '>=', 0.90, 'historical figures: F1 after clustering, suggested mapping, no labels');
-is($node->safe_psql('people', 'SELECT count(*) FROM customer_data.record'), '25085', 'every row is a record');
+is($node->safe_psql('people', 'SELECT count(*) FROM customer_data.source_record'), '25085', 'every row is a record');
 
 # --- events -----------------------------------------------------------------
 ($out, $err) = run_command([ "$source/demo/own", 'events', $events, '--here', '--database', 'events',
