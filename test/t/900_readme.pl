@@ -43,7 +43,7 @@ foreach my $file ('README.md', 'doc/README.zh.md')
 	if ($pid == 0)
 	{
 		open STDERR, '>&', \*STDOUT;
-		exec 'psql', '-XqP', 'pager=off', '-d', $node->connstr($database), '-f', $script;
+		exec 'psql', '-Xq', '-P', 'pager=off', '-v', 'SHOW_CONTEXT=never', '-d', $node->connstr($database), '-f', $script;
 	}
 	{ local $/; $printed = <$in>; }
 	close $in;
