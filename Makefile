@@ -17,7 +17,12 @@ DATA_built   = $(SCRIPT)
 PG_CPPFLAGS  = -Isrc -DCD_VERSION='"$(EXTVERSION)"' -DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS    = -std=gnu11 -O2 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
 SHLIB_LINK   = -licui18n -licuuc -lroaring -lm
-EXTRA_CLEAN  = $(SCRIPT) customer_data_phone.so src/text/phone_shim.o results regression.diffs regression.out tmp_check output_iso
+EXTRA_CLEAN  = $(SCRIPT) $(PHONE_LIB) $(PHONE_OBJS) results regression.diffs regression.out tmp_check output_iso
+
+# libphonenumber is C++ and optional at run time: a module of its own.
+PHONE_LIB    = $(EXTENSION)_phone.so
+PHONE_OBJS   = src/text/phone/shim.o src/text/phone/module.o
+PG_CXXFLAGS  = -std=c++17 -O2 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
 
 # pg_regress: one file per room, readable as documentation; each starts afresh.
 REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
@@ -25,6 +30,7 @@ REGRESS_OPTS = --encoding=UTF8
 
 ifdef WERROR
 PG_CFLAGS   += -Werror
+PG_CXXFLAGS += -Werror
 endif
 
 # Bitcode would be compiled by another compiler with other warnings and gains
@@ -35,7 +41,24 @@ PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-all: $(SCRIPT)
+all: $(SCRIPT) $(PHONE_LIB)
+
+$(PHONE_LIB): $(PHONE_OBJS)
+	$(CXX) $(CXXFLAGS) $(PHONE_OBJS) $(LDFLAGS) -shared -lphonenumber -ldl -o $@
+
+$(PHONE_OBJS): $(ROOM_HEADERS) src/text/phone/shim.h
+src/text/phone/shim.o: src/text/phone/shim.cc
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+install: install-phone
+install-phone: $(PHONE_LIB) installdirs
+	$(INSTALL_SHLIB) $(PHONE_LIB) '$(DESTDIR)$(pkglibdir)/'
+
+uninstall: uninstall-phone
+uninstall-phone:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(PHONE_LIB)'
+
+.PHONY: install-phone uninstall-phone
 
 $(SCRIPT): $(SQL_PARTS) customer_data.control
 	cat $(SQL_PARTS) > $@

@@ -23,3 +23,29 @@ SELECT round(token_jaccard('John Smith', 'John Jacob Smith')::numeric, 3) AS jac
 SELECT levenshtein('', ''), jaro('', ''), jaro_winkler('', 'a'), ngram_similarity('', ''), token_cosine('', ''), levenshtein(NULL, 'a') IS NULL AS null_in;
 -- Emoji, right-to-left script and combining marks are characters like others.
 SELECT levenshtein('👍🏽', '👍'), levenshtein('שלום', 'שלומ'), levenshtein(U&'e\0301', 'é'), round(jaro_winkler('😀😁😂', '😀😂😁')::numeric, 3) AS emoji;
+
+-- Names, companies and addresses in one form each.
+SELECT given, normalize_name(given) FROM (VALUES (1, 'Dr. José O''Brien-Smith, PhD'), (2, 'Smith, John A., Jr.'), (3, '諸葛 曉雯 女士'), (4, '玛丽·居里'), (5, 'Ｊｏｈｎ　Ｓｍｉｔｈ')) v(n, given) ORDER BY n;
+SELECT romanize('諸葛曉雯') AS traditional, romanize('诸葛晓雯') AS simplified, romanize('单小明') AS family_reading, romanize('Сергей') AS cyrillic;
+SELECT phonetic_key('諸葛曉雯') = phonetic_key('Zhuge Xiaowen') AS han_and_latin, phonetic_key('Catherine') = phonetic_key('Kathryn') AS c_and_k;
+SELECT given, (company_parts(given)).* FROM (VALUES (1, '武汉海明智业电子商务有限公司'), (2, 'ACME S.A. de C.V.'), (3, 'Müller & Söhne GmbH & Co. KG'), (4, 'ソニー㈱'), (5, '海明（上海）贸易有限责任公司')) v(n, given) ORDER BY n;
+SELECT normalize_company('The Acme Company Pty Ltd'), normalize_company('ACME, s.r.o.'), normalize_company('台積電股份有限公司');
+SELECT normalize_address('123 North Main Street, Apt. 4B') AS english, normalize_address('Hauptstr. 12 a') AS german, normalize_address('北京市朝陽區建國路八十八號') AS chinese;
+SELECT fingerprint('  Café, the   LODZ; łódź! ') AS fingerprint, ngram_fingerprint('Paris') AS ngram_fingerprint;
+
+-- Contact data: the key is for matching, the standard form for writing to.
+SELECT email_key('John.Doe+shop@GoogleMail.com'), is_email('john@example'), is_email('info@bücher.de'), email_key('not an address');
+SELECT phone_e164('(415) 555-2671', 'US'), phone_e164('020 7946 0958', 'gb'), phone_e164('12', 'US'), is_phone('+86 139 1234 5678', '');
+SELECT phone_e164('1234', 'nowhere');
+
+-- Standard form and issue of a value, by attribute; the value as given is the caller's to keep.
+SELECT attribute, given, region, (standardize(attribute, given, region)).*
+FROM (VALUES (1, 'full_name', 'JosÃ© GarcÃ­a', NULL), (2, 'full_name', '不詳', NULL), (3, 'email', 'INFO@acme.com', NULL), (4, 'email', 'jane@mailinator.com', NULL),
+	(5, 'phone', '123456', 'US'), (6, 'phone', '139 1234 5678', 'CN'), (7, 'phone', '139 1234 5678', NULL), (8, 'birth_date', '1980-02-30', NULL),
+	(9, 'birth_date', '1900-01-01', NULL), (10, 'birth_date', '3/4/1980', 'US'), (11, 'birth_date', '3/4/1980', NULL), (12, 'birth_date', '民國69年1月5日', NULL),
+	(13, 'birth_date', '3980-01-05', NULL), (14, 'gender', 'Frau', NULL), (15, 'country', '德國', NULL), (16, 'postcode', 'sw1a1aa', 'GB'),
+	(17, 'national_id', '110105194912310021', 'CN'), (18, 'registered_at', '2020-01-05 3:04 pm', NULL), (19, 'cookie_id', '00000000-0000-0000-0000-000000000000', NULL),
+	(20, 'website', 'https://www.Acme.com/index.html?a=1', NULL), (21, 'favourite colour', ' Dark  BLUE', NULL), (22, 'city', '  ', NULL)) v(n, attribute, given, region)
+ORDER BY n;
+SELECT * FROM standardize_record('{full_name,email,birth_date}', '{"Dr. John Smith",sales@acme.com,1900-01-01}', 'US');
+SELECT issue_name(i::smallint) FROM generate_series(0, 22) AS i ORDER BY i;

@@ -1,0 +1,26 @@
+/*
+ * company.h
+ *		The parts of a company name.
+ */
+#ifndef CD_TEXT_COMPANY_H
+#define CD_TEXT_COMPANY_H
+
+#include "customer_data.h"
+
+#include "text/chars.h"
+#include "text/words.h"
+
+/* Parts of a company name, folded: 武汉|海明智业|电子商务|有限公司. */
+typedef struct CdCompany
+{
+	CdText		place;
+	CdText		brand;
+	CdText		trade;
+	CdText		legal;
+	CdText		key;			/* all but the legal form */
+	bool		cjk;
+} CdCompany;
+
+extern void cd_company_parse(CdCompany *c, const char *s, int bytes);
+
+#endif							/* CD_TEXT_COMPANY_H */

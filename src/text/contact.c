@@ -1,0 +1,497 @@
+/*
+ * contact.c
+ *		E-mail addresses, domains, web addresses and phone numbers.
+ */
+#include "postgres.h"
+
+#include "text/standard.h"
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "text/phone/shim.h"
+#include "utils/builtins.h"
+
+/* Mailboxes many people read. */
+static const char *const shared_mailboxes[] = {
+	"abuse", "accounting", "accounts", "admin", "administrator", "bestellung", "billing", "biuro",
+	"buchhaltung", "booking", "bookings", "bureau", "careers", "central", "contabilidad", "contact",
+	"contacto", "contato", "contatti", "customer.service", "customerservice", "direction", "donotreply",
+	"einkauf", "empfang", "enquiries", "enquiry", "export", "feedback", "finance", "frontdesk",
+	"general", "hello", "help", "helpdesk", "hola", "hostmaster", "hotel", "hr", "import", "info",
+	"information", "inquiries", "inquiry", "invoice", "invoices", "it", "jobs", "kefu", "kontakt", "legal", "mail",
+	"mailbox", "mailer-daemon", "management", "manager", "marketing", "media", "news", "newsletter",
+	"no-reply", "noreply", "office", "order", "orders", "personal", "post", "postmaster", "press",
+	"presse", "privacy", "purchasing", "reception", "recepcion", "rechnung", "reservation",
+	"reservations", "root", "sales", "secretary", "secretariat", "security", "sekretariat", "service",
+	"services", "shop", "staff", "store", "support", "team", "tech", "ventas", "verkauf", "vendite", "web",
+	"webmaster", "welcome",
+};
+
+/* Mailboxes typed to satisfy a form. */
+static const char *const placeholder_mailboxes[] = {
+	"a", "aa", "aaa", "abc", "abcd", "anonymous", "asd", "asdf", "example", "fake", "foo", "na", "n.a",
+	"no", "no-email", "no.email", "nobody", "noemail", "nomail", "none", "noname", "notprovided", "null",
+	"sample", "test", "test1", "test123", "testing", "tester", "unknown", "user", "x", "xx", "xxx", "xyz",
+};
+
+/* Domains reserved for examples or typed to satisfy a form. */
+static const char *const placeholder_domains[] = {
+	"a.com", "aa.com", "abc.com", "asdf.com", "domain.com", "email.com", "example.com", "example.net",
+	"example.org", "fake.com", "foo.com", "na.com", "noemail.com", "nomail.com", "none.com", "no.com",
+	"null.com", "sample.com", "test.com", "test.de", "test.org", "unknown.com", "x.com.com", "xxx.com",
+	"xyz.xyz", "yourdomain.com",
+};
+
+/* Providers of throw-away mailboxes. */
+static const char *const disposable_domains[] = {
+	"0-mail.com", "10minutemail.com", "10minutemail.net", "1secmail.com", "20minutemail.com",
+	"33mail.com", "anonbox.net", "burnermail.io", "byom.de", "chacuo.net", "deadaddress.com",
+	"discard.email", "discardmail.com", "dispostable.com", "dropmail.me", "emailondeck.com",
+	"fakeinbox.com", "fakemail.net", "getairmail.com", "getnada.com", "grr.la", "guerrillamail.biz",
+	"guerrillamail.com", "guerrillamail.de", "guerrillamail.net", "guerrillamail.org",
+	"harakirimail.com", "inboxbear.com", "inboxkitten.com", "incognitomail.org", "jetable.org",
+	"linshiyouxiang.net", "mail-temp.com", "mailcatch.com", "maildrop.cc", "mailexpire.com",
+	"mailinator.com", "mailinator.net", "mailnesia.com", "mailnull.com", "mailsac.com", "mailtemp.org",
+	"meltmail.com", "mintemail.com", "moakt.com", "mohmal.com", "mt2015.com", "mytemp.email",
+	"mytrashmail.com", "nada.email", "nowmymail.com", "pokemail.net", "sharklasers.com", "shieldemail.com",
+	"spam4.me", "spambog.com", "spambox.us", "spamgourmet.com", "spamex.com", "temp-mail.io",
+	"temp-mail.org", "tempail.com", "tempinbox.com", "tempmail.com", "tempmail.de", "tempmail.dev", "tempmail.net",
+	"tempmailo.com", "tempr.email", "throwawaymail.com", "tmail.ws", "tmpmail.org", "trash-mail.com",
+	"trashmail.com", "trashmail.de", "trashmail.net", "trbvm.com", "wegwerfemail.de", "wegwerfmail.de",
+	"yopmail.com", "yopmail.fr", "yopmail.net", "zetmail.com", "24mail.chacuo.net", "bccto.me",
+};
+
+/* Near misses of large providers. */
+static const char *const suspect_domains[] = {
+	"gamil.com", "gmail.cm", "gmail.co", "gmail.con", "gmai.com", "gmaill.com", "gmal.com", "gmial.com",
+	"gmil.com", "gnail.com", "gmail.om", "gmail.comm", "hotmai.com", "hotmail.co", "hotmail.con",
+	"hotmial.com", "hotmil.com", "hotamil.com", "homail.com", "outlok.com", "outloo.com", "outlook.con",
+	"yaho.com", "yahoo.con", "yahoo.co", "yahooo.com", "yhoo.com", "yahho.com", "icloud.con", "iclod.com",
+	"qq.con", "qq.cm", "163.con", "126.con", "aol.con", "gmx.ed", "web.ed",
+};
+
+static bool
+in_list(const char *s, const char *const *list, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(s, list[i]) == 0)
+			return true;
+	return false;
+}
+
+#define IN_LIST(s, list)	in_list(s, list, lengthof(list))
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t		n = strlen(s);
+	size_t		m = strlen(end);
+
+	return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Trimmed copy, full-width ASCII made half-width, ASCII letters lower case. */
+static char *
+trimmed_lower(const char *s, int bytes)
+{
+	CdText		t;
+	int			from = 0;
+	int			i;
+
+	cd_text_decode(&t, s, bytes);
+	for (i = 0; i < t.len; i++)
+	{
+		if (t.cp[i] >= 0xFF01 && t.cp[i] <= 0xFF5E)
+			t.cp[i] -= 0xFEE0;
+		if (t.cp[i] < 128)
+			t.cp[i] = pg_ascii_tolower((unsigned char) t.cp[i]);
+		else if (cd_char(t.cp[i])->fold_len == 1 && cd_class(t.cp[i]) == CD_CHAR_LETTER &&
+				 cd_script(t.cp[i]) == CD_SCRIPT_OTHER)
+			t.cp[i] = cd_char(t.cp[i])->fold[0];
+	}
+	while (t.len > 0 && (cd_class(t.cp[t.len - 1]) == CD_CHAR_SPACE || cd_class(t.cp[t.len - 1]) == CD_CHAR_DROPPED))
+		t.len--;
+	while (from < t.len && (cd_class(t.cp[from]) == CD_CHAR_SPACE || cd_class(t.cp[from]) == CD_CHAR_DROPPED))
+		from++;
+	t.cp += from;
+	t.len -= from;
+	return cd_text_encode(&t, NULL);
+}
+
+/* A host name in ASCII with at least one dot and a top level of letters. */
+static char *
+host_name(const char *s, int bytes)
+{
+	char	   *host;
+	const char *p;
+	const char *label;
+	const char *top = NULL;
+
+	while (bytes > 0 && s[bytes - 1] == '.')
+		bytes--;
+	host = cd_idna(s, bytes);
+	if (host == NULL || strlen(host) > 253)
+		return NULL;
+	for (p = label = host;; p++)
+	{
+		if (*p == '.' || *p == '\0')
+		{
+			if (p == label || p - label > 63 || label[0] == '-' || p[-1] == '-')
+				return NULL;
+			top = label;
+			if (*p == '\0')
+				break;
+			label = p + 1;
+		}
+		else if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-'))
+			return NULL;
+	}
+	if (top == host || strlen(top) < 2)
+		return NULL;
+	if (strncmp(top, "xn--", 4) != 0)
+		for (p = top; *p; p++)
+			if (*p < 'a' || *p > 'z')
+				return NULL;
+	return host;
+}
+
+/* Is this a local part: dot-separated atoms, or anything in quotes? */
+static bool
+valid_local(const char *s, int n)
+{
+	int			i;
+
+	if (n < 1 || n > 64)
+		return false;
+	if (s[0] == '"')
+		return n >= 3 && s[n - 1] == '"' && memchr(s + 1, '"', n - 2) == NULL;
+	if (s[0] == '.' || s[n - 1] == '.')
+		return false;
+	for (i = 0; i < n; i++)
+	{
+		unsigned char c = s[i];
+
+		if (c >= 128 || isalnum(c) || strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL)
+			continue;
+		if (c == '.' && s[i - 1] != '.')
+			continue;
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Part an address into local part and host, lower case; false if it is not
+ * one.  "Name <address>" and "mailto:" are accepted around it.
+ */
+static bool
+split_email(const char *s, int bytes, char **local, char **host)
+{
+	char	   *lower = trimmed_lower(s, bytes);
+	char	   *open = strrchr(lower, '<');
+	char	   *at;
+
+	if (open != NULL && ends_with(lower, ">"))
+	{
+		lower = open + 1;
+		lower[strlen(lower) - 1] = '\0';
+	}
+	if (strncmp(lower, "mailto:", 7) == 0)
+		lower += 7;
+	while (ends_with(lower, ",") || ends_with(lower, ";") || ends_with(lower, "."))
+		lower[strlen(lower) - 1] = '\0';
+	at = strrchr(lower, '@');
+	if (at == NULL || strlen(lower) > 254 || !valid_local(lower, at - lower))
+		return false;
+	*host = host_name(at + 1, strlen(at + 1));
+	if (*host == NULL)
+		return false;
+	*local = pnstrdup(lower, at - lower);
+	return true;
+}
+
+char *
+cd_standard_email(const char *s, int bytes, CdIssue *issue)
+{
+	char	   *local;
+	char	   *host;
+
+	*issue = CD_ISSUE_NONE;
+	if (!split_email(s, bytes, &local, &host))
+	{
+		*issue = CD_ISSUE_MALFORMED;
+		return NULL;
+	}
+	if (IN_LIST(host, placeholder_domains) || ends_with(host, ".example") || ends_with(host, ".invalid") ||
+		ends_with(host, ".test") || ends_with(host, ".localhost") || ends_with(host, ".local") ||
+		IN_LIST(local, placeholder_mailboxes) || strspn(local, "0") == strlen(local) ||
+		strspn(local, "x") == strlen(local) || (strlen(local) > 3 && strspn(local, local + strlen(local) - 1) == strlen(local)))
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		return NULL;
+	}
+	if (IN_LIST(host, disposable_domains))
+		*issue = CD_ISSUE_DISPOSABLE;
+	else if (IN_LIST(local, shared_mailboxes))
+		*issue = CD_ISSUE_SHARED_MAILBOX;
+	else if (IN_LIST(host, suspect_domains))
+		*issue = CD_ISSUE_SUSPECT_DOMAIN;
+	return psprintf("%s@%s", local, host);
+}
+
+char *
+cd_email_key(const char *s, int bytes)
+{
+	char	   *local;
+	char	   *host;
+
+	if (!split_email(s, bytes, &local, &host))
+		return NULL;
+	if (strcmp(host, "gmail.com") == 0 || strcmp(host, "googlemail.com") == 0)
+	{
+		char	   *from = local;
+		char	   *to = local;
+
+		if (local[0] != '"')
+		{
+			for (; *from && *from != '+'; from++)
+				if (*from != '.')
+					*to++ = *from;
+			/* "+x" alone is no mailbox of its own: leave such an oddity as it is */
+			if (to > local)
+				*to = '\0';
+		}
+		host = "gmail.com";
+	}
+	return psprintf("%s@%s", local, host);
+}
+
+char *
+cd_standard_domain(const char *s, int bytes, CdIssue *issue)
+{
+	char	   *lower = trimmed_lower(s, bytes);
+	char	   *p;
+	char	   *host;
+
+	*issue = CD_ISSUE_NONE;
+	if ((p = strstr(lower, "://")) != NULL)
+		lower = p + 3;
+	if ((p = strrchr(lower, '@')) != NULL)
+		lower = p + 1;
+	lower[strcspn(lower, "/?#:")] = '\0';
+	if (strncmp(lower, "www.", 4) == 0 && strchr(lower + 4, '.') != NULL)
+		lower += 4;
+	host = host_name(lower, strlen(lower));
+	if (host == NULL)
+		*issue = CD_ISSUE_MALFORMED;
+	else if (IN_LIST(host, placeholder_domains) || ends_with(host, ".example") ||
+			 ends_with(host, ".invalid") || ends_with(host, ".test"))
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		host = NULL;
+	}
+	return host;
+}
+
+char *
+cd_standard_website(const char *s, int bytes, CdIssue *issue)
+{
+	char	   *lower = trimmed_lower(s, bytes);
+	char	   *host;
+	char	   *path;
+	char	   *p;
+	size_t		n;
+
+	if (strchr(lower, '@') != NULL && strstr(lower, "://") == NULL)
+	{
+		*issue = CD_ISSUE_WRONG_FIELD;
+		return NULL;
+	}
+	host = cd_standard_domain(s, bytes, issue);
+	if (host == NULL)
+		return NULL;
+	if ((p = strstr(lower, "://")) != NULL)
+		lower = p + 3;
+	path = strchr(lower, '/');
+	if (path == NULL)
+		return host;
+	path[strcspn(path, "?#")] = '\0';
+	n = strlen(path);
+	while (n > 0 && path[n - 1] == '/')
+		path[--n] = '\0';
+	if (strcmp(path, "/index.html") == 0 || strcmp(path, "/index.htm") == 0 || strcmp(path, "/index.php") == 0)
+		path = "";
+	return psprintf("%s%s", host, path);
+}
+
+static CdPhoneParse phone_parse = NULL;
+static CdPhoneLibrary phone_library = NULL;
+
+/* Load customer_data_phone.so; with required false a missing library is not an error. */
+static bool
+load_phone(bool required)
+{
+	MemoryContext context = CurrentMemoryContext;
+	void	   *handle = NULL;
+
+	if (phone_parse != NULL)
+		return true;
+	PG_TRY();
+	{
+		phone_library = (CdPhoneLibrary) load_external_function("$libdir/customer_data_phone",
+																"cd_phone_library", true, &handle);
+		phone_parse = (CdPhoneParse) lookup_external_function(handle, "cd_phone_parse");
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		phone_parse = NULL;
+		if (required)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FILE),
+					 errmsg("phone numbers need libphonenumber, which could not be loaded"),
+					 errdetail("%s", edata->message),
+					 errhint("Install the package libphonenumber8 (build with libphonenumber-dev) and start a new session.")));
+	}
+	PG_END_TRY();
+	if (phone_parse == NULL && required)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("customer_data_phone has no function cd_phone_parse"),
+				 errhint("Install the same version of all customer_data libraries.")));
+	return phone_parse != NULL;
+}
+
+const char *
+cd_phone_version(void)
+{
+	const char *path;
+	const char *version;
+
+	if (!load_phone(false))
+		return NULL;
+	path = phone_library();
+	version = strstr(path, ".so.");
+	return version ? version + 4 : path;
+}
+
+/* Digits that were typed to fill a field: all the same, or counted up or down. */
+static bool
+placeholder_digits(const char *digits)
+{
+	int			n = strlen(digits);
+	int			same = 0;
+	int			up = 0;
+	int			down = 0;
+	int			i;
+
+	for (i = 1; i < n; i++)
+	{
+		same += digits[i] == digits[i - 1];
+		up += (digits[i] - digits[i - 1] + 10) % 10 == 1;
+		down += (digits[i - 1] - digits[i] + 10) % 10 == 1;
+	}
+	return n >= 3 && (same == n - 1 || up == n - 1 || down == n - 1);
+}
+
+/* Numbers whose national part is a filler, fictitious, or an operator's example. */
+static bool
+placeholder_e164(const char *e164, int code_digits)
+{
+	static const char *const known[] = {"+8613800138000", "+8613888888888", "+8613800000000",
+		"+8613000000000", "+15555555555", "+11234567890", "+12345678901", "+8612345678901",
+		"+447700900000", "+491234567890", "+4915112345678", "+33612345678", "+61400000000",
+	"+8613812345678", "+33123456789"};
+	int			n = strlen(e164);
+
+	if (IN_LIST(e164, known))
+		return true;
+	if (strncmp(e164, "+1", 2) == 0 && n == 12 && strncmp(e164 + 5, "55501", 5) == 0)
+		return true;
+	if (placeholder_digits(e164 + 1 + code_digits))
+		return true;
+	/* seven zeros at the end are nobody's number */
+	return n > 8 && strspn(e164 + n - 7, "0") == 7;
+}
+
+char *
+cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
+{
+	char		e164[CD_PHONE_E164_SIZE];
+	char		digits[64];
+	int			code_digits = 0;
+	int			n = 0;
+	int			letters = 0;
+	CdText		t;
+	int			i;
+
+	*issue = CD_ISSUE_NONE;
+	cd_text_fold(&t, s, bytes);
+	for (i = 0; i < t.len; i++)
+	{
+		if (t.cp[i] >= '0' && t.cp[i] <= '9' && n < (int) sizeof(digits) - 1)
+			digits[n++] = t.cp[i];
+		else if (t.cp[i] == '@')
+		{
+			*issue = CD_ISSUE_WRONG_FIELD;
+			return NULL;
+		}
+		else if (cd_class(t.cp[i]) == CD_CHAR_LETTER)
+			letters++;
+	}
+	digits[n] = '\0';
+	if (n < 3)
+	{
+		*issue = n == 0 ? CD_ISSUE_MALFORMED : CD_ISSUE_TOO_SHORT;
+		return NULL;
+	}
+	if (placeholder_digits(digits) || strcmp(digits, "1234567890") == 0)
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		return NULL;
+	}
+	if (bytes > 250)
+	{
+		*issue = CD_ISSUE_TOO_LONG;
+		return NULL;
+	}
+	load_phone(true);
+	switch (phone_parse(s, bytes, region, e164, &code_digits))
+	{
+		case CD_PHONE_VALID:
+			break;
+		case CD_PHONE_POSSIBLE:
+			*issue = CD_ISSUE_UNASSIGNED;
+			break;
+		case CD_PHONE_TOO_SHORT:
+			*issue = CD_ISSUE_TOO_SHORT;
+			return NULL;
+		case CD_PHONE_TOO_LONG:
+			*issue = CD_ISSUE_TOO_LONG;
+			return NULL;
+		case CD_PHONE_NO_COUNTRY:
+			*issue = region[0] == '\0' ? CD_ISSUE_NO_COUNTRY : CD_ISSUE_MALFORMED;
+			/* national digits still tell people apart within a source */
+			return region[0] == '\0' && letters == 0 && n >= 6 && n <= 15 ? pstrdup(digits) : NULL;
+		case CD_PHONE_NOT_A_NUMBER:
+			*issue = CD_ISSUE_MALFORMED;
+			return NULL;
+		case CD_PHONE_FAILED:
+			ereport(ERROR,
+					(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+					 errmsg("libphonenumber failed"),
+					 errhint("The server may be out of memory.")));
+	}
+	if (placeholder_e164(e164, code_digits))
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		return NULL;
+	}
+	return pstrdup(e164);
+}

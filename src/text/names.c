@@ -1,0 +1,409 @@
+/*
+ * names.c
+ *		Normal form of personal names, and keys by sound.
+ */
+#include "postgres.h"
+
+#include "text/standard.h"
+#include "text/words.h"
+
+#include "lib/stringinfo.h"
+
+/* Titles before a name, folded; in byte order. */
+static const char *const titles[] = {
+	"capt", "captain", "col", "dame", "dhr", "dipl", "doctor", "dott", "dottore", "dottoressa",
+	"dr", "drs", "frau", "fraulein", "fru", "gen", "herr", "hon", "hr", "ing", "lady", "lord",
+	"lt", "madam", "madame", "mag", "messrs", "mevr", "mevrouw", "mgr", "mijnheer", "miss",
+	"missus", "mister", "mlle", "mme", "monsieur", "mr", "mrs", "ms", "mx", "pan", "pani", "prof",
+	"professor", "rev", "reverend", "senor", "senora", "senorita", "sgt", "sig", "signor",
+	"signora", "sir", "sr", "sra", "srta",
+};
+
+/* Degrees and honours behind a name. */
+static const char *const credentials[] = {
+	"bsc", "cbe", "cpa", "dds", "dphil", "dvm", "esq", "esquire", "frcs", "frs", "gcb", "jd",
+	"kbe", "kcb", "llb", "llm", "mba", "mbe", "md", "msc", "obe", "phd", "rn",
+};
+
+/* Marks of generation behind a name. */
+static const char *const generations[] = {
+	"2nd", "3rd", "ii", "iii", "iv", "jr", "junior", "senior", "sr",
+};
+
+/* Forms of address behind a name in Han, kana or Hangul; folded. */
+static const char *const honorifics[] = {
+	"先生", "女士", "小姐", "太太", "老师", "教授", "博士", "医生", "经理", "总经理", "董事长", "同学", "师傅",
+	"様", "さん", "氏", "君", "님", "씨", "선생님",
+};
+
+/* Does a word end in a form of address, with a name left before it? */
+static int
+honorific_length(const CdWord *word)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(honorifics); i++)
+	{
+		CdText		h;
+		int			n;
+		bool		same;
+
+		cd_text_fold(&h, honorifics[i], strlen(honorifics[i]));
+		n = h.len;
+		/* one character may be a given name's last: only behind two others */
+		same = word->len >= n + (n == 1 ? 2 : 0) &&
+			memcmp(word->cp + word->len - n, h.cp, sizeof(uint32) * n) == 0;
+		pfree(h.cp);
+		if (same)
+			return n;
+	}
+	return 0;
+}
+
+/* Take out what stands in brackets or quotation marks, if something else is left. */
+static void
+drop_asides(CdText *t)
+{
+	int			to = 0;
+	int			depth = 0;
+	bool		quoted = false;
+	bool		outside = false;
+	uint32	   *kept = palloc(sizeof(uint32) * Max(t->len, 1));
+	int			i;
+
+	for (i = 0; i < t->len; i++)
+	{
+		uint32		c = t->cp[i];
+
+		if (c == '(' || c == '[' || c == '{' || c == 0x3010 || c == 0x300C)
+			depth++;
+		else if (depth > 0 && (c == ')' || c == ']' || c == '}' || c == 0x3011 || c == 0x300D))
+		{
+			depth--;
+			kept[to++] = ' ';
+		}
+		else if (c == '"' || c == 0x201C || c == 0x201D || c == 0x201E)
+		{
+			quoted = !quoted;
+			kept[to++] = ' ';
+		}
+		else if (depth == 0 && !quoted)
+		{
+			kept[to++] = c;
+			outside = outside || cd_is_word(c);
+		}
+	}
+	if (outside && depth == 0 && !quoted)
+	{
+		memcpy(t->cp, kept, sizeof(uint32) * to);
+		t->len = to;
+	}
+	pfree(kept);
+}
+
+/* "Family, Given" to "Given Family". */
+static void
+turn_at_comma(CdWords *w)
+{
+	int			comma = -1;
+	int			i;
+	CdWord	   *turned;
+
+	for (i = 1; i < w->count; i++)
+	{
+		if (w->word[i].gap != CD_GAP_COMMA)
+			continue;
+		if (CD_WORD_IN(&w->word[i], generations) || CD_WORD_IN(&w->word[i], credentials))
+			continue;
+		if (comma >= 0)
+			return;
+		comma = i;
+	}
+	if (comma < 0)
+		return;
+	turned = palloc(sizeof(CdWord) * w->count);
+	memcpy(turned, w->word + comma, sizeof(CdWord) * (w->count - comma));
+	memcpy(turned + w->count - comma, w->word, sizeof(CdWord) * comma);
+	memcpy(w->word, turned, sizeof(CdWord) * w->count);
+	pfree(turned);
+	/* a mark of generation goes to the end again */
+	for (i = 1; i + 1 < w->count; i++)
+		if (CD_WORD_IN(&w->word[i], generations))
+		{
+			CdWord		mark = w->word[i];
+
+			cd_words_remove(w, i, 1);
+			w->word[w->count++] = mark;
+			break;
+		}
+	for (i = 0; i < w->count; i++)
+		if (w->word[i].gap == CD_GAP_COMMA)
+			w->word[i].gap = CD_GAP_SPACE;
+}
+
+/*
+ * Lower case, no accents, punctuation or titles, "Family, Given" turned;
+ * Han and kana without spaces, Traditional as Simplified.
+ */
+char *
+cd_normalize_name(const char *s, int bytes, bool full)
+{
+	CdText		t;
+	CdText		out;
+	CdWords		w;
+	bool		cjk_before = false;
+	int			i;
+
+	cd_text_fold(&t, s, bytes);
+	drop_asides(&t);
+	cd_words_cut(&w, &t);
+	if (full)
+		turn_at_comma(&w);
+	while (w.count > 1 && CD_WORD_IN(&w.word[0], titles))
+		cd_words_remove(&w, 0, 1);
+	while (w.count > 2 && CD_WORD_IN(&w.word[w.count - 1], credentials))
+		w.count--;
+	if (w.count > 0 && cd_is_cjk(w.word[w.count - 1].cp[0]))
+	{
+		CdWord	   *last = &w.word[w.count - 1];
+		int			n = honorific_length(last);
+
+		if (n < last->len)
+			last->len -= n;
+		else if (w.count > 1)
+			w.count--;
+	}
+	cd_text_init(&out, t.len + 8);
+	for (i = 0; i < w.count; i++)
+	{
+		CdWord	   *word = &w.word[i];
+		bool		cjk = cd_is_cjk(word->cp[0]);
+		int			k;
+
+		if (out.len > 0 && !(cjk && cjk_before && word->gap != CD_GAP_MIDDLE_DOT))
+			cd_text_add(&out, ' ');
+		if (cd_word_is(word, "junior") && i > 0)
+			cd_text_add_ascii(&out, "jr");
+		else if (cd_word_is(word, "senior") && i > 0)
+			cd_text_add_ascii(&out, "sr");
+		else
+			for (k = 0; k < word->len; k++)
+				cd_text_add(&out, word->cp[k]);
+		cjk_before = cjk;
+	}
+	return cd_text_encode(&out, NULL);
+}
+
+static bool
+is_vowel(char c)
+{
+	return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y';
+}
+
+/*
+ * Key by sound of one word of a-z: consonants by class, vowels only at the
+ * head.  It is wide on purpose (ph f v, c k q, s z, d t, g before e j) and
+ * treats the digraphs of English, German and pinyin alike.
+ */
+static void
+sound_of(const char *s, int n, StringInfo out)
+{
+	int			start = out->len;
+	int			i = 0;
+	char		last = '\0';
+
+#define AT(k)		((k) < n ? s[k] : '\0')
+#define EMIT(c)		do { if (last != (c)) appendStringInfoChar(out, last = (c)); } while (0)
+	if (n >= 2 && ((s[0] == 'k' && s[1] == 'n') || (s[0] == 'g' && s[1] == 'n') ||
+				   (s[0] == 'p' && (s[1] == 'n' || s[1] == 's')) || (s[0] == 'w' && s[1] == 'r')))
+		i = 1;
+	if (n >= 1 && s[0] == 'x')
+	{
+		EMIT('s');
+		i = 1;
+	}
+	for (; i < n; i++)
+	{
+		char		c = s[i];
+		char		next = AT(i + 1);
+		bool		head = out->len == start;
+		bool		soft = next == 'e' || next == 'i' || next == 'y';
+
+		switch (c)
+		{
+			case 'a':
+			case 'e':
+			case 'i':
+			case 'o':
+			case 'u':
+			case 'y':
+				if (head)
+					EMIT('a');
+				else
+					last = 'a';
+				break;
+			case 'b':
+				if (!(i == n - 1 && i > 0 && s[i - 1] == 'm'))
+					EMIT('p');
+				break;
+			case 'c':
+				if (next == 'h')
+				{
+					if (AT(i + 2) == 'r' || AT(i + 2) == 'l')
+						EMIT('k');
+					else
+						EMIT('x');
+					i++;
+				}
+				else if (next == 'k')
+				{
+					EMIT('k');
+					i++;
+				}
+				else if (next == 'z')
+				{
+					EMIT('x');
+					i++;
+				}
+				else
+					EMIT(soft ? 's' : 'k');
+				break;
+			case 'd':
+				if (next == 'g' && (AT(i + 2) == 'e' || AT(i + 2) == 'i' || AT(i + 2) == 'y'))
+				{
+					EMIT('j');
+					i++;
+				}
+				else
+					EMIT('t');
+				break;
+			case 'g':
+				if (next == 'h')
+				{
+					if (head || is_vowel(AT(i + 2)))
+						EMIT('k');
+					i++;
+				}
+				else
+					EMIT(soft ? 'j' : 'k');
+				break;
+			case 'h':
+				if (head && is_vowel(next))
+					EMIT('h');
+				break;
+			case 'j':
+				EMIT('j');
+				break;
+			case 'k':
+			case 'q':
+				EMIT('k');
+				break;
+			case 'm':
+			case 'n':
+				/* the nasal before g is the nasal alone: Wang, Wan */
+				EMIT(c);
+				if (c == 'n' && next == 'g' && !is_vowel(AT(i + 2)))
+					i++;
+				break;
+			case 'p':
+				if (next == 'h')
+				{
+					EMIT('f');
+					i++;
+				}
+				else
+					EMIT('p');
+				break;
+			case 's':
+				if (next == 'c' && AT(i + 2) == 'h')
+				{
+					EMIT('x');
+					i += 2;
+				}
+				else if (next == 'h' || (next == 'z' && head))
+				{
+					EMIT('x');
+					i++;
+				}
+				else
+					EMIT('s');
+				break;
+			case 't':
+				if (next == 's' && AT(i + 2) == 'c' && AT(i + 3) == 'h')
+				{
+					EMIT('x');
+					i += 3;
+				}
+				else if (next == 'z')
+				{
+					EMIT('s');
+					i++;
+				}
+				else
+				{
+					EMIT('t');
+					if (next == 'h')
+						i++;
+				}
+				break;
+			case 'f':
+			case 'v':
+				EMIT('f');
+				break;
+			case 'w':
+				if (is_vowel(next))
+					EMIT(head ? 'f' : 'w');
+				break;
+			case 'x':
+				EMIT('k');
+				EMIT('s');
+				break;
+			case 'z':
+				if (next == 'h')
+				{
+					EMIT('j');
+					i++;
+				}
+				else
+					EMIT('s');
+				break;
+			default:
+				EMIT(c);
+		}
+	}
+#undef AT
+#undef EMIT
+}
+
+char *
+cd_phonetic_key(const char *s, int bytes)
+{
+	char	   *normal = cd_normalize_name(s, bytes, true);
+	int			len;
+	char	   *latin = cd_romanize(normal, strlen(normal), &len);
+	StringInfoData out;
+	int			from = -1;
+	int			i;
+
+	initStringInfo(&out);
+	for (i = 0; i <= len; i++)
+	{
+		char		c = i < len ? pg_ascii_tolower((unsigned char) latin[i]) : ' ';
+
+		if (i < len)
+			latin[i] = c;
+		if (c >= 'a' && c <= 'z')
+		{
+			if (from < 0)
+				from = i;
+		}
+		else if (from >= 0)
+		{
+			if (out.len > 0)
+				appendStringInfoChar(&out, ' ');
+			sound_of(latin + from, i - from, &out);
+			from = -1;
+		}
+	}
+	return out.data;
+}

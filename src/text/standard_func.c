@@ -1,0 +1,443 @@
+/*
+ * standard_func.c
+ *		The standardisers as SQL functions.
+ */
+#include "postgres.h"
+
+#include "text/standard.h"
+
+#include <ctype.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "text/company.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#define RETURN_CSTRING_OR_NULL(s) \
+	do { \
+		char *s_ = (s); \
+		if (s_ == NULL) \
+			PG_RETURN_NULL(); \
+		PG_RETURN_TEXT_P(cstring_to_text(s_)); \
+	} while (0)
+
+#define ARG_BYTES(n)	VARDATA_ANY(PG_GETARG_TEXT_PP(n)), VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(n))
+
+/* A region argument: ISO 3166 alpha-2, upper case; empty if it is empty. */
+static void
+region_argument(text *value, char *region)
+{
+	const char *s = VARDATA_ANY(value);
+	int			n = VARSIZE_ANY_EXHDR(value);
+	CdIssue		issue;
+	char	   *code;
+
+	region[0] = '\0';
+	if (n == 0)
+		return;
+	if (n == 2 && isalpha((unsigned char) s[0]) && isalpha((unsigned char) s[1]))
+	{
+		region[0] = pg_toupper((unsigned char) s[0]);
+		region[1] = pg_toupper((unsigned char) s[1]);
+		region[2] = '\0';
+		if (strcmp(region, "UK") == 0)
+			strcpy(region, "GB");
+		return;
+	}
+	code = cd_standard_country(s, n, &issue);
+	if (code == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown region \"%s\"", pnstrdup(s, n)),
+				 errhint("Give an ISO 3166 code of two letters, such as 'US', 'DE' or 'CN'.")));
+	strlcpy(region, code, 3);
+}
+
+/* The day "in the future" is measured by: the one as_of() is in, a day later for time zones. */
+static int32
+today_argument(void)
+{
+	TimestampTz now = cd_as_of();
+
+	return (int32) (now / USECS_PER_DAY) + 1;
+}
+
+PG_FUNCTION_INFO_V1(cd_normalize_name_sql);
+Datum
+cd_normalize_name_sql(PG_FUNCTION_ARGS)
+{
+	RETURN_CSTRING_OR_NULL(cd_normalize_name(ARG_BYTES(0), true));
+}
+
+PG_FUNCTION_INFO_V1(cd_normalize_company_sql);
+Datum
+cd_normalize_company_sql(PG_FUNCTION_ARGS)
+{
+	RETURN_CSTRING_OR_NULL(cd_normalize_company(ARG_BYTES(0)));
+}
+
+PG_FUNCTION_INFO_V1(cd_normalize_address_sql);
+Datum
+cd_normalize_address_sql(PG_FUNCTION_ARGS)
+{
+	RETURN_CSTRING_OR_NULL(cd_normalize_address(ARG_BYTES(0)));
+}
+
+PG_FUNCTION_INFO_V1(cd_phonetic_key_sql);
+Datum
+cd_phonetic_key_sql(PG_FUNCTION_ARGS)
+{
+	RETURN_CSTRING_OR_NULL(cd_phonetic_key(ARG_BYTES(0)));
+}
+
+PG_FUNCTION_INFO_V1(cd_romanize_sql);
+Datum
+cd_romanize_sql(PG_FUNCTION_ARGS)
+{
+	int			len;
+	char	   *latin = cd_romanize(ARG_BYTES(0), &len);
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(latin, len));
+}
+
+PG_FUNCTION_INFO_V1(cd_email_key_sql);
+Datum
+cd_email_key_sql(PG_FUNCTION_ARGS)
+{
+	RETURN_CSTRING_OR_NULL(cd_email_key(ARG_BYTES(0)));
+}
+
+PG_FUNCTION_INFO_V1(cd_is_email_sql);
+Datum
+cd_is_email_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(cd_email_key(ARG_BYTES(0)) != NULL);
+}
+
+/* phone_e164(number, region): NULL unless it can be dialled. */
+PG_FUNCTION_INFO_V1(cd_phone_e164_sql);
+Datum
+cd_phone_e164_sql(PG_FUNCTION_ARGS)
+{
+	char		region[4];
+	CdIssue		issue;
+	char	   *phone;
+
+	region_argument(PG_GETARG_TEXT_PP(1), region);
+	phone = cd_standard_phone(ARG_BYTES(0), region, &issue);
+	if (phone == NULL || phone[0] != '+')
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(phone));
+}
+
+PG_FUNCTION_INFO_V1(cd_is_phone_sql);
+Datum
+cd_is_phone_sql(PG_FUNCTION_ARGS)
+{
+	char		region[4];
+	CdIssue		issue;
+	char	   *phone;
+
+	region_argument(PG_GETARG_TEXT_PP(1), region);
+	phone = cd_standard_phone(ARG_BYTES(0), region, &issue);
+	PG_RETURN_BOOL(phone != NULL && phone[0] == '+' && issue == CD_ISSUE_NONE);
+}
+
+/* company_parts(name) → (place, brand, trade, legal_form), NULL where there is none. */
+PG_FUNCTION_INFO_V1(cd_company_parts_sql);
+Datum
+cd_company_parts_sql(PG_FUNCTION_ARGS)
+{
+	CdCompany	c;
+	TupleDesc	desc;
+	Datum		values[4];
+	bool		nulls[4];
+	CdText	   *parts[4];
+	int			i;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("company_parts is called where a row is not accepted")));
+	cd_company_parse(&c, ARG_BYTES(0));
+	parts[0] = &c.place;
+	parts[1] = &c.brand;
+	parts[2] = &c.trade;
+	parts[3] = &c.legal;
+	for (i = 0; i < 4; i++)
+	{
+		nulls[i] = parts[i]->len == 0;
+		values[i] = nulls[i] ? (Datum) 0 : PointerGetDatum(cstring_to_text(cd_text_encode(parts[i], NULL)));
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* standardize(attribute, value, region) → (standard, issue) */
+PG_FUNCTION_INFO_V1(cd_standardize_sql);
+Datum
+cd_standardize_sql(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[2] = {0, 0};
+	bool		nulls[2] = {true, true};
+	char		region[4] = "";
+	CdIssue		issue;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("standardize is called where a row is not accepted")));
+	if (!PG_ARGISNULL(2))
+		region_argument(PG_GETARG_TEXT_PP(2), region);
+	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
+	{
+		char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+		char	   *standard = cd_standardize(cd_attribute_of(name), ARG_BYTES(1), region,
+											  today_argument(), &issue);
+
+		if (standard != NULL)
+		{
+			values[0] = PointerGetDatum(cstring_to_text(standard));
+			nulls[0] = false;
+		}
+		if (issue != CD_ISSUE_NONE)
+		{
+			values[1] = PointerGetDatum(cstring_to_text(cd_issue_name(issue)));
+			nulls[1] = false;
+		}
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* The attribute codes of the last attribute list seen by a call site. */
+typedef struct AttributeCache
+{
+	ArrayType  *names;
+	int			count;
+	CdAttribute *codes;
+} AttributeCache;
+
+/* Attribute codes of an array of names, kept while the array stays the same. */
+static AttributeCache *
+attribute_codes(FunctionCallInfo fcinfo, ArrayType *names)
+{
+	AttributeCache *cache = fcinfo->flinfo->fn_extra;
+	MemoryContext old;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			i;
+
+	if (cache != NULL && VARSIZE(cache->names) == VARSIZE(names) &&
+		memcmp(cache->names, names, VARSIZE(names)) == 0)
+		return cache;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	cache = palloc(sizeof(AttributeCache));
+	cache->names = palloc(VARSIZE(names));
+	memcpy(cache->names, names, VARSIZE(names));
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &cache->count);
+	cache->codes = palloc(sizeof(CdAttribute) * Max(cache->count, 1));
+	for (i = 0; i < cache->count; i++)
+		cache->codes[i] = nulls[i] ? CD_ATTR_OTHER : cd_attribute_of(TextDatumGetCString(elems[i]));
+	MemoryContextSwitchTo(old);
+	fcinfo->flinfo->fn_extra = cache;
+	return cache;
+}
+
+/*
+ * standardize_record(attributes, given, region) → (standard text[], issue
+ * smallint[]): all values of a record in one call, by position.  issue is NULL
+ * if nothing is wrong.
+ */
+PG_FUNCTION_INFO_V1(cd_standardize_record_sql);
+Datum
+cd_standardize_record_sql(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	ArrayType  *given;
+	AttributeCache *cache;
+	char		region[4] = "";
+	int32		today = today_argument();
+	Datum	   *elems;
+	bool	   *elem_nulls;
+	Datum	   *standard;
+	Datum	   *issues;
+	bool		any = false;
+	int			count;
+	int			bound = 1;
+	Datum		values[2] = {0, 0};
+	bool		nulls[2] = {true, true};
+	int			i;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("standardize_record is called where a row is not accepted")));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	if (!PG_ARGISNULL(2))
+		region_argument(PG_GETARG_TEXT_PP(2), region);
+	cache = attribute_codes(fcinfo, PG_GETARG_ARRAYTYPE_P(0));
+	given = PG_GETARG_ARRAYTYPE_P(1);
+	deconstruct_array(given, TEXTOID, -1, false, TYPALIGN_INT, &elems, &elem_nulls, &count);
+	if (count > cache->count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("more values than attributes"),
+				 errdetail("There are %d values and %d attributes.", count, cache->count)));
+	standard = palloc(sizeof(Datum) * Max(count, 1));
+	issues = palloc(sizeof(Datum) * Max(count, 1));
+	for (i = 0; i < count; i++)
+	{
+		CdIssue		issue = CD_ISSUE_NONE;
+		char	   *form = NULL;
+
+		if (!elem_nulls[i])
+		{
+			text	   *value = DatumGetTextPP(elems[i]);
+
+			form = cd_standardize(cache->codes[i], VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
+								  region, today, &issue);
+		}
+		elem_nulls[i] = form == NULL;
+		standard[i] = form ? PointerGetDatum(cstring_to_text(form)) : (Datum) 0;
+		issues[i] = Int16GetDatum((int16) issue);
+		any = any || issue != CD_ISSUE_NONE;
+	}
+	values[0] = PointerGetDatum(construct_md_array(standard, elem_nulls, 1, &count, &bound, TEXTOID, -1,
+												   false, TYPALIGN_INT));
+	nulls[0] = false;
+	if (any)
+	{
+		values[1] = PointerGetDatum(construct_array(issues, count, INT2OID, 2, true, TYPALIGN_SHORT));
+		nulls[1] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* issue_name(smallint) → text: the name a stored issue number stands for. */
+PG_FUNCTION_INFO_V1(cd_issue_name_sql);
+Datum
+cd_issue_name_sql(PG_FUNCTION_ARGS)
+{
+	int			issue = PG_GETARG_INT16(0);
+
+	if (issue <= 0 || issue >= CD_ISSUE_COUNT)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(cd_issue_name((CdIssue) issue)));
+}
+
+/* text_versions() → (icu, libphonenumber) */
+PG_FUNCTION_INFO_V1(cd_text_versions_sql);
+Datum
+cd_text_versions_sql(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	const char *phone = cd_phone_version();
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("text_versions is called where a row is not accepted")));
+	values[0] = PointerGetDatum(cstring_to_text(cd_icu_version()));
+	nulls[1] = phone == NULL;
+	values[1] = phone ? PointerGetDatum(cstring_to_text(phone)) : (Datum) 0;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+static int
+compare_words(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* fingerprint(text): OpenRefine's key of sorted, unique, folded words. */
+PG_FUNCTION_INFO_V1(cd_fingerprint_sql);
+Datum
+cd_fingerprint_sql(PG_FUNCTION_ARGS)
+{
+	CdText		t;
+	char	  **words;
+	int			count = 0;
+	StringInfoData out;
+	int			from = -1;
+	int			to = 0;
+	int			i;
+
+	cd_text_fold(&t, ARG_BYTES(0));
+	words = palloc(sizeof(char *) * (t.len / 2 + 2));
+	for (i = 0; i <= t.len; i++)
+	{
+		CdCharClass class = i < t.len ? cd_class(t.cp[i]) : CD_CHAR_SPACE;
+
+		if (class == CD_CHAR_SPACE)
+		{
+			if (from >= 0)
+			{
+				CdText		word = {t.cp + from, to - from, 0};
+
+				words[count++] = cd_text_encode(&word, NULL);
+			}
+			from = -1;
+		}
+		else if (class == CD_CHAR_LETTER || class == CD_CHAR_DIGIT)
+		{
+			if (from < 0)
+				from = to;
+			t.cp[to++] = t.cp[i];
+		}
+	}
+	qsort(words, count, sizeof(char *), compare_words);
+	initStringInfo(&out);
+	for (i = 0; i < count; i++)
+	{
+		if (i > 0 && strcmp(words[i], words[i - 1]) == 0)
+			continue;
+		if (out.len > 0)
+			appendStringInfoChar(&out, ' ');
+		appendStringInfoString(&out, words[i]);
+	}
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
+
+/* ngram_fingerprint(text, n): sorted, unique n-grams of the folded letters and digits. */
+PG_FUNCTION_INFO_V1(cd_ngram_fingerprint_sql);
+Datum
+cd_ngram_fingerprint_sql(PG_FUNCTION_ARGS)
+{
+	int			n = PG_GETARG_INT32(1);
+	CdText		t;
+	char	  **grams;
+	int			count = 0;
+	StringInfoData out;
+	int			len = 0;
+	int			i;
+
+	if (n < 1 || n > 1000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("n-gram length must be between 1 and 1000"),
+				 errdetail("It is %d.", n),
+				 errhint("2 is the usual length.")));
+	cd_text_fold(&t, ARG_BYTES(0));
+	for (i = 0; i < t.len; i++)
+		if (cd_is_word(t.cp[i]))
+			t.cp[len++] = t.cp[i];
+	grams = palloc(sizeof(char *) * (len + 1));
+	for (i = 0; i < Max(len - n + 1, len > 0); i++)
+	{
+		CdText		gram = {t.cp + i, Min(n, len), 0};
+
+		grams[count++] = cd_text_encode(&gram, NULL);
+	}
+	qsort(grams, count, sizeof(char *), compare_words);
+	initStringInfo(&out);
+	for (i = 0; i < count; i++)
+		if (i == 0 || strcmp(grams[i], grams[i - 1]) != 0)
+			appendStringInfoString(&out, grams[i]);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
