@@ -23,7 +23,7 @@
  *	ties: where events of several kinds share an instant and are not in the
  *		order of the kind directory: gap in rank, events, kind of each
  *	event id dictionary, property dictionaries: sorted, front-coded strings
- *	at least 7 bytes of anything after the columns, so that a code can be
+ *	at least 8 bytes of anything after the columns, so that a code can be
  *		loaded with one 8-byte read
  *
  * The image is canonical: equal sequences of events have equal bytes.

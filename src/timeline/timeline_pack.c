@@ -895,7 +895,7 @@ cd_builder_finish(CdBuilder *builder)
 		put_varint(&kinds, columns.len - before);
 	}
 	put_ties(&pack, &ties);
-	while (ties.len + ids.len + dicts.len < 7)
+	while (ties.len + ids.len + dicts.len < 8)
 		appendStringInfoChar(&dicts, '\0');
 
 	appendStringInfoChar(&head, CD_TIMELINE_VERSION);

@@ -96,7 +96,7 @@ cd_timeline_open(CdTimeline *tl, const struct varlena *value)
 	tl->ties = tl->columns + columns_len;
 	tl->ids = tl->ties + ties_len;
 	tl->dicts = tl->ids + ids_len;
-	if (tl->ties + 7 > end)
+	if (tl->ties + 8 > end)
 		cd_timeline_corrupt();
 }
 

@@ -1,0 +1,14 @@
+/*
+ * unanswered.h
+ *		What was begun and not followed up, for C callers.
+ */
+#ifndef CD_UNANSWERED_H
+#define CD_UNANSWERED_H
+
+#include "timeline/window.h"
+
+/* same may be NULL (any answer counts), grace may be NULL (none). */
+extern bool cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *answered,
+						  const char *same, int samelen, const CdWindow *window, const CdWindow *grace);
+
+#endif							/* CD_UNANSWERED_H */
