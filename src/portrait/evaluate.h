@@ -83,6 +83,9 @@ extern void cd_expression_parse(CdExpression *expression);
 typedef Node *(*CdExpressionHook) (Node *tree);
 extern PGDLLIMPORT CdExpressionHook cd_expression_hook;
 
+/* Turn comparisons such as recency > 60 into functions with a validity. */
+extern Node *cd_rewrite_comparisons(Node *tree);
+
 /*
  * When to look again at an answer that holds until a moment: that moment or
  * somewhat earlier, but after now, so that answers share few moments.

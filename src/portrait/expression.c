@@ -297,6 +297,7 @@ cd_expression_parse(CdExpression *expression)
 				 errhint("Use stable functions; the moment is customer_data.as_of().")));
 	if (!pstate->p_hasSubLinks)
 	{
+		tree = cd_rewrite_comparisons(eval_const_expressions(NULL, tree));
 		expression->tree = expression_planner((Expr *) tree);
 		as_of = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("as_of"),
 								PointerGetDatum(none), ObjectIdGetDatum(schema));

@@ -1,0 +1,105 @@
+-- portrait: the type tagset, a sparse vector of tags.
+
+CREATE TYPE customer_data.tagset;
+
+CREATE FUNCTION customer_data.tagset_in(cstring) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_in';
+COMMENT ON FUNCTION customer_data.tagset_in(cstring) IS 'Text input: {vip,interest.outdoor:0.8@2026-01-02T03:04:05Z~30d!2027-01-01T00:00:00Z}';
+CREATE FUNCTION customer_data.tagset_out(customer_data.tagset) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_out';
+COMMENT ON FUNCTION customer_data.tagset_out(customer_data.tagset) IS 'Text output, in UTC whatever the settings';
+CREATE FUNCTION customer_data.tagset_recv(internal) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_recv';
+COMMENT ON FUNCTION customer_data.tagset_recv(internal) IS 'Binary input, validated';
+CREATE FUNCTION customer_data.tagset_send(customer_data.tagset) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_send';
+COMMENT ON FUNCTION customer_data.tagset_send(customer_data.tagset) IS 'Binary output: the image as stored';
+
+CREATE TYPE customer_data.tagset (
+    INPUT = customer_data.tagset_in,
+    OUTPUT = customer_data.tagset_out,
+    RECEIVE = customer_data.tagset_recv,
+    SEND = customer_data.tagset_send,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = main
+);
+COMMENT ON TYPE customer_data.tagset IS 'Tags of something: paths with score, time, half-life and expiry';
+
+CREATE FUNCTION customer_data.empty_tagset() RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_empty_tagset';
+COMMENT ON FUNCTION customer_data.empty_tagset() IS 'A tagset without tags';
+
+CREATE FUNCTION customer_data.tagset_eq(a customer_data.tagset, b customer_data.tagset) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_eq';
+COMMENT ON FUNCTION customer_data.tagset_eq(customer_data.tagset, customer_data.tagset) IS 'Same tags with the same scores, times, half-lives and expiries';
+CREATE FUNCTION customer_data.tagset_ne(a customer_data.tagset, b customer_data.tagset) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_ne';
+COMMENT ON FUNCTION customer_data.tagset_ne(customer_data.tagset, customer_data.tagset) IS 'Not the same tags';
+CREATE FUNCTION customer_data.tagset_hash(a customer_data.tagset) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_hash';
+COMMENT ON FUNCTION customer_data.tagset_hash(customer_data.tagset) IS 'Hash of a tagset';
+CREATE FUNCTION customer_data.tagset_hash_extended(a customer_data.tagset, seed bigint) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_hash_extended';
+COMMENT ON FUNCTION customer_data.tagset_hash_extended(customer_data.tagset, bigint) IS 'Hash of a tagset with a seed';
+CREATE OPERATOR customer_data.= (LEFTARG = customer_data.tagset, RIGHTARG = customer_data.tagset, FUNCTION = customer_data.tagset_eq,
+    COMMUTATOR = OPERATOR(customer_data.=), NEGATOR = OPERATOR(customer_data.<>), RESTRICT = pg_catalog.eqsel, JOIN = pg_catalog.eqjoinsel, HASHES);
+COMMENT ON OPERATOR customer_data.= (customer_data.tagset, customer_data.tagset) IS 'Same tags';
+CREATE OPERATOR customer_data.<> (LEFTARG = customer_data.tagset, RIGHTARG = customer_data.tagset, FUNCTION = customer_data.tagset_ne,
+    COMMUTATOR = OPERATOR(customer_data.<>), NEGATOR = OPERATOR(customer_data.=), RESTRICT = pg_catalog.neqsel, JOIN = pg_catalog.neqjoinsel);
+COMMENT ON OPERATOR customer_data.<> (customer_data.tagset, customer_data.tagset) IS 'Not the same tags';
+CREATE OPERATOR CLASS customer_data.tagset_hash_ops DEFAULT FOR TYPE customer_data.tagset USING hash AS
+    OPERATOR 1 customer_data.=,
+    FUNCTION 1 customer_data.tagset_hash(customer_data.tagset),
+    FUNCTION 2 customer_data.tagset_hash_extended(customer_data.tagset, bigint);
+COMMENT ON OPERATOR CLASS customer_data.tagset_hash_ops USING hash IS 'Equality of tagsets, for DISTINCT, GROUP BY and hash joins';
+
+CREATE FUNCTION customer_data.has_tag(tags customer_data.tagset, path text, min_score double precision DEFAULT NULL) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_has_tag';
+COMMENT ON FUNCTION customer_data.has_tag(customer_data.tagset, text, double precision) IS 'Is there a tag of this path, or below a prefix (industry.retail.*), with at least this score as of as_of()?';
+
+CREATE FUNCTION customer_data.tag_score(tags customer_data.tagset, path text) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score';
+COMMENT ON FUNCTION customer_data.tag_score(customer_data.tagset, text) IS 'Score of a tag as of as_of(), decayed by its half-life; the highest below a prefix; NULL without such a tag';
+
+CREATE FUNCTION customer_data.tag_score_ge(tags customer_data.tagset, path text, threshold double precision) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score_ge';
+COMMENT ON FUNCTION customer_data.tag_score_ge(customer_data.tagset, text, double precision) IS 'tag_score(tags, path) >= threshold, knowing until when that holds';
+CREATE FUNCTION customer_data.tag_score_gt(tags customer_data.tagset, path text, threshold double precision) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score_gt';
+COMMENT ON FUNCTION customer_data.tag_score_gt(customer_data.tagset, text, double precision) IS 'tag_score(tags, path) > threshold, knowing until when that holds';
+
+CREATE FUNCTION customer_data.set_tag(tags customer_data.tagset, path text, score double precision DEFAULT 1,
+        at timestamptz DEFAULT NULL, half_life interval DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_set_tag';
+COMMENT ON FUNCTION customer_data.set_tag(customer_data.tagset, text, double precision, timestamptz, interval, timestamptz) IS 'The tagset with a tag set anew; times are kept in whole seconds, a month of a half-life is 30 days';
+
+CREATE FUNCTION customer_data.remove_tag(tags customer_data.tagset, path text) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_remove_tag';
+COMMENT ON FUNCTION customer_data.remove_tag(customer_data.tagset, text) IS 'The tagset without a tag, or without all below a prefix';
+
+CREATE FUNCTION customer_data.tags_under(tags customer_data.tagset, path text) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tags_under';
+COMMENT ON FUNCTION customer_data.tags_under(customer_data.tagset, text) IS 'Only the tag of a path, or those below a prefix';
+
+CREATE FUNCTION customer_data.tagset_merge(a customer_data.tagset, b customer_data.tagset) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_merge';
+COMMENT ON FUNCTION customer_data.tagset_merge(customer_data.tagset, customer_data.tagset) IS 'Tags of both; where both have one, that of the second';
+CREATE OPERATOR customer_data.|| (LEFTARG = customer_data.tagset, RIGHTARG = customer_data.tagset, FUNCTION = customer_data.tagset_merge);
+COMMENT ON OPERATOR customer_data.|| (customer_data.tagset, customer_data.tagset) IS 'Tags of both; where both have one, that of the right';
+
+CREATE FUNCTION customer_data.tag_count(tags customer_data.tagset) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_count';
+COMMENT ON FUNCTION customer_data.tag_count(customer_data.tagset) IS 'Number of tags, expired ones included';
+
+CREATE FUNCTION customer_data.tags(tags customer_data.tagset, OUT path text, OUT score real, OUT at timestamptz,
+        OUT half_life interval, OUT until timestamptz, OUT score_now double precision) RETURNS SETOF record
+    LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 30 AS 'MODULE_PATHNAME', 'cd_tagset_rows';
+COMMENT ON FUNCTION customer_data.tags(customer_data.tagset) IS 'The tags as rows; score_now is decayed as of as_of(), NULL once expired';
+
+CREATE FUNCTION customer_data.dot_product(a customer_data.tagset, b customer_data.tagset) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_dot';
+COMMENT ON FUNCTION customer_data.dot_product(customer_data.tagset, customer_data.tagset) IS 'Sum over the tags that both have of the product of their scores now';
+CREATE FUNCTION customer_data.cosine_similarity(a customer_data.tagset, b customer_data.tagset) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_cosine';
+COMMENT ON FUNCTION customer_data.cosine_similarity(customer_data.tagset, customer_data.tagset) IS 'Cosine of the angle between two tagsets; NULL where one is without score';

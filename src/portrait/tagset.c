@@ -1,0 +1,511 @@
+/*
+ * tagset.c
+ *		The bytes of a tagset: reading, checking, building, scores in time.
+ */
+#include "postgres.h"
+
+#include "portrait/tagset.h"
+
+#include <math.h>
+
+#include "common/int.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#define FLAG_SCORE			0x01
+#define FLAG_AT				0x02
+#define FLAG_UNTIL			0x04
+#define FLAG_HALF_LIFE		0x08
+#define FLAG_SAME_HALF_LIFE	0x10
+#define FLAGS_KNOWN			0x1F
+
+#define SECOND_LEAST		CD_TAG_SECOND_LEAST
+#define SECOND_MOST			CD_TAG_SECOND_MOST
+#define HALF_LIFE_MOST		CD_TAG_HALF_LIFE_MOST
+
+static bool
+get_varint(const uint8 **at, const uint8 *end, uint64 *value)
+{
+	uint64		result = 0;
+	int			shift = 0;
+
+	while (*at < end && shift < 64)
+	{
+		uint8		byte = *(*at)++;
+
+		result |= (uint64) (byte & 0x7F) << shift;
+		if ((byte & 0x80) == 0)
+		{
+			*value = result;
+			return true;
+		}
+		shift += 7;
+	}
+	return false;
+}
+
+static void
+put_varint(StringInfo out, uint64 value)
+{
+	while (value >= 0x80)
+	{
+		appendStringInfoCharMacro(out, (char) (value | 0x80));
+		value >>= 7;
+	}
+	appendStringInfoCharMacro(out, (char) value);
+}
+
+static inline int64
+unzigzag(uint64 value)
+{
+	return (int64) (value >> 1) ^ -(int64) (value & 1);
+}
+
+static inline uint64
+zigzag(int64 value)
+{
+	return ((uint64) value << 1) ^ (uint64) (value >> 63);
+}
+
+/* Read one tag; what is wrong with it, or NULL */
+static const char *
+read_tag(CdTagReader *reader)
+{
+	const uint8 *end = reader->end;
+	uint64		shared,
+				more,
+				number;
+	uint8		flags;
+	TimestampTz base;
+
+	if (reader->next >= end)
+		return "it ends too early";
+	flags = *reader->next++;
+	if ((flags & ~FLAGS_KNOWN) != 0)
+		return "a tag has unknown flags";
+	if (!get_varint(&reader->next, end, &shared) || !get_varint(&reader->next, end, &more))
+		return "it ends too early";
+	if (shared > (uint64) reader->tag.length || more > CD_MAX_TAG_PATH || shared + more > CD_MAX_TAG_PATH)
+		return "a tag's path is too long";
+	if (more > (uint64) (end - reader->next))
+		return "it ends too early";
+	memcpy(reader->buffer + shared, reader->next, more);
+	reader->next += more;
+	reader->tag.path = reader->buffer;
+	reader->tag.length = (int) (shared + more);
+	reader->tag.score = 1;
+	if (flags & FLAG_SCORE)
+	{
+		if (end - reader->next < (int) sizeof(float4))
+			return "it ends too early";
+		memcpy(&reader->tag.score, reader->next, sizeof(float4));
+		reader->next += sizeof(float4);
+	}
+	reader->tag.at = DT_NOBEGIN;
+	if (flags & FLAG_AT)
+	{
+		int64		seconds;
+
+		if (!get_varint(&reader->next, end, &number))
+			return "it ends too early";
+		if (pg_add_s64_overflow(reader->last_at, unzigzag(number), &seconds) ||
+			seconds < SECOND_LEAST || seconds > SECOND_MOST)
+			return "a tag's time is out of range";
+		reader->last_at = seconds;
+		reader->tag.at = seconds * USECS_PER_SEC;
+	}
+	reader->tag.half_life = 0;
+	if (flags & FLAG_HALF_LIFE)
+	{
+		if ((flags & FLAG_SAME_HALF_LIFE) == 0)
+		{
+			if (!get_varint(&reader->next, end, &number))
+				return "it ends too early";
+			if (number == 0 || number > (uint64) HALF_LIFE_MOST)
+				return "a half-life is out of range";
+			reader->last_half_life = (int64) number;
+		}
+		if (reader->last_half_life == 0)
+			return "a half-life is missing";
+		reader->tag.half_life = reader->last_half_life;
+	}
+	else if (flags & FLAG_SAME_HALF_LIFE)
+		return "a tag has unknown flags";
+	reader->tag.until = DT_NOEND;
+	if (flags & FLAG_UNTIL)
+	{
+		int64		seconds;
+
+		base = (flags & FLAG_AT) ? reader->last_at : 0;
+		if (!get_varint(&reader->next, end, &number))
+			return "it ends too early";
+		if (pg_add_s64_overflow(base, unzigzag(number), &seconds) ||
+			seconds < SECOND_LEAST || seconds > SECOND_MOST)
+			return "a tag's expiry is out of range";
+		reader->tag.until = seconds * USECS_PER_SEC;
+	}
+	return NULL;
+}
+
+/* Open an image; what is wrong with its head, or NULL */
+static const char *
+open_image(CdTagReader *reader, const uint8 *bytes, Size length)
+{
+	uint64		count;
+
+	reader->next = bytes;
+	reader->end = bytes + length;
+	reader->last_at = 0;
+	reader->last_half_life = 0;
+	reader->tag.length = 0;
+	if (length < 2)
+		return "it is too short";
+	if (*reader->next++ != CD_TAGSET_VERSION)
+		return "it is of an unknown version";
+	if (!get_varint(&reader->next, reader->end, &count))
+		return "it ends too early";
+	if (count > CD_MAX_TAGS)
+		return "it has too many tags";
+	reader->left = (int) count;
+	return NULL;
+}
+
+static void
+corrupt(const char *fault)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("tagset is damaged"),
+			 errdetail("As found, %s.", fault)));
+}
+
+void
+cd_tags_begin(CdTagReader *reader, const CdTagset *tags)
+{
+	const char *fault = open_image(reader, (const uint8 *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags));
+
+	if (fault != NULL)
+		corrupt(fault);
+}
+
+bool
+cd_tags_next(CdTagReader *reader)
+{
+	const char *fault;
+
+	if (reader->left == 0)
+		return false;
+	reader->left--;
+	fault = read_tag(reader);
+	if (fault != NULL)
+		corrupt(fault);
+	return true;
+}
+
+int
+cd_tags_count(const CdTagset *tags)
+{
+	CdTagReader reader;
+
+	cd_tags_begin(&reader, tags);
+	return reader.left;
+}
+
+/* Find a tag by its path, which buffer will hold */
+bool
+cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer)
+{
+	CdTagReader reader;
+
+	cd_tags_begin(&reader, tags);
+	while (cd_tags_next(&reader))
+	{
+		int			order = memcmp(reader.tag.path, path, Min(reader.tag.length, length));
+
+		if (order == 0)
+			order = reader.tag.length - length;
+		if (order > 0)
+			return false;
+		if (order == 0)
+		{
+			*tag = reader.tag;
+			memcpy(buffer, path, length);
+			tag->path = buffer;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+cd_tagset_fault(const char *bytes, Size length)
+{
+	CdTagReader reader;
+	const char *fault = open_image(&reader, (const uint8 *) bytes, length);
+	char		last[CD_MAX_TAG_PATH + 1];
+	int			last_length = -1;
+
+	while (fault == NULL && reader.left > 0)
+	{
+		reader.left--;
+		fault = read_tag(&reader);
+		if (fault != NULL)
+			break;
+		if (last_length >= 0)
+		{
+			int			order = memcmp(last, reader.tag.path, Min(last_length, reader.tag.length));
+
+			if (order > 0 || (order == 0 && last_length >= reader.tag.length))
+				return "its tags are not sorted";
+		}
+		if (!isfinite(reader.tag.score))
+			return "a score is not a number";
+		fault = cd_tag_path_fault(reader.tag.path, reader.tag.length);
+		memcpy(last, reader.tag.path, reader.tag.length);
+		last_length = reader.tag.length;
+	}
+	if (fault == NULL && reader.next != reader.end)
+		return "bytes follow its last tag";
+	return fault;
+}
+
+/*
+ * A path is labels joined by dots.  A label may hold anything but a dot, an
+ * asterisk or a control character, and is not empty.
+ */
+const char *
+cd_tag_path_fault(const char *path, int length)
+{
+	int			i;
+
+	if (length == 0)
+		return "a path is empty";
+	if (length > CD_MAX_TAG_PATH)
+		return "a path is longer than 255 bytes";
+	if (!pg_verify_mbstr(PG_UTF8, path, length, true))
+		return "a path is not valid UTF-8";
+	for (i = 0; i < length; i++)
+	{
+		unsigned char c = path[i];
+
+		if (c == '*')
+			return "a path has an asterisk";
+		if (c < 0x20 || c == 0x7F)
+			return "a path has a control character";
+		if (c == '.' && (i == 0 || i == length - 1 || path[i - 1] == '.'))
+			return "a path has an empty label";
+		if (c == ' ' && (i == 0 || i == length - 1))
+			return "a path begins or ends with a blank";
+	}
+	return NULL;
+}
+
+void
+cd_check_tag_path(const char *path, int length)
+{
+	const char *fault = cd_tag_path_fault(path, length);
+
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid tag path \"%.*s\"", pg_mbcliplen(path, length, 300), path),
+				 errdetail("As given, %s.", fault),
+				 errhint("Write labels joined by dots, as in industry.retail.fashion.")));
+}
+
+void
+cd_tag_builder(CdTagBuilder *builder)
+{
+	builder->count = 0;
+	builder->room = 16;
+	builder->tags = palloc(builder->room * sizeof(CdTag));
+}
+
+/* Add a tag with a checked path, which must live until the value is made */
+void
+cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag)
+{
+	if (builder->count == builder->room)
+	{
+		builder->room *= 2;
+		builder->tags = repalloc_huge(builder->tags, builder->room * sizeof(CdTag));
+	}
+	builder->tags[builder->count++] = *tag;
+}
+
+static int
+compare_paths(const CdTag *a, const CdTag *b)
+{
+	int			order = memcmp(a->path, b->path, Min(a->length, b->length));
+
+	return order != 0 ? order : a->length - b->length;
+}
+
+/* Sort by path, and tags of one path by their order of addition */
+static int
+compare_tags(const void *a, const void *b)
+{
+	const CdTag *const *x = a;
+	const CdTag *const *y = b;
+	int			order = compare_paths(*x, *y);
+
+	if (order != 0)
+		return order;
+	return *x < *y ? -1 : 1;
+}
+
+/* The whole second a moment lies in */
+static int64
+seconds_of(TimestampTz moment)
+{
+	int64		seconds = moment / USECS_PER_SEC;
+
+	return moment % USECS_PER_SEC < 0 ? seconds - 1 : seconds;
+}
+
+static void
+write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at, int64 *last_half_life)
+{
+	uint8		flags = 0;
+	int			shared = 0;
+
+	if (before != NULL)
+	{
+		while (shared < before->length && shared < tag->length && before->path[shared] == tag->path[shared])
+			shared++;
+	}
+	if (tag->score != 1)
+		flags |= FLAG_SCORE;
+	if (!TIMESTAMP_NOT_FINITE(tag->at))
+		flags |= FLAG_AT;
+	if (!TIMESTAMP_NOT_FINITE(tag->until))
+		flags |= FLAG_UNTIL;
+	if (tag->half_life > 0)
+		flags |= FLAG_HALF_LIFE | (tag->half_life == *last_half_life ? FLAG_SAME_HALF_LIFE : 0);
+	appendStringInfoChar(out, (char) flags);
+	put_varint(out, shared);
+	put_varint(out, tag->length - shared);
+	appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
+	if (flags & FLAG_SCORE)
+		appendBinaryStringInfo(out, (const char *) &tag->score, sizeof(float4));
+	if (flags & FLAG_AT)
+	{
+		int64		seconds = seconds_of(tag->at);
+
+		put_varint(out, zigzag(seconds - *last_at));
+		*last_at = seconds;
+	}
+	if ((flags & FLAG_HALF_LIFE) && (flags & FLAG_SAME_HALF_LIFE) == 0)
+	{
+		put_varint(out, (uint64) tag->half_life);
+		*last_half_life = tag->half_life;
+	}
+	if (flags & FLAG_UNTIL)
+		put_varint(out, zigzag(seconds_of(tag->until) - ((flags & FLAG_AT) ? *last_at : 0)));
+}
+
+CdTagset *
+cd_tag_builder_value(CdTagBuilder *builder)
+{
+	const CdTag **sorted = palloc(Max(builder->count, 1) * sizeof(CdTag *));
+	int			kept = 0;
+	StringInfoData out;
+	int64		last_at = 0,
+				last_half_life = 0;
+	bool		in_order = true;
+	int			i;
+
+	for (i = 0; i < builder->count; i++)
+	{
+		sorted[i] = &builder->tags[i];
+		if (i > 0 && compare_paths(sorted[i - 1], sorted[i]) >= 0)
+			in_order = false;
+	}
+	if (!in_order)
+		qsort(sorted, builder->count, sizeof(CdTag *), compare_tags);
+	for (i = 0; i < builder->count; i++)
+	{
+		if (i + 1 < builder->count && compare_paths(sorted[i], sorted[i + 1]) == 0)
+			continue;
+		sorted[kept++] = sorted[i];
+	}
+	if (kept > CD_MAX_TAGS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a tagset holds at most %d tags", CD_MAX_TAGS)));
+	initStringInfo(&out);
+	appendStringInfoSpaces(&out, VARHDRSZ);
+	appendStringInfoChar(&out, CD_TAGSET_VERSION);
+	put_varint(&out, kept);
+	for (i = 0; i < kept; i++)
+		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, &last_at, &last_half_life);
+	SET_VARSIZE(out.data, out.len);
+	pfree(sorted);
+	return (CdTagset *) out.data;
+}
+
+/* industry.retail.* matches what lies below industry.retail; * matches all */
+bool
+cd_tag_matches(const CdTag *tag, const char *pattern, int length)
+{
+	if (length > 0 && pattern[length - 1] == '*')
+		return tag->length > length - 1 &&
+			memcmp(tag->path, pattern, length - 1) == 0;
+	return tag->length == length && memcmp(tag->path, pattern, length) == 0;
+}
+
+bool
+cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score)
+{
+	if (!TIMESTAMP_IS_NOEND(tag->until))
+	{
+		if (moment >= tag->until)
+			return false;
+		cd_validity_note(tag->until);
+	}
+	*score = tag->score;
+	if (tag->half_life > 0 && !TIMESTAMP_NOT_FINITE(tag->at) && moment > tag->at)
+		*score *= exp2(-((double) (moment - tag->at) / USECS_PER_SEC) / (double) tag->half_life);
+	return true;
+}
+
+/*
+ * The moment a decaying score crosses a threshold, somewhat early: the sum of
+ * rounding errors is far below a millisecond per year.
+ */
+static void
+note_crossing(const CdTag *tag, TimestampTz moment, double ratio)
+{
+	double		seconds;
+	double		crossing;
+
+	if (tag->half_life == 0 || TIMESTAMP_NOT_FINITE(tag->at) || !(ratio > 0))
+		return;
+	seconds = (double) tag->half_life * log2(ratio);
+	crossing = floor(seconds * (1 - 1e-12)) - 1;
+	if (!(crossing < (double) (SECOND_MOST - tag->at / USECS_PER_SEC)))
+		return;
+	if (tag->at + (TimestampTz) (crossing * USECS_PER_SEC) > moment)
+		cd_validity_note(tag->at + (TimestampTz) (crossing * USECS_PER_SEC));
+	else
+		cd_validity_note(moment + 1);
+}
+
+bool
+cd_tag_reaches(const CdTag *tag, TimestampTz moment, double threshold, bool strict)
+{
+	double		score;
+	bool		reached;
+
+	if (!cd_tag_score_at(tag, moment, &score))
+		return false;
+	reached = strict ? score > threshold : score >= threshold;
+
+	/* Scores decay towards zero: from above they fall, from below they rise. */
+	if (tag->score > 0 && threshold > 0 && reached)
+		note_crossing(tag, moment, tag->score / threshold);
+	else if (tag->score < 0 && threshold < 0 && !reached)
+		note_crossing(tag, moment, tag->score / threshold);
+	return reached;
+}

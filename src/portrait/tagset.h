@@ -1,0 +1,94 @@
+/*
+ * tagset.h
+ *		A sparse vector of tags: path, score, time, half-life, expiry.
+ *
+ * Image, after the varlena header: version, number of tags (varint), then per
+ * tag, sorted by path: flags; bytes shared with the path before, bytes that
+ * follow, those bytes; score (float4, absent if 1); time (zigzag varint,
+ * seconds after the tag before's time); half-life (varint, seconds); expiry
+ * (zigzag varint, seconds after the time or 2000-01-01).  The image is
+ * canonical: equal tagsets have equal bytes.
+ *
+ * The half-life is kept with each tag, not looked up, so that a tagset says
+ * the same in an index, a replica or an export as in the catalog it came from.
+ */
+#ifndef CD_TAGSET_H
+#define CD_TAGSET_H
+
+#include "customer_data.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+#define CD_TAGSET_VERSION	1
+#define CD_MAX_TAG_PATH		255
+#define CD_MAX_TAGS			65535
+
+/* Times lie in the years 1 to 9999, in seconds from 2000-01-01. */
+#define CD_TAG_SECOND_LEAST		(-INT64CONST(63082281600))
+#define CD_TAG_SECOND_MOST		INT64CONST(252455615999)
+#define CD_TAG_HALF_LIFE_MOST	(INT64CONST(100) * 366 * 86400)
+
+typedef struct varlena CdTagset;
+
+#define PG_GETARG_TAGSET(n)	((CdTagset *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(n)))
+
+/* One tag.  Times are whole seconds. */
+typedef struct CdTag
+{
+	const char *path;			/* not terminated */
+	int			length;
+	float4		score;
+	TimestampTz at;				/* DT_NOBEGIN: none */
+	TimestampTz until;			/* DT_NOEND: none */
+	int64		half_life;		/* seconds; 0: none */
+} CdTag;
+
+/* Reads the tags of a tagset in order. */
+typedef struct CdTagReader
+{
+	const uint8 *next;
+	const uint8 *end;
+	int			left;
+	TimestampTz last_at;
+	int64		last_half_life;
+	CdTag		tag;			/* path points into buffer */
+	char		buffer[CD_MAX_TAG_PATH + 1];
+} CdTagReader;
+
+/* Tags on their way to become a tagset; of two with one path the later wins. */
+typedef struct CdTagBuilder
+{
+	CdTag	   *tags;
+	int			count;
+	int			room;
+} CdTagBuilder;
+
+extern void cd_tags_begin(CdTagReader *reader, const CdTagset *tags);
+extern bool cd_tags_next(CdTagReader *reader);
+extern int	cd_tags_count(const CdTagset *tags);
+extern bool cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer);
+/* What is wrong with bytes that claim to be an image, or NULL. */
+extern const char *cd_tagset_fault(const char *bytes, Size length);
+
+extern void cd_tag_builder(CdTagBuilder *builder);
+extern void cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag);
+extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);
+
+/* What is wrong with a path, or NULL. */
+extern const char *cd_tag_path_fault(const char *path, int length);
+extern void cd_check_tag_path(const char *path, int length);
+
+/* Does a path match one, or a prefix such as industry.retail.* ? */
+extern bool cd_tag_matches(const CdTag *tag, const char *pattern, int length);
+
+/*
+ * The score at a moment, false where the tag has expired.  Notes how long that
+ * it is there holds; how long the score itself holds is the caller's to note.
+ */
+extern bool cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score);
+
+/* Is the score at a moment at least (more than, if strict) a threshold?  Notes until when. */
+extern bool cd_tag_reaches(const CdTag *tag, TimestampTz moment, double threshold, bool strict);
+
+#endif							/* CD_TAGSET_H */
