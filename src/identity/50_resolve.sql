@@ -29,10 +29,7 @@ CREATE FUNCTION customer_data.read_source(name text, owner regrole, time_zone te
 COMMENT ON FUNCTION customer_data.read_source(text, regrole, text, text) IS 'Rows of a source''s query, run as its owner, with a hash of their values; a key that occurs twice is an error';
 
 CREATE FUNCTION customer_data.standardize_values(given text[], region text, OUT standard text[], OUT issue smallint[])
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT coalesce(array_agg(nullif(lower(btrim(v)), '') ORDER BY o), '{}'), NULL::smallint[] FROM unnest(given) WITH ORDINALITY AS u(v, o)
-$$;
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_standardize_values_sql';
 COMMENT ON FUNCTION customer_data.standardize_values(text[], text) IS 'Standard forms and issues of a record''s values, by attribute.ordinal';
 
 CREATE FUNCTION customer_data.report_phase(phase text) RETURNS void

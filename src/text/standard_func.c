@@ -247,18 +247,14 @@ attribute_codes(FunctionCallInfo fcinfo, ArrayType *names)
 }
 
 /*
- * standardize_record(attributes, given, region) → (standard text[], issue
- * smallint[]): all values of a record in one call, by position.  issue is NULL
- * if nothing is wrong.
+ * Standardise an array of values; codes gives the attribute of each position,
+ * NULL means position n is attribute n.  The answer is the pair (standard
+ * text[], issue smallint[]); issue is NULL if nothing is wrong.
  */
-PG_FUNCTION_INFO_V1(cd_standardize_record_sql);
-Datum
-cd_standardize_record_sql(PG_FUNCTION_ARGS)
+static Datum
+standardize_array(FunctionCallInfo fcinfo, ArrayType *given, const char *region, const AttributeCache *codes)
 {
 	TupleDesc	desc;
-	ArrayType  *given;
-	AttributeCache *cache;
-	char		region[4] = "";
 	int32		today = today_argument();
 	Datum	   *elems;
 	bool	   *elem_nulls;
@@ -274,19 +270,15 @@ cd_standardize_record_sql(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("standardize_record is called where a row is not accepted")));
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+				 errmsg("a function that answers a row is called where none is accepted")));
+	if (given == NULL)
 		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-	if (!PG_ARGISNULL(2))
-		region_argument(PG_GETARG_TEXT_PP(2), region);
-	cache = attribute_codes(fcinfo, PG_GETARG_ARRAYTYPE_P(0));
-	given = PG_GETARG_ARRAYTYPE_P(1);
 	deconstruct_array(given, TEXTOID, -1, false, TYPALIGN_INT, &elems, &elem_nulls, &count);
-	if (count > cache->count)
+	if (codes != NULL && count > codes->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("more values than attributes"),
-				 errdetail("There are %d values and %d attributes.", count, cache->count)));
+				 errdetail("There are %d values and %d attributes.", count, codes->count)));
 	standard = palloc(sizeof(Datum) * Max(count, 1));
 	issues = palloc(sizeof(Datum) * Max(count, 1));
 	for (i = 0; i < count; i++)
@@ -297,8 +289,10 @@ cd_standardize_record_sql(PG_FUNCTION_ARGS)
 		if (!elem_nulls[i])
 		{
 			text	   *value = DatumGetTextPP(elems[i]);
+			CdAttribute attribute = codes != NULL ? codes->codes[i] :
+				i + 1 < CD_ATTR_COUNT ? (CdAttribute) (i + 1) : CD_ATTR_OTHER;
 
-			form = cd_standardize(cache->codes[i], VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
+			form = cd_standardize(attribute, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
 								  region, today, &issue);
 		}
 		elem_nulls[i] = form == NULL;
@@ -306,8 +300,11 @@ cd_standardize_record_sql(PG_FUNCTION_ARGS)
 		issues[i] = Int16GetDatum((int16) issue);
 		any = any || issue != CD_ISSUE_NONE;
 	}
-	values[0] = PointerGetDatum(construct_md_array(standard, elem_nulls, 1, &count, &bound, TEXTOID, -1,
-												   false, TYPALIGN_INT));
+	if (count > 0)
+		values[0] = PointerGetDatum(construct_md_array(standard, elem_nulls, 1, &count, &bound, TEXTOID, -1,
+													   false, TYPALIGN_INT));
+	else
+		values[0] = PointerGetDatum(construct_empty_array(TEXTOID));
 	nulls[0] = false;
 	if (any)
 	{
@@ -315,6 +312,33 @@ cd_standardize_record_sql(PG_FUNCTION_ARGS)
 		nulls[1] = false;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* standardize_record(attributes, given, region): all values of a record in one call. */
+PG_FUNCTION_INFO_V1(cd_standardize_record_sql);
+Datum
+cd_standardize_record_sql(PG_FUNCTION_ARGS)
+{
+	char		region[4] = "";
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return standardize_array(fcinfo, NULL, region, NULL);
+	if (!PG_ARGISNULL(2))
+		region_argument(PG_GETARG_TEXT_PP(2), region);
+	return standardize_array(fcinfo, PG_GETARG_ARRAYTYPE_P(1), region,
+							 attribute_codes(fcinfo, PG_GETARG_ARRAYTYPE_P(0)));
+}
+
+/* standardize_values(given, region): the same by attribute.ordinal. */
+PG_FUNCTION_INFO_V1(cd_standardize_values_sql);
+Datum
+cd_standardize_values_sql(PG_FUNCTION_ARGS)
+{
+	char		region[4] = "";
+
+	if (!PG_ARGISNULL(1))
+		region_argument(PG_GETARG_TEXT_PP(1), region);
+	return standardize_array(fcinfo, PG_ARGISNULL(0) ? NULL : PG_GETARG_ARRAYTYPE_P(0), region, NULL);
 }
 
 /* issue_name(smallint) → text: the name a stored issue number stands for. */
