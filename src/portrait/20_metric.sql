@@ -338,7 +338,8 @@ BEGIN
     END LOOP;
     customers := customer_data.cardinality(moved);
     failed := (SELECT count(*) FROM customer_data.metric_state s WHERE s.error IS NOT NULL);
-    PERFORM customer_data.touch('tag', moved);
+    -- Where there are no tags, they go on to the segments at once.
+    PERFORM customer_data.touch(CASE WHEN to_regproc('customer_data.refresh_tags') IS NULL THEN 'segment' ELSE 'tag' END, moved);
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END
 $$;

@@ -341,10 +341,10 @@ BEGIN
                   DETAIL = 'Their members are those of the present.',
                   HINT = 'RESET customer_data.as_of; segment_as_of(name, moment) gives the members at another moment.';
     END IF;
-    IF to_regprocedure('customer_data.refresh_metrics()') IS NOT NULL THEN
+    IF to_regproc('customer_data.refresh_metrics') IS NOT NULL THEN
         EXECUTE 'SELECT customer_data.refresh_metrics()';
     END IF;
-    IF to_regprocedure('customer_data.refresh_tags()') IS NOT NULL THEN
+    IF to_regproc('customer_data.refresh_tags') IS NOT NULL THEN
         EXECUTE 'SELECT customer_data.refresh_tags()';
     END IF;
     SELECT * INTO segments, customers, entered, exited, failed, seconds

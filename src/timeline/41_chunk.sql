@@ -41,7 +41,7 @@ AS $$
     LEFT JOIN (SELECT r.customer_id, customer_data.timeline_merge_agg(c.events ORDER BY c.chunk_no) AS events
                FROM customer_data.timeline_chunk c
                JOIN customer_data.source_record r USING (record_id)
-               WHERE r.customer_id <@ customers
+               WHERE r.customer_id = ANY (customers::bigint[])
                GROUP BY r.customer_id) h USING (customer_id)
 $$;
 COMMENT ON FUNCTION customer_data.customer_timelines(customer_data.customer_set) IS 'The timelines of many customers, not cut at as_of(); everyone asked for has a row';
