@@ -1,7 +1,8 @@
--- Timeline, refresh: what is new in the event sources becomes chunks.
+-- Timeline, refresh: what is new in an event source becomes chunks.
 
 -- The query that reads a source's rows as columns of an event, plus the reason
--- why a row cannot be one and what it looks like.
+-- why a row cannot be one and what it looks like.  Keys keep a type that can be
+-- grouped fast and has statistics.
 CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -19,16 +20,19 @@ BEGIN
          WHEN e.kind IS NULL THEN 'kind is NULL' WHEN e.kind = '' THEN 'kind is empty'
          WHEN octet_length(e.kind) > 255 THEN 'kind is longer than 255 bytes'
          WHEN e.value IN ('NaN', 'Infinity', '-Infinity') THEN 'value is not finite'
-         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite' %s END AS reason
+         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite'%s END AS reason
 FROM (SELECT (%s
-)::text AS key, (%s
+)%s AS key, (%s
 )::timestamptz AS at, (%s
 )::text AS kind, (%s
 )::float8 AS value, (%s
 )::float8 AS quantity, (%s
 )::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row FROM %s%s) e$q$,
-        CASE WHEN d.cursor_column IS NULL THEN '' ELSE 'WHEN e.cursor IS NULL THEN ''cursor column is NULL''' END,
-        d.key, d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
+        CASE WHEN d.cursor_column IS NULL THEN '' ELSE $q$ WHEN e.cursor IS NULL THEN 'cursor column is NULL'$q$ END,
+        d.key,
+        CASE WHEN d.key_type = ANY ('{int2,int4,int8,uuid}'::regtype[]) THEN ''
+             WHEN d.key_type = ANY ('{text,varchar}'::regtype[]) THEN ' COLLATE "C"' ELSE '::text COLLATE "C"' END,
+        d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
         CASE WHEN properties IS NULL THEN 'NULL::jsonb' ELSE 'jsonb_build_object(' || properties || ')' END,
         coalesce(quote_ident(d.cursor_column), 'NULL::text'),
         d.row_name, from_item, coalesce(' WHERE ' || condition, ''));
@@ -36,17 +40,29 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.event_row_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as events';
 
--- The same, grouped into one timeline per key; rejected rows by reason.
+-- The same, grouped into one timeline per key: key, events, rows taken, rows rejected.
 CREATE FUNCTION customer_data.event_group_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    SELECT format($q$SELECT e.reason, CASE WHEN e.reason IS NULL THEN e.key END,
+    SELECT format($q$SELECT e.key::text,
     customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
-    count(*), max(left(e.source_row::text, 200)) FILTER (WHERE e.reason IS NOT NULL)
-FROM (%s) e GROUP BY 1, 2$q$, customer_data.event_row_query(d, from_item, condition))
+    count(*) FILTER (WHERE e.reason IS NULL), count(*) FILTER (WHERE e.reason IS NOT NULL)
+FROM (%s) e GROUP BY e.key$q$, customer_data.event_row_query(d, from_item, condition))
 $$;
 COMMENT ON FUNCTION customer_data.event_group_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as one timeline per key';
+
+-- The rejected ones among them, by reason; asked only when there are some.
+CREATE FUNCTION customer_data.event_reject_query(d customer_data.event_source_definition, from_item text, condition text, wanted boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN wanted THEN
+        format('SELECT e.reason, count(*), max(left(e.source_row::text, 200)) FROM (%s) e WHERE e.reason IS NOT NULL GROUP BY 1',
+               customer_data.event_row_query(d, from_item, condition))
+    ELSE 'SELECT NULL::text, NULL::bigint, NULL::text WHERE false' END
+$$;
+COMMENT ON FUNCTION customer_data.event_reject_query(customer_data.event_source_definition, text, text, boolean) IS 'The query that counts the rows of an event source that cannot be events';
 
 -- What one pass over a source did.
 CREATE TYPE customer_data.event_batch_result AS (rows bigint, removed bigint, rejected bigint, records bigint[], again text[]);
@@ -57,83 +73,69 @@ CREATE FUNCTION customer_data.timeline_chunk_size() RETURNS int
     RETURN 4096;
 COMMENT ON FUNCTION customer_data.timeline_chunk_size() IS 'Events of a full chunk, which no append rewrites';
 
--- Adds to the counts of rejected rows.
-CREATE FUNCTION customer_data.count_rejected(event_source_id int, reasons text[], events bigint[], examples text[]) RETURNS bigint
-    LANGUAGE sql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-    WITH put AS (
-        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
-        SELECT count_rejected.event_source_id, n.reason, sum(n.events), max(n.example)
-        FROM unnest(reasons, count_rejected.events, examples) AS n (reason, events, example)
-        GROUP BY n.reason
-        ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
-            SET events = greatest(0, r.events + excluded.events), last_at = now(), example = coalesce(excluded.example, r.example)
-    ), clean AS (
-        DELETE FROM customer_data.event_rejected r
-        WHERE r.event_source_id = count_rejected.event_source_id AND r.events <= 0
-    )
-    SELECT coalesce(sum(n), 0)::bigint FROM unnest(count_rejected.events) AS n
-$$;
-COMMENT ON FUNCTION customer_data.count_rejected(int, text[], bigint[], text[]) IS 'Adds to the counts of an event source''s rejected rows';
-
 -- Appends: one small chunk per record, nothing rewritten.
-CREATE FUNCTION customer_data.append_events(d customer_data.event_source_definition, query text) RETURNS customer_data.event_batch_result
+CREATE FUNCTION customer_data.append_events(d customer_data.event_source_definition, from_item text, condition text) RETURNS customer_data.event_batch_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    result   customer_data.event_batch_result;
-    reasons  text[];
-    rejects  bigint[];
-    examples text[];
+    result customer_data.event_batch_result;
 BEGIN
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
-            AS t (reason text, key text, events customer_data.timeline, n bigint, example text)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition))
+            AS t (key text, events customer_data.timeline, n bigint, bad bigint)
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
-        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.n > 0)) i
     ), put AS (
         INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
         SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
         FROM (SELECT i.record_id, customer_data.timeline_parts(b.events, customer_data.timeline_chunk_size()) AS p
-              FROM batch b JOIN ids i USING (key)) c
-        RETURNING record_id
+              FROM batch b JOIN ids i USING (key) WHERE b.n > 0) c
+    ), rejects AS (
+        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
+        SELECT d.event_source_id, j.reason, j.n, j.example
+        FROM customer_data.query_as(d.owner, d.time_zone,
+                 customer_data.event_reject_query(d, from_item, condition, (SELECT sum(b.bad) FROM batch b) > 0))
+            AS j (reason text, n bigint, example text)
+        ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
+            SET events = r.events + excluded.events, last_at = now(), example = excluded.example
     )
-    SELECT (SELECT sum(b.n) FROM batch b WHERE b.reason IS NULL), 0,
-           (SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL),
-           (SELECT array_agg(DISTINCT p.record_id) FROM put p), NULL::text[],
-           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
-    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
-    FROM batch b WHERE b.reason IS NOT NULL;
-    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    SELECT (SELECT sum(b.n) FROM batch b), 0, (SELECT sum(b.bad) FROM batch b),
+           (SELECT array_agg(i.record_id) FROM ids i), NULL::text[]
+    INTO result.rows, result.removed, result.rejected, result.records, result.again;
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION customer_data.append_events(customer_data.event_source_definition, text) IS 'Appends a batch of new events to the records they belong to';
+COMMENT ON FUNCTION customer_data.append_events(customer_data.event_source_definition, text, text) IS 'Appends a batch of new events to the records they belong to';
 
 -- Reconciles: reads everything, stores what differs.  With only_keys just these
 -- records are read and replaced.  What makes later reads pass over the same
 -- rows (the queue emptied, the rows seen) is done in the same statement, that
--- is in the same snapshot.
-CREATE FUNCTION customer_data.reconcile_events(d customer_data.event_source_definition, query text, only_keys text[], seen_query text) RETURNS customer_data.event_batch_result
+-- is in the same snapshot.  Events of one instant that merely come in another
+-- order are left as they are.
+CREATE FUNCTION customer_data.reconcile_events(d customer_data.event_source_definition, from_item text, condition text,
+    only_keys text[], seen_query text) RETURNS customer_data.event_batch_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-    result   customer_data.event_batch_result;
-    reasons  text[];
-    rejects  bigint[];
-    examples text[];
+    result customer_data.event_batch_result;
 BEGIN
+    IF only_keys IS NULL THEN
+        DELETE FROM customer_data.event_rejected r WHERE r.event_source_id = d.event_source_id;
+        IF d.mode <> 'trigger' AND seen_query IS NULL
+           AND NOT EXISTS (SELECT FROM customer_data.timeline_chunk c WHERE c.event_source_id = d.event_source_id) THEN
+            RETURN customer_data.append_events(d, from_item, condition);
+        END IF;
+    END IF;
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
-            AS t (reason text, key text, events customer_data.timeline, n bigint, example text)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition))
+            AS t (key text, events customer_data.timeline, n bigint, bad bigint)
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
-        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.n > 0)) i
     ), queued AS (
         DELETE FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id AND only_keys IS NULL
     ), seen AS (
@@ -150,15 +152,17 @@ BEGIN
                OR c.record_id IN (SELECT r.record_id FROM customer_data.source_record r
                                   WHERE r.source_id = d.source_id AND r.key = ANY (only_keys)))
         GROUP BY c.record_id
-    ), differs AS MATERIALIZED (
+    ), unequal AS (
         SELECT coalesce(i.record_id, s.record_id) AS record_id, i.events, s.record_id IS NOT NULL AS stored,
                coalesce(customer_data.event_total(customer_data.timeline_subtract(i.events, s.events)),
                         customer_data.event_total(i.events), 0) AS came,
                coalesce(customer_data.event_total(customer_data.timeline_subtract(s.events, i.events)),
                         customer_data.event_total(s.events), 0) AS went
-        FROM (SELECT i.record_id, b.events FROM batch b JOIN ids i USING (key)) i
+        FROM (SELECT i.record_id, b.events FROM batch b JOIN ids i USING (key) WHERE b.n > 0) i
         FULL JOIN stored s USING (record_id)
         WHERE i.events IS DISTINCT FROM s.events
+    ), differs AS MATERIALIZED (
+        SELECT * FROM unequal u WHERE u.came > 0 OR u.went > 0
     ), gone AS (
         DELETE FROM customer_data.timeline_chunk c USING differs f
         WHERE c.record_id = f.record_id AND c.event_source_id = d.event_source_id AND f.stored
@@ -167,23 +171,22 @@ BEGIN
         SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
         FROM (SELECT f.record_id, customer_data.timeline_parts(f.events, customer_data.timeline_chunk_size()) AS p
               FROM differs f WHERE f.events IS NOT NULL) c
+    ), rejects AS (
+        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
+        SELECT d.event_source_id, j.reason, j.n, j.example
+        FROM customer_data.query_as(d.owner, d.time_zone,
+                 customer_data.event_reject_query(d, from_item, condition,
+                                                  only_keys IS NULL AND (SELECT sum(b.bad) FROM batch b) > 0))
+            AS j (reason text, n bigint, example text)
     )
     SELECT (SELECT sum(f.came) FROM differs f), (SELECT sum(f.went) FROM differs f),
-           (SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL),
-           (SELECT array_agg(f.record_id) FROM differs f), NULL::text[],
-           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
-    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
-    FROM batch b WHERE b.reason IS NOT NULL;
-    IF only_keys IS NULL THEN
-        DELETE FROM customer_data.event_rejected r WHERE r.event_source_id = d.event_source_id;
-        PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
-    ELSE
-        result.rejected := 0;
-    END IF;
+           (SELECT sum(b.bad) FROM batch b WHERE only_keys IS NULL),
+           (SELECT array_agg(f.record_id) FROM differs f), NULL::text[]
+    INTO result.rows, result.removed, result.rejected, result.records, result.again;
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_definition, text, text[], text) IS 'Reads an event source from its beginning, or the named keys of it, and stores what differs';
+COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_definition, text, text, text[], text) IS 'Reads an event source from its beginning, or the named keys of it, and stores what differs';
 
 -- The condition that selects the rows of some keys, able to use an index on the key.
 CREATE FUNCTION customer_data.event_keys_condition(d customer_data.event_source_definition, keys text[]) RETURNS text
@@ -199,13 +202,9 @@ CREATE FUNCTION customer_data.take_event_queue(d customer_data.event_source_defi
     SET client_min_messages = warning
 AS $$
 DECLARE
-    result   customer_data.event_batch_result;
-    item     text;
-    query    text;
-    emptied  bigint[];
-    reasons  text[];
-    rejects  bigint[];
-    examples text[];
+    result  customer_data.event_batch_result;
+    query   text;
+    emptied bigint[];
 BEGIN
     result.rows := 0;
     result.removed := 0;
@@ -238,26 +237,24 @@ BEGIN
     )
     SELECT array_agg(DISTINCT g.record_id), coalesce(sum(g.event_count), 0) INTO emptied, result.removed FROM gone g;
 
-    item := format('pg_temp.cd_event_batch CROSS JOIN LATERAL generate_series(1, cd_event_batch.cd_times) AS cd_time (cd_nth)'
-                   ' CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, cd_event_batch.cd_row) AS %s',
-                   d.relation, d.row_name);
-    query := replace(customer_data.event_row_query(d, item, NULL), ' AS source_row FROM', ' AS source_row, cd_sign FROM');
-    query := format($q$SELECT e.cd_sign, e.reason, CASE WHEN e.reason IS NULL THEN e.key END,
-    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
-    count(*), max(left(e.source_row::text, 200)) FILTER (WHERE e.reason IS NOT NULL)
-FROM (%s) e GROUP BY 1, 2, 3$q$, query);
+    query := replace(customer_data.event_row_query(d,
+        format('pg_temp.cd_event_batch CROSS JOIN LATERAL generate_series(1, cd_event_batch.cd_times) AS cd_time (cd_nth)'
+               ' CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, cd_event_batch.cd_row) AS %s', d.relation, d.row_name), NULL),
+        ' AS source_row FROM', ' AS source_row, cd_sign FROM');
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, query)
-            AS t (sign smallint, reason text, key text, events customer_data.timeline, n bigint, example text)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, format($q$SELECT e.cd_sign, e.key::text,
+    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
+    count(*) FILTER (WHERE e.reason IS NULL), count(*) FILTER (WHERE e.reason IS NOT NULL)
+FROM (%s) e GROUP BY e.cd_sign, e.key$q$, query)) AS t (sign smallint, key text, events customer_data.timeline, n bigint, bad bigint)
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
-        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(DISTINCT b.key) FROM batch b WHERE b.n > 0)) i
     ), plus AS (
-        SELECT i.record_id, i.key, b.events, b.n FROM batch b JOIN ids i USING (key) WHERE b.sign > 0
+        SELECT i.record_id, i.key, b.events, b.n FROM batch b JOIN ids i USING (key) WHERE b.sign > 0 AND b.n > 0
     ), minus AS MATERIALIZED (
         SELECT i.record_id, i.key, b.events, x.first_at, x.last_at
         FROM batch b JOIN ids i USING (key), LATERAL customer_data.timeline_parts(b.events, 2147483647) x
-        WHERE b.sign < 0
+        WHERE b.sign < 0 AND b.n > 0
     ), hit AS MATERIALIZED (
         SELECT c.record_id, c.chunk_no, c.events
         FROM minus m JOIN customer_data.timeline_chunk c USING (record_id)
@@ -277,18 +274,26 @@ FROM (%s) e GROUP BY 1, 2, 3$q$, query);
         FROM (SELECT n.record_id, customer_data.timeline_parts(n.events, customer_data.timeline_chunk_size()) AS p
               FROM (SELECT p.record_id, p.events FROM plus p WHERE NOT EXISTS (SELECT FROM minus m WHERE m.record_id = p.record_id)
                     UNION ALL SELECT h.record_id, h.after FROM changed h) n) c
+    ), rejects AS (
+        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
+        SELECT d.event_source_id, j.reason, j.n, j.example
+        FROM customer_data.query_as(d.owner, d.time_zone,
+                 CASE WHEN (SELECT sum(b.bad) FROM batch b) > 0
+                      THEN format('SELECT e.reason, sum(e.cd_sign), max(left(e.source_row::text, 200)) FROM (%s) e WHERE e.reason IS NOT NULL GROUP BY 1', query)
+                      ELSE 'SELECT NULL::text, NULL::bigint, NULL::text WHERE false' END)
+            AS j (reason text, n bigint, example text)
+        ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
+            SET events = r.events + excluded.events, last_at = now(), example = excluded.example
     )
-    SELECT result.rows + coalesce((SELECT sum(p.n) FROM plus p), 0),
+    SELECT (SELECT sum(p.n) FROM plus p),
            result.removed + coalesce((SELECT sum(customer_data.event_total(m.events)) FROM minus m), 0),
-           coalesce((SELECT sum(b.n * b.sign) FROM batch b WHERE b.reason IS NOT NULL), 0),
-           (SELECT array_agg(DISTINCT r) FROM (SELECT record_id FROM ids UNION ALL SELECT unnest(emptied)) AS x (r)),
+           (SELECT sum(b.bad) FROM batch b WHERE b.sign > 0),
+           (SELECT array_agg(DISTINCT x.r) FROM (SELECT i.record_id FROM ids i UNION ALL SELECT unnest(emptied)) AS x (r)),
            -- What could not be found to be taken back is read anew.
            (SELECT array_agg(h.key) FROM changed h
-            WHERE customer_data.event_total(h.before) - customer_data.event_total(h.after) <> customer_data.event_total(h.minus)),
-           array_agg(b.reason), array_agg(b.n * b.sign), array_agg(b.example)
-    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
-    FROM batch b WHERE b.reason IS NOT NULL;
-    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+            WHERE customer_data.event_total(h.before) - customer_data.event_total(h.after) <> customer_data.event_total(h.minus))
+    INTO result.rows, result.removed, result.rejected, result.records, result.again;
+    DELETE FROM customer_data.event_rejected r WHERE r.event_source_id = d.event_source_id AND r.events <= 0;
     RETURN result;
 END
 $$;
@@ -301,7 +306,7 @@ CREATE FUNCTION customer_data.event_seen_query(d customer_data.event_source_defi
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
     SELECT format('SELECT hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
-                  'e.key, e.cursor::timestamptz FROM (%s) e%s', customer_data.event_row_query(d, from_item, condition),
+                  'e.key::text, e.cursor::timestamptz FROM (%s) e%s', customer_data.event_row_query(d, from_item, condition),
                   CASE WHEN accepted THEN ' WHERE e.reason IS NULL' ELSE '' END)
 $$;
 COMMENT ON FUNCTION customer_data.event_seen_query(customer_data.event_source_definition, text, text, boolean) IS 'The query that answers which rows of an event source have been seen';
@@ -314,12 +319,9 @@ CREATE FUNCTION customer_data.read_event_overlap(d customer_data.event_source_de
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    result   customer_data.event_batch_result;
-    again    text[];
-    part     text[];
-    reasons  text[];
-    rejects  bigint[];
-    examples text[];
+    result customer_data.event_batch_result;
+    again  text[];
+    part   text[];
 BEGIN
     WITH win AS (
         SELECT t.hash, t.key, count(*) AS times
@@ -332,20 +334,16 @@ BEGIN
     FULL JOIN (SELECT * FROM customer_data.event_seen e
                WHERE e.event_source_id = d.event_source_id AND e.seen_at >= since) s USING (hash)
     WHERE coalesce(w.times, 0) < coalesce(s.times, 0) OR d.updates AND coalesce(w.times, 0) <> coalesce(s.times, 0);
-    result.rows := 0;
-    result.removed := 0;
-    result.rejected := 0;
     IF again IS NOT NULL THEN
         part := array_remove(again, NULL);
         DELETE FROM customer_data.event_seen e
         WHERE e.event_source_id = d.event_source_id AND (e.key = ANY (part) OR e.key IS NULL AND cardinality(part) < cardinality(again));
-        result := customer_data.reconcile_events(d,
-            customer_data.event_group_query(d, from_item, customer_data.event_keys_condition(d, part)), part,
+        result := customer_data.reconcile_events(d, from_item, customer_data.event_keys_condition(d, part), part,
             customer_data.event_seen_query(d, from_item, format('%s AND (%s)', condition, customer_data.event_keys_condition(d, part)), true));
     END IF;
     WITH win AS MATERIALIZED (
         SELECT t.*, row_number() OVER (PARTITION BY t.hash) AS nth
-        FROM customer_data.query_as(d.owner, d.time_zone, format('SELECT e.reason, e.key, e.at, e.kind, e.value, e.quantity, e.event_id, '
+        FROM customer_data.query_as(d.owner, d.time_zone, format('SELECT e.reason, e.key::text, e.at, e.kind, e.value, e.quantity, e.event_id, '
                 'e.properties, e.cursor::timestamptz, '
                 'hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
                 'CASE WHEN e.reason IS NOT NULL THEN left(e.source_row::text, 200) END FROM (%s) e',
@@ -362,28 +360,26 @@ BEGIN
         SELECT d.event_source_id, f.hash, f.key, f.cursor, count(*) FROM fresh f GROUP BY f.hash, f.key, f.cursor
         ON CONFLICT ON CONSTRAINT event_seen_pkey DO UPDATE SET times = s.times + excluded.times
     ), batch AS MATERIALIZED (
-        SELECT f.reason, CASE WHEN f.reason IS NULL THEN f.key END AS key,
-               customer_data.timeline_agg(f.at, f.kind, f.value, f.quantity, f.event_id, f.properties)
-                   FILTER (WHERE f.reason IS NULL) AS events,
-               count(*) AS n, max(f.example) AS example
-        FROM fresh f GROUP BY 1, 2
+        SELECT f.key, count(*) AS n,
+               customer_data.timeline_agg(f.at, f.kind, f.value, f.quantity, f.event_id, f.properties) AS events
+        FROM fresh f WHERE f.reason IS NULL GROUP BY f.key
     ), ids AS MATERIALIZED (
-        SELECT i.key, i.record_id
-        FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.reason IS NULL)) i
+        SELECT i.key, i.record_id FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b)) i
     ), put AS (
         INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
         SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
         FROM (SELECT i.record_id, customer_data.timeline_parts(b.events, customer_data.timeline_chunk_size()) AS p
               FROM batch b JOIN ids i USING (key)) c
-        RETURNING record_id
+    ), rejects AS (
+        INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
+        SELECT d.event_source_id, f.reason, count(*), max(f.example) FROM fresh f WHERE f.reason IS NOT NULL GROUP BY f.reason
+        ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
+            SET events = r.events + excluded.events, last_at = now(), example = excluded.example
     )
-    SELECT result.rows + coalesce((SELECT sum(b.n) FROM batch b WHERE b.reason IS NULL), 0), result.removed,
-           coalesce((SELECT sum(b.n) FROM batch b WHERE b.reason IS NOT NULL), 0),
-           (SELECT array_agg(DISTINCT x.r) FROM (SELECT record_id FROM put UNION ALL SELECT unnest(result.records)) AS x (r)), NULL::text[],
-           array_agg(b.reason), array_agg(b.n), array_agg(b.example)
-    INTO result.rows, result.removed, result.rejected, result.records, result.again, reasons, rejects, examples
-    FROM batch b WHERE b.reason IS NOT NULL;
-    PERFORM customer_data.count_rejected(d.event_source_id, reasons, rejects, examples);
+    SELECT coalesce(result.rows, 0) + coalesce((SELECT sum(b.n) FROM batch b), 0), result.removed,
+           (SELECT count(*) FROM fresh f WHERE f.reason IS NOT NULL),
+           (SELECT array_agg(DISTINCT x.r) FROM (SELECT i.record_id FROM ids i UNION ALL SELECT unnest(result.records)) AS x (r)), NULL::text[]
+    INTO result.rows, result.removed, result.rejected, result.records, result.again;
     RETURN result;
 END
 $$;

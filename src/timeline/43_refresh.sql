@@ -18,10 +18,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.ask_event_source(customer_data.event_source_definition, text) IS 'One value of a query, run with the rights of an event source''s owner';
 
--- Reads one source by its mode and moves its cursor, in one transaction.
+-- Reads one source by its mode and moves its cursor, in one transaction.  Grouping
+-- by key needs memory as a maintenance command does; work_mem goes back by itself.
 CREATE FUNCTION customer_data.refresh_event_source(d customer_data.event_source_definition, reconcile boolean) RETURNS customer_data.event_batch_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET work_mem = '64MB'
+    SET jit = off
 AS $$
 DECLARE
     st       customer_data.event_source_state;
@@ -39,6 +42,7 @@ DECLARE
     again    text[];
     before   bigint[];
 BEGIN
+    PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
     INSERT INTO customer_data.event_source_state (event_source_id) VALUES (d.event_source_id) ON CONFLICT DO NOTHING;
     SELECT * INTO st FROM customer_data.event_source_state s WHERE s.event_source_id = d.event_source_id FOR UPDATE;
     -- The relation is looked up anew: another table may have taken its name.
@@ -103,7 +107,7 @@ BEGIN
     END CASE;
 
     IF everything THEN
-        result := customer_data.reconcile_events(d, customer_data.event_group_query(d, item, bound), NULL,
+        result := customer_data.reconcile_events(d, item, bound, NULL,
             CASE WHEN d.mode = 'timestamp' AND since IS NOT NULL
                  THEN customer_data.event_seen_query(d, item, customer_data.event_since_condition(d, since), false) END);
         st.reconciled_at := now();
@@ -115,7 +119,7 @@ BEGIN
                 d.name, cardinality(result.again)
                 USING HINT = 'An expression that reads another table, or the clock, does not give a row the same event twice.';
             before := result.records;
-            result := customer_data.reconcile_events(d, customer_data.event_group_query(d, item, NULL), NULL, NULL);
+            result := customer_data.reconcile_events(d, item, NULL, NULL, NULL);
             result.records := coalesce(result.records, '{}') || before;
         END IF;
     ELSIF d.mode = 'timestamp' THEN
@@ -129,13 +133,12 @@ BEGIN
     ELSIF d.updates THEN
         SELECT array_agg(t.key) INTO again
         FROM customer_data.query_as(d.owner, d.time_zone,
-            format('SELECT DISTINCT e.key FROM (%s) e WHERE e.key IS NOT NULL', customer_data.event_row_query(d, item, bound))) AS t (key text);
+            format('SELECT DISTINCT e.key::text FROM (%s) e WHERE e.key IS NOT NULL', customer_data.event_row_query(d, item, bound))) AS t (key text);
         IF again IS NOT NULL THEN
-            result := customer_data.reconcile_events(d,
-                customer_data.event_group_query(d, item, customer_data.event_keys_condition(d, again)), again, NULL);
+            result := customer_data.reconcile_events(d, item, customer_data.event_keys_condition(d, again), again, NULL);
         END IF;
     ELSE
-        result := customer_data.append_events(d, customer_data.event_group_query(d, item, bound));
+        result := customer_data.append_events(d, item, bound);
     END IF;
 
     st.batches := st.batches + (coalesce(result.rows, 0) > 0)::int;

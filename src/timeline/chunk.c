@@ -7,16 +7,37 @@
 
 #include "customer_data.h"
 
-#include "catalog/pg_type.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_index.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "timeline/timeline.h"
 #include "timeline/timeline_rows.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
+
+/* Columns of timeline_chunk, as 41_chunk.sql declares them. */
+#define Anum_chunk_record_id	1
+#define Anum_chunk_chunk_no		2
+#define Anum_chunk_first_at		3
+#define Anum_chunk_last_at		4
+#define Anum_chunk_events		7
+
+/* Columns of source_record, as the identity room declares them. */
+#define Anum_record_record_id	1
+#define Anum_record_customer_id	4
 
 /* Rows of events to be taken back, findable by their bytes. */
 typedef struct RowSet
@@ -220,61 +241,147 @@ cd_timeline_parts(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(context, part_row(context, cd_builder_finish(&state->builder)));
 }
 
+/* One chunk of a customer, in the order in which chunks were written. */
+typedef struct Chunk
+{
+	int64		chunk_no;
+	TimestampTz last;
+	struct varlena *events;
+} Chunk;
+
+static int
+compare_chunks(const void *a, const void *b)
+{
+	int64		x = ((const Chunk *) a)->chunk_no;
+	int64		y = ((const Chunk *) b)->chunk_no;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Open one of our tables for a reader who may see all its rows. */
+static Relation
+open_for_reader(const char *name)
+{
+	Oid			schema = get_namespace_oid("customer_data", false);
+	Oid			relid = get_relname_relid(name, schema);
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table customer_data.%s does not exist", name)));
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", name),
+				 errhint("GRANT SELECT ON customer_data.source_record, customer_data.timeline_chunk TO %s;",
+						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("events cannot be read under row-level security of table customer_data.%s", name),
+				 errhint("Restrict the rows of the view profile instead.")));
+	return table_open(relid, AccessShareLock);
+}
+
+/* The index of a table that starts with a column. */
+static Oid
+index_on(Relation relation, AttrNumber column)
+{
+	List	   *indexes = RelationGetIndexList(relation);
+	Oid			found = InvalidOid;
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (index->indkey.values[0] == column && index->indisvalid)
+			found = lfirst_oid(cell);
+		ReleaseSysCache(tuple);
+		if (OidIsValid(found))
+			break;
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* Start to read the rows whose bigint column has a value. */
+static SysScanDesc
+begin_lookup(Relation relation, AttrNumber number, int64 value)
+{
+	Oid			index = index_on(relation, number);
+	ScanKeyData key;
+
+	ScanKeyInit(&key, number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+	return systable_beginscan(relation, index, OidIsValid(index), GetActiveSnapshot(), 1, &key);
+}
+
 /*
  * customer_events(customer_id): the customer's events of all its records up to
- * as_of(), noting when the next one comes in.
+ * as_of(), noting when the next one comes in.  Reads the two indexes directly:
+ * it is asked once per customer, and a plan made while the tables were empty
+ * would scan them each time.
  */
 PG_FUNCTION_INFO_V1(cd_customer_events);
 Datum
 cd_customer_events(PG_FUNCTION_ARGS)
 {
-	static SPIPlanPtr plan = NULL;
 	TimestampTz as_of = cd_as_of();
-	MemoryContext caller = CurrentMemoryContext;
+	Relation	records = open_for_reader("source_record");
+	Relation	chunks = open_for_reader("timeline_chunk");
+	SysScanDesc record_scan = begin_lookup(records, Anum_record_customer_id, PG_GETARG_INT64(0));
 	struct varlena *result = NULL;
-	Datum		args[1];
-	uint64		i;
+	Chunk	   *found = NULL;
+	int			n = 0,
+				size = 0,
+				i;
+	HeapTuple	tuple;
+	bool		isnull;
 
-	SPI_connect();
-	if (plan == NULL)
+	while (HeapTupleIsValid(tuple = systable_getnext(record_scan)))
 	{
-		Oid			types[1] = {INT8OID};
-		SPIPlanPtr	made;
+		int64		record = DatumGetInt64(heap_getattr(tuple, Anum_record_record_id, RelationGetDescr(records), &isnull));
+		SysScanDesc chunk_scan = begin_lookup(chunks, Anum_chunk_record_id, record);
+		HeapTuple	row;
 
-		made = SPI_prepare("SELECT c.events, c.first_at, c.last_at"
-						   " FROM customer_data.source_record r"
-						   " JOIN customer_data.timeline_chunk c ON c.record_id OPERATOR(pg_catalog.=) r.record_id"
-						   " WHERE r.customer_id OPERATOR(pg_catalog.=) $1"
-						   " ORDER BY c.chunk_no", 1, types);
-		if (made == NULL || SPI_keepplan(made) != 0)
-			elog(ERROR, "could not prepare the query for a customer's events");
-		plan = made;
-	}
-	args[0] = PG_GETARG_DATUM(0);
-	SPI_execute_plan(plan, args, NULL, true, 0);
-	for (i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		Datum		events = SPI_getbinval(row, desc, 1, &isnull);
-		TimestampTz first = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &isnull));
-		TimestampTz last = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
-		struct varlena *part;
-		MemoryContext old;
-
-		if (first > as_of)
+		while (HeapTupleIsValid(row = systable_getnext(chunk_scan)))
 		{
-			cd_validity_note(first);
-			continue;
+			TupleDesc	desc = RelationGetDescr(chunks);
+			TimestampTz first = DatumGetTimestampTz(heap_getattr(row, Anum_chunk_first_at, desc, &isnull));
+
+			CHECK_FOR_INTERRUPTS();
+			if (first > as_of)
+			{
+				cd_validity_note(first);
+				continue;
+			}
+			if (n == size)
+			{
+				size = Max(4, size * 2);
+				found = found == NULL ? palloc(size * sizeof(Chunk)) : repalloc(found, size * sizeof(Chunk));
+			}
+			found[n].chunk_no = DatumGetInt64(heap_getattr(row, Anum_chunk_chunk_no, desc, &isnull));
+			found[n].last = DatumGetTimestampTz(heap_getattr(row, Anum_chunk_last_at, desc, &isnull));
+			found[n].events = (struct varlena *)
+				PG_DETOAST_DATUM_COPY(heap_getattr(row, Anum_chunk_events, desc, &isnull));
+			n++;
 		}
-		old = MemoryContextSwitchTo(caller);
-		part = (struct varlena *) PG_DETOAST_DATUM_COPY(events);
-		if (last > as_of)
-			part = cd_timeline_cut(part, as_of);
-		result = result == NULL ? part : cd_timeline_merge(result, part);
-		MemoryContextSwitchTo(old);
+		systable_endscan(chunk_scan);
 	}
-	SPI_finish();
+	systable_endscan(record_scan);
+	table_close(chunks, AccessShareLock);
+	table_close(records, AccessShareLock);
+	if (n > 1)
+		qsort(found, n, sizeof(Chunk), compare_chunks);
+	for (i = 0; i < n; i++)
+	{
+		struct varlena *part = found[i].last > as_of ? cd_timeline_cut(found[i].events, as_of) : found[i].events;
+
+		result = result == NULL ? part : cd_timeline_merge(result, part);
+	}
 	PG_RETURN_POINTER(result != NULL ? result : cd_timeline_empty());
 }
