@@ -96,6 +96,7 @@ _PG_init(void)
 							   &as_of_setting, "", PGC_USERSET, GUC_NOT_IN_SAMPLE,
 							   check_as_of, assign_as_of, NULL);
 	cd_worker_init();
+	cd_identity_engine_init();
 	MarkGUCPrefixReserved("customer_data");
 }
 

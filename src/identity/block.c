@@ -1,0 +1,431 @@
+/*
+ * block.c
+ *		Candidate pairs of a batch: posting lists by sorted hash, bits of the
+ *		shared keys added up per candidate, every pair met once.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include <math.h>
+
+#include "identity/engine.h"
+#include "miscadmin.h"
+
+/* One posting while lists are built. */
+typedef struct Posting
+{
+	uint64		hash;
+	uint32		record;
+	float		bits;
+} Posting;
+
+/* Posting lists may be followed for this many hits per record. */
+#define HITS_PER_RECORD		1500.0
+#define BITS_SCALE			16.0f
+
+#define ST_SORT sort_postings
+#define ST_ELEMENT_TYPE Posting
+#define ST_COMPARE(a, b) \
+	((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : \
+	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Sort by hash and record: an in-place radix pass, then small sorts. */
+static void
+radix_sort(Posting *p, size_t n, int shift)
+{
+	size_t		count[256] = {0};
+	size_t		start[257];
+	size_t		next[256];
+
+	if (n < 512 || shift < 32)
+	{
+		if (n > 1)
+			sort_postings(p, n);
+		return;
+	}
+	CHECK_FOR_INTERRUPTS();
+	for (size_t i = 0; i < n; i++)
+		count[(p[i].hash >> shift) & 255]++;
+	start[0] = 0;
+	for (int b = 0; b < 256; b++)
+	{
+		next[b] = start[b];
+		start[b + 1] = start[b] + count[b];
+	}
+	for (int b = 0; b < 256; b++)
+	{
+		while (next[b] < start[b + 1])
+		{
+			Posting		x = p[next[b]];
+			int			home = (x.hash >> shift) & 255;
+
+			while (home != b)
+			{
+				Posting		y = p[next[home]];
+
+				p[next[home]++] = x;
+				x = y;
+				home = (x.hash >> shift) & 255;
+			}
+			p[next[b]++] = x;
+		}
+	}
+	for (int b = 0; b < 256; b++)
+		radix_sort(p + start[b], count[b], shift - 8);
+}
+
+/* In how many slices of the hash space postings are gathered, by memory. */
+static int
+slices_for(uint32 n, double per_record)
+{
+	double		bytes = (double) n * per_record * sizeof(Posting);
+	double		allowed = cd_matching_memory * 1024.0 / 3;
+	int			slices = 1;
+
+	while (bytes / slices > allowed && slices < 1024)
+		slices *= 2;
+	return slices;
+}
+
+/* A growing array of postings. */
+typedef struct PostingArray
+{
+	Posting    *item;
+	size_t		n;
+	size_t		max;
+} PostingArray;
+
+static inline void
+push_posting(PostingArray *a, uint64 hash, uint32 record, float bits)
+{
+	if (a->n == a->max)
+	{
+		a->max += a->max / 2;
+		a->item = repalloc_huge(a->item, a->max * sizeof(Posting));
+	}
+	a->item[a->n].hash = hash;
+	a->item[a->n].record = record;
+	a->item[a->n].bits = bits;
+	a->n++;
+}
+
+/* Count one kind of hash over all records into the statistics. */
+static void
+count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
+{
+	int			slices = slices_for(records->n, pairs ? 12 : 45);
+	PostingArray a;
+
+	a.max = (size_t) records->n * (pairs ? 12 : 45) / slices + 1024;
+	a.item = MemoryContextAllocHuge(engine->context, a.max * sizeof(Posting));
+	for (int slice = 0; slice < slices; slice++)
+	{
+		a.n = 0;
+		for (uint32 r = 0; r < records->n; r++)
+		{
+			if (r % 1024 == 0)
+				CHECK_FOR_INTERRUPTS();
+			if (pairs)
+			{
+				CdKey		key[CD_MAX_KEYS];
+				int			n = cd_form_keys(engine, records->form[r], key);
+
+				for (int i = n - 1; i >= 0 && key[i].group == 0; i--)
+				{
+					if ((int) (key[i].hash >> 54) % slices == slice)
+						push_posting(&a, key[i].hash, r, 0);
+				}
+			}
+			else
+			{
+				uint64		hash[CD_MAX_KEYS * 2];
+				int			n = cd_form_hashes(engine, records->form[r], hash, lengthof(hash));
+
+				for (int i = 0; i < n; i++)
+				{
+					if ((int) (hash[i] >> 54) % slices == slice)
+						push_posting(&a, hash[i], r, 0);
+				}
+			}
+		}
+		radix_sort(a.item, a.n, 56);
+		for (size_t i = 0; i < a.n;)
+		{
+			size_t		j = i + 1;
+
+			while (j < a.n && a.item[j].hash == a.item[i].hash)
+				j++;
+			if (j - i > engine->stats->floor)
+				cd_statistics_put(engine->stats, a.item[i].hash, cd_frequency_bits(j - i));
+			if (load != NULL)
+				load[cd_frequency_bits(j - i)] += (double) (j - i) * (j - i);
+			i = j;
+		}
+	}
+	pfree(a.item);
+}
+
+/*
+ * Count tokens and keys anew and settle from how many records on a key is
+ * oversize: the largest size at which following all lists stays within the
+ * hits allowed.
+ */
+void
+cd_count_keys(CdEngine *engine, CdRecords *records)
+{
+	double		load[256] = {0};
+	double		sum = 0;
+	int			b;
+
+	engine->stats = cd_statistics_create(engine->context, records->n,
+										 Max(2, records->n / 100000), records->n / 2);
+	count_hashes(engine, records, false, load);
+	for (b = 0; b < 255; b++)
+	{
+		if (sum + load[b] > HITS_PER_RECORD * records->n)
+			break;
+		sum += load[b];
+	}
+	engine->model->oversize = Max(20, (uint32) exp2(Min(b / 8.0, 28.0)));
+	engine->counting = true;
+	count_hashes(engine, records, true, NULL);
+	engine->counting = false;
+}
+
+/* Take a sorted slice of postings into the lists. */
+static void
+take_lists(CdEngine *engine, CdBlocking *blocking, PostingArray *a)
+{
+	uint32		largest = engine->model->oversize * 4;
+
+	for (size_t i = 0; i < a->n;)
+	{
+		size_t		j = i + 1;
+
+		while (j < a->n && a->item[j].hash == a->item[i].hash)
+			j++;
+		if (j - i > largest)
+		{
+			blocking->skipped++;
+			blocking->skipped_postings += j - i;
+		}
+		else if (j - i > 1)
+		{
+			if (blocking->nkeys + 1 >= blocking->maxkeys)
+			{
+				blocking->maxkeys += blocking->maxkeys / 2;
+				blocking->first = repalloc_huge(blocking->first, (Size) blocking->maxkeys * sizeof(uint32));
+				blocking->bits = repalloc_huge(blocking->bits, (Size) blocking->maxkeys * sizeof(int16));
+			}
+			if (blocking->nmembers + (j - i) > blocking->maxmembers)
+			{
+				blocking->maxmembers += blocking->maxmembers / 2 + (j - i);
+				blocking->member = repalloc_huge(blocking->member, blocking->maxmembers * sizeof(uint32));
+			}
+			if (blocking->nmembers + (j - i) > PG_UINT32_MAX)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("too many records to match at once")));
+			blocking->bits[blocking->nkeys] = (int16) rintf(a->item[i].bits * BITS_SCALE);
+			blocking->first[blocking->nkeys++] = (uint32) blocking->nmembers;
+			for (size_t k = i; k < j; k++)
+				blocking->member[blocking->nmembers++] = a->item[k].record;
+		}
+		i = j;
+	}
+	blocking->first[blocking->nkeys] = (uint32) blocking->nmembers;
+}
+
+/* Build the posting lists of all records, and for each record the keys it has. */
+CdBlocking *
+cd_blocking_create(CdEngine *engine, CdRecords *records)
+{
+	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
+	int			slices = slices_for(records->n, 30);
+	PostingArray a;
+	uint32	   *next;
+
+	blocking->context = engine->context;
+	blocking->records = records;
+	blocking->maxkeys = records->n * 4 + 1024;
+	blocking->first = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(uint32));
+	blocking->bits = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(int16));
+	blocking->maxmembers = (uint64) records->n * 12 + 1024;
+	blocking->member = MemoryContextAllocHuge(engine->context, blocking->maxmembers * sizeof(uint32));
+	a.max = (size_t) records->n * 30 / slices + 1024;
+	a.item = MemoryContextAllocHuge(engine->context, a.max * sizeof(Posting));
+	for (int slice = 0; slice < slices; slice++)
+	{
+		a.n = 0;
+		for (uint32 r = 0; r < records->n; r++)
+		{
+			CdKey		key[CD_MAX_KEYS];
+			int			n = cd_form_keys(engine, records->form[r], key);
+
+			if (r % 1024 == 0)
+				CHECK_FOR_INTERRUPTS();
+			for (int i = 0; i < n; i++)
+			{
+				if ((int) (key[i].hash >> 54) % slices == slice)
+					push_posting(&a, key[i].hash, r, key[i].bits);
+			}
+		}
+		radix_sort(a.item, a.n, 56);
+		take_lists(engine, blocking, &a);
+	}
+	pfree(a.item);
+
+	/* the same the other way round */
+	blocking->recfirst = MemoryContextAllocExtended(engine->context, ((Size) records->n + 1) * sizeof(uint32),
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	blocking->reckey = MemoryContextAllocHuge(engine->context, Max(blocking->nmembers, 1) * sizeof(uint32));
+	for (uint64 i = 0; i < blocking->nmembers; i++)
+		blocking->recfirst[blocking->member[i] + 1]++;
+	for (uint32 r = 0; r < records->n; r++)
+		blocking->recfirst[r + 1] += blocking->recfirst[r];
+	next = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
+	memcpy(next, blocking->recfirst, records->n * sizeof(uint32));
+	for (uint32 k = 0; k < blocking->nkeys; k++)
+	{
+		for (uint32 i = blocking->first[k]; i < blocking->first[k + 1]; i++)
+			blocking->reckey[next[blocking->member[i]]++] = k;
+	}
+	pfree(next);
+
+	blocking->score = MemoryContextAllocExtended(engine->context, Max(records->n, 1) * sizeof(int16),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	blocking->maxtouched = Max(records->n, 1024);
+	blocking->touched = MemoryContextAllocHuge(engine->context, blocking->maxtouched * sizeof(uint32));
+	return blocking;
+}
+
+/*
+ * Add up what record r shares with others; with "below" only with those
+ * before it.  Answers how many entries of touched are in use.
+ */
+static Size
+gather(CdBlocking *blocking, uint32 r, bool below)
+{
+	Size		n = 0;
+
+	for (uint32 i = blocking->recfirst[r]; i < blocking->recfirst[r + 1]; i++)
+	{
+		uint32		k = blocking->reckey[i];
+		int16		bits = blocking->bits[k];
+		const uint32 *m = blocking->member + blocking->first[k];
+		const uint32 *end = blocking->member + blocking->first[k + 1];
+
+		if (n + (end - m) > blocking->maxtouched)
+		{
+			blocking->maxtouched = blocking->maxtouched * 2 + (end - m);
+			blocking->touched = repalloc_huge(blocking->touched, blocking->maxtouched * sizeof(uint32));
+		}
+		for (; m < end; m++)
+		{
+			if (*m >= r)
+			{
+				if (below)
+					break;
+				if (*m == r)
+					continue;
+			}
+			if (blocking->score[*m] == 0)
+				blocking->touched[n++] = *m;
+			blocking->score[*m] += bits;
+		}
+	}
+	return n;
+}
+
+/* Count the candidates of a sample of records by their bits. */
+static double
+sample_bits(CdBlocking *blocking, double histogram[256])
+{
+	uint32		n = blocking->records->n;
+	uint32		step = n <= 20000 ? 1 : n / 10000;
+	double		sampled = 0;
+
+	memset(histogram, 0, 256 * sizeof(double));
+	for (uint32 r = 0; r < n; r += step)
+	{
+		Size		found = gather(blocking, r, false);
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < found; i++)
+		{
+			uint32		s = blocking->touched[i];
+			int			bits = blocking->score[s] / (int) BITS_SCALE;
+
+			if (bits > 0)
+				histogram[Min(bits, 255)] += 0.5;
+			blocking->score[s] = 0;
+		}
+		sampled++;
+	}
+	return sampled;
+}
+
+/*
+ * Choose the bits that make a candidate: low enough for pairs of weak
+ * evidence, raised until the expected pairs hold the budget per record.
+ */
+void
+cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
+{
+	double		histogram[256];
+	double		sampled = sample_bits(blocking, histogram);
+	double		sum = 0;
+	int			least = (int) Max(6, floor(log2(Max(blocking->records->n, 2)) - 4));
+	int			t = 255;
+
+	while (t > least && sum + histogram[t - 1] <= per_record * sampled)
+		sum += histogram[--t];
+	engine->model->threshold = t;
+	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;
+}
+
+/* Expect as many candidates as the threshold of the model lets through. */
+void
+cd_estimate_candidates(CdEngine *engine, CdBlocking *blocking)
+{
+	double		histogram[256];
+	double		sampled = sample_bits(blocking, histogram);
+	double		sum = 0;
+
+	for (int t = (int) engine->model->threshold; t < 256; t++)
+		sum += histogram[t];
+	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;
+}
+
+/*
+ * Hand every candidate pair to the sink once: all pairs, or those with at
+ * least one changed record.
+ */
+void
+cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPairSink sink, void *state)
+{
+	uint32		n = blocking->records->n;
+	int16		threshold = (int16) (engine->model->threshold * BITS_SCALE);
+
+	for (uint32 r = 0; r < n; r++)
+	{
+		Size		found;
+
+		if (changed != NULL && !changed[r])
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		found = gather(blocking, r, changed == NULL);
+		for (Size i = 0; i < found; i++)
+		{
+			uint32		s = blocking->touched[i];
+
+			if (blocking->score[s] >= threshold && !(changed != NULL && changed[s] && s > r))
+				sink(state, Min(r, s), Max(r, s));
+			blocking->score[s] = 0;
+		}
+	}
+}

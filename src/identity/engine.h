@@ -1,0 +1,318 @@
+/*
+ * engine.h
+ *		The matching engine: records in a compact form, candidate pairs, levels
+ *		of agreement, the model that weighs them, and clusters.
+ *
+ * A record is read once into a form: per slot a short array of words, most of
+ * them numbers of interned tokens.  Blocking, scoring and training see forms
+ * only.  The same code serves the batch and the single record.
+ */
+#ifndef CD_ENGINE_H
+#define CD_ENGINE_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/memutils.h"
+
+#define CD_MAX_COMPARISONS	40
+#define CD_MAX_LEVELS		8
+#define CD_MAX_SLOTS		48
+#define CD_MAX_KEYS			96
+#define CD_MISSING			255
+
+/* What a slot of a form holds, and so how it is decoded and compared. */
+typedef enum CdSlotKind
+{
+	CD_SLOT_NAME,				/* tokens with their role */
+	CD_SLOT_BIRTH,				/* one packed date, parts may be missing */
+	CD_SLOT_EMAIL,				/* mailbox, domain, mailbox without the name */
+	CD_SLOT_PHONE,				/* national digits */
+	CD_SLOT_STREET,				/* numbers, then words */
+	CD_SLOT_POSTCODE,			/* whole value */
+	CD_SLOT_COMPANY,			/* words */
+	CD_SLOT_PLACE,				/* whole value, blocks together with the postcode */
+	CD_SLOT_CODE,				/* identifier: whole value, an edit is a typing error */
+	CD_SLOT_CLASS,				/* few values, equality only */
+	CD_SLOT_VALUE				/* whole value, equality and similarity */
+} CdSlotKind;
+
+typedef enum CdComparisonKind
+{
+	CD_CMP_FAMILY,
+	CD_CMP_GIVEN,
+	CD_CMP_MIDDLE,
+	CD_CMP_BIRTH,
+	CD_CMP_EMAIL,
+	CD_CMP_PHONE,
+	CD_CMP_STREET,
+	CD_CMP_POSTCODE,
+	CD_CMP_COMPANY,
+	CD_CMP_PLACE,
+	CD_CMP_CODE,
+	CD_CMP_CLASS,
+	CD_CMP_VALUE
+} CdComparisonKind;
+
+/* Role of a name token, in the upper bits of its word. */
+#define CD_ROLE_SHIFT		29
+#define CD_TOKEN_MASK		((1u << CD_ROLE_SHIFT) - 1)
+#define CD_ROLE_GIVEN		0
+#define CD_ROLE_MIDDLE		1
+#define CD_ROLE_FAMILY		2
+
+/* An interned string of one namespace. */
+typedef struct CdToken
+{
+	uint64		hash;			/* of namespace and text: also its blocking key */
+	uint32		offset;			/* text in the dictionary's pool */
+	float		bits;			/* surprise that another record holds it, too */
+	uint16		len;			/* bytes */
+	uint16		chars;			/* code points */
+	uint8		space;			/* namespace */
+	bool		ascii;
+	char		sound[10];		/* phonetic code, zero-terminated */
+} CdToken;
+
+typedef struct CdDictionary
+{
+	MemoryContext context;
+	CdToken    *token;
+	uint32		ntokens;
+	uint32		maxtokens;
+	uint32	   *bucket;			/* token number + 1, 0 if free */
+	uint32		nbuckets;
+	char	   *pool;
+	Size		poolused;
+	Size		poolsize;
+	uint64	   *cache;			/* token pair → class of similarity */
+} CdDictionary;
+
+/* Which attribute goes where: one entry per attribute ordinal. */
+typedef struct CdUse
+{
+	char	   *name;
+	int			slot;			/* -1: not used for matching */
+	int			part;			/* role of a name part, 0 otherwise */
+} CdUse;
+
+typedef struct CdSlot
+{
+	char	   *name;
+	CdSlotKind	kind;
+	float		identifier;		/* bits that an equal value adds by itself, 0: none */
+	int			max_distinct;	/* values one customer may have */
+} CdSlot;
+
+typedef struct CdLayout
+{
+	MemoryContext context;
+	int			nattributes;	/* highest ordinal */
+	CdUse *attribute;		/* [1 .. nattributes] */
+	int			nslots;
+	CdSlot		slot[CD_MAX_SLOTS];
+	int			nidentifiers;
+	int			identifier[CD_MAX_SLOTS];
+} CdLayout;
+
+/* A decoded record: words of slot s are word[start[s] .. start[s+1]). */
+typedef struct CdForm
+{
+	uint8		start[CD_MAX_SLOTS + 1];
+	uint32		word[FLEXIBLE_ARRAY_MEMBER];
+} CdForm;
+
+#define CD_FORM_WORDS		250
+
+typedef struct CdComparison
+{
+	char	   *name;
+	CdComparisonKind kind;
+	int			slot;
+	int			nlevels;
+	double		m[CD_MAX_LEVELS];
+	double		u[CD_MAX_LEVELS];
+	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */
+	float		tf_base[CD_MAX_LEVELS]; /* rarity that u speaks of, in bits */
+	char	   *condition[CD_MAX_LEVELS];
+} CdComparison;
+
+/* Frequencies of tokens and keys as they were when last counted. */
+typedef struct CdStatistics
+{
+	MemoryContext context;
+	double		records;		/* records counted */
+	uint32		floor;			/* frequencies up to this are not kept */
+	uint32		nkeys;
+	uint64	   *hash;			/* open addressing, 0 is free */
+	uint8	   *bits;			/* 8 * log2(frequency) */
+	uint32		mask;
+} CdStatistics;
+
+/* Conditional tables of one class (matches or others), along a tree. */
+typedef struct CdTree
+{
+	int			parent[CD_MAX_COMPARISONS]; /* -1: root */
+	/* log2 P(level | parent's level); row CD_MAX_LEVELS: parent missing */
+	float		logp[CD_MAX_COMPARISONS][CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
+} CdTree;
+
+typedef struct CdModel
+{
+	MemoryContext context;
+	int			ncomparisons;
+	CdComparison comparison[CD_MAX_COMPARISONS];
+	double		lambda;			/* share of matches among all pairs */
+	bool		trained;
+	bool		made;			/* frequencies were counted */
+	bool		same_attributes;	/* as when they were counted */
+	int64		version;
+	float		threshold;		/* bits of shared keys that make a candidate */
+	uint32		oversize;		/* keys in more records serve in combination only */
+	CdTree		match;
+	CdTree		other;
+} CdModel;
+
+/* The levels of one pair and what its values' rarity adds. */
+typedef struct CdAgreement
+{
+	uint8		level[CD_MAX_COMPARISONS];
+	float		rarity[CD_MAX_COMPARISONS]; /* bits */
+} CdAgreement;
+
+/* A blocking key of a record. */
+typedef struct CdKey
+{
+	uint64		hash;
+	float		factor;			/* share of its bits that count */
+	float		bits;			/* what sharing it adds */
+	uint8		parts;			/* keys that it implies */
+	uint8		part[3];
+	uint8		group;			/* keys of one group say the same thing */
+	bool		combine;		/* worth combining when oversize */
+	bool		sure;			/* an identifier: sharing it is enough */
+} CdKey;
+
+/* Everything a scan or a probe needs. */
+typedef struct CdEngine
+{
+	MemoryContext context;
+	CdLayout   *layout;
+	CdDictionary *dict;
+	CdStatistics *stats;
+	CdModel    *model;
+	bool		counting;		/* keys are being counted, not followed */
+} CdEngine;
+
+/* The records of a batch, ascending by id. */
+typedef struct CdRecords
+{
+	uint32		n;
+	uint32		max;
+	int64	   *id;
+	CdForm	  **form;
+	char	   *chunk;			/* forms are laid one behind the other */
+	Size		left;
+} CdRecords;
+
+/* form.c */
+extern CdDictionary *cd_dictionary_create(MemoryContext context, uint32 expected);
+extern uint32 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len);
+extern CdForm *cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnull, int n, CdForm *into);
+extern Size cd_form_size(const CdLayout *layout, const CdForm *form);
+extern uint64 cd_hash64(uint64 seed, const char *data, int len);
+
+#define CD_TOKEN_TEXT(dict, id) ((dict)->pool + (dict)->token[id].offset)
+
+/* similar.c */
+typedef enum CdLikeness
+{
+	CD_DIFFERENT,
+	CD_INITIAL,					/* one is the other's first letter */
+	CD_SIMILAR,
+	CD_CLOSE,
+	CD_SAME
+} CdLikeness;
+
+extern CdLikeness cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b);
+extern double cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b);
+extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
+
+/* score.c */
+extern void cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result);
+extern float cd_rarity_weight(const CdComparison *comparison, int level, float rarity);
+extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
+
+/* statistics.c */
+extern CdStatistics *cd_statistics_create(MemoryContext context, double records, uint32 floor, uint32 expected);
+extern void cd_statistics_put(CdStatistics *stats, uint64 hash, uint8 bits);
+extern uint8 cd_statistics_bits(const CdStatistics *stats, uint64 hash);
+extern uint8 cd_frequency_bits(uint32 df);
+extern void cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from);
+
+/* keys.c */
+extern int	cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key);
+extern int	cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, int max);
+extern int	cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key);
+
+/* block.c */
+typedef void (*CdPairSink) (void *state, uint32 a, uint32 b);
+
+typedef struct CdBlocking
+{
+	MemoryContext context;
+	CdRecords  *records;
+	uint32		nkeys;
+	uint32		maxkeys;
+	uint64		nmembers;
+	uint64		maxmembers;
+	uint32	   *first;			/* key → start in member */
+	int16	   *bits;			/* key → what it adds, in 1/16 bits */
+	uint32	   *member;			/* records, ascending per key */
+	uint32	   *recfirst;		/* record → start in reckey */
+	uint32	   *reckey;			/* keys of a record */
+	int16	   *score;			/* per record, 0 between scans */
+	uint32	   *touched;
+	Size		maxtouched;
+	double		expected;		/* candidate pairs, by the sample */
+	uint64		skipped;		/* keys too large to follow */
+	uint64		skipped_postings;
+} CdBlocking;
+
+extern void cd_count_keys(CdEngine *engine, CdRecords *records);
+extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records);
+extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
+extern void cd_estimate_candidates(CdEngine *engine, CdBlocking *blocking);
+extern void cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPairSink sink, void *state);
+
+/* train.c */
+typedef struct CdTraining
+{
+	uint64		candidates;
+	uint32		patterns;
+	int			rounds;
+	bool		converged;
+	double		moved;
+	double		matches;
+	double		seen[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+} CdTraining;
+
+extern void cd_model_independent(CdModel *model);
+extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn, CdTraining *report);
+
+/* load.c */
+extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);
+extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
+extern CdRecords *cd_records_load(CdEngine *engine);
+extern CdForm *cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form);
+extern char *cd_record_query(const CdLayout *layout, const char *condition);
+extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);
+
+/* matcher.c */
+extern float cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
+							CdAgreement *agreement, float *part, uint64 *identifiers);
+
+/* settings */
+extern int	cd_matching_memory;		/* kB */
+extern double cd_matching_pairs;	/* candidate pairs per record */
+
+#endif							/* CD_ENGINE_H */

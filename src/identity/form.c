@@ -1,0 +1,667 @@
+/*
+ * form.c
+ *		Turn a record's standard values into the compact form that blocking and
+ *		scoring read, interning every token once.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "common/hashfn.h"
+#include "identity/engine.h"
+#include "mb/pg_wchar.h"
+#include "text/compare.h"
+#include "utils/builtins.h"
+
+#define MAX_TOKENS_PER_SLOT		12
+#define MAX_TOKEN_BYTES			60
+
+/* Namespaces of tokens; whole values live in SPACE_SLOT + slot. */
+#define SPACE_NAME		1
+#define SPACE_WORD		2
+#define SPACE_COMPANY	3
+#define SPACE_NUMBER	4
+#define SPACE_MAILBOX	5
+#define SPACE_DOMAIN	6
+#define SPACE_SLOT		16
+
+/* A piece of text under decoding. */
+typedef struct Piece
+{
+	const char *text;
+	int			len;
+} Piece;
+
+/* Hash bytes to 64 bits, never 0. */
+uint64
+cd_hash64(uint64 seed, const char *data, int len)
+{
+	uint64		h = DatumGetUInt64(hash_any_extended((const unsigned char *) data, len, seed));
+
+	return h == 0 ? 1 : h;
+}
+
+CdDictionary *
+cd_dictionary_create(MemoryContext context, uint32 expected)
+{
+	CdDictionary *dict = MemoryContextAllocZero(context, sizeof(CdDictionary));
+
+	dict->context = context;
+	dict->maxtokens = Max(expected, 64);
+	dict->token = MemoryContextAllocHuge(context, (Size) dict->maxtokens * sizeof(CdToken));
+	dict->nbuckets = 128;
+	while (dict->nbuckets < dict->maxtokens * 2)
+		dict->nbuckets *= 2;
+	dict->bucket = MemoryContextAllocExtended(context, (Size) dict->nbuckets * sizeof(uint32),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	dict->poolsize = (Size) dict->maxtokens * 8;
+	dict->pool = MemoryContextAllocHuge(context, dict->poolsize);
+	return dict;
+}
+
+/* Double the bucket array and place every token anew. */
+static void
+dictionary_rehash(CdDictionary *dict)
+{
+	uint32		mask;
+
+	pfree(dict->bucket);
+	dict->nbuckets *= 2;
+	mask = dict->nbuckets - 1;
+	dict->bucket = MemoryContextAllocExtended(dict->context, (Size) dict->nbuckets * sizeof(uint32),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < dict->ntokens; i++)
+	{
+		uint32		b = (uint32) dict->token[i].hash & mask;
+
+		while (dict->bucket[b] != 0)
+			b = (b + 1) & mask;
+		dict->bucket[b] = i + 1;
+	}
+}
+
+/*
+ * Code how a token sounds: consonants in classes, a leading vowel as 'a', other
+ * vowels dropped, doubled sounds once.  Only Latin letters sound.
+ */
+static void
+sound_code(const char *s, int len, char *out)
+{
+	int			n = 0;
+
+	for (int i = 0; i < len && n < 8; i++)
+	{
+		char		c = s[i];
+		char		next = i + 1 < len ? s[i + 1] : '\0';
+		char		code = '\0';
+
+		switch (c)
+		{
+			case 'a': case 'e': case 'i': case 'o': case 'u': case 'y':
+				code = i == 0 ? 'a' : '\0';
+				break;
+			case 'b': case 'p':
+				code = (c == 'p' && next == 'h') ? 'f' : 'p';
+				break;
+			case 'f': case 'v': case 'w':
+				code = (c == 'w' && i > 0) ? '\0' : (c == 'w' && next == 'r') ? '\0' : 'f';
+				break;
+			case 'c':
+				code = (next == 'e' || next == 'i' || next == 'y' || next == 'h') ? 's' : 'k';
+				break;
+			case 's': case 'z': case 'x':
+				code = 's';
+				break;
+			case 'g':
+				code = (next == 'h' && i > 0) ? '\0' : (i == 0 && next == 'n') ? '\0' : 'k';
+				break;
+			case 'k': case 'q':
+				code = (i == 0 && next == 'n') ? '\0' : 'k';
+				break;
+			case 'd': case 't':
+				code = 't';
+				break;
+			case 'j':
+				code = 'j';
+				break;
+			case 'l':
+				code = 'l';
+				break;
+			case 'm': case 'n':
+				code = 'n';
+				break;
+			case 'r':
+				code = 'r';
+				break;
+			case 'h':
+				code = i == 0 ? 'h' : '\0';
+				break;
+			default:
+				if (IS_HIGHBIT_SET(c) || (c >= '0' && c <= '9'))
+				{
+					out[0] = '\0';
+					return;
+				}
+				break;
+		}
+		if (code != '\0' && (n == 0 || out[n - 1] != code))
+			out[n++] = code;
+	}
+	out[n] = '\0';
+}
+
+/* Number a token, adding it when new. */
+uint32
+cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
+{
+	uint64		hash;
+	uint32		mask = dict->nbuckets - 1;
+	uint32		b;
+	CdToken    *t;
+
+	if (len > MAX_TOKEN_BYTES)
+		len = pg_mbcliplen(text, len, MAX_TOKEN_BYTES);
+	hash = cd_hash64(space, text, len);
+	b = (uint32) hash & mask;
+	while (dict->bucket[b] != 0)
+	{
+		t = &dict->token[dict->bucket[b] - 1];
+		if (t->hash == hash && t->space == space && t->len == len)
+			return dict->bucket[b] - 1;
+		b = (b + 1) & mask;
+	}
+	if (dict->ntokens >= CD_TOKEN_MASK)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many distinct values to match at once"),
+				 errdetail("At most %u distinct tokens can be held.", CD_TOKEN_MASK)));
+	if (dict->ntokens == dict->maxtokens)
+	{
+		dict->maxtokens += dict->maxtokens / 2;
+		dict->token = repalloc_huge(dict->token, (Size) dict->maxtokens * sizeof(CdToken));
+	}
+	while (dict->poolused + len > dict->poolsize)
+	{
+		dict->poolsize *= 2;
+		dict->pool = repalloc_huge(dict->pool, dict->poolsize);
+	}
+	if (dict->poolused + len > PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too much text to match at once")));
+	t = &dict->token[dict->ntokens];
+	memset(t, 0, sizeof(CdToken));
+	t->hash = hash;
+	t->offset = (uint32) dict->poolused;
+	t->len = len;
+	t->ascii = cd_is_ascii(text, len);
+	t->chars = t->ascii ? len : pg_mbstrlen_with_len(text, len);
+	t->space = space;
+	if (space == SPACE_NAME || space == SPACE_WORD || space == SPACE_COMPANY)
+		sound_code(text, len, t->sound);
+	memcpy(dict->pool + dict->poolused, text, len);
+	dict->poolused += len;
+	dict->bucket[b] = ++dict->ntokens;
+	if (dict->ntokens > dict->nbuckets / 2)
+		dictionary_rehash(dict);
+	return dict->ntokens - 1;
+}
+
+/* True for a byte that belongs to a word. */
+static inline bool
+is_word_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || IS_HIGHBIT_SET(c);
+}
+
+static inline char
+lower_byte(char c)
+{
+	return (c >= 'A' && c <= 'Z') ? c + ('a' - 'A') : c;
+}
+
+/* Copy a value with ASCII letters lowered; an apostrophe inside a word is dropped. */
+static int
+lowered(const char *text, int len, char *out, int max)
+{
+	int			n = 0;
+
+	for (int i = 0; i < len && n < max; i++)
+	{
+		if (text[i] == '\'')
+			continue;
+		out[n++] = lower_byte(text[i]);
+	}
+	if (n == max)
+		n = pg_mbcliplen(out, n, max - 1);
+	return n;
+}
+
+/* Split a lowered value at whatever is no word byte. */
+static int
+split_words(const char *text, int len, Piece *piece, int max)
+{
+	int			n = 0;
+	int			i = 0;
+
+	while (i < len && n < max)
+	{
+		int			from;
+
+		while (i < len && !is_word_byte(text[i]))
+			i++;
+		from = i;
+		while (i < len && is_word_byte(text[i]))
+			i++;
+		if (i > from)
+		{
+			piece[n].text = text + from;
+			piece[n].len = i - from;
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Keep letters and digits only. */
+static int
+squeezed(const char *text, int len, char *out, int max)
+{
+	int			n = 0;
+
+	for (int i = 0; i < len && n < max; i++)
+	{
+		char		c = lower_byte(text[i]);
+
+		if (is_word_byte(c))
+			out[n++] = c;
+	}
+	if (n == max)
+		n = pg_mbcliplen(out, n, max - 1);
+	return n;
+}
+
+static bool
+same_piece(const Piece *a, const Piece *b)
+{
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+/* Name parts of one record, gathered over its name attributes. */
+typedef struct Names
+{
+	Piece		piece[3 * MAX_TOKENS_PER_SLOT];
+	uint8		role[3 * MAX_TOKENS_PER_SLOT];
+	int			n;
+	Piece		full[MAX_TOKENS_PER_SLOT];
+	int			nfull;
+	int			comma;			/* tokens of the full name before its comma */
+} Names;
+
+/* Give the tokens of a full name their role, beside the parts known. */
+static void
+settle_names(Names *names)
+{
+	bool		has_given = false;
+	bool		has_family = false;
+	int			nparts = names->n;
+
+	for (int i = 0; i < names->n; i++)
+	{
+		has_given |= names->role[i] == CD_ROLE_GIVEN;
+		has_family |= names->role[i] == CD_ROLE_FAMILY;
+	}
+	for (int i = 0; i < names->nfull && names->n < 3 * MAX_TOKENS_PER_SLOT; i++)
+	{
+		bool		known = false;
+		uint8		role = CD_ROLE_MIDDLE;
+
+		for (int j = 0; j < nparts && !known; j++)
+			known = same_piece(&names->full[i], &names->piece[j]);
+		if (known)
+			continue;
+		if (!has_given && !has_family)
+		{
+			if (names->comma > 0)
+				role = i < names->comma ? CD_ROLE_FAMILY :
+					i == names->comma ? CD_ROLE_GIVEN : CD_ROLE_MIDDLE;
+			else if (i == names->nfull - 1)
+				role = CD_ROLE_FAMILY;
+			else if (i == 0)
+				role = CD_ROLE_GIVEN;
+		}
+		else if (!has_family && i == names->nfull - 1)
+			role = CD_ROLE_FAMILY;
+		else if (!has_given && i == 0)
+			role = CD_ROLE_GIVEN;
+		names->piece[names->n] = names->full[i];
+		names->role[names->n] = role;
+		names->n++;
+	}
+}
+
+/* Read a date's parts in the order year, month, day; 0 for what is not there. */
+static uint32
+pack_birth(const char *text, int len)
+{
+	int			part[3] = {0, 0, 0};
+	int			digits[3] = {0, 0, 0};
+	int			n = 0;
+	bool		in = false;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (text[i] >= '0' && text[i] <= '9')
+		{
+			if (!in)
+			{
+				if (n == 3)
+					break;
+				n++;
+				in = true;
+			}
+			if (digits[n - 1] < 8)
+			{
+				part[n - 1] = part[n - 1] * 10 + (text[i] - '0');
+				digits[n - 1]++;
+			}
+		}
+		else
+			in = false;
+	}
+	if (n == 1 && digits[0] == 8)
+	{
+		part[2] = part[0] % 100;
+		part[1] = part[0] / 100 % 100;
+		part[0] = part[0] / 10000;
+	}
+	else if (n == 3 && digits[0] <= 2 && digits[2] == 4)
+	{
+		int			swap = part[0];
+
+		part[0] = part[2];
+		part[2] = swap;
+	}
+	else if (n == 0)
+		return 0;
+	return ((uint32) Min(part[0], 9999) << 16) | ((uint32) Min(part[1], 255) << 8) | (uint32) Min(part[2], 255);
+}
+
+/*
+ * Estimate in bits what a mailbox says beyond the name of its owner: strip the
+ * name's tokens and initials, count what remains.
+ */
+static uint32
+mailbox_bits(const char *mailbox, int len, const Names *names)
+{
+	bool		covered[256] = {false};
+	uint32		bits = 0;
+
+	len = Min(len, 256);
+	for (int i = 0; i < names->n; i++)
+	{
+		const Piece *p = &names->piece[i];
+
+		if (p->len < 2)
+			continue;
+		for (int at = 0; at + p->len <= len; at++)
+		{
+			if (memcmp(mailbox + at, p->text, p->len) == 0)
+			{
+				memset(covered + at, true, p->len);
+				break;
+			}
+		}
+	}
+	for (int i = 0; i < len; i++)
+	{
+		bool		initial = false;
+
+		if (covered[i] || !is_word_byte(mailbox[i]))
+			continue;
+		/* one letter beside a name or a dot, if it starts one of the names */
+		for (int j = 0; j < names->n && !initial; j++)
+			initial = names->piece[j].text[0] == mailbox[i];
+		if (initial && (i + 1 == len || covered[i + 1] || !is_word_byte(mailbox[i + 1])) &&
+			(i == 0 || covered[i - 1] || !is_word_byte(mailbox[i - 1])))
+			continue;
+		bits += (mailbox[i] >= '0' && mailbox[i] <= '9') ? 3 : 4;
+	}
+	return Min(bits, 24);
+}
+
+/* Append a word to a slot unless the slot holds it already. */
+static void
+put_word(uint32 *word, int *n, int from, uint32 value)
+{
+	for (int i = from; i < *n; i++)
+	{
+		if (word[i] == value)
+			return;
+	}
+	if (*n - from <= MAX_TOKENS_PER_SLOT && *n < CD_FORM_WORDS)
+		word[(*n)++] = value;
+}
+
+/*
+ * Build the form of a record from its standard values, positions being
+ * attribute ordinals.  "into" must have room for CD_FORM_WORDS words.
+ */
+CdForm *
+cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnull, int n, CdForm *into)
+{
+	static char buffer[8192];
+	int			used = 0;
+	Names		names;
+	Piece		value[CD_MAX_SLOTS][3];
+	int			nvalues[CD_MAX_SLOTS];
+	int			nwords = 0;
+
+	names.n = names.nfull = names.comma = 0;
+	memset(nvalues, 0, sizeof(nvalues));
+
+	/* gather the lowered values, names apart */
+	for (int i = 0; i < n && i < layout->nattributes; i++)
+	{
+		CdUse *attribute = &layout->attribute[i + 1];
+		text	   *t;
+		char	   *low;
+		int			len;
+
+		if (isnull[i] || attribute->slot < 0 || used > (int) sizeof(buffer) - 600)
+			continue;
+		t = DatumGetTextPP(standard[i]);
+		low = buffer + used;
+		len = lowered(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), low, 512);
+		while (len > 0 && low[len - 1] == ' ')
+			len--;
+		if (len == 0)
+			continue;
+		used += len + 1;
+		if (layout->slot[attribute->slot].kind == CD_SLOT_NAME)
+		{
+			if (attribute->part < 0)
+			{
+				const char *comma = memchr(low, ',', len);
+
+				names.nfull = split_words(low, len, names.full, MAX_TOKENS_PER_SLOT);
+				for (int j = 0; comma != NULL && j < names.nfull; j++)
+				{
+					if (names.full[j].text < comma)
+						names.comma = j + 1;
+				}
+				if (names.comma == names.nfull)
+					names.comma = 0;
+			}
+			else
+			{
+				Piece		piece[MAX_TOKENS_PER_SLOT];
+				int			k = split_words(low, len, piece, MAX_TOKENS_PER_SLOT);
+
+				for (int j = 0; j < k && names.n < 3 * MAX_TOKENS_PER_SLOT; j++)
+				{
+					names.piece[names.n] = piece[j];
+					/* further given names are middle names */
+					names.role[names.n] = (attribute->part == CD_ROLE_GIVEN && j > 0) ?
+						CD_ROLE_MIDDLE : attribute->part;
+					names.n++;
+				}
+			}
+		}
+		else if (nvalues[attribute->slot] < 3)
+		{
+			value[attribute->slot][nvalues[attribute->slot]].text = low;
+			value[attribute->slot][nvalues[attribute->slot]].len = len;
+			nvalues[attribute->slot]++;
+		}
+	}
+	settle_names(&names);
+
+	for (int s = 0; s < layout->nslots; s++)
+	{
+		CdSlotKind	kind = layout->slot[s].kind;
+		Piece	   *v = value[s];
+		int			from = nwords;
+		char		tight[512];
+		int			len;
+
+		into->start[s] = nwords;
+		if (kind == CD_SLOT_NAME)
+		{
+			for (int i = 0; i < names.n; i++)
+				put_word(into->word, &nwords, from,
+						 cd_dictionary_intern(dict, SPACE_NAME, names.piece[i].text, names.piece[i].len) |
+						 ((uint32) names.role[i] << CD_ROLE_SHIFT));
+			continue;
+		}
+		if (nvalues[s] == 0)
+			continue;
+		switch (kind)
+		{
+			case CD_SLOT_BIRTH:
+				{
+					uint32		packed = pack_birth(v->text, v->len);
+
+					if (packed != 0)
+					{
+						char		date[12];
+
+						into->word[nwords++] = packed;
+						into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, date,
+																	snprintf(date, sizeof(date), "%u", packed));
+					}
+				}
+				break;
+			case CD_SLOT_EMAIL:
+				{
+					const char *at = memchr(v->text, '@', v->len);
+					const char *plus;
+					int			boxlen;
+
+					if (at == NULL || at == v->text)
+						break;
+					boxlen = at - v->text;
+					plus = memchr(v->text, '+', boxlen);
+					if (plus != NULL && plus > v->text)
+						boxlen = plus - v->text;
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_MAILBOX, v->text, boxlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_DOMAIN, at + 1,
+																v->len - (int) (at - v->text) - 1);
+					into->word[nwords++] = mailbox_bits(v->text, boxlen, &names);
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
+				}
+				break;
+			case CD_SLOT_PHONE:
+				len = 0;
+				for (int i = 0; i < v->len && len < 20; i++)
+				{
+					if (v->text[i] >= '0' && v->text[i] <= '9')
+						tight[len++] = v->text[i];
+				}
+				if (len >= 5)
+				{
+					/* country and trunk prefixes are written or not */
+					int			skip = len > 10 ? len - 10 : 0;
+
+					while (skip < len - 5 && tight[skip] == '0')
+						skip++;
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight + skip, len - skip);
+				}
+				break;
+			case CD_SLOT_STREET:
+				{
+					uint32		number[MAX_TOKENS_PER_SLOT];
+					int			nnumbers = 0;
+					int			at = nwords++;
+
+					for (int k = 0; k < nvalues[s]; k++)
+					{
+						Piece		piece[MAX_TOKENS_PER_SLOT];
+						int			np = split_words(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
+
+						for (int i = 0; i < np; i++)
+						{
+							if (piece[i].text[0] >= '0' && piece[i].text[0] <= '9')
+							{
+								uint32		id = cd_dictionary_intern(dict, SPACE_NUMBER, piece[i].text, piece[i].len);
+								bool		seen = false;
+
+								for (int j = 0; j < nnumbers; j++)
+									seen |= number[j] == id;
+								if (!seen && nnumbers < 6)
+									number[nnumbers++] = id;
+							}
+						}
+					}
+					for (int i = 0; i < nnumbers; i++)
+						into->word[nwords++] = number[i];
+					into->word[at] = nnumbers;
+					from = nwords;
+					for (int k = 0; k < nvalues[s]; k++)
+					{
+						Piece		piece[MAX_TOKENS_PER_SLOT];
+						int			np = split_words(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
+
+						for (int i = 0; i < np; i++)
+						{
+							if (!(piece[i].text[0] >= '0' && piece[i].text[0] <= '9'))
+								put_word(into->word, &nwords, from,
+										 cd_dictionary_intern(dict, SPACE_WORD, piece[i].text, piece[i].len));
+						}
+					}
+					if (nwords == at + 1)
+						nwords = at;
+				}
+				break;
+			case CD_SLOT_COMPANY:
+				{
+					Piece		piece[MAX_TOKENS_PER_SLOT];
+					int			np = split_words(v->text, v->len, piece, MAX_TOKENS_PER_SLOT);
+
+					for (int i = 0; i < np; i++)
+						put_word(into->word, &nwords, from,
+								 cd_dictionary_intern(dict, SPACE_COMPANY, piece[i].text, piece[i].len));
+				}
+				break;
+			case CD_SLOT_POSTCODE:
+			case CD_SLOT_CODE:
+				len = squeezed(v->text, v->len, tight, sizeof(tight));
+				if (len > 0)
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, len);
+				break;
+			default:
+				into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
+				break;
+		}
+		if (nwords > CD_FORM_WORDS - 2 * MAX_TOKENS_PER_SLOT)
+			nwords = Min(nwords, CD_FORM_WORDS - 2 * MAX_TOKENS_PER_SLOT);
+	}
+	into->start[layout->nslots] = nwords;
+	return into;
+}
+
+Size
+cd_form_size(const CdLayout *layout, const CdForm *form)
+{
+	return offsetof(CdForm, word) + sizeof(uint32) * form->start[layout->nslots];
+}

@@ -1,0 +1,357 @@
+/*
+ * group.c
+ *		cluster_records(): links, evidence and decisions about the records
+ *		concerned are read, clustered and handed back.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "identity/cluster.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#define EVIDENCE_WEIGHT		15.0f	/* of a declared identity link */
+#define ABSENT_WEIGHT		(-6.0f) /* of a pair that was no candidate */
+#define STOP_WEIGHT			0.0f
+#define CLIP_WEIGHT			20.0f
+#define GIANT				500
+
+/* The records to cluster, ascending. */
+typedef struct Nodes
+{
+	uint32		n;
+	uint32		max;
+	int64	   *id;
+	bool	   *informed;
+	int		   *source;			/* one-to-one source, -1: none */
+} Nodes;
+
+static int64
+column_int8(uint64 row, int number, bool *isnull)
+{
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, isnull));
+}
+
+/* Number of a record among the nodes, or -1. */
+static int64
+node_of(const Nodes *nodes, int64 id)
+{
+	uint32		low = 0,
+				high = nodes->n;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (nodes->id[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < nodes->n && nodes->id[low] == id ? (int64) low : -1;
+}
+
+/* Run a query row by row in batches. */
+static void
+each_row(const char *query, Datum argument, bool has_argument,
+		 void (*take) (void *state, uint64 row), void *state)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	Portal		portal = SPI_cursor_open_with_args(NULL, query, has_argument ? 1 : 0, types,
+												   &argument, NULL, false, CURSOR_OPT_NO_SCROLL);
+
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, 5000);
+		if (SPI_processed == 0)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		for (uint64 i = 0; i < SPI_processed; i++)
+			take(state, i);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+}
+
+typedef struct Grouping
+{
+	MemoryContext context;
+	Nodes		nodes;
+	CdClustering c;
+	Size		maxlinks;
+	CdTag	   *found;			/* tags by node, unsorted */
+	uint32	   *found_node;
+	uint32		nfound;
+	uint32		maxfound;
+	int			kind;			/* tag kind being read */
+} Grouping;
+
+static void
+take_node(void *state, uint64 row)
+{
+	Grouping   *g = (Grouping *) state;
+	Nodes	   *nodes = &g->nodes;
+	bool		isnull;
+
+	if (nodes->n == nodes->max)
+	{
+		nodes->max *= 2;
+		nodes->id = repalloc_huge(nodes->id, (Size) nodes->max * sizeof(int64));
+		nodes->informed = repalloc_huge(nodes->informed, (Size) nodes->max * sizeof(bool));
+		nodes->source = repalloc_huge(nodes->source, (Size) nodes->max * sizeof(int));
+	}
+	nodes->id[nodes->n] = column_int8(row, 1, &isnull);
+	nodes->informed[nodes->n] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
+	nodes->source[nodes->n] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull));
+	nodes->n++;
+}
+
+static void
+put_link(Grouping *g, int64 a, int64 b, float weight, CdLinkKind kind)
+{
+	CdLink	   *link;
+
+	if (a < 0 || b < 0 || a == b)
+		return;
+	if (g->c.nlinks == g->maxlinks)
+	{
+		g->maxlinks *= 2;
+		g->c.link = repalloc_huge(g->c.link, g->maxlinks * sizeof(CdLink));
+	}
+	link = &g->c.link[g->c.nlinks++];
+	link->a = (uint32) a;
+	link->b = (uint32) b;
+	link->weight = weight;
+	link->kind = kind;
+}
+
+static void
+take_link(void *state, uint64 row)
+{
+	Grouping   *g = (Grouping *) state;
+	bool		isnull;
+
+	put_link(g, node_of(&g->nodes, column_int8(row, 1, &isnull)),
+			 node_of(&g->nodes, column_int8(row, 2, &isnull)),
+			 DatumGetFloat4(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull)),
+			 CD_LINK_SCORED);
+}
+
+static void
+take_decision(void *state, uint64 row)
+{
+	Grouping   *g = (Grouping *) state;
+	bool		isnull;
+	bool		join = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull));
+
+	put_link(g, node_of(&g->nodes, column_int8(row, 1, &isnull)),
+			 node_of(&g->nodes, column_int8(row, 2, &isnull)), CLIP_WEIGHT,
+			 join ? CD_LINK_ALWAYS : CD_LINK_NEVER);
+}
+
+/* Note a value of which a cluster may hold only so many. */
+static void
+put_tag(Grouping *g, int64 node, int kind, uint64 value)
+{
+	if (node < 0)
+		return;
+	if (g->nfound == g->maxfound)
+	{
+		g->maxfound *= 2;
+		g->found = repalloc_huge(g->found, (Size) g->maxfound * sizeof(CdTag));
+		g->found_node = repalloc_huge(g->found_node, (Size) g->maxfound * sizeof(uint32));
+	}
+	g->found[g->nfound].kind = kind;
+	g->found[g->nfound].value = value;
+	g->found_node[g->nfound++] = (uint32) node;
+}
+
+static void
+take_identifier(void *state, uint64 row)
+{
+	Grouping   *g = (Grouping *) state;
+	bool		isnull;
+	int64		id = column_int8(row, 1, &isnull);
+	text	   *value = DatumGetTextPP(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
+
+	put_tag(g, node_of(&g->nodes, id), g->kind,
+			DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), 0)));
+}
+
+/* Follow links from the affected records until no record is added. */
+static Datum
+closure(Datum affected)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	bool		isnull;
+	Datum		answer;
+
+	SPI_execute_with_args(
+						  "WITH RECURSIVE reached(r) AS ("
+						  " SELECT u FROM unnest($1) AS u"
+						  " UNION"
+						  " SELECT n.r FROM reached CROSS JOIN LATERAL ("
+						  "  SELECT record_b AS r FROM customer_data.match_link WHERE record_a = reached.r AND weight > 0"
+						  "  UNION ALL SELECT record_a FROM customer_data.match_link WHERE record_b = reached.r AND weight > 0"
+						  "  UNION ALL SELECT record_b FROM customer_data.identity_evidence WHERE record_a = reached.r AND record_b IS NOT NULL"
+						  "  UNION ALL SELECT record_a FROM customer_data.identity_evidence WHERE record_b = reached.r AND record_a IS NOT NULL"
+						  "  UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = reached.r AND decision = 'must_link'"
+						  "  UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = reached.r AND decision = 'must_link'"
+						  " ) n)"
+						  " SELECT coalesce(array_agg(DISTINCT r), '{}') FROM reached", 1, types, &affected, NULL, false, 0);
+	answer = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return answer;
+}
+
+/* Identifier limits and one-to-one sources become tags. */
+static void
+read_tags(Grouping *g, Datum ids, bool some)
+{
+	SPITupleTable *table;
+	uint64		n;
+	bool		isnull;
+	int			max_source = 0;
+
+	g->maxfound = 1024;
+	g->found = palloc(g->maxfound * sizeof(CdTag));
+	g->found_node = palloc(g->maxfound * sizeof(uint32));
+	SPI_execute("SELECT a.ordinal::int, i.max_distinct FROM customer_data.identifier i"
+				" JOIN customer_data.attribute a ON a.name = i.attribute ORDER BY a.ordinal", true, 0);
+	table = SPI_tuptable;
+	n = SPI_processed;
+	for (uint32 i = 0; i < g->nodes.n; i++)
+		max_source = Max(max_source, g->nodes.source[i]);
+	g->c.limit = palloc((n + 1) * sizeof(int));
+	for (uint64 i = 0; i < n; i++)
+	{
+		int			ordinal = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+
+		g->kind = g->c.nkinds;
+		g->c.limit[g->c.nkinds++] = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		each_row(psprintf("SELECT record_id, standard[%d] FROM customer_data.record_value WHERE standard[%d] IS NOT NULL%s",
+						  ordinal, ordinal, some ? " AND record_id = ANY ($1)" : ""),
+				 ids, some, take_identifier, g);
+	}
+	if (max_source > 0)
+	{
+		/* records of one source exclude each other: each source is a kind of its own */
+		int			first = g->c.nkinds;
+
+		g->c.nkinds += max_source;
+		g->c.limit = repalloc(g->c.limit, g->c.nkinds * sizeof(int));
+		for (int k = first; k < g->c.nkinds; k++)
+			g->c.limit[k] = 1;
+		for (uint32 i = 0; i < g->nodes.n; i++)
+		{
+			if (g->nodes.source[i] > 0)
+				put_tag(g, i, first + g->nodes.source[i] - 1, (uint64) g->nodes.id[i]);
+		}
+	}
+	/* lay the tags out by node */
+	g->c.tagfirst = MemoryContextAllocExtended(g->context, ((Size) g->nodes.n + 2) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	g->c.tag = MemoryContextAllocHuge(g->context, Max(g->nfound, 1) * sizeof(CdTag));
+	for (uint32 i = 0; i < g->nfound; i++)
+		g->c.tagfirst[g->found_node[i] + 2]++;
+	for (uint32 i = 0; i < g->nodes.n; i++)
+		g->c.tagfirst[i + 2] += g->c.tagfirst[i + 1];
+	for (uint32 i = 0; i < g->nfound; i++)
+		g->c.tag[g->c.tagfirst[g->found_node[i] + 1]++] = g->found[i];
+}
+
+/*
+ * cluster_records(affected bigint[]) → (record_id, cluster_no): the clusters
+ * of all records that links join with the affected ones (NULL: of all).
+ */
+PG_FUNCTION_INFO_V1(cd_cluster_records);
+Datum
+cd_cluster_records(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext context;
+	MemoryContext old;
+	Grouping	g = {0};
+	bool		some = !PG_ARGISNULL(0);
+	Datum		ids = (Datum) 0;
+	StringInfoData note;
+	uint32	   *size;
+
+	InitMaterializedSRF(fcinfo, 0);
+	context = AllocSetContextCreate(CurrentMemoryContext, "customer_data clustering", ALLOCSET_DEFAULT_SIZES);
+	SPI_connect();
+	old = MemoryContextSwitchTo(context);
+	g.context = context;
+	g.nodes.max = 1024;
+	g.nodes.id = palloc(g.nodes.max * sizeof(int64));
+	g.nodes.informed = palloc(g.nodes.max * sizeof(bool));
+	g.nodes.source = palloc(g.nodes.max * sizeof(int));
+	g.maxlinks = 1024;
+	g.c.link = palloc(g.maxlinks * sizeof(CdLink));
+	if (some)
+		ids = closure(PG_GETARG_DATUM(0));
+	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
+					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END"
+					  " FROM customer_data.source_record r JOIN customer_data.source s USING (source_id)"
+					  " WHERE r.gone_at IS NULL%s ORDER BY r.record_id",
+					  some ? " AND r.record_id = ANY ($1)" : ""),
+			 ids, some, take_node, &g);
+	each_row(psprintf("SELECT record_a, record_b, weight FROM customer_data.match_link%s",
+					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_link, &g);
+	each_row(psprintf("SELECT record_a, record_b, %.1f::real FROM customer_data.identity_evidence"
+					  " WHERE record_a IS NOT NULL AND record_b IS NOT NULL%s", EVIDENCE_WEIGHT,
+					  some ? " AND record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_link, &g);
+	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s",
+					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_decision, &g);
+	read_tags(&g, ids, some);
+	g.c.n = g.nodes.n;
+	g.c.informed = g.nodes.informed;
+	g.c.absent = ABSENT_WEIGHT;
+	g.c.stop = STOP_WEIGHT;
+	g.c.clip = CLIP_WEIGHT;
+	g.c.label = MemoryContextAllocHuge(context, Max(g.nodes.n, 1) * sizeof(uint32));
+	cd_cluster(&g.c);
+
+	size = MemoryContextAllocExtended(context, Max(g.nodes.n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < g.nodes.n; i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false, false};
+
+		size[g.c.label[i]]++;
+		values[0] = Int64GetDatum(g.nodes.id[i]);
+		values[1] = Int64GetDatum(g.nodes.id[g.c.label[i]]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	initStringInfo(&note);
+	if (!some)
+		SPI_execute("DELETE FROM customer_data.match_report WHERE kind IN ('giant cluster', 'refused joins')", false, 0);
+	for (uint32 i = 0; i < g.nodes.n; i++)
+	{
+		if (size[i] < GIANT)
+			continue;
+		resetStringInfo(&note);
+		appendStringInfo(&note, "INSERT INTO customer_data.match_report (kind, number, detail)"
+						 " VALUES ('giant cluster', %u, 'records joined with record " INT64_FORMAT "')", size[i], g.nodes.id[i]);
+		SPI_execute(note.data, false, 0);
+	}
+	if (g.c.refused > 0)
+	{
+		resetStringInfo(&note);
+		appendStringInfo(&note, "INSERT INTO customer_data.match_report (kind, number, detail)"
+						 " VALUES ('refused joins', " UINT64_FORMAT ", 'joins that a one-to-one source or the limit of an identifier forbade')", g.c.refused);
+		SPI_execute(note.data, false, 0);
+	}
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}

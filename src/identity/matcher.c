@@ -1,0 +1,332 @@
+/*
+ * matcher.c
+ *		The batch: candidate pairs of changed records are scored and kept as
+ *		links; the model is made when there is none that fits.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "identity/engine.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+int			cd_matching_memory = 1024 * 1024;
+double		cd_matching_pairs = 40;
+
+/* Links weaker than this are not kept. */
+#define LINK_FLOOR			(-10.0f)
+#define LINKS_AT_ONCE		20000
+/* With fewer records the shipped values are better than learned ones. */
+#define LEARN_RECORDS		300
+
+/* Settings of the matching engine. */
+void
+cd_identity_engine_init(void)
+{
+	DefineCustomIntVariable("customer_data.matching_memory",
+							"Memory that posting lists may take while they are built.",
+							NULL, &cd_matching_memory, 1024 * 1024, 16 * 1024, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomRealVariable("customer_data.matching_pairs",
+							 "Candidate pairs per record that matching may look at.",
+							 "The bits that make a candidate are raised until it holds; counted when the model is made.",
+							 &cd_matching_pairs, 40, 1, 10000,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+/*
+ * The weight of two forms: what the model says, and what identifiers that
+ * agree add; their slots are told as bits.
+ */
+float
+cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
+			   CdAgreement *agreement, float *part, uint64 *identifiers)
+{
+	float		weight;
+
+	cd_agreement(engine, a, b, agreement);
+	weight = cd_weight(engine->model, agreement, part);
+	*identifiers = 0;
+	for (int i = 0; i < engine->layout->nidentifiers; i++)
+	{
+		int			s = engine->layout->identifier[i];
+
+		if (a->start[s] == a->start[s + 1] || b->start[s] == b->start[s + 1] ||
+			a->word[a->start[s]] != b->word[b->start[s]])
+			continue;
+		weight += engine->layout->slot[s].identifier;
+		*identifiers |= UINT64CONST(1) << s;
+	}
+	return weight;
+}
+
+/* Links waiting to be written. */
+typedef struct LinkSink
+{
+	CdEngine   *engine;
+	CdRecords  *records;
+	SPIPlanPtr	plan;
+	MemoryContext context;		/* reset with each write */
+	int			n;
+	Datum	   *a;
+	Datum	   *b;
+	Datum	   *weight;
+	Datum	   *cause;
+	Datum		model;
+	uint64		pairs;
+	uint64		links;
+} LinkSink;
+
+/* Write the waiting links. */
+static void
+flush_links(LinkSink *sink)
+{
+	Datum		values[4];
+	MemoryContext old;
+
+	if (sink->n == 0)
+		return;
+	old = MemoryContextSwitchTo(sink->context);
+	values[0] = PointerGetDatum(construct_array(sink->a, sink->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[1] = PointerGetDatum(construct_array(sink->b, sink->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[2] = PointerGetDatum(construct_array(sink->weight, sink->n, FLOAT4OID, 4, true, TYPALIGN_INT));
+	values[3] = PointerGetDatum(construct_array(sink->cause, sink->n, TEXTOID, -1, false, TYPALIGN_INT));
+	MemoryContextSwitchTo(old);
+	SPI_execute_plan(sink->plan, values, NULL, false, 0);
+	sink->links += sink->n;
+	sink->n = 0;
+	MemoryContextReset(sink->context);
+}
+
+/* Name the identifiers that agree. */
+static Datum
+identifier_cause(LinkSink *sink, uint64 identifiers)
+{
+	StringInfoData cause;
+	MemoryContext old = MemoryContextSwitchTo(sink->context);
+	Datum		answer;
+
+	initStringInfo(&cause);
+	for (int s = 0; s < sink->engine->layout->nslots; s++)
+	{
+		if (identifiers & (UINT64CONST(1) << s))
+			appendStringInfo(&cause, "%s%s", cause.len == 0 ? "same " : " and ", sink->engine->layout->slot[s].name);
+	}
+	answer = CStringGetTextDatum(cause.data);
+	MemoryContextSwitchTo(old);
+	return answer;
+}
+
+/* Score a candidate and keep its link. */
+static void
+score_pair(void *state, uint32 a, uint32 b)
+{
+	LinkSink   *sink = (LinkSink *) state;
+	CdAgreement agreement;
+	uint64		identifiers;
+	float		weight = cd_pair_weight(sink->engine, sink->records->form[a], sink->records->form[b],
+										&agreement, NULL, &identifiers);
+
+	sink->pairs++;
+	if (weight < LINK_FLOOR)
+		return;
+	sink->a[sink->n] = Int64GetDatum(sink->records->id[a]);
+	sink->b[sink->n] = Int64GetDatum(sink->records->id[b]);
+	sink->weight[sink->n] = Float4GetDatum(weight);
+	sink->cause[sink->n] = identifiers == 0 ? sink->model : identifier_cause(sink, identifiers);
+	if (++sink->n == LINKS_AT_ONCE)
+		flush_links(sink);
+}
+
+static LinkSink *
+sink_create(CdEngine *engine, CdRecords *records)
+{
+	LinkSink   *sink = MemoryContextAllocZero(engine->context, sizeof(LinkSink));
+	Oid			types[4] = {INT8ARRAYOID, INT8ARRAYOID, FLOAT4ARRAYOID, TEXTARRAYOID};
+	MemoryContext old = MemoryContextSwitchTo(engine->context);
+
+	sink->engine = engine;
+	sink->records = records;
+	sink->context = AllocSetContextCreate(engine->context, "customer_data links", ALLOCSET_DEFAULT_SIZES);
+	sink->a = palloc(LINKS_AT_ONCE * sizeof(Datum));
+	sink->b = palloc(LINKS_AT_ONCE * sizeof(Datum));
+	sink->weight = palloc(LINKS_AT_ONCE * sizeof(Datum));
+	sink->cause = palloc(LINKS_AT_ONCE * sizeof(Datum));
+	sink->model = CStringGetTextDatum("model");
+	MemoryContextSwitchTo(old);
+	sink->plan = SPI_prepare("INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)"
+							 " SELECT * FROM unnest($1, $2, $3, $4)", 4, types);
+	return sink;
+}
+
+static void
+run_with(const char *query, Datum changed)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+
+	SPI_execute_with_args(query, 1, types, &changed, NULL, false, 0);
+}
+
+/* Note what was left out of the posting lists. */
+static void
+report_oversize(CdBlocking *blocking, CdModel *model)
+{
+	StringInfoData query;
+
+	SPI_execute("DELETE FROM customer_data.match_report WHERE kind = 'oversize keys'", false, 0);
+	if (blocking->skipped == 0)
+		return;
+	initStringInfo(&query);
+	appendStringInfo(&query,
+					 "INSERT INTO customer_data.match_report (kind, number, detail) VALUES ('oversize keys', "
+					 UINT64_FORMAT ", 'keys shared by more than %u records were not followed; they stand for "
+					 UINT64_FORMAT " entries')",
+					 blocking->skipped, model->oversize, blocking->skipped_postings);
+	SPI_execute(query.data, false, 0);
+}
+
+/* Does the model not fit the records any more? */
+static bool
+model_is_stale(const CdEngine *engine, uint32 n)
+{
+	return !engine->model->made || !engine->model->same_attributes ||
+		n > 2 * engine->stats->records + 50 || n * 4.0 + 50 < engine->stats->records;
+}
+
+/* Count frequencies, choose the threshold and learn. */
+static CdBlocking *
+make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
+{
+	CdBlocking *blocking;
+
+	cd_count_keys(engine, records);
+	cd_dictionary_rate(engine->dict, engine->stats, 0);
+	blocking = cd_blocking_create(engine, records);
+	cd_choose_threshold(engine, blocking, cd_matching_pairs);
+	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS, report);
+	cd_engine_save(engine, report);
+	return blocking;
+}
+
+/*
+ * match_pairs(changed bigint[]) → pairs, links: score the candidates of
+ * changed records (NULL: of all) anew and replace their links.
+ */
+PG_FUNCTION_INFO_V1(cd_match_pairs);
+Datum
+cd_match_pairs(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data matching", ALLOCSET_DEFAULT_SIZES);
+	bool		whole = PG_ARGISNULL(0);
+	Datum		changed = whole ? (Datum) 0 : PG_GETARG_DATUM(0);
+	bool	   *mark = NULL;
+	CdEngine   *engine;
+	CdRecords  *records;
+	CdBlocking *blocking;
+	LinkSink   *sink;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("match_pairs() must return a row")));
+	desc = BlessTupleDesc(desc);
+	SPI_connect();
+	engine = cd_engine_open(context, true);
+	records = cd_records_load(engine);
+	if (model_is_stale(engine, records->n))
+	{
+		CdTraining	report;
+
+		/* a person's own settings are read again by the next run */
+		blocking = make_model(engine, records, true, &report);
+		if (!whole)
+			SPI_execute("INSERT INTO customer_data.record_affected (record_id, cause)"
+						" SELECT record_id, 'the matching model was renewed' FROM customer_data.record_value", false, 0);
+		whole = true;
+	}
+	else
+	{
+		cd_dictionary_rate(engine->dict, engine->stats, 0);
+		blocking = cd_blocking_create(engine, records);
+	}
+	if (whole)
+		SPI_execute("DELETE FROM customer_data.match_link", false, 0);
+	else
+	{
+		ArrayType  *array = DatumGetArrayTypeP(changed);
+		Datum	   *id;
+		int			n;
+
+		if (array_contains_nulls(array))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("array of changed records must not contain nulls")));
+		deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, NULL, &n);
+		run_with("WITH gone AS (DELETE FROM customer_data.match_link"
+				 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b)"
+				 " INSERT INTO customer_data.record_affected (record_id, cause)"
+				 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r)", changed);
+		mark = MemoryContextAllocExtended(context, Max(records->n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (int i = 0; i < n; i++)
+		{
+			uint32		low = 0,
+						high = records->n;
+
+			while (low < high)
+			{
+				uint32		middle = low + (high - low) / 2;
+
+				if (records->id[middle] < DatumGetInt64(id[i]))
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			if (low < records->n && records->id[low] == DatumGetInt64(id[i]))
+				mark[low] = true;
+		}
+	}
+	sink = sink_create(engine, records);
+	cd_candidates(engine, blocking, mark, score_pair, sink);
+	flush_links(sink);
+	if (!whole)
+		run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
+				 " SELECT DISTINCT v.r, 'a link is new' FROM customer_data.match_link, LATERAL (VALUES (record_a), (record_b)) AS v(r)"
+				 " WHERE (record_a = ANY ($1) OR record_b = ANY ($1)) AND weight > 0", changed);
+	report_oversize(blocking, engine->model);
+	values[0] = Int64GetDatum((int64) sink->pairs);
+	values[1] = Int64GetDatum((int64) sink->links);
+	SPI_finish();
+	MemoryContextDelete(context);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* train_matching() → void: make the model anew from all records. */
+PG_FUNCTION_INFO_V1(cd_train_matching);
+Datum
+cd_train_matching(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data matching", ALLOCSET_DEFAULT_SIZES);
+	CdEngine   *engine;
+	CdRecords  *records;
+	CdTraining	report;
+
+	SPI_connect();
+	/* learning starts from what was shipped or set by a person */
+	SPI_execute("DELETE FROM customer_data.comparison_override WHERE origin = 'trained'", false, 0);
+	engine = cd_engine_open(context, false);
+	engine->model->trained = false;
+	records = cd_records_load(engine);
+	make_model(engine, records, PG_GETARG_BOOL(0), &report);
+	SPI_finish();
+	MemoryContextDelete(context);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,644 @@
+/*
+ * score.c
+ *		Compare two forms: the level of agreement of each comparison, what the
+ *		rarity of the values adds, and the weight the model gives to it all.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include <math.h>
+
+#include "identity/engine.h"
+
+#define FORM_LEN(f, s)	((f)->start[(s) + 1] - (f)->start[s])
+#define FORM_AT(f, s)	((f)->word + (f)->start[s])
+
+/* Bits of surprise that another record holds this token, too. */
+static inline float
+token_bits(const CdEngine *engine, uint32 token)
+{
+	return engine->dict->token[token].bits;
+}
+
+/* Name tokens of one side, by role. */
+typedef struct NameSide
+{
+	uint32		given[16];
+	uint32		middle[16];
+	uint32		family[16];
+	int			ngiven;
+	int			nmiddle;
+	int			nfamily;
+} NameSide;
+
+static void
+name_side(const CdForm *form, int slot, NameSide *side)
+{
+	const uint32 *w = FORM_AT(form, slot);
+	int			n = FORM_LEN(form, slot);
+
+	side->ngiven = side->nmiddle = side->nfamily = 0;
+	for (int i = 0; i < n; i++)
+	{
+		uint32		token = w[i] & CD_TOKEN_MASK;
+
+		switch (w[i] >> CD_ROLE_SHIFT)
+		{
+			case CD_ROLE_GIVEN:
+				side->given[side->ngiven++] = token;
+				break;
+			case CD_ROLE_FAMILY:
+				side->family[side->nfamily++] = token;
+				break;
+			default:
+				side->middle[side->nmiddle++] = token;
+				break;
+		}
+	}
+}
+
+/*
+ * How alike two short lists of tokens are: the best pair counts, all must
+ * agree to be the same.  Answers the rarity of the tokens that agreed.
+ */
+static CdLikeness
+lists_alike(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
+{
+	CdLikeness	best = CD_DIFFERENT;
+	int			same = 0;
+
+	*bits = 0;
+	for (int i = 0; i < na; i++)
+	{
+		CdLikeness	mine = CD_DIFFERENT;
+		uint32		with = 0;
+
+		for (int j = 0; j < nb && mine != CD_SAME; j++)
+		{
+			CdLikeness	l = cd_token_likeness(engine->dict, a[i], b[j]);
+
+			if (l > mine)
+			{
+				mine = l;
+				with = b[j];
+			}
+		}
+		if (mine == CD_SAME)
+			same++;
+		if (mine >= CD_SIMILAR)
+		{
+			float		x = Min(token_bits(engine, a[i]), token_bits(engine, with));
+
+			if (mine > best || (mine == best && x > *bits))
+				*bits = x;
+		}
+		best = Max(best, mine);
+	}
+	/* a part of a compound name is close, not the same */
+	if (best == CD_SAME && (same < na || same < nb) && na != nb)
+		best = CD_CLOSE;
+	return best;
+}
+
+/* Levels of the family and given name comparisons. */
+#define FAMILY_SIMILAR	1
+#define FAMILY_CLOSE	2
+#define FAMILY_SWAPPED	3
+#define FAMILY_SAME		4
+#define GIVEN_INITIAL	1
+#define GIVEN_SIMILAR	2
+#define GIVEN_CLOSE		3
+#define GIVEN_SWAPPED	4
+#define GIVEN_SAME		5
+
+static const uint8 family_level[] = {0, 0, FAMILY_SIMILAR, FAMILY_CLOSE, FAMILY_SAME};
+static const uint8 given_level[] = {0, GIVEN_INITIAL, GIVEN_SIMILAR, GIVEN_CLOSE, GIVEN_SAME};
+
+typedef struct NameLevels
+{
+	uint8		family;
+	uint8		given;
+	uint8		middle;
+	float		family_bits;
+	float		given_bits;
+	float		middle_bits;
+	bool		agrees;
+} NameLevels;
+
+/* Compare a name of one token with whichever part of the other it fits best. */
+static void
+single_name(CdEngine *engine, const NameSide *one, const NameSide *two, NameLevels *r)
+{
+	bool		one_single = one->nfamily == 0 || one->ngiven == 0;
+	const NameSide *s = one_single ? one : two;
+	const NameSide *o = one_single ? two : one;
+	const uint32 *t = s->nfamily > 0 ? s->family : s->ngiven > 0 ? s->given : s->middle;
+	int			nt = s->nfamily > 0 ? s->nfamily : s->ngiven > 0 ? s->ngiven : s->nmiddle;
+	float		fb = 0,
+				gb = 0,
+				mb = 0;
+	CdLikeness	f = o->nfamily > 0 ? lists_alike(engine, t, nt, o->family, o->nfamily, &fb) : CD_DIFFERENT;
+	CdLikeness	g = o->ngiven > 0 ? lists_alike(engine, t, nt, o->given, o->ngiven, &gb) : CD_DIFFERENT;
+	CdLikeness	m = o->nmiddle > 0 ? lists_alike(engine, t, nt, o->middle, o->nmiddle, &mb) : CD_DIFFERENT;
+
+	if (nt == 0)
+		return;
+	if (m > f && m > g)
+	{
+		g = m;
+		gb = mb;
+	}
+	if (o->nfamily > 0 && (f >= g || o->ngiven == 0) && (f != CD_DIFFERENT || s->nfamily > 0))
+	{
+		r->family = family_level[f];
+		r->family_bits = fb;
+	}
+	else
+	{
+		r->given = given_level[g];
+		r->given_bits = gb;
+	}
+}
+
+/* Compare names over all their parts, noticing exchanged ones. */
+static void
+compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, NameLevels *r)
+{
+	NameSide	x,
+				y;
+	CdLikeness	ff,
+				gg;
+	float		fb,
+				gb;
+
+	r->family = r->given = r->middle = CD_MISSING;
+	r->family_bits = r->given_bits = r->middle_bits = 0;
+	r->agrees = false;
+	if (FORM_LEN(a, slot) == 0 || FORM_LEN(b, slot) == 0)
+		return;
+	name_side(a, slot, &x);
+	name_side(b, slot, &y);
+	if (x.nfamily == 0 || x.ngiven == 0 || y.nfamily == 0 || y.ngiven == 0)
+	{
+		single_name(engine, &x, &y, r);
+		r->agrees = (r->family != CD_MISSING && r->family >= FAMILY_CLOSE) ||
+			(r->given != CD_MISSING && r->given >= GIVEN_CLOSE);
+		return;
+	}
+	ff = lists_alike(engine, x.family, x.nfamily, y.family, y.nfamily, &fb);
+	gg = lists_alike(engine, x.given, x.ngiven, y.given, y.ngiven, &gb);
+	if (ff < CD_CLOSE && gg < CD_CLOSE)
+	{
+		float		fgb,
+					gfb;
+		CdLikeness	fg = lists_alike(engine, x.family, x.nfamily, y.given, y.ngiven, &fgb);
+		CdLikeness	gf = lists_alike(engine, x.given, x.ngiven, y.family, y.nfamily, &gfb);
+
+		if (fg >= CD_SIMILAR && gf >= CD_SIMILAR && fg + gf > ff + gg)
+		{
+			r->family = FAMILY_SWAPPED;
+			r->given = GIVEN_SWAPPED;
+			r->family_bits = fgb;
+			r->given_bits = gfb;
+			r->agrees = true;
+			return;
+		}
+	}
+	r->family = family_level[ff];
+	r->given = given_level[gg];
+	r->family_bits = fb;
+	r->given_bits = gb;
+	if (gg < CD_CLOSE && (x.nmiddle > 0 || y.nmiddle > 0))
+	{
+		/* known by the middle name */
+		float		xb = 0,
+					yb = 0;
+		CdLikeness	xm = x.nmiddle > 0 ? lists_alike(engine, x.middle, x.nmiddle, y.given, y.ngiven, &xb) : CD_DIFFERENT;
+		CdLikeness	ym = y.nmiddle > 0 ? lists_alike(engine, x.given, x.ngiven, y.middle, y.nmiddle, &yb) : CD_DIFFERENT;
+
+		if (Max(xm, ym) >= CD_CLOSE)
+		{
+			r->given = GIVEN_SWAPPED;
+			r->given_bits = xm >= ym ? xb : yb;
+		}
+	}
+	if (ff < CD_CLOSE && (x.nmiddle > 0 || y.nmiddle > 0))
+	{
+		/* a family name kept as a middle name */
+		float		xb = 0,
+					yb = 0;
+		CdLikeness	xm = x.nmiddle > 0 ? lists_alike(engine, x.middle, x.nmiddle, y.family, y.nfamily, &xb) : CD_DIFFERENT;
+		CdLikeness	ym = y.nmiddle > 0 ? lists_alike(engine, x.family, x.nfamily, y.middle, y.nmiddle, &yb) : CD_DIFFERENT;
+
+		if (Max(xm, ym) >= CD_CLOSE)
+		{
+			r->family = FAMILY_SWAPPED;
+			r->family_bits = xm >= ym ? xb : yb;
+		}
+	}
+	if (x.nmiddle > 0 && y.nmiddle > 0)
+	{
+		CdLikeness	mm = lists_alike(engine, x.middle, x.nmiddle, y.middle, y.nmiddle, &r->middle_bits);
+
+		r->middle = mm >= CD_CLOSE ? 2 : mm >= CD_INITIAL ? 1 : 0;
+	}
+	r->agrees = r->family >= FAMILY_CLOSE || r->given >= GIVEN_CLOSE;
+}
+
+/* Count how many decimal digits of two numbers of given width differ. */
+static int
+digits_apart(int a, int b, int width)
+{
+	int			n = 0;
+
+	for (int i = 0; i < width; i++)
+	{
+		n += a % 10 != b % 10;
+		a /= 10;
+		b /= 10;
+	}
+	return n;
+}
+
+/*
+ * Birth dates: 0 differ, 1 year alone, 2 one part off and wide of it or
+ * two parts of which one is unknown, 3 one digit off or day and month
+ * exchanged, 4 the same.
+ */
+static uint8
+compare_births(uint32 a, uint32 b)
+{
+	int			ya = a >> 16,
+				yb = b >> 16;
+	int			ma = (a >> 8) & 255,
+				mb = (b >> 8) & 255;
+	int			da = a & 255,
+				db = b & 255;
+	bool		partial = ma == 0 || mb == 0 || da == 0 || db == 0 || ya == 0 || yb == 0;
+	int			apart;
+	int			equal;
+
+	if (a == b)
+		return partial ? 2 : 4;
+	if (partial)
+	{
+		equal = (ya == yb && ya != 0) + (ma == mb && ma != 0) + (da == db && da != 0);
+		return equal >= 2 ? 2 : equal == 1 ? 1 : 0;
+	}
+	if (ya == yb && ma == db && da == mb)
+		return 3;
+	apart = digits_apart(ya, yb, 4) + digits_apart(ma, mb, 2) + digits_apart(da, db, 2);
+	if (apart == 1)
+		return 3;
+	equal = (ya == yb) + (ma == mb) + (da == db);
+	if (equal == 2)
+		return 2;
+	if (equal == 1 && apart == 2)
+		return 2;
+	if (ya == yb || (abs(ya - yb) == 1 && apart <= 3))
+		return 1;
+	return 0;
+}
+
+/* E-mail addresses; an address made from the name is little beside the name. */
+static uint8
+compare_emails(CdEngine *engine, const uint32 *a, const uint32 *b, bool name_agrees, float *bits)
+{
+	bool		derived = name_agrees && Min(a[2], b[2]) < 9;
+	float		rest = 2.0f + Min(a[2], b[2]);
+	CdLikeness	box;
+
+	if (a[3] == b[3])
+	{
+		*bits = token_bits(engine, a[3]);
+		if (derived)
+			*bits = Min(*bits, rest + token_bits(engine, a[1]));
+		return derived ? 4 : 5;
+	}
+	if (a[0] == b[0])
+	{
+		*bits = token_bits(engine, a[0]);
+		if (derived)
+			*bits = Min(*bits, rest);
+		return derived ? 2 : 3;
+	}
+	box = cd_token_likeness(engine->dict, a[0], b[0]);
+	if (box >= CD_CLOSE && a[1] == b[1])
+		return derived ? 2 : 3;
+	if (box >= CD_SIMILAR && !derived)
+		return 1;
+	return 0;
+}
+
+/* Count the equal characters at the start of two token texts. */
+static int
+common_start(const CdDictionary *dict, uint32 a, uint32 b)
+{
+	const char *s = CD_TOKEN_TEXT(dict, a);
+	const char *t = CD_TOKEN_TEXT(dict, b);
+	int			n = Min(dict->token[a].len, dict->token[b].len);
+	int			i = 0;
+
+	while (i < n && s[i] == t[i])
+		i++;
+	return i;
+}
+
+/* Post codes: 0 differ, 1 area, 2 district, 3 sector or one edit, 4 the same. */
+static uint8
+compare_postcodes(CdEngine *engine, uint32 a, uint32 b)
+{
+	CdDictionary *dict = engine->dict;
+	int			len = Min(dict->token[a].len, dict->token[b].len);
+	int			start;
+	bool		letters;
+
+	if (a == b)
+		return 4;
+	if (len >= 4 && cd_token_distance(dict, a, b, 1) == 1)
+		return 3;
+	start = common_start(dict, a, b);
+	letters = CD_TOKEN_TEXT(dict, a)[0] >= 'a';
+	/* outward codes of letters and digits end three characters before the end */
+	if (letters && len >= 5)
+		return start >= len - 2 ? 3 : start >= len - 3 ? 2 : start >= 2 ? 1 : 0;
+	return start >= len - 1 ? 3 : start >= 3 ? 2 : start >= 2 ? 1 : 0;
+}
+
+/*
+ * Weighted overlap of two word lists: share of the rarer side's bits that
+ * found a like word, and the bits themselves.
+ */
+static void
+words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb,
+			  float *jaccard, float *contained, float *shared)
+{
+	float		suma = 0,
+				sumb = 0,
+				both = 0;
+	bool		used[32] = {false};
+
+	for (int j = 0; j < nb; j++)
+		sumb += token_bits(engine, b[j]);
+	for (int i = 0; i < na; i++)
+	{
+		float		mine = token_bits(engine, a[i]);
+		float		best = 0;
+		int			at = -1;
+
+		suma += mine;
+		for (int j = 0; j < nb && j < 32; j++)
+		{
+			CdLikeness	l;
+			float		x;
+
+			if (used[j])
+				continue;
+			l = cd_token_likeness(engine->dict, a[i], b[j]);
+			if (l == CD_DIFFERENT)
+				continue;
+			x = Min(mine, token_bits(engine, b[j]));
+			x *= l == CD_SAME ? 1.0f : l == CD_CLOSE ? 0.85f : l == CD_SIMILAR ? 0.6f : 0.3f;
+			if (x > best)
+			{
+				best = x;
+				at = j;
+			}
+		}
+		if (at >= 0)
+		{
+			used[at] = true;
+			both += best;
+		}
+	}
+	*shared = both;
+	*jaccard = both / Max(suma + sumb - both, 0.1f);
+	*contained = both / Max(Min(suma, sumb), 0.1f);
+}
+
+/* Streets: 0 differ, 1 number alone, 2 partly, 3 street, 4 street alike and number, 5 the same. */
+static uint8
+compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
+{
+	int			numa = a[0],
+				numb = b[0];
+	const uint32 *wa = a + 1 + numa;
+	const uint32 *wb = b + 1 + numb;
+	int			nwa = na - 1 - numa,
+				nwb = nb - 1 - numb;
+	bool		number = false;
+	bool		known = numa > 0 && numb > 0;
+	float		jaccard,
+				contained,
+				shared;
+
+	*bits = 0;
+	for (int i = 0; i < numa; i++)
+	{
+		for (int j = 0; j < numb; j++)
+		{
+			if (a[1 + i] == b[1 + j])
+			{
+				number = true;
+				*bits = Max(*bits, token_bits(engine, a[1 + i]));
+			}
+		}
+	}
+	if (nwa == 0 || nwb == 0)
+		return !known ? CD_MISSING : number ? 1 : 0;
+	words_overlap(engine, wa, nwa, wb, nwb, &jaccard, &contained, &shared);
+	if (number && (jaccard >= 0.85f || contained >= 0.95f))
+	{
+		*bits += shared;
+		return 5;
+	}
+	if (number && (jaccard >= 0.35f || contained >= 0.6f))
+	{
+		*bits += shared;
+		return 4;
+	}
+	if (jaccard >= 0.7f || contained >= 0.9f)
+	{
+		*bits = shared;
+		return 3;
+	}
+	if (jaccard >= 0.35f || contained >= 0.6f)
+	{
+		*bits = shared;
+		return 2;
+	}
+	return number ? 1 : 0;
+}
+
+/* Company names: 0 differ, 1 some words, 2 one within the other, 3 similar, 4 nearly the same, 5 the same. */
+static uint8
+compare_companies(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
+{
+	float		jaccard,
+				contained;
+
+	words_overlap(engine, a, na, b, nb, &jaccard, &contained, bits);
+	if (jaccard >= 0.995f)
+		return 5;
+	if (jaccard >= 0.8f)
+		return 4;
+	if (jaccard >= 0.6f)
+		return 3;
+	if (contained >= 0.8f)
+		return 2;
+	if (jaccard >= 0.25f)
+		return 1;
+	return 0;
+}
+
+/* Find the level of every comparison of two forms. */
+void
+cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result)
+{
+	const CdModel *model = engine->model;
+	NameLevels	names;
+	bool		named = false;
+
+	names.agrees = false;
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		const CdComparison *comparison = &model->comparison[c];
+		int			s = comparison->slot;
+		int			na = FORM_LEN(a, s);
+		int			nb = FORM_LEN(b, s);
+		const uint32 *wa = FORM_AT(a, s);
+		const uint32 *wb = FORM_AT(b, s);
+		uint8		level = 0;
+		float		bits = 0;
+
+		if (na == 0 || nb == 0)
+		{
+			result->level[c] = CD_MISSING;
+			result->rarity[c] = 0;
+			continue;
+		}
+		switch (comparison->kind)
+		{
+			case CD_CMP_FAMILY:
+			case CD_CMP_GIVEN:
+			case CD_CMP_MIDDLE:
+				if (!named)
+					compare_names(engine, a, b, s, &names);
+				named = true;
+				if (comparison->kind == CD_CMP_FAMILY)
+				{
+					level = names.family;
+					bits = names.family_bits;
+				}
+				else if (comparison->kind == CD_CMP_GIVEN)
+				{
+					level = names.given;
+					bits = names.given_bits;
+				}
+				else
+				{
+					level = names.middle;
+					bits = names.middle_bits;
+				}
+				break;
+			case CD_CMP_BIRTH:
+				level = compare_births(wa[0], wb[0]);
+				if (level == 4)
+					bits = token_bits(engine, wa[1]);
+				break;
+			case CD_CMP_EMAIL:
+				level = compare_emails(engine, wa, wb, names.agrees, &bits);
+				break;
+			case CD_CMP_PHONE:
+				if (wa[0] == wb[0])
+					level = 2;
+				else if (cd_token_distance(engine->dict, wa[0], wb[0], 1) == 1)
+					level = 1;
+				if (level == 2)
+					bits = token_bits(engine, wa[0]);
+				break;
+			case CD_CMP_STREET:
+				level = compare_streets(engine, wa, na, wb, nb, &bits);
+				break;
+			case CD_CMP_POSTCODE:
+				level = compare_postcodes(engine, wa[0], wb[0]);
+				if (level == 4)
+					bits = token_bits(engine, wa[0]);
+				break;
+			case CD_CMP_COMPANY:
+				level = compare_companies(engine, wa, na, wb, nb, &bits);
+				break;
+			case CD_CMP_CODE:
+				if (wa[0] == wb[0])
+				{
+					level = 2;
+					bits = token_bits(engine, wa[0]);
+				}
+				else if (engine->dict->token[wa[0]].chars >= 5 &&
+						 cd_token_distance(engine->dict, wa[0], wb[0], 1) == 1)
+					level = 1;
+				break;
+			case CD_CMP_CLASS:
+				level = wa[0] == wb[0];
+				if (level)
+					bits = token_bits(engine, wa[0]);
+				break;
+			case CD_CMP_PLACE:
+			case CD_CMP_VALUE:
+				if (wa[0] == wb[0])
+				{
+					level = 2;
+					bits = token_bits(engine, wa[0]);
+				}
+				else if (cd_token_likeness(engine->dict, wa[0], wb[0]) >= CD_SIMILAR)
+					level = 1;
+				break;
+		}
+		result->level[c] = level;
+		result->rarity[c] = bits;
+	}
+}
+
+/* What the rarity of the values adds to the likelihood ratio of a level. */
+float
+cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
+{
+	if (comparison->tf[level] == 0 || rarity <= 0)
+		return 0;
+	return Max(Min(rarity - comparison->tf_base[level], 12.0f), -12.0f) * comparison->tf[level];
+}
+
+/*
+ * The weight of an agreement in bits: prior odds, each level's likelihood
+ * ratio given its parent's level, and the rarity of the values.
+ */
+float
+cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
+{
+	float		weight = (float) log2(model->lambda / (1.0 - model->lambda));
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		int			level = agreement->level[c];
+		int			mp,
+					up;
+		float		w;
+
+		if (level == CD_MISSING)
+		{
+			if (part != NULL)
+				part[c] = 0;
+			continue;
+		}
+		mp = model->match.parent[c] < 0 ? CD_MISSING : agreement->level[model->match.parent[c]];
+		up = model->other.parent[c] < 0 ? CD_MISSING : agreement->level[model->other.parent[c]];
+		w = model->match.logp[c][mp == CD_MISSING ? CD_MAX_LEVELS : mp][level] -
+			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level];
+		w += cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
+		weight += w;
+		if (part != NULL)
+			part[c] = w;
+	}
+	return weight;
+}

@@ -1,0 +1,106 @@
+/*
+ * similar.c
+ *		How alike two interned tokens are, remembered per pair of tokens.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "identity/engine.h"
+#include "text/compare.h"
+
+#define CACHE_BITS		18
+
+/* Compare two tokens of a dictionary by code points. */
+double
+cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b)
+{
+	const CdToken *x = &dict->token[a];
+	const CdToken *y = &dict->token[b];
+	const char *s = dict->pool + x->offset;
+	const char *t = dict->pool + y->offset;
+	uint32		cs[64];
+	uint32		ct[64];
+
+	if (x->ascii && y->ascii)
+		return cd_jaro_winkler8((const uint8 *) s, x->len, (const uint8 *) t, y->len);
+	return cd_jaro_winkler(cs, cd_utf8_decode(s, x->len, cs), ct, cd_utf8_decode(t, y->len, ct));
+}
+
+/* Edit distance with swaps of neighbours, at most max + 1. */
+int
+cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max)
+{
+	const CdToken *x = &dict->token[a];
+	const CdToken *y = &dict->token[b];
+	const char *s = dict->pool + x->offset;
+	const char *t = dict->pool + y->offset;
+	uint32		cs[64];
+	uint32		ct[64];
+
+	if (Max(x->chars, y->chars) - Min(x->chars, y->chars) > max)
+		return max + 1;
+	if (x->ascii && y->ascii)
+		return cd_osa8((const uint8 *) s, x->len, (const uint8 *) t, y->len, max);
+	return cd_osa(cs, cd_utf8_decode(s, x->len, cs), ct, cd_utf8_decode(t, y->len, ct), max);
+}
+
+/* Judge two different tokens, nothing remembered. */
+static CdLikeness
+judge(CdDictionary *dict, uint32 a, uint32 b)
+{
+	const CdToken *x = &dict->token[a];
+	const CdToken *y = &dict->token[b];
+	int			shorter = Min(x->chars, y->chars);
+	double		similarity;
+	int			distance;
+
+	if (shorter == 1 && x->chars != y->chars)
+		return CD_TOKEN_TEXT(dict, a)[0] == CD_TOKEN_TEXT(dict, b)[0] ? CD_INITIAL : CD_DIFFERENT;
+	if (shorter <= 1)
+		return CD_DIFFERENT;
+	similarity = cd_token_similarity(dict, a, b);
+	if (similarity < 0.6)
+		return CD_DIFFERENT;
+	distance = cd_token_distance(dict, a, b, 2);
+	if (shorter >= 4 && (similarity >= 0.92 || distance == 1))
+		return CD_CLOSE;
+	if (shorter >= 3 && x->sound[0] != '\0' && x->sound[1] != '\0' &&
+		strcmp(x->sound, y->sound) == 0 && similarity >= 0.75)
+		return CD_CLOSE;
+	if (shorter <= 3 && distance == 1 && shorter >= 2 && x->ascii && y->ascii)
+		return CD_SIMILAR;
+	if (shorter >= 3 && (similarity >= 0.84 || (distance == 2 && shorter >= 5)))
+		return CD_SIMILAR;
+	return CD_DIFFERENT;
+}
+
+/* How alike two tokens of one namespace are. */
+CdLikeness
+cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
+{
+	uint64		key;
+	uint64	   *slot;
+	CdLikeness	answer;
+
+	if (a == b)
+		return CD_SAME;
+	if (a > b)
+	{
+		uint32		swap = a;
+
+		a = b;
+		b = swap;
+	}
+	if (dict->cache == NULL)
+		dict->cache = MemoryContextAllocExtended(dict->context, sizeof(uint64) << CACHE_BITS,
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	/* numbers have 29 bits: both and the answer fit one word */
+	key = ((uint64) a << 35) | ((uint64) b << 6);
+	slot = &dict->cache[(key * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - CACHE_BITS)];
+	if ((*slot & ~UINT64CONST(63)) == key && (*slot & 32))
+		return (CdLikeness) (*slot & 7);
+	answer = judge(dict, a, b);
+	*slot = key | 32 | (uint64) answer;
+	return answer;
+}

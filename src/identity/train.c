@@ -1,0 +1,640 @@
+/*
+ * train.c
+ *		Learn the model from unlabelled records: u from random pairs, m and the
+ *		share of matches by expectation maximisation over agreement patterns of
+ *		candidate pairs, dependence between comparisons as two trees.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include <math.h>
+
+#include "common/pg_prng.h"
+#include "identity/engine.h"
+#include "miscadmin.h"
+
+#define RANDOM_PAIRS		1000000
+#define SAMPLE_PAIRS		3000000.0
+#define ROUNDS				30
+#define TREE_ROUNDS			12
+#define CONVERGED			1e-4
+#define PRIOR_MATCHES		20.0	/* weight of the default m, in matches */
+#define PRIOR_DEPENDENCE	20.0	/* weight of independence, in matches */
+#define SEEN				20.0	/* random pairs that make a share reliable */
+
+/* Counts of one class or sample: levels alone and by two. */
+typedef struct Counts
+{
+	int			n;
+	double		total;
+	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	double		known[CD_MAX_COMPARISONS];
+	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
+} Counts;
+
+/* One agreement pattern among the candidates. */
+typedef struct Pattern
+{
+	uint64		hash;
+	float		rarity;			/* sum over comparisons, each by its tf share */
+	float		count;
+	uint8		level[CD_MAX_COMPARISONS];
+} Pattern;
+
+typedef struct Patterns
+{
+	CdEngine   *engine;
+	CdRecords  *records;
+	Pattern    *item;			/* open addressing by hash */
+	uint32		mask;
+	uint32		n;
+	uint32		step;			/* every step-th pair is looked at */
+	uint64		seen;
+	uint64		taken;
+} Patterns;
+
+/* Compute the log tables that scoring reads from levels that are independent. */
+void
+cd_model_independent(CdModel *model)
+{
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+
+		model->match.parent[c] = model->other.parent[c] = -1;
+		for (int p = 0; p <= CD_MAX_LEVELS; p++)
+		{
+			for (int k = 0; k < comparison->nlevels; k++)
+			{
+				model->match.logp[c][p][k] = (float) log2(comparison->m[k]);
+				model->other.logp[c][p][k] = (float) log2(comparison->u[k]);
+			}
+		}
+		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			if (comparison->tf[k] == 1.0f)
+				comparison->tf_base[k] = (float) -log2(comparison->u[k]);
+		}
+	}
+}
+
+static void
+count_pair(Counts *counts, const CdAgreement *agreement)
+{
+	counts->total++;
+	for (int c = 0; c < counts->n; c++)
+	{
+		int			k = agreement->level[c];
+
+		if (k == CD_MISSING)
+			continue;
+		counts->known[c]++;
+		counts->level[c][k]++;
+		counts->rarity[c][k] += agreement->rarity[c];
+		for (int d = 0; d < c; d++)
+		{
+			int			l = agreement->level[d];
+
+			if (l != CD_MISSING)
+				counts->joint[c][d][k][l]++;
+		}
+	}
+}
+
+/* Compare random pairs, or all if there are few. */
+static void
+count_random(CdEngine *engine, CdRecords *records, Counts *counts)
+{
+	pg_prng_state prng;
+	double		all = (double) records->n * (records->n - 1) / 2;
+	CdAgreement agreement;
+
+	if (all <= RANDOM_PAIRS)
+	{
+		for (uint32 a = 1; a < records->n; a++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			for (uint32 b = 0; b < a; b++)
+			{
+				cd_agreement(engine, records->form[a], records->form[b], &agreement);
+				count_pair(counts, &agreement);
+			}
+		}
+		return;
+	}
+	pg_prng_seed(&prng, 20240229);
+	for (int i = 0; i < RANDOM_PAIRS; i++)
+	{
+		uint32		a = pg_prng_uint64_range(&prng, 0, records->n - 1);
+		uint32		b = pg_prng_uint64_range(&prng, 0, records->n - 1);
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (a == b)
+			continue;
+		cd_agreement(engine, records->form[a], records->form[b], &agreement);
+		count_pair(counts, &agreement);
+	}
+}
+
+static void
+patterns_grow(Patterns *patterns)
+{
+	Pattern    *old = patterns->item;
+	uint32		size = patterns->mask + 1;
+
+	patterns->item = MemoryContextAllocExtended(patterns->engine->context, (Size) size * 2 * sizeof(Pattern),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	patterns->mask = size * 2 - 1;
+	for (uint32 i = 0; i < size; i++)
+	{
+		uint32		b;
+
+		if (old[i].count == 0)
+			continue;
+		b = (uint32) old[i].hash & patterns->mask;
+		while (patterns->item[b].count > 0)
+			b = (b + 1) & patterns->mask;
+		patterns->item[b] = old[i];
+	}
+	pfree(old);
+}
+
+/* Add a candidate pair to the patterns. */
+static void
+take_pattern(void *state, uint32 a, uint32 b)
+{
+	Patterns   *patterns = (Patterns *) state;
+	const CdModel *model = patterns->engine->model;
+	CdAgreement agreement;
+	float		rarity = 0;
+	int8		band;
+	uint64		hash;
+	uint32		at;
+	int			n = model->ncomparisons;
+
+	patterns->seen++;
+	if (patterns->step > 1 && ((a * 2654435761u) ^ (b * 40503u)) % patterns->step != 0)
+		return;
+	patterns->taken++;
+	cd_agreement(patterns->engine, patterns->records->form[a], patterns->records->form[b], &agreement);
+	for (int c = 0; c < n; c++)
+	{
+		int			k = agreement.level[c];
+
+		if (k != CD_MISSING)
+			rarity += agreement.rarity[c] * model->comparison[c].tf[k];
+	}
+	band = (int8) Min(120, (int) (rarity * 2));
+	hash = cd_hash64(band, (const char *) agreement.level, n);
+	at = (uint32) hash & patterns->mask;
+	while (patterns->item[at].count > 0 && patterns->item[at].hash != hash)
+		at = (at + 1) & patterns->mask;
+	if (patterns->item[at].count == 0)
+	{
+		patterns->item[at].hash = hash;
+		patterns->item[at].rarity = rarity;
+		memcpy(patterns->item[at].level, agreement.level, n);
+		patterns->n++;
+	}
+	patterns->item[at].count++;
+	if (patterns->n > patterns->mask / 2)
+		patterns_grow(patterns);
+}
+
+/* Probability of a match for a pattern. */
+static double
+pattern_probability(const CdModel *model, const Pattern *pattern)
+{
+	double		weight = log2(model->lambda / (1 - model->lambda)) + pattern->rarity;
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		int			k = pattern->level[c];
+		int			mp,
+					up;
+
+		if (k == CD_MISSING)
+			continue;
+		mp = model->match.parent[c] < 0 ? CD_MISSING : pattern->level[model->match.parent[c]];
+		up = model->other.parent[c] < 0 ? CD_MISSING : pattern->level[model->other.parent[c]];
+		weight += model->match.logp[c][mp == CD_MISSING ? CD_MAX_LEVELS : mp][k] -
+			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][k] -
+			model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
+	}
+	return 1.0 / (1.0 + exp2(-weight));
+}
+
+/* Expectation: count matches and others among the candidates. */
+static void
+expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *other)
+{
+	memset(match, 0, sizeof(Counts));
+	memset(other, 0, sizeof(Counts));
+	match->n = other->n = model->ncomparisons;
+	for (uint32 i = 0; i <= patterns->mask; i++)
+	{
+		const Pattern *pattern = &patterns->item[i];
+		double		p;
+		double		pm;
+		double		pu;
+
+		if (pattern->count == 0)
+			continue;
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		p = pattern_probability(model, pattern);
+		pm = p * pattern->count * patterns->step;
+		pu = (1 - p) * pattern->count * patterns->step;
+		match->total += pm;
+		other->total += pu;
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			int			k = pattern->level[c];
+
+			if (k == CD_MISSING)
+				continue;
+			match->level[c][k] += pm;
+			other->level[c][k] += pu;
+			match->known[c] += pm;
+			other->known[c] += pu;
+			for (int d = 0; d < c; d++)
+			{
+				int			l = pattern->level[d];
+
+				if (l == CD_MISSING)
+					continue;
+				match->joint[c][d][k][l] += pm;
+				other->joint[c][d][k][l] += pu;
+			}
+		}
+	}
+}
+
+/* Joint count of two comparisons whichever way it is stored. */
+static inline double
+joint(const Counts *counts, int c, int d, int k, int l)
+{
+	return c > d ? counts->joint[c][d][k][l] : counts->joint[d][c][l][k];
+}
+
+/*
+ * Joint count over all pairs that are no match: from random pairs where they
+ * saw it often enough, else what the candidates hold, which is at most it.
+ */
+static double
+other_joint(const Counts *random, const Counts *other, double scale, int c, int d, int k, int l)
+{
+	double		seen = joint(random, c, d, k, l);
+	double		held = joint(other, c, d, k, l);
+
+	return seen >= SEEN ? Max(seen * scale, held) : held;
+}
+
+/* Set u from random pairs without the matches among them, rare levels from candidates. */
+static void
+maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
+			   const Counts *match, const Counts *other, double pairs)
+{
+	double		scale = pairs / Max(random->total, 1);
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+		double		sum = 0;
+		double		known = random->known[c] * scale;
+
+		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			double		count = random->level[c][k];
+			double		held = other == NULL ? 0 : other->level[c][k];
+
+			if (count >= SEEN)
+				count = Max(count * scale - (match == NULL ? 0 : match->level[c][k]), held);
+			else
+				count = held;
+			comparison->u[k] = (count + defaults->comparison[c].u[k] * scale) / (known + scale);
+			comparison->u[k] = Max(comparison->u[k], 1e-10);
+			sum += comparison->u[k];
+		}
+		for (int k = 0; k < comparison->nlevels; k++)
+			comparison->u[k] /= sum;
+	}
+}
+
+/* Set m from the expected matches, drawn towards the defaults. */
+static double
+maximise_match(CdModel *model, const CdModel *defaults, const Counts *match)
+{
+	double		moved = 0;
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+
+		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			double		m = (match->level[c][k] + PRIOR_MATCHES * defaults->comparison[c].m[k]) /
+				(match->known[c] + PRIOR_MATCHES);
+
+			m = Max(m, 1e-6);
+			moved = Max(moved, fabs(m - comparison->m[k]));
+			comparison->m[k] = m;
+		}
+	}
+	return moved;
+}
+
+/* Join comparisons along the strongest dependences: Prim's algorithm. */
+static void
+grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS])
+{
+	bool		in[CD_MAX_COMPARISONS] = {false};
+
+	for (int c = 0; c < n; c++)
+		tree->parent[c] = -1;
+	for (int step = 0; step < n; step++)
+	{
+		int			best = -1;
+		int			from = -1;
+		double		most = 0;
+
+		for (int c = 0; c < n; c++)
+		{
+			for (int d = 0; d < n; d++)
+			{
+				if (!in[c] && in[d] && strength[c][d] > most)
+				{
+					most = strength[c][d];
+					best = c;
+					from = d;
+				}
+			}
+		}
+		if (best < 0)
+		{
+			/* a new root */
+			for (int c = 0; c < n && best < 0; c++)
+			{
+				if (!in[c])
+					best = c;
+			}
+			from = -1;
+		}
+		in[best] = true;
+		tree->parent[best] = from;
+	}
+}
+
+/* Learn how levels depend on each other among matches. */
+static void
+match_tree(CdModel *model, const Counts *match)
+{
+	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
+	int			n = model->ncomparisons;
+
+	memset(strength, 0, sizeof(strength));
+	for (int c = 0; c < n; c++)
+	{
+		for (int d = 0; d < c; d++)
+		{
+			double		sum = 0;
+			double		row[CD_MAX_LEVELS] = {0};
+			double		column[CD_MAX_LEVELS] = {0};
+			double		information = 0;
+
+			for (int k = 0; k < model->comparison[c].nlevels; k++)
+			{
+				for (int l = 0; l < model->comparison[d].nlevels; l++)
+				{
+					double		x = joint(match, c, d, k, l);
+
+					sum += x;
+					row[k] += x;
+					column[l] += x;
+				}
+			}
+			if (sum < 2 * PRIOR_DEPENDENCE)
+				continue;
+			for (int k = 0; k < model->comparison[c].nlevels; k++)
+			{
+				for (int l = 0; l < model->comparison[d].nlevels; l++)
+				{
+					double		x = joint(match, c, d, k, l);
+
+					if (x > 0)
+						information += x * log2(x * sum / (row[k] * column[l]));
+				}
+			}
+			/* fewer bits than chance would give are no dependence */
+			if (information > 4.0 * model->comparison[c].nlevels * model->comparison[d].nlevels)
+				strength[c][d] = strength[d][c] = information;
+		}
+	}
+	grow_tree(&model->match, n, strength);
+	for (int c = 0; c < n; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+		int			d = model->match.parent[c];
+
+		for (int l = 0; l <= CD_MAX_LEVELS; l++)
+		{
+			double		row = 0;
+
+			if (d >= 0 && l < model->comparison[d].nlevels)
+			{
+				for (int k = 0; k < comparison->nlevels; k++)
+					row += joint(match, c, d, k, l);
+			}
+			for (int k = 0; k < comparison->nlevels; k++)
+			{
+				double		x = (d >= 0 && l < model->comparison[d].nlevels) ? joint(match, c, d, k, l) : 0;
+				double		p = (x + PRIOR_DEPENDENCE * comparison->m[k]) / (row + PRIOR_DEPENDENCE);
+
+				model->match.logp[c][l][k] = (float) log2(p);
+			}
+		}
+	}
+}
+
+/*
+ * Learn how levels depend on each other among pairs that are no match: only
+ * agreements that come together more often than alone, since those would
+ * count twice.
+ */
+static void
+other_tree(CdModel *model, const Counts *random, const Counts *other, double pairs)
+{
+	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
+	double		scale = pairs / Max(random->total, 1);
+	int			n = model->ncomparisons;
+
+	memset(strength, 0, sizeof(strength));
+	for (int c = 0; c < n; c++)
+	{
+		for (int d = 0; d < c; d++)
+		{
+			double		sum = 0;
+			double		both = 0;
+
+			for (int k = 0; k < model->comparison[c].nlevels; k++)
+			{
+				for (int l = 0; l < model->comparison[d].nlevels; l++)
+					both += joint(random, c, d, k, l);
+			}
+			both *= scale;
+			if (both < 1000)
+				continue;
+			for (int k = 1; k < model->comparison[c].nlevels; k++)
+			{
+				for (int l = 1; l < model->comparison[d].nlevels; l++)
+				{
+					double		x = other_joint(random, other, scale, c, d, k, l);
+					double		alone = both * model->comparison[c].u[k] * model->comparison[d].u[l];
+
+					if (x > 2 * alone && x >= 5)
+						sum += joint(other, c, d, k, l) * log2(x / alone);
+				}
+			}
+			strength[c][d] = strength[d][c] = sum;
+		}
+	}
+	grow_tree(&model->other, n, strength);
+	for (int c = 0; c < n; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+		int			d = model->other.parent[c];
+		double		both = 0;
+
+		if (d >= 0)
+		{
+			for (int k = 0; k < comparison->nlevels; k++)
+			{
+				for (int l = 0; l < model->comparison[d].nlevels; l++)
+					both += joint(random, c, d, k, l);
+			}
+			both *= scale;
+		}
+		for (int l = 0; l <= CD_MAX_LEVELS; l++)
+		{
+			double		p[CD_MAX_LEVELS];
+			double		rest = 1;
+
+			for (int k = comparison->nlevels - 1; k >= 0; k--)
+			{
+				p[k] = comparison->u[k];
+				if (d >= 0 && l > 0 && l < model->comparison[d].nlevels && k > 0)
+				{
+					double		row = both * model->comparison[d].u[l];
+					double		x = other_joint(random, other, scale, c, d, k, l);
+
+					/* few observations are drawn to independence */
+					if (row > 0)
+						p[k] = Max(p[k], Min(0.9, (x + 5 * p[k]) / (row + 5)));
+				}
+				if (k > 0)
+					rest -= p[k];
+			}
+			p[0] = Max(rest, 0.02);
+			for (int k = 0; k < comparison->nlevels; k++)
+				model->other.logp[c][l][k] = (float) log2(p[k]);
+		}
+	}
+}
+
+/* Find what rarity the levels speak of that count it in part only. */
+static void
+settle_rarity(CdModel *model, const Counts *random)
+{
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+
+		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			if (comparison->tf[k] == 1.0f || random->level[c][k] < SEEN)
+				comparison->tf_base[k] = (float) -log2(comparison->u[k]);
+			else
+				comparison->tf_base[k] = random->rarity[c][k] / random->level[c][k];
+		}
+	}
+}
+
+/*
+ * Train the model on a batch.  "learn" false sets only what needs no
+ * learning: u and rarity from random pairs.
+ */
+void
+cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn, CdTraining *report)
+{
+	CdModel    *model = engine->model;
+	CdModel    *defaults = MemoryContextAlloc(engine->context, sizeof(CdModel));
+	Counts	   *random = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	double		pairs = (double) records->n * (records->n - 1) / 2;
+	Patterns	patterns;
+
+	memcpy(defaults, model, sizeof(CdModel));
+	memset(random, 0, sizeof(Counts));
+	memset(report, 0, sizeof(CdTraining));
+	random->n = model->ncomparisons;
+	model->lambda = Min(0.3 / Max(records->n, 10), 0.01);
+	cd_model_independent(model);
+	count_random(engine, records, random);
+	maximise_other(model, defaults, random, NULL, NULL, pairs);
+	settle_rarity(model, random);
+	cd_model_independent(model);
+	if (!learn)
+		return;
+
+	memset(&patterns, 0, sizeof(patterns));
+	patterns.engine = engine;
+	patterns.records = records;
+	patterns.mask = 16383;
+	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	patterns.step = Max(1, (uint32) ceil(blocking->expected / SAMPLE_PAIRS));
+	cd_candidates(engine, blocking, NULL, take_pattern, &patterns);
+	report->candidates = patterns.seen;
+	report->patterns = patterns.n;
+
+	for (int round = 0; round < ROUNDS + TREE_ROUNDS; round++)
+	{
+		double		moved;
+
+		expect(model, &patterns, match, other);
+		moved = maximise_match(model, defaults, match);
+		model->lambda = Max((match->total + 0.5) / (pairs + 1), 1e-12);
+		maximise_other(model, defaults, random, match, other, pairs);
+		settle_rarity(model, random);
+		if (round >= ROUNDS)
+		{
+			match_tree(model, match);
+			other_tree(model, random, other, pairs);
+		}
+		else
+			cd_model_independent(model);
+		report->rounds = round + 1;
+		report->moved = moved;
+		if (moved < CONVERGED && round < ROUNDS)
+			round = ROUNDS - 1;
+		report->converged = moved < CONVERGED;
+		if (report->converged && round > ROUNDS)
+			break;
+	}
+	report->matches = match->total;
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		for (int k = 0; k < model->comparison[c].nlevels; k++)
+			report->seen[c][k] = match->level[c][k];
+	}
+	model->trained = true;
+	pfree(patterns.item);
+	pfree(random);
+	pfree(match);
+	pfree(other);
+	pfree(defaults);
+}
