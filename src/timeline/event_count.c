@@ -117,7 +117,7 @@ note_count(const Count *count)
 	cd_validity_note(count->enters);
 	oldest = oldest_match(count->matchers, count->n);
 	if (oldest != DT_NOEND)
-		cd_validity_note(cd_window_leaves(&count->window, oldest));
+		cd_validity_note(cd_window_turns(&count->window, oldest));
 }
 
 /* event_count */
@@ -143,7 +143,7 @@ note_happened(const CdWindow *window, const CdMatcher *matchers, int n, Timestam
 	TimestampTz newest = newest_match(matchers, n);
 
 	if (window->sliding)
-		cd_validity_note(newest == DT_NOBEGIN ? enters : cd_window_leaves(window, newest));
+		cd_validity_note(newest == DT_NOBEGIN ? enters : cd_window_turns(window, newest));
 	return newest != DT_NOBEGIN;
 }
 
@@ -194,7 +194,7 @@ event_last(FunctionCallInfo fcinfo, Form form, int next)
 	if (at == DT_NOBEGIN)
 		PG_RETURN_NULL();
 	if (count.window.sliding)
-		cd_validity_note(cd_window_leaves(&count.window, at));
+		cd_validity_note(cd_window_turns(&count.window, at));
 	PG_RETURN_TIMESTAMPTZ(at);
 }
 THREE_FORMS(cd_event_last, event_last);
@@ -731,7 +731,7 @@ compare_total(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 		left = exact_number(exact, Max(scale, 0));
 		if (scale < 0 || compares(left, op, threshold) != answer)
 		{
-			cd_validity_note(cd_window_leaves(window, at));
+			cd_validity_note(cd_window_turns(window, at));
 			break;
 		}
 	}
@@ -783,6 +783,6 @@ cd_event_edge(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 	if (TIMESTAMP_NOT_FINITE(*at))
 		return false;
 	if (window->sliding)
-		cd_validity_note(cd_window_leaves(window, *at));
+		cd_validity_note(cd_window_turns(window, *at));
 	return true;
 }

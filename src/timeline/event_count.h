@@ -6,7 +6,7 @@
 #ifndef CD_EVENT_COUNT_H
 #define CD_EVENT_COUNT_H
 
-#include "timeline/window.h"
+#include "timeline/event_window.h"
 
 typedef enum CdCompare
 {

@@ -226,13 +226,14 @@ cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *ans
 
 	if (newest != DT_NOBEGIN)
 	{
-		cd_validity_note(cd_window_leaves(window, newest));
-		if (grace != NULL && grace->slack != grace->start)
-			cd_validity_note(cd_window_steps_back(grace));
+		if (window->sliding)
+			cd_validity_note(cd_window_turns(window, newest));
+		if (grace != NULL)
+			cd_validity_note(cd_window_turns(grace, newest));
 		return true;
 	}
 	if (waiting != DT_NOEND)
-		cd_validity_note(cd_window_leaves(grace, waiting));
+		cd_validity_note(cd_window_turns(grace, waiting));
 	return false;
 }
 

@@ -5,7 +5,7 @@
 #ifndef CD_UNANSWERED_H
 #define CD_UNANSWERED_H
 
-#include "timeline/window.h"
+#include "timeline/event_window.h"
 
 /* same may be NULL (any answer counts), grace may be NULL (none). */
 extern bool cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *answered,
