@@ -8,14 +8,14 @@ CREATE TABLE public.crm (id int, name text, mail text, tel text, born date, stre
 CREATE TABLE public.shop (no text, name text, mail text, tel text, born date, joined timestamptz);
 CREATE TABLE public.login (cookie text, contact int);
 INSERT INTO crm VALUES
-    (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.example', '+31201234567', '1971-03-04', 'Prinsengracht 7', 'Amsterdam'),
-    (2, 'Bartholomew Quigley', 'bq@clover.example', '+35312345678', '1982-07-19', 'Merrion Row 2', 'Dublin'),
-    (3, 'Ingeborg Thorvaldsen', 'ingeborg@fjord.example', '+4722334455', '1965-11-30', 'Kirkegata 12', 'Oslo'),
-    (4, 'Zbigniew Przybylski', 'zp@wisla.example', '+48221112233', '1990-01-21', 'Nowy Swiat 33', 'Warszawa');
+    (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org', '+31201234567', '1971-03-04', 'Prinsengracht 7', 'Amsterdam'),
+    (2, 'Bartholomew Quigley', 'bq@clover.org', '+35312345678', '1982-07-19', 'Merrion Row 2', 'Dublin'),
+    (3, 'Ingeborg Thorvaldsen', 'ingeborg@fjord.org', '+4722334455', '1965-11-30', 'Kirkegata 12', 'Oslo'),
+    (4, 'Zbigniew Przybylski', 'zp@wisla.org', '+48221112233', '1990-01-21', 'Nowy Swiat 33', 'Warszawa');
 INSERT INTO shop VALUES
-    ('A', 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.example', '+31201234567', '1971-03-04', '2015-05-05'),
-    ('B', 'Bartholomew Quigley', 'bq@clover.example', '+35312345678', '1982-07-19', '2016-06-06'),
-    ('C', 'Esmeralda Fuentes', 'esme@sol.example', '+34911223344', '1999-09-09', '2017-07-07');
+    ('A', 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org', '+31201234567', '1971-03-04', '2015-05-05'),
+    ('B', 'Bartholomew Quigley', 'bq@clover.org', '+35312345678', '1982-07-19', '2016-06-06'),
+    ('C', 'Esmeralda Fuentes', 'esme@sol.org', '+34911223344', '1999-09-09', '2017-07-07');
 
 SELECT ok(add_source('crm', 'public.crm', 'id', '{"full_name": "name", "email": "mail", "phone": "tel", "birth_date": "born", "street": "street", "city": "city"}', trust => 80)
           LIKE '%each resolve()%', 'add_source says what it promises');
@@ -64,7 +64,7 @@ SELECT is(customer_id_of('crm', '2'), customer_id_of('shop', 'B'), 'withdrawn: j
 SELECT is(customer_id_of('crm', '2'), (SELECT customer_id FROM before WHERE key = '2'), 'under the first id');
 
 -- values change
-UPDATE shop SET name = 'Octavia Lindqvist', mail = 'octavia@skog.example', tel = '+4681234567', born = '1955-12-24' WHERE no = 'A';
+UPDATE shop SET name = 'Octavia Lindqvist', mail = 'octavia@skog.org', tel = '+4681234567', born = '1955-12-24' WHERE no = 'A';
 SELECT is((r.records, r.merged, r.split)::text, '(1,0,1)', 'a row that became another person is split off') FROM resolve() r;
 SELECT is((SELECT c.registered_at FROM customer c WHERE c.customer_id = customer_id_of('crm', '1')), NULL, 'and took what it had given');
 SELECT is((SELECT c.full_name FROM customer c WHERE c.customer_id = customer_id_of('shop', 'A')), 'Octavia Lindqvist', 'a golden row of its own');
@@ -75,7 +75,7 @@ SELECT is((SELECT r.records FROM resolve() r), 1::bigint, 'a deleted row is noti
 SELECT is(customer_id_of('shop', 'C'), NULL, 'its record is gone');
 SELECT is((SELECT count(*) FROM customer WHERE full_name = 'Esmeralda Fuentes'), 0::bigint, 'and so is the customer');
 SELECT is((SELECT kind FROM customer_change ORDER BY change_id DESC LIMIT 1), 'gone', 'as history says');
-INSERT INTO shop VALUES ('C', 'Esmeralda Fuentes', 'esme@sol.example', '+34911223344', '1999-09-09', '2017-07-07');
+INSERT INTO shop VALUES ('C', 'Esmeralda Fuentes', 'esme@sol.org', '+34911223344', '1999-09-09', '2017-07-07');
 SELECT is((SELECT r.records FROM resolve() r), 1::bigint, 'it comes back');
 SELECT is(customer_id_of('shop', 'C'), (SELECT customer_id FROM before WHERE key = 'C'), 'as the customer it was');
 
@@ -95,14 +95,14 @@ SELECT isnt(customer_id_of('web', 'c-900'), customer_id_of('crm', '3'), 'and par
 SELECT is((SELECT cookie_id FROM customer WHERE customer_id = customer_id_of('crm', '3')), NULL, 'the cookie with them');
 INSERT INTO login VALUES ('c-902', 77);
 SELECT is((SELECT r.records FROM resolve() r), 1::bigint, 'a link to a contact that is not there yet');
-INSERT INTO crm VALUES (77, 'Anastasia Kowalczuk', 'ak@dnipro.example', '+380441234567', '1988-08-08', 'Khreshchatyk 1', 'Kyiv');
+INSERT INTO crm VALUES (77, 'Anastasia Kowalczuk', 'ak@dnipro.org', '+380441234567', '1988-08-08', 'Khreshchatyk 1', 'Kyiv');
 SELECT is((SELECT r.records FROM resolve() r), 1::bigint, 'waits for it');
 SELECT is(customer_id_of('web', 'c-902'), customer_id_of('crm', '77'), 'and joins them then');
 
 -- one record by hand
-SELECT is(upsert_record('shop', 'P', '{"full_name": "Anastasia Kowalczuk", "email": "ak@dnipro.example", "phone": "+380441234567", "birth_date": "1988-08-08"}'),
+SELECT is(upsert_record('shop', 'P', '{"full_name": "Anastasia Kowalczuk", "email": "ak@dnipro.org", "phone": "+380441234567", "birth_date": "1988-08-08"}'),
           customer_id_of('crm', '77'), 'upsert_record finds the customer');
-SELECT is(upsert_record('shop', 'P', '{"full_name": "Anastasia Kowalczuk", "email": "ak@dnipro.example", "phone": "+380441234567", "birth_date": "1988-08-08"}'),
+SELECT is(upsert_record('shop', 'P', '{"full_name": "Anastasia Kowalczuk", "email": "ak@dnipro.org", "phone": "+380441234567", "birth_date": "1988-08-08"}'),
           customer_id_of('crm', '77'), 'and is idempotent');
 SELECT is((SELECT r.records FROM resolve() r), 0::bigint, 'a row that the relation has not got yet is not gone');
 SELECT is(customer_id_of('shop', 'P'), customer_id_of('crm', '77'), 'it stays');

@@ -109,11 +109,12 @@ COMMENT ON COLUMN customer_data.source.read_hash IS 'Fingerprint of the declarat
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source_source_id_seq', '');
 
--- Not named "record": that would hide PostgreSQL's own pseudo-type of that
+-- No foreign keys on tables with a row per record: a million checks, and
+-- drop_source() takes care.  Not named "record": that would hide PostgreSQL's own pseudo-type of that
 -- name from every function whose search_path starts with customer_data.
 CREATE TABLE customer_data.source_record (
     record_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    source_id   int NOT NULL REFERENCES customer_data.source,
+    source_id   int NOT NULL,
     key         text NOT NULL,
     customer_id bigint NOT NULL,
     hash        bigint,

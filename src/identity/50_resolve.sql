@@ -32,6 +32,12 @@ CREATE FUNCTION customer_data.standardize_values(given text[], region text, OUT 
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_standardize_values_sql';
 COMMENT ON FUNCTION customer_data.standardize_values(text[], text) IS 'Standard forms and issues of a record''s values, by attribute.ordinal';
 
+CREATE FUNCTION customer_data.region_of(country text, region text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(CASE WHEN country IS NOT NULL THEN
+                        substring(upper((customer_data.standardize('country', country)).standard) FROM '^[A-Z]{2}$') END, region);
+COMMENT ON FUNCTION customer_data.region_of(text, text) IS 'Where a record''s telephone numbers are dialled: its own country, else the source''s region';
+
 CREATE FUNCTION customer_data.report_phase(phase text) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_report_phase';
 COMMENT ON FUNCTION customer_data.report_phase(text) IS 'Shows in pg_stat_activity what a long call is doing';
@@ -183,9 +189,9 @@ BEGIN
             FROM diff d WHERE NOT d.fresh AND r.record_id = d.record_id
         ), written AS (
             INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
-            SELECT d.record_id, $6, d.given, s.standard, s.issue
-            FROM diff d, customer_data.standardize_values(d.given, $7) s
-            WHERE d.differs
+            SELECT d.record_id, $6, d.given, (d.s).standard, (d.s).issue
+            FROM (SELECT x.record_id, x.given, customer_data.standardize_values(x.given, customer_data.region_of(x.given[16], $7)) AS s
+                  FROM diff x WHERE x.differs OFFSET 0) d
             ON CONFLICT (record_id) DO UPDATE
             SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue
         ), removed AS (
@@ -208,9 +214,9 @@ $$;
 COMMENT ON FUNCTION customer_data.read_records(int, boolean) IS 'Brings the records of one source up to date and answers which changed';
 
 CREATE FUNCTION customer_data.standard_version() RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '1'::text;
-COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms change; resolve() then renews all of them';
+    LANGUAGE sql STABLE
+    RETURN (SELECT v::text FROM customer_data.text_versions() v);
+COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms may change; resolve() then renews all of them';
 
 -- Reads declared links anew; answers the records whose links came or went.
 CREATE FUNCTION customer_data.read_links() RETURNS bigint[]

@@ -226,7 +226,7 @@ BEGIN
     END IF;
     INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
     SELECT r.record_id, s.source_id, given, t.standard, t.issue
-    FROM customer_data.standardize_values(given, s.region) t
+    FROM customer_data.standardize_values(given, customer_data.region_of(given[16], s.region)) t
     ON CONFLICT (record_id) DO UPDATE SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue;
     PERFORM customer_data.find_links(ARRAY[r.record_id]);
     PERFORM customer_data.settle_records(

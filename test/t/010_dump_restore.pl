@@ -31,7 +31,7 @@ keeper('first', q{
 	INSERT INTO crm.contact
 	SELECT i, (ARRAY['Alma','Bert','Cleo','Dirk','Edda','Finn','Gwen','Hugo'])[i % 8 + 1] || ' ' ||
 	       (ARRAY['Aalders','Bruun','Castel','Dvorak','Eklund','Ferrari','Grimm'])[i % 7 + 1] || i,
-	       'person' || i || '@example' || i % 3 || '.org', date '1950-01-01' + i * 97, i, '2026-01-01'
+	       'person' || i || '@posten' || i % 3 || '.org', date '1950-01-01' + i * 97, i, '2026-01-01'
 	FROM generate_series(1, 200) i;
 	CREATE SCHEMA shop;
 	CREATE TABLE shop.account (no text, name text, mail text, born date, joined timestamptz);
@@ -49,7 +49,7 @@ keeper('first', q{
 	SELECT customer_data.set_survivorship('points', 'expression', 'value::int');
 	DELETE FROM shop.account WHERE no = 'A4';
 	SELECT customer_data.resolve();
-	SELECT customer_data.upsert_record('shop', 'P1', '{"full_name": "Peregrine Took", "email": "pippin@shire.example"}');
+	SELECT customer_data.upsert_record('shop', 'P1', '{"full_name": "Peregrine Took", "email": "pippin@shire.org"}');
 });
 
 my $file = $node->basedir . '/first.sql';
@@ -84,8 +84,8 @@ is(keeper('second', $whole), keeper('first', $whole), 'a full run comes to the s
 is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_ after a full run") foreach qw(customers lineage);
 
 my $change = q{
-	UPDATE crm.contact SET mail = 'new' || id || '@example.net', changed = now() WHERE id % 50 = 0;
-	INSERT INTO crm.contact VALUES (500, 'Meriadoc Brandybuck', 'merry@shire.example', '1960-06-06', 9, now());
+	UPDATE crm.contact SET mail = 'new' || id || '@posten.net', changed = now() WHERE id % 50 = 0;
+	INSERT INTO crm.contact VALUES (500, 'Meriadoc Brandybuck', 'merry@shire.org', '1960-06-06', 9, now());
 	DELETE FROM shop.login WHERE no = 'A6';
 };
 keeper($_, $change) foreach qw(first second);
