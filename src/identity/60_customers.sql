@@ -372,3 +372,15 @@ CREATE VIEW customer_data.source_quality AS
     GROUP BY s.source_id, a.name, a.ordinal
     ORDER BY s.source_id, a.ordinal;
 COMMENT ON VIEW customer_data.source_quality IS 'Each mapped attribute of each source: how many values are there, and how many have nothing wrong with them';
+
+CREATE VIEW customer_data.source_issue AS
+    SELECT s.name AS source, a.name AS attribute, customer_data.issue_name(i.issue) AS issue, count(*) AS records,
+           min(v.given[i.ordinal]) AS example
+    FROM customer_data.record_value v
+    CROSS JOIN LATERAL unnest(v.issue) WITH ORDINALITY AS i(issue, ordinal)
+    JOIN customer_data.attribute a ON a.ordinal = i.ordinal
+    JOIN customer_data.source s ON s.source_id = v.source_id
+    WHERE v.issue IS NOT NULL AND i.issue <> 0
+    GROUP BY s.source_id, a.ordinal, a.name, i.issue
+    ORDER BY s.source_id, a.ordinal, records DESC;
+COMMENT ON VIEW customer_data.source_issue IS 'What is wrong or doubtful with the values of each source, counted, with an example';
