@@ -14,5 +14,4 @@ SELECT customer_data.add_event_source('campaign mails', 'crm.campaign_contact', 
     mode => 'sequence', cursor_column => 'send_id');
 SELECT customer_data.add_event_source('campaign answers',
     'SELECT * FROM crm.campaign_contact WHERE answered_at IS NOT NULL', 'crm', 'contact_id', 'answered_at', $$'campaign_response'$$,
-    properties => '{"campaign": "campaign", "channel": "channel"}',
-    mode => 'sequence', cursor_column => 'send_id');
+    properties => '{"campaign": "campaign", "channel": "channel"}');

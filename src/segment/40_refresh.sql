@@ -250,7 +250,7 @@ DECLARE
     touched  customer_data.customer_set;
     refresh  bigint;
     w        integer;
-    saved    text := current_setting('customer_data.as_of');
+    saved    text := coalesce(current_setting('customer_data.as_of', true), '');
 BEGIN
     IF to_regclass('customer_data.profile') IS NULL THEN
         SELECT 0, 0, 0, 0, 0, 0 INTO segments, customers, entered, exited, failed, seconds;
@@ -335,7 +335,7 @@ CREATE FUNCTION customer_data.refresh_segments(rebuild boolean DEFAULT false,
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('customer_data.as_of') <> '' THEN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
         RAISE EXCEPTION 'segments are not refreshed while customer_data.as_of is set'
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   DETAIL = 'Their members are those of the present.',
