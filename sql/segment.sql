@@ -29,7 +29,7 @@ SELECT add_segment('new in brno', $$in_segment(customer_id, 'newly registered') 
 CREATE FUNCTION public.refresh_at(moment timestamptz, OUT segments int, OUT customers bigint, OUT entered bigint, OUT exited bigint, OUT failed int)
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM touch('segment', take_touched('portrait'));
+    PERFORM touch('segment', take_touched('portrait') | take_touched('tag'));
     SELECT r.segments, r.customers, r.entered, r.exited, r.failed INTO segments, customers, entered, exited, failed
     FROM refresh_conditions(false, moment) r;
 END

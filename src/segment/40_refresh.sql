@@ -341,11 +341,11 @@ BEGIN
                   DETAIL = 'Their members are those of the present.',
                   HINT = 'RESET customer_data.as_of; segment_as_of(name, moment) gives the members at another moment.';
     END IF;
-    IF to_regproc('customer_data.refresh_metrics') IS NOT NULL THEN
-        EXECUTE 'SELECT customer_data.refresh_metrics()';
-    END IF;
+    PERFORM customer_data.refresh_metrics();
     IF to_regproc('customer_data.refresh_tags') IS NOT NULL THEN
         EXECUTE 'SELECT customer_data.refresh_tags()';
+    ELSE
+        PERFORM customer_data.touch('segment', customer_data.take_touched('tag'));
     END IF;
     SELECT * INTO segments, customers, entered, exited, failed, seconds
     FROM customer_data.refresh_conditions(rebuild, customer_data.as_of());

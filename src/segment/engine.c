@@ -1,0 +1,616 @@
+/*
+ * engine.c
+ *		Read customers in batches, with the columns that conditions use and the
+ *		timeline detoasted once; set conditions up as their owners.
+ */
+#include "postgres.h"
+
+#include "run_as.h"
+#include "segment/engine.h"
+#include "timeline/timeline.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+TimestampTz
+cd_recheck_at(TimestampTz until, TimestampTz now)
+{
+	int64		left = until - now;
+	int64		grain;
+	int64		rest;
+
+	if (left > 2 * USECS_PER_DAY)
+		grain = USECS_PER_DAY;
+	else if (left > 2 * USECS_PER_HOUR)
+		grain = USECS_PER_HOUR;
+	else if (left > 2 * USECS_PER_MINUTE)
+		grain = USECS_PER_MINUTE;
+	else
+		return until;
+	rest = until % grain;
+	if (rest < 0)
+		rest += grain;
+	return until - rest;
+}
+
+char *
+cd_error_line(ErrorData *error)
+{
+	StringInfoData line;
+
+	initStringInfo(&line);
+	appendStringInfoString(&line, error->message);
+	if (error->detail)
+		appendStringInfo(&line, " (%s)", error->detail);
+	if (error->internalquery && error->internalpos > 0)
+		appendStringInfo(&line, ", at character %d", error->internalpos);
+	if (error->hint)
+		appendStringInfo(&line, ". %s", error->hint);
+	return line.data;
+}
+
+void
+cd_run_fail(CdRun *run, CdAsked *asked, ErrorData *error, int row)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->batch);
+
+	asked->failed = true;
+	memset(asked->answers, ANSWER_NONE, CD_BATCH);
+	run->failed(run, asked, error, row);
+	MemoryContextSwitchTo(old);
+}
+
+/* Read the stored members of the segments that conditions ask for, around the batch. */
+static void
+take_members(CdRun *run)
+{
+	int32		first = run->ids[0] >> 16;
+	int32		last = run->ids[run->count - 1] >> 16;
+	ListCell   *cell;
+
+	foreach(cell, run->segments)
+	{
+		CdNeed    *segment = lfirst(cell);
+		Datum		args[3];
+		CdSetBuilder *builder;
+		MemoryContext old;
+		uint64		k;
+
+		if (segment->first_chunk <= first && segment->last_chunk >= last)
+			continue;
+		args[0] = Int32GetDatum(segment->condition_id);
+		args[1] = Int32GetDatum(first);
+		args[2] = Int32GetDatum(last);
+		if (SPI_execute_plan(run->read_members, args, NULL, true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not read the members of segment \"%s\"", segment->name);
+		builder = cd_set_builder();
+		for (k = 0; k < SPI_processed; k++)
+		{
+			bool		isnull;
+
+			cd_set_builder_or(builder, DatumGetCdSet(SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 1, &isnull)));
+		}
+		SPI_freetuptable(SPI_tuptable);
+		if (segment->members)
+			pfree(segment->members);
+		old = MemoryContextSwitchTo(run->context);
+		segment->members = cd_set_builder_value(builder);
+		MemoryContextSwitchTo(old);
+		cd_set_builder_free(builder);
+		segment->first_chunk = first;
+		segment->last_chunk = last;
+	}
+}
+
+/* Take over the timeline of a customer as it is known at as_of(). */
+static Datum
+known_events(CdRun *run, Datum value, TimestampTz *future)
+{
+	struct varlena *events = (struct varlena *) PG_DETOAST_DATUM(value);
+	CdTimeline	reader;
+
+	if (run->whole_events)
+		return PointerGetDatum(events);
+	cd_timeline_open(&reader, events);
+	*future = cd_timeline_next_after(&reader, run->now);
+	if (*future != DT_NOEND)
+		events = cd_timeline_cut(events, run->now);
+	return PointerGetDatum(events);
+}
+
+/* Read the columns of a batch of customers from the result of read_profile. */
+static void
+take_batch(CdRun *run)
+{
+	SPITupleTable *rows = SPI_tuptable;
+	int			i;
+	int			row;
+
+	run->count = (int) SPI_processed;
+	for (row = 0; row < run->count; row++)
+	{
+		HeapTuple	tuple = rows->vals[row];
+		bool		isnull;
+
+		run->ids[row] = cd_set_id(DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull)));
+		run->future[row] = DT_NOEND;
+	}
+	for (i = 0; i < run->nfetched; i++)
+	{
+		int			column = i + 2;
+		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, column - 1);
+		bool		varlena = attribute->attlen == -1;
+
+		if (run->fetched[i] == run->events)
+			continue;
+		for (row = 0; row < run->count; row++)
+		{
+			run->values[i][row] = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
+												&run->nulls[i][row]);
+			if (varlena && !run->nulls[i][row] && VARATT_IS_EXTENDED(DatumGetPointer(run->values[i][row])) &&
+				!VARATT_IS_SHORT(DatumGetPointer(run->values[i][row])))
+				run->values[i][row] = PointerGetDatum(PG_DETOAST_DATUM(run->values[i][row]));
+		}
+	}
+}
+
+/* Read the timelines of the batch's customers. */
+static void
+take_events(CdRun *run)
+{
+	Datum		empty = PointerGetDatum(cd_timeline_empty());
+	Datum		arg = PointerGetDatum(cd_set_from_sorted(run->ids, run->count));
+	int			place = 0;
+	int			row;
+	uint64		k;
+
+	while (run->fetched[place] != run->events)
+		place++;
+	for (row = 0; row < run->count; row++)
+	{
+		run->values[place][row] = empty;
+		run->nulls[place][row] = false;
+	}
+	if (SPI_execute_plan(run->read_events, &arg, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read timelines");
+	for (k = 0; k < SPI_processed; k++)
+	{
+		bool		isnull;
+		uint32		id = cd_set_id(DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 1, &isnull)));
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 2, &isnull);
+		int			low = 0;
+		int			high = run->count;
+
+		while (low < high)
+		{
+			int			middle = (low + high) / 2;
+
+			if (run->ids[middle] < id)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (!isnull && low < run->count && run->ids[low] == id)
+			run->values[place][low] = known_events(run, value, &run->future[low]);
+	}
+}
+
+/* Walk over everyone, by ascending id. */
+static void
+ask_everyone(CdRun *run)
+{
+	int64		last = -1;
+
+	for (;;)
+	{
+		Datum		args[2];
+		MemoryContext old;
+
+		CHECK_FOR_INTERRUPTS();
+		args[0] = Int64GetDatum(last);
+		args[1] = Int64GetDatum(CD_BATCH);
+		old = MemoryContextSwitchTo(run->batch);
+		if (SPI_execute_plan(run->read_profile, args, NULL, true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not read profile");
+		take_batch(run);
+		if (run->count > 0)
+		{
+			SPITupleTable *rows = SPI_tuptable;
+
+			last = run->ids[run->count - 1];
+			if (run->events)
+				take_events(run);
+			take_members(run);
+			run->take_batch(run);
+			SPI_freetuptable(rows);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->batch);
+		if (run->count < CD_BATCH)
+			break;
+	}
+}
+
+/* Walk over the customers that some condition is due for. */
+static void
+ask_due(CdRun *run)
+{
+	CdSetIterator walk;
+	bool		more = true;
+
+	cd_set_begin(&walk, run->due);
+	while (more)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->batch);
+		Datum	   *ids = palloc(CD_BATCH * sizeof(Datum));
+		int			nids = 0;
+		uint32		id;
+		Datum		arg;
+
+		CHECK_FOR_INTERRUPTS();
+		while (nids < CD_BATCH && (more = cd_set_next(&walk, &id)))
+			ids[nids++] = Int64GetDatum((int64) id);
+		if (nids > 0)
+		{
+			SPITupleTable *rows;
+
+			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+			if (SPI_execute_plan(run->read_profile, &arg, NULL, true, 0) != SPI_OK_SELECT)
+				elog(ERROR, "could not read profile");
+			rows = SPI_tuptable;
+			take_batch(run);
+			if (run->count > 0)
+			{
+				if (run->events)
+					take_events(run);
+				take_members(run);
+				run->take_batch(run);
+			}
+			SPI_freetuptable(rows);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->batch);
+	}
+}
+
+/* Put a customer's columns into the slot. */
+void
+cd_fill_slot(CdRun *run, int row)
+{
+	int			i;
+
+	for (i = 0; i < run->nfetched; i++)
+	{
+		run->slot->tts_values[run->fetched[i] - 1] = run->values[i][row];
+		run->slot->tts_isnull[run->fetched[i] - 1] = run->nulls[i][row];
+	}
+}
+
+/* Read a condition's thresholds as they were computed last. */
+static void
+take_thresholds(CdAsked *asked)
+{
+	ListCell   *cell;
+
+	foreach(cell, asked->condition->thresholds)
+	{
+		CdThreshold *threshold = lfirst(cell);
+		Oid			types[] = {REGROLEOID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID};
+		Datum		args[5];
+		char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+
+		args[0] = ObjectIdGetDatum(asked->owner);
+		args[1] = CStringGetTextDatum(asked->time_zone);
+		args[2] = CStringGetTextDatum(threshold->metric);
+		args[3] = Float8GetDatum(threshold->percent);
+		args[4] = threshold->among ? CStringGetTextDatum(threshold->among) : (Datum) 0;
+		if (threshold->among == NULL)
+			nulls[4] = 'n';
+		if (SPI_execute_with_args("SELECT value FROM customer_data.condition_threshold "
+								  "WHERE owner = $1 AND time_zone = $2 AND metric = $3 AND percent = $4 "
+								  "AND among IS NOT DISTINCT FROM $5",
+								  5, types, args, nulls, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not read thresholds");
+		threshold->isnull = true;
+		if (SPI_processed == 1)
+			threshold->value = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+															1, &threshold->isnull));
+		SPI_freetuptable(SPI_tuptable);
+	}
+}
+
+/*
+ * Run one step of setting a condition up as its owner; an error sets the
+ * condition aside and no other.
+ */
+static void
+set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (asked->failed)
+		return;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		CdRunAs		save;
+
+		cd_run_as_begin(asked->owner, asked->time_zone, &save);
+		step(run, asked);
+		cd_run_as_end(&save);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(run->batch);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+			ReThrowError(error);
+		cd_run_fail(run, asked, error, -1);
+	}
+	PG_END_TRY();
+}
+
+static void
+parse_step(CdRun *run, CdAsked *asked)
+{
+	asked->condition = cd_parse_condition(asked->text, run->profile);
+	cd_check_columns(asked->condition, run->profile, asked->owner);
+}
+
+static void
+plan_step(CdRun *run, CdAsked *asked)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+	Expr	   *expr;
+
+	foreach(cell, run->segments)
+		names = lappend(names, ((CdNeed *) lfirst(cell))->name);
+	expr = cd_plan_condition(asked->condition, run->profile, names);
+	if (expr != NULL)
+		asked->state = ExecInitExpr(expr, NULL);
+}
+
+/* The segment of a name, noted once. */
+static CdNeed *
+get_segment(CdRun *run, const char *name)
+{
+	ListCell   *cell;
+	CdNeed    *segment;
+	Oid			types[] = {TEXTOID};
+	Datum		args[1];
+	bool		isnull;
+
+	foreach(cell, run->segments)
+		if (strcmp(((CdNeed *) lfirst(cell))->name, name) == 0)
+			return lfirst(cell);
+	args[0] = CStringGetTextDatum(name);
+	if (SPI_execute_with_args("SELECT condition_id FROM customer_data.segment_definition WHERE name = $1",
+							  1, types, args, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read segments");
+	segment = palloc0(sizeof(CdNeed));
+	segment->name = pstrdup(name);
+	segment->condition_id = SPI_processed == 0 ? 0 :
+		DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	segment->first_chunk = 0;
+	segment->last_chunk = -1;
+	segment->column = run->natts + list_length(run->segments);
+	SPI_freetuptable(SPI_tuptable);
+	run->segments = lappend(run->segments, segment);
+	return segment;
+}
+
+/* Order of asking: needs before what needs them, then by owner. */
+static int
+compare_asked(const void *a, const void *b)
+{
+	const CdAsked *x = a;
+	const CdAsked *y = b;
+
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (strcmp(x->time_zone, y->time_zone) != 0)
+		return strcmp(x->time_zone, y->time_zone);
+	return x->id < y->id ? -1 : 1;
+}
+
+/* The condition asked in this run that a segment is made of, or NULL. */
+static CdAsked *
+asked_for(CdRun *run, int32 condition_id)
+{
+	int			i;
+
+	for (i = 0; i < run->nasked; i++)
+		if (run->asked[i].id == condition_id && !run->asked[i].failed)
+			return &run->asked[i];
+	return NULL;
+}
+
+/* Put the conditions in order and connect them with the segments they need. */
+static void
+order_conditions(CdRun *run)
+{
+	int			i,
+				k,
+				round;
+	bool		changed = true;
+	ListCell   *cell;
+
+	for (i = 0; i < run->nasked; i++)
+	{
+		CdAsked	   *asked = &run->asked[i];
+
+		if (asked->failed)
+			continue;
+		asked->needs = palloc(sizeof(CdNeed *) * Max(1, list_length(asked->condition->segments)));
+		foreach(cell, asked->condition->segments)
+			asked->needs[asked->nneeds++] = get_segment(run, lfirst(cell));
+	}
+	for (round = 0; changed && round <= run->nasked; round++)
+	{
+		changed = false;
+		for (i = 0; i < run->nasked; i++)
+			for (k = 0; k < run->asked[i].nneeds; k++)
+			{
+				CdAsked	   *need = asked_for(run, run->asked[i].needs[k]->condition_id);
+
+				if (need != NULL && need->level >= run->asked[i].level)
+				{
+					run->asked[i].level = need->level + 1;
+					changed = true;
+				}
+			}
+	}
+	if (changed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("segments refer to each other in a circle")));
+	qsort(run->asked, run->nasked, sizeof(CdAsked), compare_asked);
+	foreach(cell, run->segments)
+		((CdNeed *) lfirst(cell))->asked = asked_for(run, ((CdNeed *) lfirst(cell))->condition_id);
+}
+
+/* Find which columns are needed and prepare the queries that bring them. */
+static void
+prepare_queries(CdRun *run)
+{
+	TupleDesc	desc = RelationGetDescr(run->profile);
+	StringInfoData query;
+	Oid			everyone_types[] = {INT8OID, INT8OID};
+	Oid			due_types[] = {INT8ARRAYOID};
+	Oid			member_types[] = {INT4OID, INT4OID, INT4OID};
+	Oid			set_type;
+	int			attno = -1;
+	int			i;
+
+	for (i = 0; i < run->nasked; i++)
+		if (!run->asked[i].failed && !run->asked[i].condition->by_sql)
+			run->columns = bms_add_members(run->columns, run->asked[i].condition->columns);
+	run->fetched = palloc(sizeof(AttrNumber) * (desc->natts + 1));
+	run->values = palloc(sizeof(Datum *) * (desc->natts + 1));
+	run->nulls = palloc(sizeof(bool *) * (desc->natts + 1));
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT p.customer_id");
+	while ((attno = bms_next_member(run->columns, attno)) >= 0)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+
+		if (strcmp(name, "events") == 0)
+		{
+			run->events = attno;
+			appendStringInfoString(&query, ", NULL::boolean");
+		}
+		else
+			appendStringInfo(&query, ", p.%s", quote_identifier(name));
+		run->values[run->nfetched] = palloc(sizeof(Datum) * CD_BATCH);
+		run->nulls[run->nfetched] = palloc(sizeof(bool) * CD_BATCH);
+		run->fetched[run->nfetched++] = attno;
+	}
+	if (run->everyone)
+	{
+		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id > $1 ORDER BY p.customer_id LIMIT $2");
+		run->read_profile = SPI_prepare(query.data, 2, everyone_types);
+	}
+	else
+	{
+		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
+		run->read_profile = SPI_prepare(query.data, 1, due_types);
+	}
+	run->read_members = SPI_prepare("SELECT members FROM customer_data.condition_member "
+									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
+									3, member_types);
+	if (run->events)
+	{
+		set_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+								   CStringGetDatum("customer_set"), ObjectIdGetDatum(cd_schema()));
+		run->read_events = SPI_prepare("SELECT customer_id, events FROM customer_data.customer_timelines($1)",
+									   1, &set_type);
+	}
+}
+
+/* Make the slot that conditions are evaluated over. */
+static void
+make_slot(CdRun *run)
+{
+	TupleDesc	profile = RelationGetDescr(run->profile);
+	int			nsegments = list_length(run->segments);
+	TupleDesc	desc = CreateTemplateTupleDesc(run->natts + nsegments);
+	int			i;
+
+	for (i = 1; i <= run->natts; i++)
+		TupleDescCopyEntry(desc, i, profile, i);
+	for (i = 1; i <= nsegments; i++)
+		TupleDescInitEntry(desc, run->natts + i, "in_segment", BOOLOID, -1, 0);
+	run->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	memset(run->slot->tts_isnull, true, sizeof(bool) * desc->natts);
+	for (i = 0; i < nsegments; i++)
+		run->slot->tts_isnull[run->natts + i] = false;
+	ExecStoreVirtualTuple(run->slot);
+	run->econtext = CreateStandaloneExprContext();
+	run->econtext->ecxt_scantuple = run->slot;
+}
+
+
+void
+cd_run_set_up(CdRun *run)
+{
+	int			i;
+
+	run->ids = palloc(sizeof(uint32) * CD_BATCH);
+	run->future = palloc(sizeof(TimestampTz) * CD_BATCH);
+	run->profile = cd_open_profile();
+	run->natts = RelationGetDescr(run->profile)->natts;
+	for (i = 0; i < run->nasked; i++)
+		set_up(run, &run->asked[i], parse_step);
+	for (i = 0; i < run->nasked; i++)
+		if (!run->asked[i].failed)
+			take_thresholds(&run->asked[i]);
+	order_conditions(run);
+	for (i = 0; i < run->nasked; i++)
+		set_up(run, &run->asked[i], plan_step);
+	prepare_queries(run);
+	for (i = 0; i < run->nasked; i++)
+		run->asked[i].uses_events = !run->asked[i].failed && run->events != 0 &&
+			bms_is_member(run->events, run->asked[i].condition->columns);
+	make_slot(run);
+}
+
+void
+cd_run_over_customers(CdRun *run)
+{
+	if (run->everyone)
+		ask_everyone(run);
+	else
+		ask_due(run);
+}
+
+void
+cd_run_finish(CdRun *run)
+{
+	FreeExprContext(run->econtext, true);
+	ExecDropSingleTupleTableSlot(run->slot);
+	relation_close(run->profile, AccessShareLock);
+}

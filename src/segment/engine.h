@@ -1,0 +1,126 @@
+/*
+ * engine.h
+ *		What evaluating conditions over many customers needs, whoever asks.
+ */
+#ifndef CD_ENGINE_H
+#define CD_ENGINE_H
+
+#include "segment/condition.h"
+#include "sets/customer_set.h"
+
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "nodes/execnodes.h"
+#include "utils/tuplestore.h"
+
+#define CD_BATCH			2048
+#define ANSWER_NONE			0
+#define ANSWER_FALSE		1
+#define ANSWER_TRUE			2
+
+/* A segment that conditions ask for. */
+typedef struct CdNeed
+{
+	char	   *name;
+	int32		condition_id;
+	struct CdAsked *asked;		/* if it is asked in this run, too */
+	int			column;			/* of the slot */
+	int32		first_chunk;	/* whose stored members are at hand */
+	int32		last_chunk;
+	CdSet	   *members;
+} CdNeed;
+
+/* One condition of the run. */
+typedef struct CdAsked
+{
+	int32		id;
+	char	   *text;
+	Oid			owner;
+	char	   *time_zone;
+	CdCondition *condition;
+	ExprState  *state;
+	bool		uses_events;
+	bool		failed;
+	int			level;			/* above those it asks for */
+	CdSet	   *due;			/* whom to ask; NULL: everyone */
+	CdSetIterator walk;
+	uint32		next_due;
+	bool		more_due;
+	CdNeed   **needs;			/* segments it asks for */
+	int			nneeds;
+	CdNeed    *provides;		/* the segment others know it by */
+	uint8	   *answers;		/* of the batch */
+	void	   *results;		/* what the asking side collects */
+} CdAsked;
+
+/* The whole run. */
+typedef struct CdRun
+{
+	MemoryContext context;		/* of the run */
+	MemoryContext batch;		/* reset after each batch */
+	MemoryContext results;		/* lists, reset when rows leave */
+	Relation	profile;
+	int			natts;
+	CdAsked	   *asked;
+	int			nasked;
+	List	   *segments;		/* of CdNeed, in the order of their columns */
+	Bitmapset  *columns;		/* of profile that some condition uses */
+	int			nfetched;
+	AttrNumber *fetched;		/* profile's number of each column fetched */
+	AttrNumber	events;			/* profile's number of events, 0 if unused */
+	SPIPlanPtr	read_profile;
+	SPIPlanPtr	read_events;
+	SPIPlanPtr	read_members;
+	bool		everyone;
+	CdSet	   *due;			/* of all conditions, unless everyone */
+	TimestampTz now;
+	TupleTableSlot *slot;
+	ExprContext *econtext;
+	bool		whole_events;	/* leave the timeline uncut */
+	void		(*take_batch) (struct CdRun *run);
+	void		(*failed) (struct CdRun *run, CdAsked *asked, ErrorData *error, int row);
+	Size		used;			/* bytes in results */
+	Tuplestorestate *store;
+	TupleDesc	rowtype;
+	/* the batch */
+	int			count;
+	uint32	   *ids;
+	Datum	  **values;
+	bool	  **nulls;
+	TimestampTz *future;		/* each customer's first event after as_of() */
+} CdRun;
+
+/*
+ * Set up a run whose conditions are in run->asked, inside SPI_connect() and
+ * in run->context: parse, order, plan, prepare.  Those that fail are marked
+ * and reported to run->failed.
+ */
+extern void cd_run_set_up(CdRun *run);
+extern void cd_run_finish(CdRun *run);
+
+/* Hand every batch of customers to run->take_batch. */
+extern void cd_run_over_customers(CdRun *run);
+
+/* Put a customer's columns into the slot. */
+extern void cd_fill_slot(CdRun *run, int row);
+
+/* Set a condition aside, row being the customer's place in the batch or -1. */
+extern void cd_run_fail(CdRun *run, CdAsked *asked, ErrorData *error, int row);
+
+/* A condition's error as one line: message, detail, hint. */
+extern char *cd_error_line(ErrorData *error);
+
+/* Was a customer in a segment when the run began? */
+static inline bool
+cd_stored_member(CdNeed *segment, uint32 id)
+{
+	return segment->members != NULL && cd_set_contains(segment->members, id);
+}
+
+/*
+ * The moment an answer is looked at again: as it expires, or earlier at a
+ * full minute, hour or day, so that many customers share a moment.
+ */
+extern TimestampTz cd_recheck_at(TimestampTz until, TimestampTz now);
+
+#endif							/* CD_ENGINE_H */
