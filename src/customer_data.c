@@ -106,6 +106,22 @@ cd_as_of(void)
 	return as_of_set ? as_of_value : GetCurrentTransactionStartTimestamp();
 }
 
+void
+cd_as_of_begin(TimestampTz at, CdAsOf *save)
+{
+	save->set = as_of_set;
+	save->value = as_of_value;
+	as_of_set = true;
+	as_of_value = at;
+}
+
+void
+cd_as_of_end(const CdAsOf *save)
+{
+	as_of_set = save->set;
+	as_of_value = save->value;
+}
+
 bool
 cd_as_of_is_set(void)
 {

@@ -13,6 +13,19 @@
 /* as_of(): customer_data.as_of if set, else the start of the transaction. */
 extern TimestampTz cd_as_of(void);
 
+/*
+ * Ask as of another moment for a while, without touching the setting.  Whoever
+ * begins must also end after an error.
+ */
+typedef struct CdAsOf
+{
+	bool		set;
+	TimestampTz value;
+} CdAsOf;
+
+extern void cd_as_of_begin(TimestampTz at, CdAsOf *save);
+extern void cd_as_of_end(const CdAsOf *save);
+
 /* True while customer_data.as_of is set: refreshes refuse then. */
 extern bool cd_as_of_is_set(void);
 

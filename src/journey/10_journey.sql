@@ -1,0 +1,276 @@
+-- Journeys: stages that customers pass through, each a condition over profile.
+
+CREATE TABLE customer_data.journey_definition (
+    journey_id  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name        text NOT NULL UNIQUE CHECK (name <> ''),
+    description text,
+    model       text,
+    version     int NOT NULL DEFAULT 1,
+    owner       regrole NOT NULL DEFAULT current_user::regrole,
+    time_zone   text NOT NULL DEFAULT current_setting('TimeZone'),
+    added_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE customer_data.journey_definition IS 'Journeys; add_journey() writes it, the view journey shows it';
+COMMENT ON COLUMN customer_data.journey_definition.version IS 'Counts changes of the stages; a refresh that finds another version than it walked last walks with everyone';
+COMMENT ON COLUMN customer_data.journey_definition.owner IS 'The stages'' conditions are evaluated with the rights of this role';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_definition', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_definition_journey_id_seq', '');
+
+CREATE TABLE customer_data.journey_stage (
+    stage_id     int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    journey_id   int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
+    name         text NOT NULL CHECK (name <> ''),
+    label        text,
+    position     int NOT NULL,
+    condition    text NOT NULL,
+    description  text,
+    content      text[],
+    minimum_stay interval,
+    lapse        interval,
+    UNIQUE (journey_id, name),
+    UNIQUE (journey_id, position) DEFERRABLE
+);
+COMMENT ON TABLE customer_data.journey_stage IS 'The stages of journeys; add_stage() writes it';
+COMMENT ON COLUMN customer_data.journey_stage.label IS 'The stage''s name in another language';
+COMMENT ON COLUMN customer_data.journey_stage.position IS 'A customer is in the last stage whose condition holds';
+COMMENT ON COLUMN customer_data.journey_stage.content IS 'Kinds of content that suit the stage';
+COMMENT ON COLUMN customer_data.journey_stage.minimum_stay IS 'Whoever enters stays at least so long';
+COMMENT ON COLUMN customer_data.journey_stage.lapse IS 'How long after its condition ceased to hold a customer falls back; 0: at once, NULL: never';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage_stage_id_seq', '');
+
+CREATE TABLE customer_data.journey_state (
+    journey_id   int PRIMARY KEY REFERENCES customer_data.journey_definition ON DELETE CASCADE,
+    version      int NOT NULL,
+    refreshed_at timestamptz,
+    error        text,
+    error_at     timestamptz
+);
+COMMENT ON TABLE customer_data.journey_state IS 'What became of each journey at the last refresh';
+
+CREATE TABLE customer_data.stage_stay (
+    journey_id  int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
+    customer_id bigint NOT NULL,
+    entered_at  timestamptz NOT NULL,
+    left_at     timestamptz,
+    stage_id    int NOT NULL,
+    why         text,
+    PRIMARY KEY (journey_id, customer_id, entered_at)
+);
+CREATE INDEX stage_stay_current ON customer_data.stage_stay (stage_id) WHERE left_at IS NULL;
+COMMENT ON TABLE customer_data.stage_stay IS 'Every stay of every customer in a stage, back to the first thing known of them';
+COMMENT ON COLUMN customer_data.stage_stay.entered_at IS '-infinity: nothing is known of when';
+COMMENT ON COLUMN customer_data.stage_stay.left_at IS 'NULL: still there';
+COMMENT ON COLUMN customer_data.stage_stay.why IS 'Kind of the event that brought the customer in, or time';
+
+CREATE TABLE customer_data.journey_due (
+    journey_id int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
+    due        timestamptz NOT NULL,
+    customers  customer_data.customer_set NOT NULL
+);
+CREATE INDEX journey_due_due ON customer_data.journey_due (due);
+COMMENT ON TABLE customer_data.journey_due IS 'Customers whose stage may change at a moment though nothing new arrives';
+
+CREATE TABLE customer_data.journey_model (
+    model       text NOT NULL,
+    position    int NOT NULL,
+    stage       text NOT NULL,
+    label       text,
+    condition   text NOT NULL,
+    lapse       interval,
+    description text,
+    content     text[],
+    PRIMARY KEY (model, position)
+);
+COMMENT ON TABLE customer_data.journey_model IS 'Ready-made journeys: add_journey(name, model) copies their stages, alter_stage() fits them to your kinds of events';
+
+CREATE FUNCTION customer_data.walk_journey(journey_id integer, customers customer_data.customer_set,
+        OUT what text, OUT customer_id bigint, OUT stage_id integer, OUT entered_at timestamptz,
+        OUT left_at timestamptz, OUT why text, OUT due timestamptz, OUT members customer_data.customer_set, OUT message text)
+    RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_walk_journey';
+COMMENT ON FUNCTION customer_data.walk_journey(integer, customer_data.customer_set) IS 'The way of customers (NULL: everyone) through a journey up to as_of(): rows stay, due and error';
+
+CREATE FUNCTION customer_data.journey_named(name text) RETURNS customer_data.journey_definition
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer customer_data.journey_definition;
+    near   text;
+BEGIN
+    SELECT * INTO answer FROM customer_data.journey_definition j WHERE j.name = journey_named.name;
+    IF NOT FOUND THEN
+        SELECT string_agg(quote_literal(n.name), ', ') INTO near
+        FROM (SELECT j.name FROM customer_data.journey_definition j
+              ORDER BY customer_data.levenshtein(j.name, journey_named.name), j.name LIMIT 3) n;
+        RAISE EXCEPTION 'journey "%" does not exist', name
+            USING ERRCODE = 'undefined_object',
+                  HINT = coalesce('Journeys: ' || near || '.', 'Declare one with customer_data.add_journey().');
+    END IF;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION customer_data.journey_named(text) IS 'A journey by its name; a clear error where there is none';
+
+-- Whoever changes a journey must be its owner: its conditions run as one role.
+CREATE FUNCTION customer_data.own_journey(name text) RETURNS customer_data.journey_definition
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.journey_named(name);
+BEGIN
+    IF j.owner <> current_user::regrole THEN
+        RAISE EXCEPTION 'journey "%" belongs to role %', name, j.owner
+            USING ERRCODE = 'insufficient_privilege',
+                  DETAIL = 'The conditions of its stages run with that role''s rights.',
+                  HINT = format('SET ROLE %s;', j.owner);
+    END IF;
+    RETURN j;
+END
+$$;
+COMMENT ON FUNCTION customer_data.own_journey(text) IS 'A journey that the current role may change';
+
+CREATE FUNCTION customer_data.check_stage_condition(condition text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    checked record := customer_data.check_condition(condition);
+    missing text;
+BEGIN
+    IF checked.untracked IS NOT NULL THEN
+        RAISE EXCEPTION 'the condition of a stage cannot use %', checked.untracked
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = 'A journey is walked through time, so it must be known when each answer changes.',
+                  HINT = 'Use within_last(), older_than(), comparisons with as_of(), the functions on events; or make it a segment and write in_segment(customer_id, ''name'').';
+    END IF;
+    SELECT s.name INTO missing FROM unnest(checked.segments) AS s(name)
+    WHERE NOT EXISTS (SELECT FROM customer_data.segment_definition d WHERE d.name = s.name) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'segment "%" does not exist', missing
+            USING ERRCODE = 'undefined_object', HINT = customer_data.nearest_segments(missing);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage';
+
+CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text, place integer DEFAULT NULL,
+        fall_back boolean DEFAULT true, minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL,
+        label text DEFAULT NULL, description text DEFAULT NULL, content text[] DEFAULT NULL)
+    RETURNS void LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.own_journey(journey);
+BEGIN
+    IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
+        RAISE EXCEPTION 'journey "%" already has a stage "%"', journey, stage
+            USING ERRCODE = 'duplicate_object', HINT = 'Change it with customer_data.alter_stage().';
+    END IF;
+    IF minimum_stay < interval '0' OR lapse < interval '0' THEN
+        RAISE EXCEPTION 'minimum_stay and lapse must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM customer_data.check_stage_condition(condition);
+    IF EXISTS (SELECT FROM customer_data.journey_stage s
+               WHERE s.journey_id = j.journey_id AND s.position = add_stage.place) THEN
+        UPDATE customer_data.journey_stage s SET position = s.position + 1
+        WHERE s.journey_id = j.journey_id AND s.position >= add_stage.place;
+    END IF;
+    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse)
+    VALUES (j.journey_id, stage, add_stage.label,
+            coalesce(add_stage.place,
+                     (SELECT coalesce(max(s.position), 0) + 1 FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id)),
+            add_stage.condition, add_stage.description, add_stage.content, add_stage.minimum_stay,
+            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END);
+    UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
+END
+$$;
+COMMENT ON FUNCTION customer_data.add_stage(text, text, text, integer, boolean, interval, interval, text, text, text[]) IS 'Adds a stage, at the end or at a position: a customer is in the last stage whose condition holds; fall_back => false keeps whoever reached it, lapse => span keeps them so long after its condition ceased';
+
+CREATE FUNCTION customer_data.alter_stage(journey text, stage text, condition text DEFAULT NULL,
+        minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL, label text DEFAULT NULL,
+        description text DEFAULT NULL, content text[] DEFAULT NULL, new_name text DEFAULT NULL)
+    RETURNS void LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.own_journey(journey);
+BEGIN
+    IF condition IS NOT NULL THEN
+        PERFORM customer_data.check_stage_condition(condition);
+    END IF;
+    UPDATE customer_data.journey_stage s
+    SET condition = coalesce(alter_stage.condition, s.condition),
+        minimum_stay = coalesce(alter_stage.minimum_stay, s.minimum_stay),
+        lapse = coalesce(alter_stage.lapse, s.lapse),
+        label = coalesce(alter_stage.label, s.label),
+        description = coalesce(alter_stage.description, s.description),
+        content = coalesce(alter_stage.content, s.content),
+        name = coalesce(alter_stage.new_name, s.name)
+    WHERE s.journey_id = j.journey_id AND s.name = stage;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage
+            USING ERRCODE = 'undefined_object',
+                  HINT = (SELECT 'Stages: ' || string_agg(quote_literal(s.name), ', ' ORDER BY s.position) || '.'
+                          FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id);
+    END IF;
+    UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
+END
+$$;
+COMMENT ON FUNCTION customer_data.alter_stage(text, text, text, interval, interval, text, text, text[], text) IS 'Changes what is given of a stage; the next refresh walks with everyone again';
+
+CREATE FUNCTION customer_data.drop_stage(journey text, stage text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.own_journey(journey);
+BEGIN
+    DELETE FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage USING ERRCODE = 'undefined_object';
+    END IF;
+    UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
+END
+$$;
+COMMENT ON FUNCTION customer_data.drop_stage(text, text) IS 'Removes a stage from a journey; the next refresh walks without it';
+
+CREATE FUNCTION customer_data.add_journey(name text, model text DEFAULT NULL, description text DEFAULT NULL)
+    RETURNS void LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    m customer_data.journey_model;
+BEGIN
+    IF EXISTS (SELECT FROM customer_data.journey_definition j WHERE j.name = add_journey.name) THEN
+        RAISE EXCEPTION 'journey "%" already exists', name
+            USING ERRCODE = 'duplicate_object', HINT = 'Drop it first, with customer_data.drop_journey().';
+    END IF;
+    IF model IS NOT NULL AND NOT EXISTS (SELECT FROM customer_data.journey_model jm WHERE jm.model = add_journey.model) THEN
+        RAISE EXCEPTION 'there is no ready-made journey "%"', model
+            USING ERRCODE = 'undefined_object',
+                  HINT = (SELECT 'Ready-made: ' || string_agg(DISTINCT quote_literal(jm.model), ', ') || '.'
+                          FROM customer_data.journey_model jm);
+    END IF;
+    INSERT INTO customer_data.journey_definition (name, description, model)
+    VALUES (add_journey.name, add_journey.description, add_journey.model);
+    FOR m IN SELECT * FROM customer_data.journey_model jm WHERE jm.model = add_journey.model ORDER BY jm.position LOOP
+        PERFORM customer_data.add_stage(add_journey.name, m.stage, m.condition, m.position, fall_back => m.lapse IS NOT NULL,
+                                        lapse => m.lapse, label => m.label, description => m.description, content => m.content);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.add_journey(text, text, text) IS 'Declares a journey, empty or with the stages of a ready-made model (journey_model)';
+
+CREATE FUNCTION customer_data.drop_journey(name text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.own_journey(name);
+BEGIN
+    DELETE FROM customer_data.journey_definition d WHERE d.journey_id = j.journey_id;
+END
+$$;
+COMMENT ON FUNCTION customer_data.drop_journey(text) IS 'Drops a journey with its stages and its history';

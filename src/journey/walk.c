@@ -1,0 +1,507 @@
+/*
+ * walk.c
+ *		The way of customers through the stages of a journey, from the first
+ *		thing known of them on.
+ *
+ * A customer's stages are found by asking the stages' conditions at every
+ * moment where an answer can change: when something happened, and when an
+ * answer that was given expires.  What is known at each of these moments is
+ * the timeline up to it; attributes, metrics, tags and segments are those of
+ * today.  So the present stage, the whole history and the next moment to look
+ * at the customer again come out of one walk, and depend on nothing that was
+ * stored before.
+ */
+#include "postgres.h"
+
+#include "run_as.h"
+#include "segment/engine.h"
+#include "timeline/timeline.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+/* One stage, in the journey's order. */
+typedef struct Stage
+{
+	int32		id;
+	CdAsked    *asked;
+	Interval   *minimum_stay;	/* NULL: none */
+	Interval   *lapse;			/* how long after its condition ceased it is left; NULL: never */
+	bool		holds;
+} Stage;
+
+/* The walk's own part of the run. */
+typedef struct Walk
+{
+	CdRun		run;			/* must be first */
+	Stage	   *stages;
+	int			nstages;
+	AttrNumber	registered_at;	/* of profile, 0 if it has no such column */
+	int			events_place;	/* among the fetched columns, -1 if unused */
+	int			registered_place;
+	bool		failed;
+	TimestampTz *due;			/* of each customer of the batch */
+} Walk;
+
+/* at + span */
+static TimestampTz
+plus_span(TimestampTz at, const Interval *span)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(at), IntervalPGetDatum(span)));
+}
+
+/* The earlier of two moments. */
+static inline TimestampTz
+earlier(TimestampTz a, TimestampTz b)
+{
+	return a < b ? a : b;
+}
+
+/* Send one row. */
+static void
+put_walk_row(Walk *walk, const char *what, int64 customer, int32 stage, TimestampTz entered,
+			 TimestampTz left, const char *cause, TimestampTz due, CdSet *set, const char *message)
+{
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	values[0] = CStringGetTextDatum(what);
+	values[1] = Int64GetDatum(customer);
+	nulls[1] = customer < 0;
+	values[2] = Int32GetDatum(stage);
+	nulls[2] = stage == 0;
+	values[3] = TimestampTzGetDatum(entered);
+	nulls[3] = stage == 0;
+	values[4] = TimestampTzGetDatum(left);
+	nulls[4] = left == DT_NOEND;
+	values[5] = cause ? CStringGetTextDatum(cause) : (Datum) 0;
+	nulls[5] = cause == NULL;
+	values[6] = TimestampTzGetDatum(due);
+	nulls[6] = due == DT_NOEND;
+	values[7] = PointerGetDatum(set);
+	nulls[7] = set == NULL;
+	values[8] = message ? CStringGetTextDatum(message) : (Datum) 0;
+	nulls[8] = message == NULL;
+	tuplestore_putvalues(walk->run.store, walk->run.rowtype, values, nulls);
+}
+
+/* A stage's condition cannot be evaluated: the journey stands still. */
+static void
+stage_failed(CdRun *run, CdAsked *asked, ErrorData *error, int row)
+{
+	Walk	   *walk = (Walk *) run;
+
+	if (!walk->failed)
+		put_walk_row(walk, "error", row >= 0 ? (int64) run->ids[row] : -1, -asked->id, DT_NOBEGIN,
+					 DT_NOEND, NULL, DT_NOEND, NULL, cd_error_line(error));
+	walk->failed = true;
+}
+
+/* What happened at a moment, as a word: the kind of an event, or "time". */
+static const char *
+cause_at(const CdTimeline *reader, TimestampTz at)
+{
+	CdKindScan	scan;
+	CdKind		kind;
+
+	cd_kind_scan_begin(reader, &scan);
+	while (cd_kind_scan_next(reader, &scan, &kind))
+	{
+		int			i = cd_kind_lower_bound(&kind, at);
+
+		if (i < kind.n && cd_kind_at(&kind, i) == at)
+			return pnstrdup(kind.name, kind.namelen);
+	}
+	return "time";
+}
+
+/* Ask all stages at a moment; the first moment at which an answer may change. */
+static TimestampTz
+ask_stages(Walk *walk, int row)
+{
+	CdRun	   *run = &walk->run;
+	TimestampTz until = DT_NOEND;
+	int			i,
+				k;
+
+	for (i = 0; i < walk->nstages; i++)
+	{
+		CdAsked    *asked = walk->stages[i].asked;
+		Datum		value;
+		bool		isnull;
+
+		for (k = 0; k < asked->nneeds; k++)
+			run->slot->tts_values[asked->needs[k]->column] =
+				BoolGetDatum(cd_stored_member(asked->needs[k], run->ids[row]));
+		cd_validity_reset();
+		value = ExecEvalExprSwitchContext(asked->state, run->econtext, &isnull);
+		walk->stages[i].holds = !isnull && DatumGetBool(value);
+		until = earlier(until, cd_validity());
+	}
+	return until;
+}
+
+/* Follow one customer from the first thing known of them to the end of the run. */
+static void
+walk_customer(Walk *walk, int row)
+{
+	CdRun	   *run = &walk->run;
+	TimestampTz start = DT_NOEND;
+	TimestampTz now;
+	TimestampTz entered = DT_NOBEGIN;
+	TimestampTz ceased = DT_NOEND;
+	const char *cause = NULL;
+	struct varlena *events = NULL;
+	CdTimeline	reader;
+	int			stage = -1;
+	bool		held = false;
+	bool		timeless;
+
+	cd_fill_slot(run, row);
+	if (walk->events_place >= 0)
+	{
+		events = (struct varlena *) DatumGetPointer(run->values[walk->events_place][row]);
+		cd_timeline_open(&reader, events);
+		start = cd_timeline_first_at(&reader);
+	}
+	if (walk->registered_place >= 0 && !run->nulls[walk->registered_place][row])
+	{
+		TimestampTz registered = DatumGetTimestampTz(run->values[walk->registered_place][row]);
+
+		if (!TIMESTAMP_NOT_FINITE(registered))
+			start = earlier(start, registered);
+	}
+	/* Of whom no moment is known, what holds now has held for ever. */
+	timeless = start > run->now;
+	now = timeless ? run->now : start;
+
+	for (;;)
+	{
+		CdAsOf		save;
+		TimestampTz until;
+		int			candidate = -1;
+		int			next;
+		int			i;
+
+		CHECK_FOR_INTERRUPTS();
+		cd_as_of_begin(now, &save);
+		if (events != NULL)
+			run->slot->tts_values[run->events - 1] = PointerGetDatum(cd_timeline_cut(events, now));
+		until = ask_stages(walk, row);
+		cd_as_of_end(&save);
+		if (events != NULL)
+			until = earlier(until, cd_timeline_next_after(&reader, now));
+
+		for (i = 0; i < walk->nstages; i++)
+			if (walk->stages[i].holds)
+				candidate = i;
+		if (held && !walk->stages[stage].holds)
+		{
+			held = false;
+			ceased = now;
+		}
+		else if (stage >= 0 && walk->stages[stage].holds)
+			held = true;
+
+		next = stage;
+		if (stage < 0)
+			next = candidate;
+		else
+		{
+			Stage	   *current = &walk->stages[stage];
+			TimestampTz free_at = current->minimum_stay && entered != DT_NOBEGIN ?
+				plus_span(entered, current->minimum_stay) : DT_NOBEGIN;
+
+			if (now < free_at)
+				until = earlier(until, free_at);
+			else if (candidate > stage)
+				next = candidate;
+			else if (!current->holds && current->lapse != NULL)
+			{
+				TimestampTz lapse = plus_span(ceased, current->lapse);
+
+				if (now >= lapse)
+					next = candidate;
+				else
+					until = earlier(until, lapse);
+			}
+		}
+
+		if (next != stage)
+		{
+			if (stage >= 0)
+				put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, now, cause,
+							 DT_NOEND, NULL, NULL);
+			entered = timeless ? DT_NOBEGIN : now;
+			cause = timeless ? NULL : events ? cause_at(&reader, now) : "time";
+			stage = next;
+			held = stage >= 0 && walk->stages[stage].holds;
+			ceased = now;
+			/* A minimum stay that begins here ends at a moment of its own. */
+			if (stage >= 0 && walk->stages[stage].minimum_stay && !timeless)
+				until = earlier(until, plus_span(now, walk->stages[stage].minimum_stay));
+		}
+		timeless = false;
+		if (until <= now)
+			until = now + 1;
+		if (until > run->now)
+		{
+			walk->due[row] = until;
+			break;
+		}
+		now = until;
+	}
+	if (stage >= 0)
+		put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, DT_NOEND, cause,
+					 DT_NOEND, NULL, NULL);
+}
+
+/* Order customers by the moment they are due. */
+static int
+compare_due(const void *a, const void *b, void *arg)
+{
+	TimestampTz x = ((TimestampTz *) arg)[*(const int *) a];
+	TimestampTz y = ((TimestampTz *) arg)[*(const int *) b];
+
+	return x < y ? -1 : x > y;
+}
+
+/* Send when each customer of the batch is due, as sets. */
+static void
+put_dues(Walk *walk)
+{
+	CdRun	   *run = &walk->run;
+	int		   *order = palloc(sizeof(int) * run->count);
+	uint32	   *ids = palloc(sizeof(uint32) * run->count);
+	int			from = 0;
+	int			i;
+
+	for (i = 0; i < run->count; i++)
+	{
+		order[i] = i;
+		if (walk->due[i] != DT_NOEND)
+			walk->due[i] = cd_recheck_at(walk->due[i], run->now);
+	}
+	qsort_arg(order, run->count, sizeof(int), compare_due, walk->due);
+	while (from < run->count && walk->due[order[from]] != DT_NOEND)
+	{
+		int			to = from;
+
+		while (to < run->count && walk->due[order[to]] == walk->due[order[from]])
+		{
+			ids[to - from] = run->ids[order[to]];
+			to++;
+		}
+		put_walk_row(walk, "due", -1, 0, DT_NOBEGIN, DT_NOEND, NULL, walk->due[order[from]],
+					 cd_set_from_sorted(ids, to - from), NULL);
+		from = to;
+	}
+}
+
+/* Walk with all customers of the batch, as the journey's owner. */
+static void
+walk_batch(CdRun *run)
+{
+	Walk	   *walk = (Walk *) run;
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext customer;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int row = 0;
+	CdAsOf		as_of;
+
+	if (walk->failed)
+		return;
+	customer = AllocSetContextCreate(run->batch, "customer", ALLOCSET_DEFAULT_SIZES);
+	/* What to go back to after an error. */
+	cd_as_of_begin(run->now, &as_of);
+	cd_as_of_end(&as_of);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(customer);
+	PG_TRY();
+	{
+		CdRunAs		save;
+
+		cd_run_as_begin(run->asked[0].owner, run->asked[0].time_zone, &save);
+		for (; row < run->count; row++)
+		{
+			walk_customer(walk, row);
+			ResetExprContext(run->econtext);
+			MemoryContextReset(customer);
+		}
+		cd_run_as_end(&save);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		put_dues(walk);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		cd_as_of_end(&as_of);
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+			ReThrowError(error);
+		cd_run_fail(run, &run->asked[0], error, row);
+	}
+	PG_END_TRY();
+}
+
+/* Read the journey's stages, in order. */
+static void
+take_stages(Walk *walk, int32 journey)
+{
+	CdRun	   *run = &walk->run;
+	Oid			types[] = {INT4OID};
+	Datum		args[1];
+	int			i;
+
+	args[0] = Int32GetDatum(journey);
+	if (SPI_execute_with_args("SELECT s.stage_id, s.condition, j.owner::oid, j.time_zone, s.minimum_stay, s.lapse "
+							  "FROM customer_data.journey_stage s JOIN customer_data.journey_definition j USING (journey_id) "
+							  "WHERE s.journey_id = $1 ORDER BY s.position",
+							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read stages");
+	walk->nstages = run->nasked = (int) SPI_processed;
+	walk->stages = palloc0(sizeof(Stage) * Max(1, walk->nstages));
+	run->asked = palloc0(sizeof(CdAsked) * Max(1, run->nasked));
+	for (i = 0; i < run->nasked; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		CdAsked    *asked = &run->asked[i];
+		bool		isnull;
+		Datum		span;
+
+		walk->stages[i].id = DatumGetInt32(SPI_getbinval(tuple, desc, 1, &isnull));
+		/* Negative, so that no stage is taken for a segment's condition. */
+		asked->id = -walk->stages[i].id;
+		asked->text = SPI_getvalue(tuple, desc, 2);
+		asked->owner = DatumGetObjectId(SPI_getbinval(tuple, desc, 3, &isnull));
+		asked->time_zone = SPI_getvalue(tuple, desc, 4);
+		asked->answers = palloc0(CD_BATCH);
+		span = SPI_getbinval(tuple, desc, 5, &isnull);
+		if (!isnull)
+		{
+			walk->stages[i].minimum_stay = palloc(sizeof(Interval));
+			*walk->stages[i].minimum_stay = *DatumGetIntervalP(span);
+		}
+		span = SPI_getbinval(tuple, desc, 6, &isnull);
+		if (!isnull)
+		{
+			walk->stages[i].lapse = palloc(sizeof(Interval));
+			*walk->stages[i].lapse = *DatumGetIntervalP(span);
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Find each stage's condition after the run has put them in its own order. */
+static void
+connect_stages(Walk *walk)
+{
+	CdRun	   *run = &walk->run;
+	int			i,
+				k;
+
+	for (i = 0; i < walk->nstages; i++)
+		for (k = 0; k < run->nasked; k++)
+			if (run->asked[k].id == -walk->stages[i].id)
+				walk->stages[i].asked = &run->asked[k];
+	walk->events_place = walk->registered_place = -1;
+	for (i = 0; i < run->nfetched; i++)
+	{
+		if (run->fetched[i] == run->events)
+			walk->events_place = i;
+		if (run->fetched[i] == walk->registered_at)
+			walk->registered_place = i;
+	}
+}
+
+/* A walk begins at the registration or the first event: both are needed. */
+static void
+need_moments(Walk *walk)
+{
+	Relation	profile = cd_open_profile();
+	TupleDesc	desc = RelationGetDescr(profile);
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (strcmp(NameStr(attribute->attname), "registered_at") == 0 &&
+			attribute->atttypid == TIMESTAMPTZOID)
+			walk->registered_at = i + 1;
+		else if (strcmp(NameStr(attribute->attname), "events") != 0)
+			continue;
+		walk->run.columns = bms_add_member(walk->run.columns, i + 1);
+	}
+	relation_close(profile, NoLock);
+}
+
+/*
+ * walk_journey(journey_id, customers): every stay of the customers (NULL:
+ * everyone) in the journey's stages up to as_of().
+ */
+PG_FUNCTION_INFO_V1(cd_walk_journey);
+Datum
+cd_walk_journey(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Walk	   *walk;
+	CdRun	   *run;
+	MemoryContext old;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the journey must not be NULL")));
+	InitMaterializedSRF(fcinfo, 0);
+	walk = palloc0(sizeof(Walk));
+	run = &walk->run;
+	run->store = rsinfo->setResult;
+	run->rowtype = rsinfo->setDesc;
+	run->now = cd_as_of();
+	run->whole_events = true;
+
+	SPI_connect();
+	run->context = AllocSetContextCreate(CurrentMemoryContext, "journey", ALLOCSET_DEFAULT_SIZES);
+	run->batch = AllocSetContextCreate(run->context, "batch of customers", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(run->context);
+	run->take_batch = walk_batch;
+	run->failed = stage_failed;
+	run->everyone = PG_ARGISNULL(1);
+	if (!run->everyone)
+		run->due = PG_GETARG_CDSET(1);
+	walk->due = palloc(sizeof(TimestampTz) * CD_BATCH);
+
+	take_stages(walk, PG_GETARG_INT32(0));
+	if (walk->nstages > 0 && (run->everyone || !cd_set_is_empty(run->due)))
+	{
+		need_moments(walk);
+		cd_run_set_up(run);
+		connect_stages(walk);
+		if (!walk->failed)
+			cd_run_over_customers(run);
+		cd_run_finish(run);
+	}
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	return (Datum) 0;
+}
