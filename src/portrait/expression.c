@@ -177,6 +177,22 @@ moving_column(ExpandContext *context, AttrNumber attribute)
 	return found;
 }
 
+/* The same for other rooms' conditions */
+char *
+cd_moving_expression(Oid profile, AttrNumber attribute)
+{
+	ExpandContext context = {NULL, profile, NULL};
+	Oid			metric = get_relname_relid("metric", get_rel_namespace(profile));
+	char	   *found;
+
+	if (!OidIsValid(metric))
+		return NULL;
+	context.metric = table_open(metric, AccessShareLock);
+	found = moving_column(&context, attribute);
+	table_close(context.metric, AccessShareLock);
+	return found;
+}
+
 static Node *
 expand_moving(Node *node, void *arg)
 {

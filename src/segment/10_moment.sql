@@ -24,3 +24,9 @@ COMMENT ON FUNCTION customer_data.as_of_day() IS 'as_of(), where only its calend
 CREATE FUNCTION customer_data.holds_until(answer boolean) RETURNS timestamptz
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_holds_until';
 COMMENT ON FUNCTION customer_data.holds_until(boolean) IS 'The first moment at which the answers since the last call could change if nothing new arrives; infinity if never';
+
+CREATE FUNCTION customer_data.compare_events(events customer_data.timeline, pattern customer_data.event_pattern, last interval,
+        of text, comparison integer, number double precision) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_compare_events';
+COMMENT ON FUNCTION customer_data.compare_events(customer_data.timeline, customer_data.event_pattern, interval, text, integer, double precision)
+    IS 'What event_count(...) >= 3 and event_sum(...) > 100 in a moving window become inside conditions; of is NULL for a count';

@@ -75,7 +75,7 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	(void) cd_plan_condition(condition, profile, segments);
 	cd_run_as_end(&save);
 
-	while ((attno = bms_next_member(condition->columns, attno)) >= 0)
+	while ((attno = bms_next_member(condition->named, attno)) >= 0)
 		columns = lappend(columns, NameStr(TupleDescAttr(RelationGetDescr(profile), attno - 1)->attname));
 	values[0] = text_array(condition->segments);
 	values[1] = text_array(columns);

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "portrait/evaluate.h"
 #include "segment/condition.h"
 
 #include "access/relation.h"
@@ -508,6 +509,56 @@ parse_text(ParseState *pstate, const char *text)
 	return target->val;
 }
 
+/* What the expansion of moving metrics carries along. */
+typedef struct ExpandContext
+{
+	CdCondition *condition;
+	ParseState *pstate;
+	Oid			profile;
+} ExpandContext;
+
+/*
+ * Put what they are computed from in the place of metrics that move with time
+ * (days since something), so that the functions in it can note until when
+ * they hold; collect the columns that are read in the end.
+ */
+static Node *
+expand_moving(Node *node, void *arg)
+{
+	ExpandContext *context = arg;
+
+	if (node == NULL)
+		return NULL;
+	if (is_call_of(node, "top_percent"))
+	{
+		/* A ranking by something that moves must be made anew each time. */
+		char	   *metric = TextDatumGetCString(((Const *) linitial(full_call(node)->args))->constvalue);
+		AttrNumber	attno = get_attnum(context->profile, metric);
+
+		if (cd_moving_expression(context->profile, attno) != NULL && context->condition->untracked == NULL)
+			context->condition->untracked = psprintf("top_percent('%s')", metric);
+		return node;
+	}
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		char	   *text = cd_moving_expression(context->profile, var->varattno);
+		Node	   *tree;
+
+		if (text == NULL)
+		{
+			context->condition->columns = bms_add_member(context->condition->columns, var->varattno);
+			return node;
+		}
+		tree = transformExpr(context->pstate, parse_text(context->pstate, text), EXPR_KIND_SELECT_TARGET);
+		tree = coerce_to_target_type(context->pstate, tree, exprType(tree), var->vartype, -1,
+									 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+		assign_expr_collations(context->pstate, tree);
+		return expand_moving(tree, arg);
+	}
+	return expression_tree_mutator(node, expand_moving, arg);
+}
+
 CdCondition *
 cd_parse_condition(const char *text, Relation profile)
 {
@@ -561,6 +612,14 @@ cd_parse_condition(const char *text, Relation profile)
 	context.depth = 0;
 	context.node = NULL;
 	check_walker(expr, &context);
+	condition->named = bms_copy(condition->columns);
+	if (!condition->by_sql)
+	{
+		ExpandContext expand = {condition, pstate, RelationGetRelid(profile)};
+
+		condition->columns = NULL;
+		expr = expand_moving(expr, &expand);
+	}
 	condition->expr = (Expr *) expr;
 
 	error_context_stack = callback.previous;
@@ -574,7 +633,7 @@ cd_check_columns(CdCondition *condition, Relation profile, Oid role)
 
 	if (pg_class_aclcheck(RelationGetRelid(profile), role, ACL_SELECT) == ACLCHECK_OK)
 		return;
-	while ((attno = bms_next_member(condition->columns, attno)) >= 0)
+	while ((attno = bms_next_member(condition->named, attno)) >= 0)
 	{
 		const char *name = NameStr(TupleDescAttr(RelationGetDescr(profile), attno - 1)->attname);
 

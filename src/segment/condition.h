@@ -29,7 +29,8 @@ typedef struct CdCondition
 {
 	char	   *text;
 	Expr	   *expr;			/* analysed, boolean */
-	Bitmapset  *columns;		/* attribute numbers of profile it reads */
+	Bitmapset  *named;			/* attribute numbers of profile it mentions */
+	Bitmapset  *columns;		/* and those it reads, moving metrics resolved */
 	List	   *segments;		/* names in in_segment() */
 	List	   *thresholds;		/* of CdThreshold */
 	bool		by_sql;			/* has sub-selects: asked of the database, not evaluated here */

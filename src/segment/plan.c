@@ -6,10 +6,12 @@
  */
 #include "postgres.h"
 
+#include "portrait/evaluate.h"
 #include "segment/condition.h"
 
 #include "access/stratnum.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
@@ -19,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* What the rewriting walk carries along; function OIDs are looked up once. */
@@ -33,6 +36,9 @@ typedef struct PlanContext
 	Oid			compare;
 	Oid			in_segment;
 	Oid			top_percent;
+	Oid			compare_events;
+	Oid			timeline;
+	Oid			event_pattern;
 } PlanContext;
 
 /* Look up one of our own functions. */
@@ -41,6 +47,14 @@ own_function(const char *name, int nargs, const Oid *types)
 {
 	return LookupFuncName(list_make2(makeString("customer_data"), makeString(pstrdup(name))),
 						  nargs, types, false);
+}
+
+/* Look up one of our own types. */
+static Oid
+own_type(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(cd_schema()));
 }
 
 /* Is a node the call as_of()? */
@@ -236,6 +250,84 @@ rewrite_comparison(OpExpr *op, PlanContext *context)
 	return NULL;
 }
 
+/* A constant number as double precision, NULL if a node is none. */
+static Const *
+constant_number(Node *node)
+{
+	Oid			type = exprType(node);
+	Const	   *constant;
+
+	if (!IsA(node, Const) || ((Const *) node)->constisnull ||
+		(type != INT2OID && type != INT4OID && type != INT8OID && type != FLOAT4OID &&
+		 type != FLOAT8OID && type != NUMERICOID))
+		return NULL;
+	if (type == FLOAT8OID)
+		return (Const *) node;
+	constant = (Const *) eval_const_expressions(NULL, (Node *)
+		makeFuncExpr(type == INT2OID ? F_FLOAT8_INT2 : type == INT4OID ? F_FLOAT8_INT4 :
+					 type == INT8OID ? F_FLOAT8_INT8 : type == FLOAT4OID ? F_FLOAT8_FLOAT4 : F_FLOAT8_NUMERIC,
+					 FLOAT8OID, list_make1(node), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST));
+	return IsA(constant, Const) ? constant : NULL;
+}
+
+/*
+ * Rewrite event_count(...) <op> number and event_sum(...) <op> number into a
+ * form that knows how far the count is from the number; NULL if it is none.
+ */
+static Node *
+rewrite_count(OpExpr *op, PlanContext *context)
+{
+	Node	   *left,
+			   *right;
+	FuncExpr   *call;
+	Const	   *number;
+	char	   *name;
+	bool		sum;
+	int			nargs;
+	int			strategy;
+	Node	   *of;
+
+	if (list_length(op->args) != 2 || (strategy = strategy_of(op->opno)) == 0)
+		return NULL;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	if (IsA(left, Const))
+	{
+		Node	   *swap = left;
+
+		left = right;
+		right = swap;
+		strategy = BTMaxStrategyNumber + 1 - strategy;
+	}
+	/* A count may have been widened to the type of the number. */
+	if (IsA(left, FuncExpr) && ((FuncExpr *) left)->funcformat == COERCE_IMPLICIT_CAST &&
+		list_length(((FuncExpr *) left)->args) == 1)
+		left = linitial(((FuncExpr *) left)->args);
+	number = constant_number(right);
+	if (number == NULL || !IsA(left, FuncExpr))
+		return NULL;
+	call = (FuncExpr *) left;
+	if (get_func_namespace(call->funcid) != context->schema)
+		return NULL;
+	name = get_func_name(call->funcid);
+	sum = strcmp(name, "event_sum") == 0;
+	if (!sum && strcmp(name, "event_count") != 0)
+		return NULL;
+	/* (events, pattern, last [, of]): the forms whose window does not move need no help. */
+	nargs = list_length(call->args);
+	if (nargs != (sum ? 4 : 3) || constant_interval(lthird(call->args)) == NULL)
+		return NULL;
+	of = sum ? (Node *) lfourth(call->args) : (Node *) makeNullConst(TEXTOID, -1, InvalidOid);
+	return (Node *) makeFuncExpr(context->compare_events, BOOLOID,
+								 list_concat(list_make3(linitial(call->args), lsecond(call->args),
+														lthird(call->args)),
+											 list_make3(of,
+														makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+																  Int32GetDatum(strategy), false, true),
+														number)),
+								 InvalidOid, DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
+}
+
 /* Does a field or unit change with the calendar day only? */
 static bool
 is_calendar_unit(Node *node)
@@ -349,7 +441,11 @@ plan_mutator(Node *node, void *arg)
 		result = rewrite_day(node, context);
 	}
 	else if (IsA(node, OpExpr))
+	{
 		result = rewrite_comparison((OpExpr *) node, context);
+		if (result == NULL)
+			result = rewrite_count((OpExpr *) node, context);
+	}
 	if (result != NULL)
 		node = result;
 	if (is_as_of(node, context) && context->condition->untracked == NULL)
@@ -364,6 +460,7 @@ cd_plan_condition(CdCondition *condition, Relation profile, List *segments)
 	Oid			compare_types[] = {TIMESTAMPTZOID, INTERVALOID, INT4OID};
 	Oid			in_segment_types[] = {INT8OID, TEXTOID};
 	Oid			top_percent_types[] = {TEXTOID, FLOAT8OID, TEXTOID};
+	Oid			events_types[] = {InvalidOid, InvalidOid, INTERVALOID, TEXTOID, INT4OID, FLOAT8OID};
 	Expr	   *expr;
 
 	if (condition->by_sql)
@@ -378,7 +475,14 @@ cd_plan_condition(CdCondition *condition, Relation profile, List *segments)
 	context.in_segment = own_function("in_segment", 2, in_segment_types);
 	context.top_percent = own_function("top_percent", 3, top_percent_types);
 
+	context.timeline = own_type("timeline");
+	context.event_pattern = own_type("event_pattern");
+	events_types[0] = context.timeline;
+	events_types[1] = context.event_pattern;
+	context.compare_events = own_function("compare_events", 6, events_types);
+
 	expr = (Expr *) eval_const_expressions(NULL, (Node *) copyObject(condition->expr));
+	expr = (Expr *) cd_rewrite_comparisons((Node *) expr);
 	expr = (Expr *) plan_mutator((Node *) expr, &context);
 	fix_opfuncids((Node *) expr);
 	return expr;
