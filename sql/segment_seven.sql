@@ -70,8 +70,8 @@ FROM segment_definition d JOIN segment s USING (name) ORDER BY 1;
 SELECT * FROM public.who;
 
 -- The tenth percent of six buyers is one customer; two tie there, so both are
--- in: Fatima and Gia. A third who spends as much joins them; one who spends
--- more pushes all of them out at once, though nothing happened to them.
+-- in: Fatima and Gia. Hugo comes to tie with them, but he bought this week.
+-- When Jan spends more, both leave at once, though nothing happened to them.
 INSERT INTO public.event (contact, at, kind, amount, quantity, category, product)
 VALUES (8, '2024-06-01 00:00+00', 'purchase', 1490, 1, 'tea', 't9');
 SELECT events FROM refresh_timelines(); SELECT failed FROM refresh_metrics(); SELECT touch('segment', take_touched('portrait') | take_touched('tag'));

@@ -53,7 +53,7 @@ DECLARE
     due     customer_data.customer_set;
     j       record;
     done    record;
-    saved   text := current_setting('customer_data.as_of');
+    saved   text := coalesce(current_setting('customer_data.as_of', true), '');
 BEGIN
     journeys := 0; customers := 0; changed := 0; failed := 0; seconds := 0;
     IF to_regclass('customer_data.profile') IS NULL THEN
@@ -102,7 +102,7 @@ CREATE FUNCTION customer_data.refresh_journeys(rebuild boolean DEFAULT false,
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('customer_data.as_of') <> '' THEN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
         RAISE EXCEPTION 'journeys are not refreshed while customer_data.as_of is set'
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'RESET customer_data.as_of; stage_of(customer_id, journey, moment) gives the stage at another moment.';
@@ -119,7 +119,7 @@ CREATE FUNCTION customer_data.stage_of(customer_id bigint, journey text, at time
 AS $$
 DECLARE
     j      customer_data.journey_definition := customer_data.journey_named(journey);
-    saved  text := current_setting('customer_data.as_of');
+    saved  text := coalesce(current_setting('customer_data.as_of', true), '');
     answer text;
     fault  text;
 BEGIN
@@ -139,7 +139,7 @@ COMMENT ON FUNCTION customer_data.stage_of(bigint, text, timestamptz) IS 'The st
 
 CREATE VIEW customer_data.journey AS
 SELECT j.name, s.name AS stage, s.label, s.position, coalesce(n.size, 0) AS size,
-       round(100.0 * n.size / nullif(sum(n.size) OVER (PARTITION BY j.journey_id), 0), 1) AS percent,
+       round(100.0 * coalesce(n.size, 0) / nullif(sum(n.size) OVER (PARTITION BY j.journey_id), 0), 1) AS percent,
        t.refreshed_at, s.condition, s.minimum_stay, s.lapse,
        CASE WHEN t.error IS NOT NULL THEN t.error
             WHEN t.journey_id IS NULL THEN 'not refreshed yet'

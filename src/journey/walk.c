@@ -47,6 +47,7 @@ typedef struct Walk
 	AttrNumber	registered_at;	/* of profile, 0 if it has no such column */
 	int			events_place;	/* among the fetched columns, -1 if unused */
 	int			registered_place;
+	int			asking;			/* the stage whose condition is evaluated */
 	bool		failed;
 	TimestampTz *due;			/* of each customer of the batch */
 } Walk;
@@ -142,6 +143,7 @@ ask_stages(Walk *walk, int row)
 		for (k = 0; k < asked->nneeds; k++)
 			run->slot->tts_values[asked->needs[k]->column] =
 				BoolGetDatum(cd_stored_member(asked->needs[k], run->ids[row]));
+		walk->asking = i;
 		cd_validity_reset();
 		value = ExecEvalExprSwitchContext(asked->state, run->econtext, &isnull);
 		walk->stages[i].holds = !isnull && DatumGetBool(value);
@@ -357,7 +359,7 @@ walk_batch(CdRun *run)
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 			ReThrowError(error);
-		cd_run_fail(run, &run->asked[0], error, row);
+		cd_run_fail(run, walk->stages[walk->asking].asked, error, row);
 	}
 	PG_END_TRY();
 }

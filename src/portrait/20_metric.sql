@@ -70,7 +70,6 @@ BEGIN
         INSERT INTO customer_data.metric (name, expression, moving, type, unit, description, ready_made)
         SELECT v.name, v.expression, v.moving, v.type, v.unit, v.description, true
         FROM customer_data.ready_made_metric() v
-        WHERE to_regproc('customer_data.event_count') IS NOT NULL
         ON CONFLICT (name) DO NOTHING;
     END IF;
     -- Who registered is a customer since then, as soon as some source says when.
