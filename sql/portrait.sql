@@ -70,3 +70,78 @@ SELECT * FROM check_expression($$within_last(registered_at, '7 days') AND name_l
 SELECT w.id, t.value, CASE WHEN isfinite(t.valid_until) THEN date_trunc('hour', t.valid_until - now() + interval '30 minutes')::text ELSE 'for ever' END AS holds
 FROM try_expression($$older_than(registered_at, '31 days')$$) t JOIN portrait_shop.who w USING (customer_id) ORDER BY 1;
 SELECT * FROM try_expression('1 / 0');
+
+--
+-- Events, and the metrics that are there from the start
+--
+CREATE TABLE portrait_shop.event (id int PRIMARY KEY, account int, at timestamptz, what text, amount float8, category text, channel text);
+INSERT INTO portrait_shop.event VALUES
+    (1, 1, now() - interval '40 days 1 hour', 'view', NULL, 'tea', 'web'),
+    (2, 1, now() - interval '30 days 1 hour', 'purchase', 40, 'tea', 'web'),
+    (3, 1, now() - interval '20 days 1 hour', 'purchase', 60, 'tea', 'app'),
+    (4, 1, now() - interval '10 days 1 hour', 'refund', 10, 'tea', 'app'),
+    (5, 2, now() - interval '90 days 1 hour', 'purchase', 1500, 'outdoor', 'web'),
+    (6, 2, now() - interval '2 days 1 hour', 'view', NULL, 'tea', 'web'),
+    (7, 2, now() - interval '1 day 1 hour', 'view', NULL, 'outdoor', 'web');
+SELECT add_event_source('shop', 'portrait_shop.event', 'shop', 'account', 'at', 'what', value => 'amount', event_id => 'id',
+                        properties => '{"category": "category", "channel": "channel"}') IS NOT NULL AS added;
+SELECT count(*) AS refreshed FROM (SELECT refresh_timelines()) r;
+SELECT failed FROM refresh_metrics();
+SELECT w.id, frequency, monetary, average_order, interpurchase_time, return_rate, active_days, recency, inactivity, favourite_category, favourite_channel
+FROM profile p JOIN portrait_shop.who w USING (customer_id) ORDER BY w.id;
+
+-- comparisons of what moves with time know until when they hold
+SELECT w.id, t.value, CASE WHEN isfinite(t.valid_until) THEN date_trunc('hour', t.valid_until - now() + interval '30 minutes')::text ELSE 'for ever' END AS holds
+FROM try_expression('recency > 60') t JOIN portrait_shop.who w USING (customer_id) ORDER BY 1;
+
+--
+-- Tags: a taxonomy of paths, each with what decides it
+--
+SELECT add_tag('value.high', 'monetary > 1000', description => 'Spent more than 1000');
+SELECT add_tag('value.some', 'monetary > 0', exclusive_group => 'value');
+SELECT add_tag('spent', 'monetary', 'metric', min_score => 50);
+SELECT add_tag('interest.tea', $$decayed_sum(events, 'view[category=tea]', '30 days') + 3 * decayed_sum(events, 'purchase[category=tea]', '30 days')$$,
+               'behaviour', half_life => '30 days');
+SELECT add_tag('taste', $$affinity(events, 'view|purchase', 'category', prior => 1)$$, 'affinity');
+SELECT add_tag('target', $$has_tag(tags, 'value.high') AND has_tag(tags, 'taste.*', 0.2)$$);
+SELECT add_tag('ambassador', kind => 'manual', valid_for => '1 year');
+SELECT add_tag('crm', kind => 'imported');
+SELECT customers, failed FROM refresh_tags();
+SELECT w.id, t.path, round(t.score_now::numeric, 3) AS score, t.half_life
+FROM customer_tag c JOIN portrait_shop.who w USING (customer_id), tags(c.tags) t ORDER BY w.id, t.path;
+
+-- refused
+SELECT add_tag('value.high', 'true');
+SELECT add_tag('value..high', 'true');
+SELECT add_tag('x', 'monetary');
+SELECT add_tag('x', 'monetary', 'behaviour');
+SELECT add_tag('x', 'true', 'guess');
+SELECT add_tag('x');
+SELECT add_tag('taste.good', 'true');
+SELECT add_tag('x', 'true', valid_for => '1 day');
+SELECT drop_tag('value.hihg');
+SELECT alter_tag('value.high', $$has_tag(tags, 'target')$$);
+
+-- given by people, imported from elsewhere
+SELECT tag_customer(customer_id, 'ambassador', note => 'spoke at the fair') FROM portrait_shop.who WHERE id = 3;
+SELECT tag_customer(customer_id, 'target') FROM portrait_shop.who WHERE id = 3;
+SELECT import_tags($$SELECT 'shop'::text, id::text, 'crm.industry.' || CASE id WHEN 1 THEN 'retail' ELSE 'press' END, 0.5::float8, '2026-01-02 03:04:05+00'::timestamptz
+                     FROM portrait_shop.account WHERE id < 3$$);
+SELECT customers FROM refresh_tags();
+SELECT w.id, tags_under(c.tags, 'crm.*') AS crm, has_tag(c.tags, 'ambassador') AS ambassador
+FROM customer_tag c JOIN portrait_shop.who w USING (customer_id) ORDER BY w.id;
+SELECT untag_customer(customer_id, 'ambassador') FROM portrait_shop.who WHERE id = 3;
+SELECT customers FROM refresh_tags();
+SELECT has_tag(c.tags, 'ambassador') FROM customer_tag c JOIN portrait_shop.who w USING (customer_id) WHERE w.id = 3;
+
+-- of an exclusive group a customer has the first
+SELECT add_tag('size.big', 'monetary > 1000', exclusive_group => 'size');
+SELECT add_tag('size.small', 'monetary > 0', exclusive_group => 'size');
+SELECT failed FROM refresh_tags();
+SELECT w.id, tags_under(c.tags, 'size.*') FROM customer_tag c JOIN portrait_shop.who w USING (customer_id) ORDER BY w.id;
+SELECT drop_tag('size.big');
+SELECT failed FROM refresh_tags();
+SELECT w.id, tags_under(c.tags, 'size.*') FROM customer_tag c JOIN portrait_shop.who w USING (customer_id) ORDER BY w.id;
+
+-- nothing changed, nobody is looked at
+SELECT customers, evaluated, failed FROM refresh_tags();

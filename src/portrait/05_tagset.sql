@@ -103,3 +103,13 @@ COMMENT ON FUNCTION customer_data.dot_product(customer_data.tagset, customer_dat
 CREATE FUNCTION customer_data.cosine_similarity(a customer_data.tagset, b customer_data.tagset) RETURNS double precision
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_cosine';
 COMMENT ON FUNCTION customer_data.cosine_similarity(customer_data.tagset, customer_data.tagset) IS 'Cosine of the angle between two tagsets; NULL where one is without score';
+
+CREATE FUNCTION customer_data.tagset_agg_step(internal, text, double precision, timestamptz, interval, timestamptz) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_agg_step';
+COMMENT ON FUNCTION customer_data.tagset_agg_step(internal, text, double precision, timestamptz, interval, timestamptz) IS 'Transition of tagset_agg';
+CREATE FUNCTION customer_data.tagset_agg_final(internal) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_agg_final';
+COMMENT ON FUNCTION customer_data.tagset_agg_final(internal) IS 'Result of tagset_agg';
+CREATE AGGREGATE customer_data.tagset_agg(path text, score double precision, at timestamptz, half_life interval, until timestamptz) (
+    SFUNC = customer_data.tagset_agg_step, STYPE = internal, FINALFUNC = customer_data.tagset_agg_final);
+COMMENT ON AGGREGATE customer_data.tagset_agg(text, double precision, timestamptz, interval, timestamptz) IS 'Puts rows together to a tagset; of several with one path the last';

@@ -120,6 +120,9 @@ CREATE FUNCTION customer_data.ready_made_metric(OUT name text, OUT expression te
     ('interpurchase_time', 'extract(epoch FROM event_last(events, ''purchase'') - event_first(events, ''purchase''))::double precision / 86400 / nullif(event_count(events, ''purchase'') - 1, 0)', false, 'double precision', 'days', 'Mean time between one purchase and the next'),
     ('active_days', 'event_days(events, ''*'')::double precision', false, 'double precision', 'days', 'Days with at least one event'),
     ('return_rate', 'event_count(events, ''refund'')::double precision / nullif(event_count(events, ''purchase''), 0)', false, 'double precision', 'share', 'Refunds per purchase'),
+    ('favourite_category', 'favourite(events, ''view|cart|purchase'', ''category'')', false, 'text', NULL, 'Category most often viewed, carted or bought'),
+    ('favourite_channel', 'favourite(events, ''*'', ''channel'')', false, 'text', NULL, 'Channel most often used'),
+    ('favourite_hour', 'favourite_hour(events)', false, 'double precision', 'hour', 'Hour of the day with most events'),
     ('recency', 'customer_data.days_since(last_purchase_at)', true, 'double precision', 'days', 'Whole days since the last purchase'),
     ('inactivity', 'customer_data.days_since(last_event_at)', true, 'double precision', 'days', 'Whole days since the last event of any kind'),
     ('tenure', 'customer_data.days_since(customer_since)', true, 'double precision', 'days', 'Whole days since the customer registered or was first seen')
@@ -238,7 +241,7 @@ BEGIN
     IF found.name IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('there is no metric "%s"', name),
-            HINT = coalesce((SELECT format('Did you mean %s?', string_agg(format('"%s"', n.name), ' or '))
+            HINT = coalesce((SELECT 'Did you mean ' || string_agg(format('"%s"', n.name), ' or ') || '?'
                              FROM (SELECT m.name FROM customer_data.metric m
                                    WHERE customer_data.levenshtein(m.name, find_metric.name) <= 3
                                    ORDER BY customer_data.levenshtein(m.name, find_metric.name), m.name LIMIT 2) n),

@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "portrait/behaviour.h"
 #include "run_as.h"
 #include "timeline/timeline.h"
 #include "utils/array.h"
@@ -477,6 +478,7 @@ evaluate_one(CdEvaluation *evaluation, int e, int r)
 	bool		isnull;
 
 	evaluation->current = e;
+	cd_decay_is_kept = expression->keeps_decay;
 	cd_validity_reset();
 	value = ExecEvalExprSwitchContext(evaluation->states[e], evaluation->econtext, &isnull);
 	if (evaluation->events > 0 && bms_is_member(evaluation->events, expression->columns))
@@ -486,6 +488,7 @@ evaluate_one(CdEvaluation *evaluation, int e, int r)
 	evaluation->values[e][r] = value;
 	evaluation->nulls[e][r] = isnull;
 	evaluation->valid_until[e][r] = cd_validity();
+	cd_decay_is_kept = false;
 }
 
 /* Evaluate one expression with a sub-select by a query over profile */

@@ -38,6 +38,7 @@ typedef struct CdExpression
 	const char *time_zone;		/* NULL: the session's */
 	Oid			type;			/* wanted, or InvalidOid */
 	const CdSet *customers;		/* whom to ask, NULL: everyone */
+	bool		keeps_decay;	/* its result is kept with its half-life */
 
 	/* Found when it is prepared */
 	Expr	   *tree;			/* as planned; NULL where it needs a query */

@@ -26,6 +26,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
+#include "portrait/behaviour.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -346,6 +347,7 @@ cd_attempt(void (*action) (void *arg), void *arg, ErrorData **error)
 		*error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		cd_decay_is_kept = false;
 		succeeded = false;
 	}
 	PG_END_TRY();

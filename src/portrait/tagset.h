@@ -79,6 +79,9 @@ extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);
 extern const char *cd_tag_path_fault(const char *path, int length);
 extern void cd_check_tag_path(const char *path, int length);
 
+/* The moment, if a tagset can keep it, or an error. */
+extern TimestampTz cd_tag_time(TimestampTz moment);
+
 /* Does a path match one, or a prefix such as industry.retail.* ? */
 extern bool cd_tag_matches(const CdTag *tag, const char *pattern, int length);
 

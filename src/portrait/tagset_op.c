@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "portrait/behaviour.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -171,8 +172,8 @@ add_all(CdTagBuilder *builder, const CdTagset *tags, const char *without, int le
 }
 
 /* Refuse times that a tagset cannot keep */
-static void
-check_time(TimestampTz moment)
+TimestampTz
+cd_tag_time(TimestampTz moment)
 {
 	if (TIMESTAMP_NOT_FINITE(moment) ||
 		moment < CD_TAG_SECOND_LEAST * USECS_PER_SEC || moment > CD_TAG_SECOND_MOST * USECS_PER_SEC)
@@ -180,6 +181,7 @@ check_time(TimestampTz moment)
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("time of a tag is out of range"),
 				 errhint("Times of tags lie in the years 1 to 9999; NULL means none.")));
+	return moment;
 }
 
 /* set_tag(tags, path, score, at, half_life, until) */
@@ -206,21 +208,10 @@ cd_set_tag(PG_FUNCTION_ARGS)
 					 errmsg("score of tag \"%s\" is not a finite number", text_to_cstring(path))));
 	}
 	if (!PG_ARGISNULL(3))
-	{
-		tag.at = PG_GETARG_TIMESTAMPTZ(3);
-		check_time(tag.at);
-	}
+		tag.at = cd_tag_time(PG_GETARG_TIMESTAMPTZ(3));
 	if (!PG_ARGISNULL(4))
 	{
-		Interval   *span = PG_GETARG_INTERVAL_P(4);
-
-		tag.half_life = span->time / USECS_PER_SEC + (int64) span->day * SECS_PER_DAY +
-			(int64) span->month * DAYS_PER_MONTH * SECS_PER_DAY;
-		if (tag.half_life < 1 || tag.half_life > CD_TAG_HALF_LIFE_MOST)
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERVAL_FIELD_OVERFLOW),
-					 errmsg("half-life of tag \"%s\" is out of range", text_to_cstring(path)),
-					 errhint("A half-life lies between a second and a century.")));
+		tag.half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(4));
 		if (PG_ARGISNULL(3))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -228,10 +219,7 @@ cd_set_tag(PG_FUNCTION_ARGS)
 					 errhint("Give the time of the score as at => ....")));
 	}
 	if (!PG_ARGISNULL(5))
-	{
-		tag.until = PG_GETARG_TIMESTAMPTZ(5);
-		check_time(tag.until);
-	}
+		tag.until = cd_tag_time(PG_GETARG_TIMESTAMPTZ(5));
 	cd_tag_builder(&builder);
 	add_all(&builder, PG_GETARG_TAGSET(0), NULL, 0);
 	cd_tag_builder_add(&builder, &tag);

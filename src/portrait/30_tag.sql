@@ -1,0 +1,469 @@
+-- portrait: the taxonomy of tags, and what keeps each customer's tags fresh.
+
+CREATE TABLE customer_data.tag (
+    tag_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+    path text PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('rule', 'metric', 'behaviour', 'affinity', 'text', 'risk', 'predicted', 'manual', 'imported')),
+    expression text,
+    result text NOT NULL CHECK (result IN ('boolean', 'double precision', 'customer_data.tagset')),
+    half_life interval,
+    valid_for interval,
+    min_score double precision,
+    exclusive_group text,
+    branch text NOT NULL DEFAULT 'business' CHECK (branch IN ('base', 'business')),
+    description text,
+    owner regrole NOT NULL DEFAULT current_user::regrole,
+    time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
+    CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL))
+);
+COMMENT ON TABLE customer_data.tag IS 'The taxonomy: what each tag means and where it comes from';
+COMMENT ON COLUMN customer_data.tag.result IS 'What the expression gives: whether there is the tag, its score, or a tagset whose tags hang below the path';
+COMMENT ON COLUMN customer_data.tag.half_life IS 'In which time a score halves; kept with each score';
+COMMENT ON COLUMN customer_data.tag.valid_for IS 'How long a manual or imported tag holds after its time';
+COMMENT ON COLUMN customer_data.tag.min_score IS 'Below this score there is no tag';
+COMMENT ON COLUMN customer_data.tag.exclusive_group IS 'Of the tags of a group a customer has only the first, in order of definition';
+COMMENT ON COLUMN customer_data.tag.branch IS 'base: common to all; business: of one line of business';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.tag', '');
+SELECT pg_catalog.pg_extension_config_dump('customer_data.tag_tag_id_seq', '');
+
+CREATE TABLE customer_data.given_tag (
+    record_id bigint NOT NULL,
+    path text NOT NULL,
+    score real NOT NULL DEFAULT 1,
+    at timestamptz NOT NULL DEFAULT now(),
+    until timestamptz,
+    note text,
+    given_by regrole NOT NULL DEFAULT current_user::regrole,
+    PRIMARY KEY (record_id, path)
+);
+COMMENT ON TABLE customer_data.given_tag IS 'Manual and imported tags, on source records, so that they follow them through merges and splits';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.given_tag', '');
+
+CREATE TABLE customer_data.tag_state (
+    tag_id integer PRIMARY KEY REFERENCES customer_data.tag (tag_id) ON DELETE CASCADE,
+    restless boolean NOT NULL,
+    refreshed_at timestamptz NOT NULL,
+    evaluated bigint NOT NULL,
+    error text,
+    error_code text,
+    error_customer bigint
+);
+COMMENT ON TABLE customer_data.tag_state IS 'The last refresh of each tag; one without a row is evaluated for everyone';
+
+CREATE TABLE customer_data.tag_due (
+    tag_id integer NOT NULL REFERENCES customer_data.tag (tag_id) ON DELETE CASCADE,
+    due timestamptz NOT NULL,
+    customers customer_data.customer_set NOT NULL
+);
+CREATE INDEX ON customer_data.tag_due (due);
+COMMENT ON TABLE customer_data.tag_due IS 'Whose tag is to be looked at again from when on, though nothing new arrived; entries may be early';
+
+CREATE TABLE customer_data.tag_count_by_day (
+    day date NOT NULL,
+    path text NOT NULL,
+    customers bigint NOT NULL,
+    PRIMARY KEY (day, path)
+);
+COMMENT ON TABLE customer_data.tag_count_by_day IS 'Customers per defined tag at the last refresh of each day';
+
+CREATE FUNCTION customer_data.find_tag(path text) RETURNS customer_data.tag
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    found customer_data.tag;
+BEGIN
+    SELECT t.* INTO found FROM customer_data.tag t WHERE t.path = find_tag.path;
+    IF found.path IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('there is no tag "%s"', path),
+            HINT = coalesce((SELECT 'Did you mean ' || string_agg(format('"%s"', n.path), ' or ') || '?'
+                             FROM (SELECT t.path FROM customer_data.tag t
+                                   WHERE customer_data.levenshtein(t.path, find_tag.path) <= 3
+                                   ORDER BY customer_data.levenshtein(t.path, find_tag.path), t.path LIMIT 2) n),
+                            'Declare it with customer_data.add_tag(path, expression, kind).');
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_data.find_tag(text) IS 'A tag by path, or an error that names the nearest';
+
+CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    -- An expression over tags comes after the tags whose paths (or prefixes) it names.
+    WITH RECURSIVE uses AS (
+        SELECT t.tag_id, u.tag_id AS used
+        FROM customer_data.tag t
+        LEFT JOIN customer_data.tag u
+          ON t.expression ~ '\mtags\M' AND u.path <> t.path
+         AND (strpos(t.expression, u.path) > 0
+              OR EXISTS (SELECT FROM regexp_matches(t.expression, '([^''"\s(),&|!]+)\.\*', 'g') p (prefix)
+                         WHERE starts_with(u.path, p.prefix[1])))
+    ), level AS (
+        SELECT u.tag_id, 0 AS depth FROM uses u
+        UNION
+        SELECT u.tag_id, l.depth + 1
+        FROM level l JOIN uses u ON u.used = l.tag_id
+        WHERE l.depth < 20
+    ), deepest AS (
+        SELECT l.tag_id, max(l.depth) AS depth FROM level l GROUP BY 1
+    )
+    -- Tags of one group are decided together.
+    SELECT t.tag_id, max(d.depth) OVER (PARTITION BY coalesce(t.exclusive_group, t.path), t.exclusive_group IS NULL)
+    FROM deepest d JOIN customer_data.tag t USING (tag_id)
+$$;
+COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which round of a refresh each tag is evaluated: after those whose paths its expression names';
+
+CREATE FUNCTION customer_data.check_tag(kind text, expression text, half_life interval, valid_for interval) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    result regtype;
+BEGIN
+    IF kind IN ('manual', 'imported') THEN
+        IF expression IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+                MESSAGE = format('a tag of kind %s has no expression', kind),
+                HINT = 'Give it to customers with tag_customer() or import_tags().';
+        END IF;
+        RETURN CASE kind WHEN 'manual' THEN 'double precision' ELSE 'customer_data.tagset' END;
+    END IF;
+    IF expression IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+            MESSAGE = format('a tag of kind %s needs an expression', kind),
+            HINT = 'Tags that people give are of kind manual.';
+    END IF;
+    result := (customer_data.check_expression(expression)).type;
+    IF result IN ('integer'::regtype, 'bigint', 'smallint', 'real', 'numeric') THEN
+        result := 'double precision';
+    END IF;
+    IF result NOT IN ('boolean'::regtype, 'double precision', 'customer_data.tagset'::regtype)
+       OR kind = 'rule' AND result <> 'boolean'::regtype
+       OR kind IN ('metric', 'behaviour', 'predicted') AND result <> 'double precision'::regtype
+       OR kind IN ('affinity', 'text') AND result <> 'customer_data.tagset'::regtype THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('the expression of a tag of kind %s is of type %s where %s is expected', kind, result,
+                             CASE WHEN kind = 'rule' THEN 'boolean' WHEN kind IN ('affinity', 'text') THEN 'tagset'
+                                  WHEN kind = 'risk' THEN 'boolean or a number' ELSE 'a number' END),
+            HINT = 'rule: boolean; metric, behaviour, predicted: a number; affinity, text: a tagset, as affinity(events, ''purchase'', ''category'') gives.';
+    END IF;
+    IF (kind = 'behaviour') <> (half_life IS NOT NULL) AND (kind = 'behaviour' OR result <> 'double precision'::regtype) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = CASE kind WHEN 'behaviour' THEN 'a behaviour score needs a half-life'
+                                ELSE format('a tag of kind %s takes no half-life here', kind) END,
+            HINT = 'A decayed_sum() is kept by a tag of kind behaviour with half_life => the same; affinity() takes its own.';
+    END IF;
+    IF valid_for IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('a tag of kind %s has no time from which it could be valid', kind),
+            HINT = 'Write the time into the expression, as in happened(events, ''purchase'', last => ''90 days'').';
+    END IF;
+    RETURN CASE result WHEN 'customer_data.tagset'::regtype THEN 'customer_data.tagset' ELSE result::text END;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_tag(text, text, interval, interval) IS 'Checks the parts of a tag''s definition against each other and answers the type of its result';
+
+CREATE FUNCTION customer_data.add_tag(path text, expression text DEFAULT NULL, kind text DEFAULT 'rule',
+        half_life interval DEFAULT NULL, valid_for interval DEFAULT NULL, min_score double precision DEFAULT NULL,
+        exclusive_group text DEFAULT NULL, branch text DEFAULT 'business', description text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    gives text;
+    above text;
+BEGIN
+    PERFORM customer_data.set_tag('{}', path);
+    IF kind NOT IN ('rule', 'metric', 'behaviour', 'affinity', 'text', 'risk', 'predicted', 'manual', 'imported') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('there is no kind of tag "%s"', kind),
+            HINT = 'Kinds are rule, metric, behaviour, affinity, text, risk, predicted, manual, imported.';
+    END IF;
+    IF branch NOT IN ('base', 'business') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('there is no branch "%s"', branch), HINT = 'Branches are base and business.';
+    END IF;
+    IF EXISTS (SELECT FROM customer_data.tag t WHERE t.path = add_tag.path) THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('tag "%s" exists already', path),
+            HINT = format('Change it with SELECT customer_data.alter_tag(%L, expression => ...).', path);
+    END IF;
+    PERFORM customer_data.rebuild_profile();
+    gives := customer_data.check_tag(kind, expression, half_life,
+                                     CASE WHEN kind NOT IN ('manual', 'imported') THEN valid_for END);
+    -- What hangs below a path of a tagset belongs to that tag alone.
+    SELECT t.path INTO above FROM customer_data.tag t
+    WHERE t.result = 'customer_data.tagset' AND starts_with(add_tag.path, t.path || '.')
+       OR gives = 'customer_data.tagset' AND starts_with(t.path, add_tag.path || '.') LIMIT 1;
+    IF above IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('tags "%s" and "%s" would share tags below one path', path, above),
+            HINT = 'Choose a path that is not below the other.';
+    END IF;
+    INSERT INTO customer_data.tag (path, kind, expression, result, half_life, valid_for, min_score,
+                                   exclusive_group, branch, description, owner, time_zone)
+    VALUES (path, kind, expression, gives, half_life, valid_for, min_score,
+            exclusive_group, branch, description, current_user::regrole, current_setting('TimeZone'));
+    PERFORM customer_data.check_tag_cycles(path);
+    PERFORM customer_data.reset_tag_group(exclusive_group);
+END
+$$;
+COMMENT ON FUNCTION customer_data.add_tag(text, text, text, interval, interval, double precision, text, text, text) IS 'Declares a tag: a path and, unless people give it, the expression over profile that decides it';
+
+CREATE FUNCTION customer_data.reset_tag_group(exclusive_group text) RETURNS void
+    LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    DELETE FROM customer_data.tag_state s USING customer_data.tag t
+    WHERE t.tag_id = s.tag_id AND t.exclusive_group = $1;
+$$;
+COMMENT ON FUNCTION customer_data.reset_tag_group(text) IS 'Has all tags of a group decided anew at the next refresh';
+
+CREATE FUNCTION customer_data.check_tag_cycles(path text) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF (SELECT max(d.depth) FROM customer_data.tag_depth() d) >= 20 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_recursion',
+            MESSAGE = format('tag "%s" would depend on itself', path),
+            DETAIL = 'Expressions name tags that in turn name it.',
+            HINT = 'See the expressions in customer_data.tag.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_tag_cycles(text) IS 'Refuses a tag that comes to depend on itself';
+
+CREATE FUNCTION customer_data.alter_tag(path text, expression text DEFAULT NULL, half_life interval DEFAULT NULL,
+        min_score double precision DEFAULT NULL, description text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    had customer_data.tag;
+    now_result text;
+BEGIN
+    had := customer_data.find_tag(path);
+    IF alter_tag.expression IS NOT NULL OR alter_tag.half_life IS NOT NULL OR alter_tag.min_score IS NOT NULL THEN
+        now_result := customer_data.check_tag(had.kind, coalesce(alter_tag.expression, had.expression),
+                                              coalesce(alter_tag.half_life, had.half_life), NULL);
+        IF now_result <> had.result THEN
+            RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+                MESSAGE = format('the expression is of type %s where %s is expected', now_result, had.result),
+                HINT = 'Drop the tag and add it anew.';
+        END IF;
+        UPDATE customer_data.tag t
+        SET expression = coalesce(alter_tag.expression, t.expression),
+            half_life = coalesce(alter_tag.half_life, t.half_life),
+            min_score = coalesce(alter_tag.min_score, t.min_score),
+            owner = current_user::regrole, time_zone = current_setting('TimeZone')
+        WHERE t.tag_id = had.tag_id;
+        PERFORM customer_data.check_tag_cycles(path);
+        DELETE FROM customer_data.tag_state s WHERE s.tag_id = had.tag_id;
+        PERFORM customer_data.reset_tag_group(had.exclusive_group);
+    END IF;
+    IF alter_tag.description IS NOT NULL THEN
+        UPDATE customer_data.tag t SET description = alter_tag.description WHERE t.tag_id = had.tag_id;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.alter_tag(text, text, interval, double precision, text) IS 'Changes a tag''s definition; NULL leaves a part as it is';
+
+CREATE FUNCTION customer_data.drop_tag(path text) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    had customer_data.tag;
+BEGIN
+    had := customer_data.find_tag(path);
+    DELETE FROM customer_data.tag t WHERE t.tag_id = had.tag_id;
+    DELETE FROM customer_data.given_tag g
+    WHERE had.kind IN ('manual', 'imported') AND (g.path = had.path OR starts_with(g.path, had.path || '.'));
+    WITH dropped AS (
+        UPDATE customer_data.customer_tag c
+        SET tags = customer_data.remove_tag(customer_data.remove_tag(c.tags, had.path), had.path || '.*')
+        WHERE customer_data.tag_count(customer_data.tags_under(c.tags, had.path)) > 0
+           OR customer_data.tag_count(customer_data.tags_under(c.tags, had.path || '.*')) > 0
+              AND had.result = 'customer_data.tagset'
+        RETURNING c.customer_id)
+    SELECT customer_data.touch('tag', customer_data.customer_set_agg(d.customer_id)) INTO had.description FROM dropped d;
+    PERFORM customer_data.reset_tag_group(had.exclusive_group);
+END
+$$;
+COMMENT ON FUNCTION customer_data.drop_tag(text) IS 'Drops a tag and takes it from all customers';
+
+CREATE FUNCTION customer_data.tag_customer(customer_id bigint, path text, score double precision DEFAULT 1,
+        at timestamptz DEFAULT now(), until timestamptz DEFAULT NULL, note text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    defined customer_data.tag;
+    record bigint;
+BEGIN
+    defined := customer_data.tag_to_give(path);
+    SELECT min(r.record_id) INTO record FROM customer_data.source_record r
+    WHERE r.customer_id = tag_customer.customer_id AND r.gone_at IS NULL;
+    IF record IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found',
+            MESSAGE = format('there is no customer %s', customer_id),
+            HINT = 'See customer_lineage() for an id that was merged away.';
+    END IF;
+    INSERT INTO customer_data.given_tag (record_id, path, score, at, until, note, given_by)
+    VALUES (record, path, score, at, coalesce(until, at + defined.valid_for), note, current_user::regrole)
+    ON CONFLICT ON CONSTRAINT given_tag_pkey DO UPDATE
+    SET score = excluded.score, at = excluded.at, until = excluded.until, note = excluded.note, given_by = excluded.given_by;
+    PERFORM customer_data.touch('tag', ARRAY[tag_customer.customer_id]::customer_data.customer_set);
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_customer(bigint, text, double precision, timestamptz, timestamptz, text) IS 'Gives a manual tag to a customer; it is there after the next refresh';
+
+CREATE FUNCTION customer_data.tag_to_give(path text) RETURNS customer_data.tag
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    found customer_data.tag;
+BEGIN
+    SELECT t.* INTO found FROM customer_data.tag t
+    WHERE t.path = tag_to_give.path OR t.kind = 'imported' AND starts_with(tag_to_give.path, t.path || '.')
+    ORDER BY length(t.path) DESC LIMIT 1;
+    IF found.path IS NULL THEN
+        RETURN customer_data.find_tag(path);
+    END IF;
+    IF found.kind NOT IN ('manual', 'imported') THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('tag "%s" is decided by its expression', path),
+            HINT = 'Only tags of kind manual and imported are given.';
+    END IF;
+    PERFORM customer_data.set_tag('{}', path);
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_to_give(text) IS 'The definition of a tag that may be given to customers, or an error';
+
+CREATE FUNCTION customer_data.untag_customer(customer_id bigint, path text) RETURNS void
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM customer_data.tag_to_give(path);
+    DELETE FROM customer_data.given_tag g USING customer_data.source_record r
+    WHERE r.record_id = g.record_id AND r.customer_id = untag_customer.customer_id AND g.path = untag_customer.path;
+    PERFORM customer_data.touch('tag', ARRAY[untag_customer.customer_id]::customer_data.customer_set);
+END
+$$;
+COMMENT ON FUNCTION customer_data.untag_customer(bigint, text) IS 'Takes a manual or imported tag from a customer';
+
+CREATE FUNCTION customer_data.import_tags(query text, replace_path text DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    given record;
+    unknown text;
+    imported bigint;
+    gone customer_data.customer_set := '{}';
+BEGIN
+    SELECT array_agg(q.source) AS sources, array_agg(q.key) AS keys, array_agg(q.path) AS paths,
+           array_agg(q.score) AS scores, array_agg(q.at) AS ats INTO given
+    FROM customer_data.query_as(current_user::regrole, current_setting('TimeZone'), query)
+         AS q (source text, key text, path text, score double precision, at timestamptz);
+    SELECT p INTO unknown FROM (SELECT DISTINCT unnest(given.paths) AS p) d
+    WHERE NOT EXISTS (SELECT FROM customer_data.tag t
+                      WHERE t.kind = 'imported' AND (t.path = d.p OR starts_with(d.p, t.path || '.'))) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('"%s" does not lie below a tag of kind imported', unknown),
+            HINT = 'Declare the branch first: SELECT customer_data.add_tag(''crm'', kind => ''imported'').';
+    END IF;
+    PERFORM customer_data.set_tag('{}', p) FROM (SELECT DISTINCT unnest(given.paths) AS p) d;
+    IF replace_path IS NOT NULL THEN
+        PERFORM customer_data.tag_to_give(replace_path);
+        WITH old AS (
+            DELETE FROM customer_data.given_tag g
+            WHERE g.path = replace_path OR starts_with(g.path, replace_path || '.')
+            RETURNING g.record_id)
+        SELECT customer_data.customer_set_agg(r.customer_id) INTO gone
+        FROM old JOIN customer_data.source_record r USING (record_id);
+    END IF;
+    WITH rows AS (
+        SELECT DISTINCT ON (r.record_id, g.path) r.record_id, r.customer_id, g.path, coalesce(g.score, 1) AS score,
+               coalesce(g.at, now()) AS at
+        FROM unnest(given.sources, given.keys, given.paths, given.scores, given.ats) g (source, key, path, score, at)
+        JOIN customer_data.source s ON s.name = g.source
+        JOIN customer_data.source_record r ON r.source_id = s.source_id AND r.key = g.key
+        ORDER BY r.record_id, g.path, g.at DESC NULLS LAST
+    ), put AS (
+        INSERT INTO customer_data.given_tag AS old (record_id, path, score, at, until, given_by)
+        SELECT r.record_id, r.path, r.score, r.at, r.at + t.valid_for, current_user::regrole
+        FROM rows r
+        JOIN customer_data.tag t ON t.kind = 'imported' AND (t.path = r.path OR starts_with(r.path, t.path || '.'))
+        ON CONFLICT (record_id, path) DO UPDATE
+        SET score = excluded.score, at = excluded.at, until = excluded.until, given_by = excluded.given_by
+    )
+    SELECT count(*), gone | customer_data.customer_set_agg(r.customer_id) INTO imported, gone FROM rows r;
+    PERFORM customer_data.touch('tag', gone);
+    RETURN imported;
+END
+$$;
+COMMENT ON FUNCTION customer_data.import_tags(text, text) IS 'Imports tags from a query that gives source, key, path, score and at; with replace_path what was imported below it before goes';
+
+CREATE FUNCTION customer_data.evaluate_tags(tag_ids integer[], customers customer_data.customer_set[],
+        given customer_data.customer_set, OUT evaluated bigint, OUT changed customer_data.customer_set)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_evaluate_tags';
+COMMENT ON FUNCTION customer_data.evaluate_tags(integer[], customer_data.customer_set[], customer_data.customer_set) IS 'Evaluates tags, each for a set of customers (NULL: everyone), reads given tags anew for a set, and writes tagsets, errors and due moments; a part of refresh_tags()';
+
+CREATE FUNCTION customer_data.refresh_tags(rebuild boolean DEFAULT false,
+        OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    begun timestamptz := clock_timestamp();
+    moved customer_data.customer_set;
+    given customer_data.customer_set;
+    due_tags integer[];
+    due_customers customer_data.customer_set[];
+    todo integer[];
+    needs customer_data.customer_set[];
+    done record;
+    depth integer;
+BEGIN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'tags are not refreshed while customer_data.as_of is set',
+            DETAIL = 'What is stored is the present.',
+            HINT = 'RESET customer_data.as_of;';
+    END IF;
+    customers := 0; evaluated := 0; failed := 0; seconds := 0;
+    IF to_regclass('customer_data.customer') IS NULL OR to_regclass('customer_data.customer_tag') IS NULL THEN
+        RETURN;
+    END IF;
+    -- One refresh at a time; readers are not kept waiting.
+    LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
+    moved := customer_data.take_touched('tag');
+    given := CASE WHEN rebuild THEN (SELECT customer_data.customer_set_agg(c.customer_id) FROM customer_data.customer c)
+                  ELSE moved END;
+    WITH due AS (
+        DELETE FROM customer_data.tag_due d WHERE d.due <= customer_data.as_of() RETURNING d.*
+    ), by_tag AS (
+        SELECT d.tag_id, customer_data.customer_set_or_agg(d.customers) AS customers FROM due d GROUP BY 1)
+    SELECT array_agg(b.tag_id), array_agg(b.customers) INTO due_tags, due_customers FROM by_tag b;
+
+    FOR depth, todo IN
+        SELECT l.depth, array_agg(l.tag_id ORDER BY l.tag_id)
+        FROM (SELECT d.tag_id, d.depth
+              FROM customer_data.tag_depth() d JOIN customer_data.tag t USING (tag_id)
+              WHERE t.expression IS NOT NULL) l
+        GROUP BY 1
+        UNION SELECT 0, '{}'::integer[]
+        WHERE NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.expression IS NOT NULL)
+        ORDER BY 1
+    LOOP
+        -- Whoever is asked about one tag of a group is asked about all of it.
+        SELECT array_agg(CASE WHEN g.everyone THEN NULL ELSE moved | g.customers END ORDER BY n.tag_id)
+        INTO needs
+        FROM (SELECT t.tag_id, coalesce(t.exclusive_group, t.path) AS together, t.exclusive_group IS NULL AS alone
+              FROM customer_data.tag t WHERE t.tag_id = ANY (todo)) n
+        JOIN (SELECT coalesce(t.exclusive_group, t.path) AS together, t.exclusive_group IS NULL AS alone,
+                     bool_or(s.tag_id IS NULL OR s.restless OR s.error IS NOT NULL OR rebuild) AS everyone,
+                     customer_data.customer_set_or_agg(d.customers) AS customers
+              FROM customer_data.tag t
+              LEFT JOIN customer_data.tag_state s USING (tag_id)
+              LEFT JOIN unnest(due_tags, due_customers) d(tag_id, customers) USING (tag_id)
+              WHERE t.tag_id = ANY (todo)
+              GROUP BY 1, 2) g USING (together, alone);
+        DELETE FROM customer_data.tag_due d
+        USING unnest(todo, needs) n(tag_id, customers)
+        WHERE d.tag_id = n.tag_id AND n.customers IS NULL;
+        done := customer_data.evaluate_tags(todo, coalesce(needs, '{}'), given);
+        given := '{}';
+        evaluated := evaluated + done.evaluated;
+        moved := moved | done.changed;
+    END LOOP;
+    customers := customer_data.cardinality(moved);
+    failed := (SELECT count(*) FROM customer_data.tag_state s WHERE s.error IS NOT NULL);
+    PERFORM customer_data.touch('segment', moved);
+    seconds := extract(epoch FROM clock_timestamp() - begun);
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_tags(boolean) IS 'Brings tags up to date for customers whose data or metrics changed or whose tags expired, and hands those customers on to the segments';

@@ -1,0 +1,368 @@
+/*
+ * behaviour.c
+ *		What a timeline says about habits: decayed sums, affinities, favourites.
+ */
+#include "postgres.h"
+
+#include "portrait/behaviour.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "portrait/tagset.h"
+#include "timeline/event_count.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+bool		cd_decay_is_kept = false;
+
+/* Seconds of a half-life, or an error */
+int64
+cd_half_life_seconds(const Interval *span)
+{
+	int64		seconds = span->time / USECS_PER_SEC + (int64) span->day * SECS_PER_DAY +
+		(int64) span->month * DAYS_PER_MONTH * SECS_PER_DAY;
+
+	if (seconds < 1 || seconds > CD_TAG_HALF_LIFE_MOST)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERVAL_FIELD_OVERFLOW),
+				 errmsg("half-life is out of range"),
+				 errhint("A half-life lies between a second and a century.")));
+	return seconds;
+}
+
+/* The column of a number that is meant in one kind's events */
+static bool
+find_number(const CdTimeline *tl, const CdKind *kind, const CdOf *of, CdColumn *column)
+{
+	int			which = of->which;
+
+	if (which == CD_COL_PROPERTY)
+	{
+		which = cd_timeline_find_property(tl, of->name, of->len);
+		if (which < 0)
+			return false;
+		which += CD_COL_PROPERTY;
+	}
+	return cd_kind_find_column(kind, which, CD_TYPE_NUMBER, column);
+}
+
+/* decayed_sum(events, pattern, half_life, of): each match counts 1, or its number */
+PG_FUNCTION_INFO_V1(cd_decayed_sum);
+Datum
+cd_decayed_sum(PG_FUNCTION_ARGS)
+{
+	CdTimeline	tl;
+	const CdPattern *pattern;
+	CdMatcher	few[CD_FEW],
+			   *matchers;
+	int64		half_life;
+	TimestampTz now = cd_as_of();
+	bool		numbers = !PG_ARGISNULL(3);
+	CdOf		of;
+	double		sum = 0;
+	int			n,
+				i,
+				k;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(2));
+	if (numbers)
+	{
+		text	   *name = PG_GETARG_TEXT_PP(3);
+
+		cd_of_read(&of, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	}
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	n = cd_pattern_bind(pattern, &tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
+	for (i = 0; i < n; i++)
+	{
+		const CdMatcher *m = &matchers[i];
+		CdTimes		times;
+		CdColumn	column;
+
+		if (numbers && !find_number(&tl, &m->kind, &of, &column))
+			continue;
+		if (m->from >= m->to)
+			continue;
+		cd_times_begin(&times, &m->kind, m->from);
+		for (k = m->from; k < m->to; k++)
+		{
+			TimestampTz at = cd_times_next(&times);
+			double		weight = 1;
+
+			if (!cd_matcher_test(m, k) || (numbers && !cd_column_number(&column, k, &weight)))
+				continue;
+			if (at < now)
+				weight *= exp2(-((double) (now - at) / USECS_PER_SEC) / (double) half_life);
+			sum += weight;
+		}
+	}
+
+	/* Whoever keeps it with its half-life knows what becomes of it. */
+	if (sum != 0 && !cd_decay_is_kept)
+		cd_validity_note(now + 1);
+	PG_RETURN_FLOAT8(sum);
+}
+
+/* How often, and how lately, a property had a value. */
+typedef struct Tally
+{
+	const char *value;
+	int			length;
+	double		weight;
+	int			count;
+	TimestampTz last;
+} Tally;
+
+/* Count the text values of a property; returns how many, *total the weight of all matches */
+static int
+tally_values(const CdTimeline *tl, const CdMatcher *matchers, int n, const char *name, int length,
+			 int64 half_life, TimestampTz anchor, Tally **tallies, double *total)
+{
+	int			property = cd_timeline_find_property(tl, name, length);
+	CdDict		dict;
+	const char **values;
+	int		   *lengths;
+	Tally	   *all;
+	int			kept = 0;
+	int			i,
+				k;
+
+	*total = 0;
+	if (property < 0)
+		return 0;
+	cd_dict_open(tl, CD_COL_PROPERTY + property, &dict);
+	if (dict.n == 0)
+		return 0;
+	cd_dict_strings(&dict, &values, &lengths);
+	all = palloc0(dict.n * sizeof(Tally));
+	for (i = 0; i < n; i++)
+	{
+		const CdMatcher *m = &matchers[i];
+		CdTimes		times;
+		CdColumn	column;
+
+		if (m->from >= m->to ||
+			!cd_kind_find_column(&m->kind, CD_COL_PROPERTY + property, CD_TYPE_TEXT, &column))
+			continue;
+		cd_times_begin(&times, &m->kind, m->from);
+		for (k = m->from; k < m->to; k++)
+		{
+			TimestampTz at = cd_times_next(&times);
+			int64		code;
+			double		weight = 1;
+			Tally	   *tally;
+
+			if (!cd_matcher_test(m, k) || !cd_column_integer(&column, k, &code))
+				continue;
+			if (code < 0 || code >= dict.n)
+				cd_timeline_corrupt();
+			if (half_life > 0)
+				weight = exp2(-((double) (anchor - at) / USECS_PER_SEC) / (double) half_life);
+			tally = &all[code];
+			tally->weight += weight;
+			tally->last = tally->count == 0 ? at : Max(tally->last, at);
+			tally->count++;
+			*total += weight;
+		}
+	}
+	for (i = 0; i < dict.n; i++)
+	{
+		if (all[i].count == 0)
+			continue;
+		all[kept] = all[i];
+		all[kept].value = values[i];
+		all[kept++].length = lengths[i];
+	}
+	*tallies = all;
+	return kept;
+}
+
+/* Heavier first, then later, then by value */
+static int
+compare_tallies(const void *a, const void *b)
+{
+	const Tally *x = a;
+	const Tally *y = b;
+	int			order;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	if (x->last != y->last)
+		return x->last > y->last ? -1 : 1;
+	order = memcmp(x->value, y->value, Min(x->length, y->length));
+	return order != 0 ? order : x->length - y->length;
+}
+
+/* Moment of the last match, DT_NOBEGIN if none */
+static TimestampTz
+last_match(const CdMatcher *matchers, int n)
+{
+	TimestampTz last = DT_NOBEGIN;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		int			k = cd_matcher_last(&matchers[i], matchers[i].from, matchers[i].to);
+
+		if (k >= 0)
+			last = Max(last, cd_kind_at(&matchers[i].kind, k));
+	}
+	return last;
+}
+
+/* favourite(events, pattern, property): the value most often met, the later of equals */
+PG_FUNCTION_INFO_V1(cd_favourite);
+Datum
+cd_favourite(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(2);
+	const CdPattern *pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	CdTimeline	tl;
+	CdMatcher	few[CD_FEW],
+			   *matchers;
+	Tally	   *tallies;
+	double		total;
+	int			n;
+
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	n = cd_pattern_bind(pattern, &tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
+	n = tally_values(&tl, matchers, n, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), 0, 0, &tallies, &total);
+	if (n == 0)
+		PG_RETURN_NULL();
+	qsort(tallies, n, sizeof(Tally), compare_tallies);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(tallies[0].value, tallies[0].length));
+}
+
+/* favourite_hour(events, pattern): hour of the day, session time zone, most events fall in */
+PG_FUNCTION_INFO_V1(cd_favourite_hour);
+Datum
+cd_favourite_hour(PG_FUNCTION_ARGS)
+{
+	const CdPattern *pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	CdTimeline	tl;
+	CdMatcher	few[CD_FEW],
+			   *matchers;
+	int			counts[24] = {0};
+	int			best = 0;
+	int			n,
+				i,
+				k;
+
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	n = cd_pattern_bind(pattern, &tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
+	for (i = 0; i < n; i++)
+	{
+		const CdMatcher *m = &matchers[i];
+		CdTimes		times;
+
+		if (m->from >= m->to)
+			continue;
+		cd_times_begin(&times, &m->kind, m->from);
+		for (k = m->from; k < m->to; k++)
+		{
+			TimestampTz at = cd_times_next(&times);
+			struct pg_tm tm;
+			fsec_t		fsec;
+			int			tz;
+
+			if (cd_matcher_test(m, k) && timestamp2tm(at, &tz, &tm, &fsec, NULL, NULL) == 0)
+				counts[tm.tm_hour]++;
+		}
+	}
+	for (i = 1; i < 24; i++)
+	{
+		if (counts[i] > counts[best])
+			best = i;
+	}
+	if (counts[best] == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(best);
+}
+
+/* A property's value as the label of a tag; 0 where nothing is left of it */
+static int
+make_label(const Tally *tally, char *label, int room)
+{
+	int			length = pg_mbcliplen(tally->value, tally->length, room);
+	int			from = 0;
+	int			i;
+
+	for (i = 0; i < length; i++)
+	{
+		unsigned char c = tally->value[i];
+
+		label[i] = c == '.' || c == '*' ? '_' : c < ' ' || c == 0x7F ? ' ' : (char) c;
+	}
+	while (length > 0 && label[length - 1] == ' ')
+		length--;
+	while (from < length && label[from] == ' ')
+		from++;
+	memmove(label, label + from, length - from);
+	return length - from;
+}
+
+/*
+ * affinity(events, pattern, property, half_life, prior, top): the share of
+ * each value among the matches, each match weighing less the longer it was
+ * before the last one, shrunk towards none as by prior matches of other values.
+ */
+PG_FUNCTION_INFO_V1(cd_affinity);
+Datum
+cd_affinity(PG_FUNCTION_ARGS)
+{
+	CdTagBuilder builder;
+	CdTimeline	tl;
+	CdMatcher	few[CD_FEW],
+			   *matchers;
+	text	   *name;
+	int64		half_life = 0;
+	double		prior = PG_ARGISNULL(4) ? 3 : PG_GETARG_FLOAT8(4);
+	int			top = PG_ARGISNULL(5) ? 10 : PG_GETARG_INT32(5);
+	TimestampTz anchor;
+	Tally	   *tallies;
+	double		total;
+	int			n,
+				i;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	if (!(prior >= 0) || isinf(prior) || top < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("prior must not be negative and top must be positive")));
+	name = PG_GETARG_TEXT_PP(2);
+	if (!PG_ARGISNULL(3))
+		half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(3));
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	n = cd_pattern_bind(cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), &tl,
+						DT_NOBEGIN, DT_NOEND, few, &matchers);
+	anchor = last_match(matchers, n);
+	n = tally_values(&tl, matchers, n, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), half_life, anchor,
+					 &tallies, &total);
+	cd_tag_builder(&builder);
+	if (n > 0)
+		qsort(tallies, n, sizeof(Tally), compare_tallies);
+	for (i = 0; i < n && i < top; i++)
+	{
+		CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0};
+		char	   *label = palloc(128);
+
+		tag.path = label;
+		tag.length = make_label(&tallies[i], label, 128);
+		tag.score = (float4) (tallies[i].weight / (total + prior));
+		if (half_life > 0)
+		{
+			tag.at = anchor;
+			tag.half_life = half_life;
+		}
+		if (tag.length > 0)
+			cd_tag_builder_add(&builder, &tag);
+	}
+	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
+}

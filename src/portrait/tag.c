@@ -1,0 +1,693 @@
+/*
+ * tag.c
+ *		Evaluate tags and write tagsets, errors and due moments.
+ */
+#include "postgres.h"
+
+#include "portrait/evaluate.h"
+
+#include <math.h>
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "portrait/behaviour.h"
+#include "portrait/due.h"
+#include "portrait/tagset.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Below this a decayed score is no score, where the definition does not say. */
+#define LEAST_SCORE		0.01
+
+/* Scores that differ by less are the same, computed at another moment. */
+#define SAME_SCORE		1e-5
+
+typedef enum TagResult
+{
+	RESULT_PRESENCE,
+	RESULT_SCORE,
+	RESULT_TAGS
+} TagResult;
+
+/* One tag being refreshed. */
+typedef struct Tag
+{
+	int32		id;
+	char	   *path;
+	int			length;
+	TagResult	result;
+	int64		half_life;		/* seconds, 0: none */
+	bool		has_min;
+	double		min_score;
+	char	   *group;			/* NULL: none */
+	int64		evaluated;
+
+	/* Its results of the batch, and the place in them */
+	int			count;
+	int			place;
+	const uint32 *customers;
+	const Datum *values;
+	const bool *nulls;
+} Tag;
+
+typedef struct Refresh
+{
+	Tag		   *tags;			/* in order of definition */
+	CdExpression *expressions;	/* of tags, then of the last event and of given tags */
+	int			count;
+	Tag			last_event;
+	Tag			given;
+	char	  **given_roots;	/* paths of manual and imported tags */
+	bool	   *root_is_tree;
+	int			nroots;
+	Oid			tagset_type;
+	CdSetBuilder *changed;
+	CdDue	   *due;
+	MemoryContext context;		/* for a batch */
+	TimestampTz now;
+} Refresh;
+
+/* Does a path lie below another? */
+static bool
+lies_below(const CdTag *tag, const char *path, int length)
+{
+	return tag->length > length && tag->path[length] == '.' && memcmp(tag->path, path, length) == 0;
+}
+
+static bool
+has_path(const CdTag *tag, const char *path, int length)
+{
+	return tag->length == length && memcmp(tag->path, path, length) == 0;
+}
+
+/* Is there a result for the customer in this batch?  Customers come ascending. */
+static bool
+seek(Tag *tag, uint32 customer)
+{
+	while (tag->place < tag->count && tag->customers[tag->place] < customer)
+		tag->place++;
+	return tag->place < tag->count && tag->customers[tag->place] == customer;
+}
+
+/* Is an entry replaced by what was evaluated for this customer? */
+static bool
+is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_given)
+{
+	int			i;
+
+	for (i = 0; i < refresh->count; i++)
+	{
+		Tag		   *tag = &refresh->tags[i];
+
+		if (has[i] && (tag->result == RESULT_TAGS ? lies_below(entry, tag->path, tag->length) :
+					   has_path(entry, tag->path, tag->length)))
+			return true;
+	}
+	for (i = 0; has_given && i < refresh->nroots; i++)
+	{
+		int			length = strlen(refresh->given_roots[i]);
+
+		if (has_path(entry, refresh->given_roots[i], length) ||
+			(refresh->root_is_tree[i] && lies_below(entry, refresh->given_roots[i], length)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Keep the entry that is there where the new one says the same but for the
+ * rounding of a score that was computed at another moment.
+ */
+static void
+settle(const CdTagset *old, CdTag *tag)
+{
+	CdTag		before;
+	char		buffer[CD_MAX_TAG_PATH + 1];
+
+	if (tag->half_life == 0 || !cd_tags_find(old, tag->path, tag->length, &before, buffer))
+		return;
+	if (before.at == tag->at && before.half_life == tag->half_life &&
+		fabs(before.score - tag->score) <= SAME_SCORE * fabs(tag->score))
+	{
+		tag->score = before.score;
+		tag->until = before.until;
+	}
+}
+
+/* Add what one tag's result says */
+static void
+add_result(Refresh *refresh, Tag *tag, const CdTagset *old, CdTagBuilder *builder)
+{
+	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0};
+	Datum		value = tag->values[tag->place];
+
+	if (tag->nulls[tag->place])
+		return;
+	if (tag->result == RESULT_PRESENCE)
+	{
+		if (DatumGetBool(value))
+			cd_tag_builder_add(builder, &entry);
+		return;
+	}
+	if (tag->result == RESULT_TAGS)
+	{
+		CdTagReader reader;
+
+		cd_tags_begin(&reader, (CdTagset *) PG_DETOAST_DATUM_PACKED(value));
+		while (cd_tags_next(&reader))
+		{
+			CdTag		child = reader.tag;
+
+			if (tag->length + 1 + child.length > CD_MAX_TAG_PATH ||
+				(tag->has_min && child.score < tag->min_score))
+				continue;
+			child.path = psprintf("%s.%.*s", tag->path, child.length, child.path);
+			child.length += tag->length + 1;
+			cd_tag_builder_add(builder, &child);
+		}
+		return;
+	}
+	else
+	{
+		double		score = DatumGetFloat8(value);
+		double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
+
+		if (!isfinite(score) || !isfinite((float4) score))
+			return;
+		if (tag->half_life == 0)
+		{
+			if (tag->has_min ? score < tag->min_score : score == 0)
+				return;
+			entry.score = (float4) score;
+			cd_tag_builder_add(builder, &entry);
+			return;
+		}
+
+		/* Kept as of the last event, so that it does not depend on when we look. */
+		if (!seek(&refresh->last_event, tag->customers[tag->place]) ||
+			refresh->last_event.nulls[refresh->last_event.place] || score < least)
+			return;
+		entry.at = DatumGetTimestampTz(refresh->last_event.values[refresh->last_event.place]);
+		entry.at -= entry.at % USECS_PER_SEC;
+		if (entry.at < refresh->now)
+			score *= exp2((double) (refresh->now - entry.at) / USECS_PER_SEC / (double) tag->half_life);
+		if (!isfinite((float4) score))
+			return;
+		entry.score = (float4) score;
+		entry.half_life = tag->half_life;
+		if (least > 0)
+		{
+			double		life = (double) tag->half_life * log2(score / least);
+
+			if (life < (double) (CD_TAG_SECOND_MOST - entry.at / USECS_PER_SEC))
+				entry.until = entry.at + (int64) ceil(life) * USECS_PER_SEC;
+		}
+		settle(old, &entry);
+		cd_tag_builder_add(builder, &entry);
+	}
+}
+
+/* A tagset of a batch's query, by customer */
+typedef struct OldTags
+{
+	uint32		customer;
+	CdTagset   *tags;
+} OldTags;
+
+/* Find the tagset of a customer */
+static CdTagset *
+find_tags(const OldTags *list, int count, uint32 customer)
+{
+	int			low = 0,
+				high = count;
+
+	while (low < high)
+	{
+		int			mid = low + (high - low) / 2;
+
+		if (list[mid].customer < customer)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < count && list[low].customer == customer ? list[low].tags : NULL;
+}
+
+/* Fetch tagsets by customer, ascending */
+static OldTags *
+fetch_tags(const char *query, Datum ids, int *count)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	MemoryContext context = CurrentMemoryContext;
+	OldTags    *list;
+	uint64		i;
+
+	SPI_execute_with_args(query, 1, types, &ids, NULL, true, 0);
+	list = palloc((SPI_processed + 1) * sizeof(OldTags));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		MemoryContextSwitchTo(old);
+	}
+	*count = (int) SPI_processed;
+	SPI_freetuptable(SPI_tuptable);
+	return list;
+}
+
+/* Everyone with a result in the batch, ascending */
+static uint32 *
+batch_customers(Refresh *refresh, int *count)
+{
+	CdSetBuilder *builder = cd_set_builder();
+	CdSet	   *set;
+	uint64		n;
+	uint32	   *ids;
+	int			i,
+				k;
+
+	for (i = 0; i <= refresh->count; i++)
+	{
+		Tag		   *tag = i < refresh->count ? &refresh->tags[i] : &refresh->given;
+
+		for (k = 0; k < tag->count; k++)
+			cd_set_builder_add(builder, tag->customers[k]);
+	}
+	set = cd_set_builder_value(builder);
+	cd_set_builder_free(builder);
+	ids = cd_set_ids(set, &n);
+	*count = (int) n;
+	return ids;
+}
+
+/* Write the tagsets that changed */
+static void
+write_tags(Refresh *refresh, const Datum *ids, const Datum *tags, int count)
+{
+	Oid			types[2] = {INT8ARRAYOID, get_array_type(refresh->tagset_type)};
+	Datum		values[2];
+
+	if (count == 0)
+		return;
+	values[0] = PointerGetDatum(construct_array(unconstify(Datum *, ids), count, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[1] = PointerGetDatum(construct_array(unconstify(Datum *, tags), count, refresh->tagset_type, -1,
+												false, TYPALIGN_INT));
+	SPI_execute_with_args("INSERT INTO customer_data.customer_tag AS t (customer_id, tags)"
+						  " SELECT * FROM unnest($1, $2)"
+						  " ON CONFLICT (customer_id) DO UPDATE SET tags = excluded.tags",
+						  2, types, values, NULL, false, 0);
+}
+
+/* Of the tags of a group only the first, in order of definition, stays */
+static bool
+is_outranked(Refresh *refresh, int i, const bool *present)
+{
+	int			j;
+
+	if (refresh->tags[i].group == NULL)
+		return false;
+	for (j = 0; j < i; j++)
+	{
+		if (present[j] && refresh->tags[j].group != NULL &&
+			strcmp(refresh->tags[j].group, refresh->tags[i].group) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Make one customer's tagset anew from the old one and the batch's results */
+static CdTagset *
+make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given)
+{
+	CdTagBuilder builder;
+	bool	   *has = palloc0((refresh->count + 1) * sizeof(bool));
+	bool	   *present = palloc0((refresh->count + 1) * sizeof(bool));
+	bool		has_given = seek(&refresh->given, customer);
+	CdTagReader reader;
+	int			i;
+
+	cd_tag_builder(&builder);
+	for (i = 0; i < refresh->count; i++)
+		has[i] = seek(&refresh->tags[i], customer);
+	cd_tags_begin(&reader, old);
+	while (cd_tags_next(&reader))
+	{
+		CdTag		tag = reader.tag;
+
+		if (is_replaced(refresh, &tag, has, has_given))
+			continue;
+		tag.path = pnstrdup(tag.path, tag.length);
+		cd_tag_builder_add(&builder, &tag);
+	}
+	for (i = 0; i < refresh->count; i++)
+	{
+		int			before = builder.count;
+
+		if (!has[i] || is_outranked(refresh, i, present))
+			continue;
+		add_result(refresh, &refresh->tags[i], old, &builder);
+		present[i] = builder.count > before;
+	}
+	if (has_given && given != NULL)
+	{
+		cd_tags_begin(&reader, given);
+		while (cd_tags_next(&reader))
+		{
+			CdTag		tag = reader.tag;
+
+			if (refresh->now >= tag.until)
+				continue;
+			tag.path = pnstrdup(tag.path, tag.length);
+			cd_tag_builder_add(&builder, &tag);
+		}
+	}
+	return cd_tag_builder_value(&builder);
+}
+
+/* Put the batch's results into tagsets and write those that changed */
+static void
+end_batch(Refresh *refresh)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(refresh->context);
+	MemoryContext per_customer = AllocSetContextCreate(refresh->context, "tags of a customer", ALLOCSET_DEFAULT_SIZES);
+	int			count,
+				nold,
+				ngiven = 0,
+				written = 0;
+	uint32	   *customers = batch_customers(refresh, &count);
+	Datum	   *ids = palloc((count + 1) * sizeof(Datum));
+	Datum	   *values = palloc((count + 1) * sizeof(Datum));
+	Datum		asked;
+	OldTags    *old,
+			   *given = NULL;
+	CdTagset   *empty;
+	CdTagBuilder none;
+	int			i;
+
+	cd_tag_builder(&none);
+	empty = cd_tag_builder_value(&none);
+	for (i = 0; i < count; i++)
+		ids[i] = Int64GetDatum((int64) customers[i]);
+	asked = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	old = fetch_tags("SELECT customer_id, tags FROM customer_data.customer_tag"
+					 " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1", asked, &nold);
+	if (refresh->given.count > 0 && refresh->nroots > 0)
+		given = fetch_tags("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
+						   " FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
+						   " WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1) GROUP BY 1 ORDER BY 1", asked, &ngiven);
+	for (i = 0; i < count; i++)
+	{
+		CdTagset   *had = find_tags(old, nold, customers[i]);
+		CdTagset   *made;
+		MemoryContext save = MemoryContextSwitchTo(per_customer);
+
+		made = make_tags(refresh, customers[i], had ? had : empty, find_tags(given, ngiven, customers[i]));
+		MemoryContextSwitchTo(save);
+		if (VARSIZE_ANY_EXHDR(made) != VARSIZE_ANY_EXHDR(had ? had : empty) ||
+			memcmp(VARDATA_ANY(made), VARDATA_ANY(had ? had : empty), VARSIZE_ANY_EXHDR(made)) != 0)
+		{
+			ids[written] = Int64GetDatum((int64) customers[i]);
+			values[written] = PointerGetDatum(memcpy(palloc(VARSIZE(made)), made, VARSIZE(made)));
+			written++;
+			cd_set_builder_add(refresh->changed, customers[i]);
+		}
+		MemoryContextReset(per_customer);
+	}
+	write_tags(refresh, ids, values, written);
+	for (i = 0; i < refresh->count; i++)
+		refresh->tags[i].count = refresh->tags[i].place = 0;
+	refresh->given.count = refresh->given.place = 0;
+	refresh->last_event.count = refresh->last_event.place = 0;
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(refresh->context);
+}
+
+/* Take the results of a batch of one expression */
+static void
+take_results(void *arg, int expression, int count, const uint32 *customers,
+			 const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+{
+	Refresh    *refresh = arg;
+	Tag		   *tag;
+	int			i;
+
+	if (expression < 0)
+	{
+		end_batch(refresh);
+		return;
+	}
+	tag = expression < refresh->count ? &refresh->tags[expression] :
+		expression == refresh->count ? &refresh->last_event : &refresh->given;
+	tag->count = count;
+	tag->place = 0;
+	tag->customers = customers;
+	tag->values = values;
+	tag->nulls = nulls;
+	tag->evaluated += count;
+	if (expression < refresh->count && !refresh->expressions[expression].restless)
+	{
+		for (i = 0; i < count; i++)
+			cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+	}
+}
+
+/* Read one tag's definition */
+static void
+read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
+{
+	Oid			types[1] = {INT4OID};
+	Tag		   *tag = &refresh->tags[i];
+	CdExpression *expression = &refresh->expressions[i];
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	MemoryContext old;
+	bool		isnull;
+	Datum		value;
+
+	SPI_execute_with_args("SELECT path, expression, result::pg_catalog.regtype, owner, time_zone,"
+						  " half_life, min_score, exclusive_group"
+						  " FROM customer_data.tag WHERE tag_id OPERATOR(pg_catalog.=) $1",
+						  1, types, &id, NULL, true, 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no tag with number %d", DatumGetInt32(id))));
+	tuple = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	old = MemoryContextSwitchTo(context);
+	tag->id = DatumGetInt32(id);
+	tag->path = SPI_getvalue(tuple, desc, 1);
+	tag->length = strlen(tag->path);
+	expression->text = SPI_getvalue(tuple, desc, 2);
+	expression->type = DatumGetObjectId(SPI_getbinval(tuple, desc, 3, &isnull));
+	expression->owner = DatumGetObjectId(SPI_getbinval(tuple, desc, 4, &isnull));
+	expression->time_zone = SPI_getvalue(tuple, desc, 5);
+	tag->result = expression->type == BOOLOID ? RESULT_PRESENCE :
+		expression->type == FLOAT8OID ? RESULT_SCORE : RESULT_TAGS;
+	value = SPI_getbinval(tuple, desc, 6, &isnull);
+	if (!isnull)
+		tag->half_life = cd_half_life_seconds(DatumGetIntervalP(value));
+	expression->keeps_decay = tag->half_life > 0;
+	value = SPI_getbinval(tuple, desc, 7, &isnull);
+	tag->has_min = !isnull;
+	tag->min_score = isnull ? 0 : DatumGetFloat8(value);
+	tag->group = SPI_getvalue(tuple, desc, 8);
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Read the paths below which tags are given by people or imports */
+static void
+read_roots(Refresh *refresh, MemoryContext context)
+{
+	uint64		i;
+
+	SPI_execute("SELECT path, kind OPERATOR(pg_catalog.=) 'imported' FROM customer_data.tag"
+				" WHERE expression IS NULL", true, 0);
+	refresh->given_roots = MemoryContextAlloc(context, (SPI_processed + 1) * sizeof(char *));
+	refresh->root_is_tree = MemoryContextAlloc(context, (SPI_processed + 1) * sizeof(bool));
+	refresh->nroots = (int) SPI_processed;
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		refresh->given_roots[i] = MemoryContextStrdup(context, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		refresh->root_is_tree[i] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Ask for the last event of everyone whose decaying scores are computed */
+static void
+ask_last_event(Refresh *refresh, CdExpression *expression)
+{
+	CdSetBuilder *builder = cd_set_builder();
+	bool		everyone = false;
+	int			i;
+
+	expression->text = "customer_data.timeline_last(events)";
+	expression->owner = GetUserId();
+	expression->type = TIMESTAMPTZOID;
+	for (i = 0; i < refresh->count; i++)
+	{
+		if (refresh->tags[i].half_life == 0)
+			continue;
+		if (refresh->expressions[i].customers == NULL)
+			everyone = true;
+		else
+			cd_set_builder_or(builder, refresh->expressions[i].customers);
+	}
+	expression->customers = everyone ? NULL : cd_set_builder_value(builder);
+}
+
+/* Write how the refresh of each tag went */
+static void
+write_states(Refresh *refresh)
+{
+	int			i;
+
+	for (i = 0; i < refresh->count; i++)
+	{
+		CdExpression *expression = &refresh->expressions[i];
+		Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
+		Datum		values[6];
+		char		nulls[7] = "      ";
+
+		values[0] = Int32GetDatum(refresh->tags[i].id);
+		values[1] = BoolGetDatum(expression->restless);
+		values[2] = Int64GetDatum(refresh->tags[i].evaluated);
+		if (expression->error != NULL)
+		{
+			values[3] = CStringGetTextDatum(expression->error);
+			values[4] = CStringGetTextDatum(unpack_sql_state(expression->error_code));
+			values[5] = Int64GetDatum(expression->error_customer);
+		}
+		else
+			nulls[3] = nulls[4] = 'n';
+		if (expression->error == NULL || expression->error_customer < 0)
+			nulls[5] = 'n';
+		SPI_execute_with_args("INSERT INTO customer_data.tag_state"
+							  " (tag_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
+							  " VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
+							  " ON CONFLICT (tag_id) DO UPDATE SET restless = excluded.restless,"
+							  " refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
+							  " error = excluded.error, error_code = excluded.error_code,"
+							  " error_customer = excluded.error_customer",
+							  6, types, values, nulls, false, 0);
+		cd_due_write(refresh->due, i, Int32GetDatum(refresh->tags[i].id), INT4OID,
+					 "INSERT INTO customer_data.tag_due (tag_id, due, customers) VALUES ($1, $2, $3)");
+	}
+}
+
+/* Forget customers that are no more */
+static void
+forget_gone(CdEvaluation *evaluation)
+{
+	uint64		count,
+				i;
+	uint32	   *ids = cd_set_ids(cd_evaluation_gone(evaluation), &count);
+	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		values[1];
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum((int64) ids[i]);
+	values[0] = PointerGetDatum(construct_array(datums, (int) count, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	SPI_execute_with_args("DELETE FROM customer_data.customer_tag"
+						  " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)",
+						  1, types, values, NULL, false, 0);
+}
+
+/* evaluate_tags(ids, sets, given) → (evaluated, changed) */
+PG_FUNCTION_INFO_V1(cd_evaluate_tags);
+Datum
+cd_evaluate_tags(PG_FUNCTION_ARGS)
+{
+	ArrayType  *sets = PG_GETARG_ARRAYTYPE_P(1);
+	CdSet	   *given = PG_GETARG_CDSET(2);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
+	Datum	   *ids,
+			   *customers;
+	bool	   *id_nulls,
+			   *all;
+	int			count,
+				set_count,
+				i;
+	Refresh		refresh = {0};
+	CdEvaluation *evaluation;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	int64		evaluated = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a record is returned")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT,
+					  &ids, &id_nulls, &count);
+	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &customers, &all, &set_count);
+	if (count != set_count)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("each tag needs a set of customers")));
+
+	refresh.count = count;
+	refresh.now = cd_as_of();
+	refresh.tags = palloc0(Max(count, 1) * sizeof(Tag));
+	refresh.expressions = palloc0((count + 2) * sizeof(CdExpression));
+	refresh.changed = cd_set_builder();
+	refresh.due = cd_due_create(refresh.now);
+	refresh.tagset_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
+										  ObjectIdGetDatum(get_namespace_oid("customer_data", false)));
+	SPI_connect();
+	for (i = 0; i < count; i++)
+	{
+		read_tag(&refresh, i, ids[i], context);
+		if (!all[i])
+			refresh.expressions[i].customers = DatumGetCdSet(customers[i]);
+	}
+	read_roots(&refresh, context);
+	ask_last_event(&refresh, &refresh.expressions[count]);
+	refresh.expressions[count + 1].text = "true";
+	refresh.expressions[count + 1].owner = GetUserId();
+	refresh.expressions[count + 1].customers = given;
+	refresh.context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
+	evaluation = cd_evaluation(refresh.expressions, count + 2);
+	for (i = count; i < count + 2; i++)
+	{
+		if (refresh.expressions[i].error != NULL)
+			ereport(ERROR,
+					(errcode(refresh.expressions[i].error_code),
+					 errmsg("%s", refresh.expressions[i].error)));
+	}
+	cd_evaluation_run(evaluation, take_results, &refresh);
+	write_states(&refresh);
+	forget_gone(evaluation);
+	cd_evaluation_free(evaluation);
+	SPI_finish();
+
+	old = MemoryContextSwitchTo(context);
+	for (i = 0; i < count; i++)
+		evaluated += refresh.tags[i].evaluated;
+	values[0] = Int64GetDatum(evaluated);
+	values[1] = PointerGetDatum(cd_set_builder_value(refresh.changed));
+	MemoryContextSwitchTo(old);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
