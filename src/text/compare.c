@@ -41,6 +41,8 @@ static Scratch gram_buffer;
 static uint64 narrow_bits[256];
 static uint64 wide_bits[WIDE_SLOTS];
 static uint32 wide_keys[WIDE_SLOTS];
+static uint8 wide_used[64];
+static int	wide_used_count = 0;
 
 /* Answer a buffer of at least size bytes; give back one that has become far too large. */
 static void *
@@ -85,6 +87,8 @@ wide_set(uint32 c, uint64 bits)
 	{
 		int			i = wide_slot(c);
 
+		if (wide_bits[i] == 0)
+			wide_used[wide_used_count++] = i;
 		wide_keys[i] = c;
 		wide_bits[i] |= bits;
 	}
@@ -100,18 +104,12 @@ wide_get(uint32 c)
 static inline void
 wide_clear(const uint32 *p, int m)
 {
-	bool		wide = false;
 	int			i;
 
 	for (i = 0; i < m; i++)
-	{
-		if (p[i] < 256)
-			narrow_bits[p[i]] = 0;
-		else
-			wide = true;
-	}
-	if (wide)
-		memset(wide_bits, 0, sizeof(wide_bits));
+		narrow_bits[p[i] & 255] = 0;
+	while (wide_used_count > 0)
+		wide_bits[wide_used[--wide_used_count]] = 0;
 }
 
 /* Number the code points of two strings from 0 on: those of a, then those of b. */
