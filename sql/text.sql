@@ -49,3 +49,20 @@ FROM (VALUES (1, 'full_name', 'JosÃ© GarcÃ­a', NULL), (2, 'full_name', '不�
 ORDER BY n;
 SELECT * FROM standardize_record('{full_name,email,birth_date}', '{"Dr. John Smith",sales@acme.com,1900-01-01}', 'US');
 SELECT issue_name(i::smallint) FROM generate_series(0, 22) AS i ORDER BY i;
+
+-- How alike are two names? Tokens in any order, initials, short and foreign forms, particles, other scripts.
+SELECT a, b, round(name_similarity(a, b)::numeric, 2) AS similarity
+FROM (VALUES (1, 'John Smith', 'Smith, John'), (2, 'Bill Gates', 'William Gates'), (3, 'J. Smith', 'John Smith'), (4, 'María de la Cruz', 'Maria Delacruz'),
+	(5, 'Jürgen Müller', 'Juergen Mueller'), (6, 'John Smith', 'Jane Smith'), (7, '諸葛曉雯', '诸葛晓雯'), (8, '诸葛晓雯', 'Xiao-wen ZHUGE'), (9, '陈小明', '陈晓明'),
+	(10, '王伟', '李伟'), (11, '김민철', 'Kim Min-chul'), (12, 'タナカ タロウ', 'Tanaka Taro'), (13, 'Сергей Иванов', 'Sergey Ivanov'), (14, '陳李美玲', '李美玲')) v(n, a, b)
+ORDER BY n;
+-- Two companies: the brand counts, then trade and place, the legal form hardly.
+SELECT a, b, round(company_similarity(a, b)::numeric, 2) AS similarity
+FROM (VALUES (1, 'Acme Inc', 'ACME Incorporated'), (2, 'IBM', 'International Business Machines Corp.'), (3, 'Smith Technologies', 'Jones Technologies'),
+	(4, '华为技术有限公司', 'Huawei Technologies'), (5, '北京海明科技有限公司', '上海海明科技有限公司'), (6, '武汉海明智业电子商务有限公司', '海明智业'), (7, 'ソニー株式会社', 'Sony Corp')) v(n, a, b)
+ORDER BY n;
+-- Two addresses: numbers must agree.
+SELECT a, b, round(address_similarity(a, b)::numeric, 2) AS similarity
+FROM (VALUES (1, '123 N. Main St., Apt 4', '123 North Main Street #4'), (2, '123 Main St', '125 Main St'), (3, 'Hauptstr. 5, 10115 Berlin', 'Hauptstraße 5, Berlin'),
+	(4, '北京市朝陽區建國路八十八號', '北京朝阳区建国路88号'), (5, '北京市朝阳区建国路88号', '北京市朝阳区建国路89号')) v(n, a, b)
+ORDER BY n;

@@ -134,6 +134,13 @@ compound_street(const CdWord *word, CdText *out)
 	return false;
 }
 
+/* Written without spaces between words: Han and kana, not Hangul. */
+static bool
+is_unspaced(uint32 c)
+{
+	return cd_is_cjk(c) && cd_script(c) != CD_SCRIPT_HANGUL;
+}
+
 /*
  * Lower case, no accents or punctuation; kinds of streets, directions and
  * units in one form each; numerals as digits; Han and kana without spaces.
@@ -151,15 +158,25 @@ cd_normalize_address(const char *s, int bytes)
 
 	cd_text_fold(&t, s, bytes);
 	for (i = 0; i < t.len && !cjk_any; i++)
-		cjk_any = cd_is_cjk(t.cp[i]);
+		cjk_any = is_unspaced(t.cp[i]);
 	if (cjk_any)
 		numerals_to_digits(&t);
 	cd_words_cut(&w, &t);
 	cd_text_init(&out, t.len + 16);
+	/* P. O. Box */
+	for (i = 0; i + 2 < w.count; i++)
+		if (cd_word_is(&w.word[i], "p") && cd_word_is(&w.word[i + 1], "o") && cd_word_is(&w.word[i + 2], "box"))
+		{
+			static const uint32 po[] = {'p', 'o'};
+
+			w.word[i].cp = po;
+			w.word[i].len = 2;
+			cd_words_remove(&w, i + 1, 1);
+		}
 	for (i = 0; i < w.count; i++)
 	{
 		CdWord	   *word = &w.word[i];
-		bool		cjk = cd_is_cjk(word->cp[0]);
+		bool		cjk = is_unspaced(word->cp[0]);
 		bool		number = word->cp[0] >= '0' && word->cp[0] <= '9';
 		int			at;
 

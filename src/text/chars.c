@@ -653,7 +653,8 @@ romanize_general(const uint32 *cp, int len, CdText *out)
 				UChar32		c;
 
 				U16_NEXT(s, i, n, c);
-				if (!is_decoration(c))
+				/* marks of ayn, hamza and soft signs say nothing in Latin */
+				if (!is_decoration(c) && !(c >= 0x02B9 && c <= 0x02BF))
 					cd_text_add(out, c);
 			}
 			pfree(s);

@@ -151,6 +151,14 @@ add_words(CdText *t, const CdWords *w, int from, int n)
 	}
 }
 
+bool
+cd_is_trade_word(const uint32 *cp, int len)
+{
+	CdWord		word = {cp, len, CD_GAP_SPACE};
+
+	return CD_WORD_IN(&word, trade_words);
+}
+
 /* Put in front of a text. */
 static void
 prepend(CdText *t, const CdText *front, bool space)

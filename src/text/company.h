@@ -21,6 +21,9 @@ typedef struct CdCompany
 	bool		cjk;
 } CdCompany;
 
+/* Does a word say what a company does rather than which it is? */
+extern bool cd_is_trade_word(const uint32 *cp, int len);
+
 extern void cd_company_parse(CdCompany *c, const char *s, int bytes);
 
 #endif							/* CD_TEXT_COMPANY_H */

@@ -205,15 +205,15 @@ is_vowel(char c)
  * head.  It is wide on purpose (ph f v, c k q, s z, d t, g before e j) and
  * treats the digraphs of English, German and pinyin alike.
  */
-static void
-sound_of(const char *s, int n, StringInfo out)
+void
+cd_word_sound(const char *s, int n, char *out, int room)
 {
-	int			start = out->len;
+	int			len = 0;
 	int			i = 0;
 	char		last = '\0';
 
 #define AT(k)		((k) < n ? s[k] : '\0')
-#define EMIT(c)		do { if (last != (c)) appendStringInfoChar(out, last = (c)); } while (0)
+#define EMIT(c)		do { if (last != (c) && len < room - 1) out[len++] = last = (c); } while (0)
 	if (n >= 2 && ((s[0] == 'k' && s[1] == 'n') || (s[0] == 'g' && s[1] == 'n') ||
 				   (s[0] == 'p' && (s[1] == 'n' || s[1] == 's')) || (s[0] == 'w' && s[1] == 'r')))
 		i = 1;
@@ -226,7 +226,7 @@ sound_of(const char *s, int n, StringInfo out)
 	{
 		char		c = s[i];
 		char		next = AT(i + 1);
-		bool		head = out->len == start;
+		bool		head = len == 0;
 		bool		soft = next == 'e' || next == 'i' || next == 'y';
 
 		switch (c)
@@ -290,6 +290,8 @@ sound_of(const char *s, int n, StringInfo out)
 			case 'h':
 				if (head && is_vowel(next))
 					EMIT('h');
+				else
+					last = c;
 				break;
 			case 'j':
 				EMIT('j');
@@ -373,6 +375,7 @@ sound_of(const char *s, int n, StringInfo out)
 	}
 #undef AT
 #undef EMIT
+	out[len] = '\0';
 }
 
 char *
@@ -382,6 +385,7 @@ cd_phonetic_key(const char *s, int bytes)
 	int			len;
 	char	   *latin = cd_romanize(normal, strlen(normal), &len);
 	StringInfoData out;
+	char		sound[64];
 	int			from = -1;
 	int			i;
 
@@ -401,7 +405,8 @@ cd_phonetic_key(const char *s, int bytes)
 		{
 			if (out.len > 0)
 				appendStringInfoChar(&out, ' ');
-			sound_of(latin + from, i - from, &out);
+			cd_word_sound(latin + from, i - from, sound, sizeof(sound));
+			appendStringInfoString(&out, sound);
 			from = -1;
 		}
 	}

@@ -118,6 +118,9 @@ extern char *cd_standard_tax_id(const char *s, int bytes, const char *region, Cd
 /* Toneless pinyin for Han, a key by sound for Latin letters; "" if nothing sounds. */
 extern char *cd_phonetic_key(const char *s, int bytes);
 
+/* The same of one word of a-z, at most room - 1 long. */
+extern void cd_word_sound(const char *s, int n, char *out, int room);
+
 /* The version of libphonenumber; NULL if it is not installed. */
 extern const char *cd_phone_version(void);
 

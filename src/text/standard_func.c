@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "text/company.h"
+#include "text/similarity.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -340,6 +341,18 @@ cd_standardize_values_sql(PG_FUNCTION_ARGS)
 		region_argument(PG_GETARG_TEXT_PP(1), region);
 	return standardize_array(fcinfo, PG_ARGISNULL(0) ? NULL : PG_GETARG_ARRAYTYPE_P(0), region, NULL);
 }
+
+#define SIMILARITY(sqlname, kernel) \
+PG_FUNCTION_INFO_V1(sqlname); \
+Datum \
+sqlname(PG_FUNCTION_ARGS) \
+{ \
+	PG_RETURN_FLOAT8(kernel(ARG_BYTES(0), ARG_BYTES(1))); \
+}
+
+SIMILARITY(cd_name_similarity_sql, cd_name_similarity)
+SIMILARITY(cd_company_similarity_sql, cd_company_similarity)
+SIMILARITY(cd_address_similarity_sql, cd_address_similarity)
 
 /* issue_name(smallint) → text: the name a stored issue number stands for. */
 PG_FUNCTION_INFO_V1(cd_issue_name_sql);

@@ -1,0 +1,58 @@
+/*
+ * similarity.h
+ *		How alike two names, companies or addresses are, 0 to 1.
+ *
+ * Parse once, compare often: a parsed value lives in the memory context it
+ * was parsed in and is compared without allocating.
+ */
+#ifndef CD_TEXT_SIMILARITY_H
+#define CD_TEXT_SIMILARITY_H
+
+#include "customer_data.h"
+
+#include "text/chars.h"
+
+#define CD_NAME_TOKENS	16
+
+typedef enum CdTokenKind
+{
+	CD_TOKEN_WORD,
+	CD_TOKEN_INITIAL,			/* one letter */
+	CD_TOKEN_PARTICLE,			/* van, de la, bin */
+	CD_TOKEN_GENERATION			/* jr, iii */
+} CdTokenKind;
+
+typedef struct CdNameToken
+{
+	const uint32 *cp;
+	int			len;
+	float		weight;
+	CdTokenKind kind;
+	bool		reading;		/* read from Han or Hangul, not written so */
+	bool		vowelless;		/* from a script that leaves vowels out */
+	int			given;			/* in the list of given names with other forms; -1 if not */
+	const char *spellings;		/* other spellings of a family name, each between spaces; or NULL */
+	char		spelling[24];	/* letters of one sound or transliteration as one */
+	char		sound[16];		/* consonants by class */
+} CdNameToken;
+
+typedef struct CdName
+{
+	CdNameToken token[CD_NAME_TOKENS];
+	int			count;
+	uint32		han[12];		/* the Han (or Hangul) name as written, Simplified */
+	int			han_len;		/* 0 if there is none */
+	int			han_family;		/* how many of them are the family name; 0 if not known */
+} CdName;
+
+/* Letters that spellings and transliterations exchange, written as one. */
+extern void cd_word_spelling(const uint32 *cp, int len, char *out, int room);
+
+extern void cd_name_parse(CdName *name, const char *s, int bytes);
+extern double cd_name_compare(const CdName *a, const CdName *b);
+
+extern double cd_name_similarity(const char *a, int la, const char *b, int lb);
+extern double cd_company_similarity(const char *a, int la, const char *b, int lb);
+extern double cd_address_similarity(const char *a, int la, const char *b, int lb);
+
+#endif							/* CD_TEXT_SIMILARITY_H */
