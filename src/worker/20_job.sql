@@ -18,6 +18,7 @@ CREATE TABLE customer_data.job_entry (
     schedule    text NOT NULL,
     time_zone   text NOT NULL,
     command     text NOT NULL,
+    exactly_once boolean NOT NULL DEFAULT false,
     owner       regrole NOT NULL,
     enabled     boolean NOT NULL DEFAULT true,
     timeout     interval CHECK (timeout > interval '0' AND timeout <= interval '20 days'),
@@ -33,6 +34,7 @@ CREATE TABLE customer_data.job_entry (
 COMMENT ON TABLE customer_data.job_entry IS 'Jobs as defined; the view job shows them with their state';
 COMMENT ON COLUMN customer_data.job_entry.schedule IS 'Five cron fields, an interval, or a name such as @daily';
 COMMENT ON COLUMN customer_data.job_entry.command IS 'SQL, run as the owner; names are looked up when it runs';
+COMMENT ON COLUMN customer_data.job_entry.exactly_once IS 'Whether the command is one transaction, which commits together with the record of its success';
 COMMENT ON COLUMN customer_data.job_entry.owner IS 'The role the command runs as';
 COMMENT ON COLUMN customer_data.job_entry.timeout IS 'An attempt is cancelled after so long; NULL is never';
 COMMENT ON COLUMN customer_data.job_entry.max_retries IS 'After so many failed retries in a row the job is parked; NULL is never';
@@ -246,13 +248,13 @@ BEGIN
     on_overlap := coalesce(on_overlap, 'skip');
     time_zone := coalesce(time_zone, current_setting('TimeZone'));
     PERFORM customer_data.check_job(caller, schedule, time_zone, command, owner, timeout, max_retries, backoff, on_overlap, notify);
-    INSERT INTO customer_data.job_entry AS e (name, schedule, time_zone, command, owner, enabled, timeout, max_retries,
+    INSERT INTO customer_data.job_entry AS e (name, schedule, time_zone, command, exactly_once, owner, enabled, timeout, max_retries,
                                               backoff, on_overlap, catch_up, notify, start_at)
-    VALUES (name, schedule, time_zone, command, owner, coalesce(enabled, true), timeout, max_retries,
+    VALUES (name, schedule, time_zone, command, customer_data.command_is_transaction(command), owner, coalesce(enabled, true), timeout, max_retries,
             coalesce(backoff, '10 seconds'), on_overlap, coalesce(catch_up, true), notify, coalesce(start_at, clock_timestamp()))
     ON CONFLICT ON CONSTRAINT job_entry_owner_name_key DO UPDATE
     SET schedule = excluded.schedule, time_zone = excluded.time_zone, command = excluded.command,
-        enabled = excluded.enabled, timeout = excluded.timeout, max_retries = excluded.max_retries,
+        exactly_once = excluded.exactly_once, enabled = excluded.enabled, timeout = excluded.timeout, max_retries = excluded.max_retries,
         backoff = excluded.backoff, on_overlap = excluded.on_overlap, catch_up = excluded.catch_up,
         notify = excluded.notify,
         -- the same definition again does not put an interval off
@@ -292,6 +294,7 @@ BEGIN
     UPDATE customer_data.job_entry e
     SET name = coalesce(new_name, old.name), schedule = coalesce(schedule, old.schedule),
         time_zone = coalesce(time_zone, old.time_zone), command = coalesce(command, old.command),
+        exactly_once = customer_data.command_is_transaction(coalesce(command, old.command)),
         timeout = CASE WHEN 'timeout' = ANY (unset) THEN NULL ELSE coalesce(timeout, old.timeout) END,
         max_retries = CASE WHEN 'max_retries' = ANY (unset) THEN NULL ELSE coalesce(max_retries, old.max_retries) END,
         backoff = coalesce(backoff, old.backoff), on_overlap = coalesce(on_overlap, old.on_overlap),

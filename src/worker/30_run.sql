@@ -117,10 +117,14 @@ BEGIN
         INSERT INTO customer_data.job_run_entry (run_id, attempt, job_id, job_name, owner, cause, due_at, started_at)
         VALUES (run, tried, job, e.name, e.owner, CASE WHEN s.retry_run IS NULL THEN 'schedule' ELSE 'retry' END,
                 coalesce(s.retry_due, s.next_run, clock_timestamp()), clock_timestamp());
-        UPDATE customer_data.job_state t
-        SET requested_at = NULL,
-            next_run = customer_data.next_run(e.schedule, e.time_zone, e.start_at, clock_timestamp())
-        WHERE t.job_id = job AND t.next_run <= clock_timestamp();
+        BEGIN
+            UPDATE customer_data.job_state t
+            SET requested_at = NULL,
+                next_run = customer_data.next_run(e.schedule, e.time_zone, e.start_at, clock_timestamp())
+            WHERE t.job_id = job AND t.next_run <= clock_timestamp();
+        EXCEPTION WHEN OTHERS THEN
+            verdict := customer_data.park_job(job, SQLERRM);
+        END;
     END IF;
     UPDATE customer_data.job_run_entry a
     SET finished_at = clock_timestamp(), status = 'lost', error = message
@@ -227,6 +231,8 @@ BEGIN
     RETURNING t.next_run INTO s.next_run;
     PERFORM customer_data.note_start(s.next_run);
     RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN customer_data.park_job(job, SQLERRM);
 END
 $$;
 COMMENT ON FUNCTION customer_data.run_overlapped(int) IS 'A job is due while it runs: skips the moment, or keeps one for afterwards';
@@ -265,11 +271,14 @@ CREATE FUNCTION customer_data.due_jobs(moment timestamptz, OUT job_id int, OUT o
      ORDER BY s.start, e.job_id
      LIMIT 1000)
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, min(s.start)
+    SELECT NULL, NULL, NULL, NULL, NULL,
+           CASE WHEN EXISTS (SELECT FROM customer_data.job_entry e
+                             WHERE NOT EXISTS (SELECT FROM customer_data.job_state s WHERE s.job_id = e.job_id))
+                THEN '-infinity' ELSE min(s.start) END
     FROM customer_data.job_state s JOIN customer_data.job_entry e USING (job_id)
     WHERE s.start > moment AND e.enabled
 $$;
-COMMENT ON FUNCTION customer_data.due_jobs(timestamptz) IS 'Jobs to start now, the longest due first; the last row says when the next one is';
+COMMENT ON FUNCTION customer_data.due_jobs(timestamptz) IS 'Jobs to start now, the longest due first; the last row says when the next one is, -infinity if a restore left jobs to be set up';
 
 CREATE FUNCTION customer_data.scheduler_set_up() RETURNS TABLE (message text)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -305,11 +314,16 @@ BEGIN
     WHERE e.job_id = s.job_id AND lower(btrim(e.schedule)) = '@reboot' AND e.created_at < started
       AND NOT EXISTS (SELECT FROM customer_data.job_run_entry a WHERE a.job_id = s.job_id AND a.due_at >= started)
       AND s.next_run IS DISTINCT FROM started;
-    -- what the server's downtime made them miss, for those that want none of it
-    UPDATE customer_data.job_state s
-    SET next_run = customer_data.next_run(e.schedule, e.time_zone, e.start_at, clock_timestamp())
-    FROM customer_data.job_entry e
-    WHERE e.job_id = s.job_id AND NOT e.catch_up AND s.next_run < started AND lower(btrim(e.schedule)) <> '@reboot';
+    -- what was missed while the server was down, of those that want none of it
+    FOR r IN SELECT e.job_id FROM customer_data.job_entry e JOIN customer_data.job_state s USING (job_id)
+             WHERE NOT e.catch_up AND s.parked_at IS NULL AND s.next_run < started AND lower(btrim(e.schedule)) <> '@reboot' LOOP
+        BEGIN
+            PERFORM customer_data.set_next_run(r.job_id);
+        EXCEPTION WHEN OTHERS THEN
+            message := customer_data.park_job(r.job_id, SQLERRM);
+            RETURN NEXT;
+        END;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_data.scheduler_set_up() IS 'What a restore, a crash or a restart left to be put right; each scheduler begins with it';

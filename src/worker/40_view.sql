@@ -80,7 +80,7 @@ SELECT e.name, e.schedule,
        END AS why_not_running,
        e.command, e.owner, e.time_zone, e.enabled, s.parked_at IS NOT NULL AS parked,
        e.timeout, e.max_retries, e.backoff, e.on_overlap, e.catch_up, e.notify, e.start_at,
-       customer_data.command_is_transaction(e.command) AS exactly_once, e.job_id
+       e.exactly_once, e.job_id
 FROM customer_data.job_entry e
 LEFT JOIN customer_data.job_state s USING (job_id)
 LEFT JOIN pg_catalog.pg_roles o ON o.oid = e.owner

@@ -6,7 +6,7 @@ CREATE PROCEDURE customer_data.refresh_all(notify text DEFAULT NULL)
 DECLARE
     steps CONSTANT text[] := ARRAY['resolve', 'refresh_timelines', 'refresh_metrics', 'refresh_tags', 'refresh_segments', 'refresh_journeys'];
     kind "char";
-    before jsonb;
+    message text;
 BEGIN
     IF NOT customer_data.refresh_lock() THEN
         RAISE EXCEPTION 'a refresh is already running'
@@ -24,6 +24,17 @@ BEGIN
         CONTINUE WHEN kind IS NULL;
         PERFORM customer_data.report_progress(steps[i], 0, NULL);
         EXECUTE pg_catalog.format(CASE WHEN kind OPERATOR(pg_catalog.=) 'p' THEN 'CALL customer_data.%I()' ELSE 'SELECT customer_data.%I()' END, steps[i]);
+        -- one notification per segment that changed, a hundred at most
+        IF notify IS NOT NULL AND steps[i] OPERATOR(pg_catalog.=) 'refresh_segments' THEN
+            FOR message IN EXECUTE
+                'SELECT pg_catalog.jsonb_build_object(''segment'', "left"(segment, 200),
+                            ''entered'', count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''entered''),
+                            ''left'', count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''left''))::text
+                 FROM customer_data.segment_change WHERE at OPERATOR(pg_catalog.>=) pg_catalog.now()
+                 GROUP BY segment ORDER BY count(*) DESC, segment LIMIT 100' LOOP
+                PERFORM pg_catalog.pg_notify(notify, message);
+            END LOOP;
+        END IF;
         IF customer_data.may_commit() THEN
             COMMIT;
         END IF;
@@ -32,7 +43,7 @@ BEGIN
     PERFORM customer_data.refresh_unlock();
 END
 $$;
-COMMENT ON PROCEDURE customer_data.refresh_all(text) IS 'Brings everything up to date in order: customers, timelines, metrics, tags, segments, journeys; commits after each, where the caller allows it';
+COMMENT ON PROCEDURE customer_data.refresh_all(text) IS 'Brings everything up to date in order: customers, timelines, metrics, tags, segments, journeys; commits after each, where the caller allows it; notify: a channel told of each segment that changed';
 
 CREATE FUNCTION customer_data.schedule_refresh(schedule text, name text DEFAULT 'refresh', time_zone text DEFAULT NULL, timeout interval DEFAULT NULL,
                                                notify text DEFAULT NULL, run_as regrole DEFAULT NULL) RETURNS int

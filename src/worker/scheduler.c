@@ -12,8 +12,9 @@
 
 #include "worker.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
-#include "commands/dbcommands.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -29,16 +30,23 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* Leave when nothing is due for so long. */
 #define LINGER_MS		2000
+
+/* Look again so much later whether a closed database is open. */
+#define CLOSED_MS		7000
 
 /* Delete old history this often while staying. */
 #define PRUNE_MS		600000
 
 /* Delete at most so much of it at a time. */
 #define PRUNE_BATCH		10000
+
+/* Emptied at each round; a commit leaves another context current. */
+static MemoryContext round_context = NULL;
 
 /* A due job as read from the tables. */
 typedef struct DueJob
@@ -59,6 +67,7 @@ begin_step(CdAsOwner *save)
 	if (!OidIsValid(cd_job_table(NULL)))
 	{
 		CommitTransactionCommand();
+		MemoryContextSwitchTo(round_context);
 		return false;
 	}
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -74,6 +83,7 @@ end_step(CdAsOwner *save)
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
 }
 
 /* Run a statement; an error ends the scheduler, and the launcher waits a while. */
@@ -88,13 +98,13 @@ execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls
 				 errmsg("scheduler statement failed: %s", SPI_result_code_string(result))));
 }
 
-/* Text of a column in a longer-lived context, NULL if NULL. */
+/* Text of a column that outlives SPI, NULL if NULL. */
 static char *
-column_text(MemoryContext context, int row, int column)
+column_text(int row, int column)
 {
 	char	   *text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 
-	return text ? MemoryContextStrdup(context, text) : NULL;
+	return text ? MemoryContextStrdup(round_context, text) : NULL;
 }
 
 /* Write the ends of workers that could not write them. */
@@ -110,8 +120,7 @@ record_ended(void)
 		char		nulls[5] = "    ";
 		char	   *verdict = NULL;
 		char	   *name = NULL;
-		MemoryContext context = CurrentMemoryContext;
-
+	
 		LWLockAcquire(cd_shared->lock, LW_SHARED);
 		slot = cd_shared->slots[i];
 		LWLockRelease(cd_shared->lock);
@@ -128,8 +137,8 @@ record_ended(void)
 		execute("SELECT job_name, verdict FROM customer_data.run_lost($1, $2, $3, $4)", 4, types, values, nulls);
 		if (SPI_processed > 0)
 		{
-			name = column_text(context, 0, 1);
-			verdict = column_text(context, 0, 2);
+			name = column_text(0, 1);
+			verdict = column_text(0, 2);
 		}
 		end_step(&save);
 		cd_slot_release(i);
@@ -164,22 +173,42 @@ job_has_slot(int32 job_id, bool *running)
 	return found;
 }
 
-/* First step of a scheduler's life: what a restore or a crash left behind. */
+/* May this database still be worked in? */
+static bool
+database_is_open(void)
+{
+	HeapTuple	tuple;
+	bool		open = false;
+
+	StartTransactionCommand();
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+		open = form->datallowconn && !form->datistemplate;
+		ReleaseSysCache(tuple);
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+	return open;
+}
+
+/* Put right what a restore or a crash left behind; false where the extension is gone. */
 static bool
 set_up(void)
 {
 	CdAsOwner	save;
 	List	   *lines = NIL;
 	ListCell   *lc;
-	MemoryContext context = CurrentMemoryContext;
 
 	if (!begin_step(&save))
 		return false;
 	execute("SELECT message FROM customer_data.scheduler_set_up()", 0, NULL, NULL, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		char	   *line = column_text(context, (int) i, 1);
-		MemoryContext old = MemoryContextSwitchTo(context);
+		char	   *line = column_text((int) i, 1);
+		MemoryContext old = MemoryContextSwitchTo(round_context);
 
 		lines = lappend(lines, line);
 		MemoryContextSwitchTo(old);
@@ -200,7 +229,6 @@ read_due(List **due, TimestampTz *next)
 	CdAsOwner	save;
 	Oid			types[] = {TIMESTAMPTZOID};
 	Datum		values[1];
-	MemoryContext context = CurrentMemoryContext;
 
 	*due = NIL;
 	*next = DT_NOEND;
@@ -225,13 +253,13 @@ read_due(List **due, TimestampTz *next)
 		value = SPI_getbinval(tuple, desc, 1, &isnull);
 		if (isnull)
 			continue;
-		old = MemoryContextSwitchTo(context);
+		old = MemoryContextSwitchTo(round_context);
 		job = palloc0(sizeof(DueJob));
 		job->job_id = DatumGetInt32(value);
 		job->owner = DatumGetObjectId(SPI_getbinval(tuple, desc, 2, &isnull));
 		job->requested = DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull));
-		job->name = column_text(context, (int) i, 4);
-		job->problem = column_text(context, (int) i, 5);
+		job->name = column_text((int) i, 4);
+		job->problem = column_text((int) i, 5);
 		*due = lappend(*due, job);
 		MemoryContextSwitchTo(old);
 	}
@@ -247,7 +275,6 @@ call_for_job(const char *sql, int32 job_id, const char *text)
 	Oid			types[] = {INT4OID, TEXTOID};
 	Datum		values[2];
 	char	   *line = NULL;
-	MemoryContext context = CurrentMemoryContext;
 
 	if (!begin_step(&save))
 		return;
@@ -255,7 +282,7 @@ call_for_job(const char *sql, int32 job_id, const char *text)
 	values[1] = text ? CStringGetTextDatum(text) : (Datum) 0;
 	execute(sql, text ? 2 : 1, types, values, NULL);
 	if (SPI_processed > 0)
-		line = column_text(context, 0, 1);
+		line = column_text(0, 1);
 	end_step(&save);
 	if (line != NULL)
 		ereport(LOG, (errmsg("%s", line)));
@@ -380,7 +407,6 @@ say_farewell(bool absent, TimestampTz known, TimestampTz next)
 PGDLLEXPORT void
 cd_scheduler_main(Datum main_arg)
 {
-	MemoryContext context;
 	TimestampTz pruned = DT_NOBEGIN;
 	TimestampTz quiet_since;
 	Oid			database;
@@ -399,7 +425,7 @@ cd_scheduler_main(Datum main_arg)
 	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 	cd_slot_state(CD_SLOT_RUNNING);
 
-	context = AllocSetContextCreate(TopMemoryContext, "customer_data scheduler", ALLOCSET_DEFAULT_SIZES);
+	round_context = AllocSetContextCreate(TopMemoryContext, "customer_data scheduler", ALLOCSET_DEFAULT_SIZES);
 	quiet_since = GetCurrentTimestamp();
 	for (;;)
 	{
@@ -407,10 +433,11 @@ cd_scheduler_main(Datum main_arg)
 		TimestampTz now;
 		TimestampTz next;
 		bool		blocked;
+		bool		gone;
 		long		timeout;
 
-		MemoryContextReset(context);
-		MemoryContextSwitchTo(context);
+		MemoryContextReset(round_context);
+		MemoryContextSwitchTo(round_context);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
@@ -419,7 +446,17 @@ cd_scheduler_main(Datum main_arg)
 		}
 
 		start_reading();
-		if ((first && !set_up()) || !read_due(&due, &next))
+		if (!database_is_open())
+		{
+			/* by then the launcher has dropped it from its list, or it is open again */
+			(void) say_farewell(false, DT_NOBEGIN,
+								TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CLOSED_MS));
+			break;
+		}
+		gone = (first && !set_up()) || !read_due(&due, &next);
+		if (!gone && next == DT_NOBEGIN)
+			gone = !set_up() || !read_due(&due, &next);
+		if (gone)
 		{
 			if (say_farewell(true, DT_NOEND, DT_NOEND))
 				break;

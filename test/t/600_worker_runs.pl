@@ -1,0 +1,236 @@
+# Runs in background workers: on time, once, with their record; overlap,
+# timeout, retry and parking, settings on reload, rights, progress, NOTIFY.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use WorkerServer;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = server('runs');
+ask($node, 'CREATE TABLE public.done (run bigint, attempt int, at timestamptz DEFAULT clock_timestamp(), note text)');
+
+# --- on time, each due moment once -----------------------------------------
+ask($node, q{SELECT customer_data.schedule('tick', '1 second', $$INSERT INTO public.done SELECT customer_data.run_id(), customer_data.run_attempt(), clock_timestamp(), 'tick'$$)});
+ok(defined wait_for($node, q{SELECT count(*) >= 5 FROM customer_data.job_run WHERE job = 'tick' AND status = 'succeeded'}), 'a job runs each second');
+ask($node, q{SELECT customer_data.pause('tick')});
+is(ask($node, q{SELECT count(*) = count(DISTINCT due_at) AND max(missed) = 0 FROM customer_data.job_run WHERE job = 'tick'}), 't', 'each due moment ran once, none was missed');
+is(ask($node, q{SELECT (SELECT array_agg(run ORDER BY run) FROM public.done) = (SELECT array_agg(run_id ORDER BY run_id) FROM customer_data.job_run WHERE job = 'tick' AND status = 'succeeded')}), 't', 'effects and records agree, and run_id() says which run it is');
+is(ask($node, q{SELECT bool_and(rows_changed = 1) FROM customer_data.job_run WHERE job = 'tick'}), 't', 'rows changed are counted');
+cmp_ok(ask($node, q{SELECT max(extract(epoch FROM started_at - due_at)) FROM customer_data.job_run WHERE job = 'tick'}), '<', 0.5, 'started within half a second');
+is(ask($node, q{SELECT why_not_running LIKE 'paused%' AND NOT enabled FROM customer_data.job WHERE name = 'tick'}), 't', 'a paused job says so');
+
+# rows changed inside functions count as well
+ask($node, q{CREATE FUNCTION public.fill() RETURNS void LANGUAGE sql AS $$INSERT INTO public.done SELECT 0, 0, now(), 'fill' FROM generate_series(1, 7); UPDATE public.done SET attempt = 1 WHERE note = 'fill'$$});
+ask($node, q{SELECT customer_data.schedule('fill', '@yearly', 'SELECT public.fill()')});
+is(ask($node, q{SELECT status, rows_changed FROM customer_data.run_job('fill', wait => true)}), 'succeeded|14', 'run_job waits for a worker; rows changed by functions are counted');
+
+# --- overlap -----------------------------------------------------------------
+ask($node, q{SELECT customer_data.schedule('slow', '1 second', 'SELECT pg_sleep(2.5)')});
+ask($node, q{SELECT customer_data.schedule('queued', '@yearly', 'SELECT pg_sleep(1.5)', on_overlap => 'queue_one')});
+sleep 0.2;
+ask($node, q{UPDATE customer_data.job_state SET next_run = now() WHERE job_id = (SELECT job_id FROM customer_data.job WHERE name = 'queued'); SELECT customer_data.note_start('-infinity')});
+ok(defined wait_for($node, q{SELECT count(*) = 1 FROM customer_data.job_run WHERE job = 'queued' AND status = 'running'}), 'the job that queues runs');
+for (1 .. 3)
+{
+	ask($node, q{UPDATE customer_data.job_state SET next_run = now() WHERE job_id = (SELECT job_id FROM customer_data.job WHERE name = 'queued'); SELECT customer_data.note_start('-infinity')});
+	sleep 0.3;
+}
+ok(defined wait_for($node, q{SELECT count(*) = 2 FROM customer_data.job_run WHERE job = 'queued' AND status = 'succeeded'}), 'queue_one: due three times meanwhile, it runs once more');
+sleep 2;
+is(ask($node, q{SELECT count(*), max(cause) FROM customer_data.job_run WHERE job = 'queued'}), '2|schedule', 'and no more');
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'queued' AND cause = 'queue'}), '1', 'its cause is the queue');
+ok(defined wait_for($node, q{SELECT count(*) >= 2 FROM customer_data.job_run WHERE job = 'slow' AND status = 'succeeded'}), 'skip: a slow job goes on');
+ask($node, q{SELECT customer_data.pause('slow')});
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run a JOIN customer_data.job_run b ON a.job = 'slow' AND b.job = 'slow' AND b.run_id > a.run_id AND b.started_at < a.finished_at}), '0', 'its runs never overlap');
+is(ask($node, q{SELECT min(skipped) >= 1 FROM customer_data.job_run WHERE job = 'slow' AND status = 'succeeded'}), 't', 'the moments that passed are counted');
+
+# by hand and in a worker, one job is never run twice at once
+ask($node, q{SELECT customer_data.schedule('alone', '@yearly', 'SELECT pg_sleep(2)')});
+ask($node, q{SELECT customer_data.run_job('alone')});
+my ($rc, $out, $err) = $node->psql('shop', q{SELECT customer_data.run_job('alone', in_worker => false)});
+like($err, qr/job "alone" is running already/, 'not by hand while a worker runs it');
+is(ask($node, q{SELECT status FROM customer_data.run_job('alone', wait => true)}), 'not started', 'nor in a second worker');
+is(ask($node, q{SELECT why_not_running LIKE 'runs in process %' FROM customer_data.job WHERE name = 'alone'}), 't', 'the view says where it runs');
+
+# --- timeout, retries, parking -----------------------------------------------
+my $offset = -s $node->logfile;
+ask($node, q{SELECT customer_data.schedule('sleeper', '@yearly', 'SELECT pg_sleep(60)', timeout => '300 ms', max_retries => 0)});
+is(ask($node, q{SELECT status, error FROM customer_data.run_job('sleeper', wait => true)}), 'timed out|did not finish within its timeout of 300 ms', 'a timeout ends the attempt');
+is(ask($node, q{SELECT parked, consecutive_failures FROM customer_data.job WHERE name = 'sleeper'}), 't|1', 'and counts as a failure');
+
+ask($node, q{SELECT customer_data.schedule('fails', '1 second', $$INSERT INTO public.done VALUES (customer_data.run_id(), customer_data.run_attempt(), clock_timestamp(), 'never'); SELECT 1 / 0$$, max_retries => 3, backoff => '200 ms')});
+ok(defined wait_for($node, q{SELECT parked FROM customer_data.job WHERE name = 'fails'}), 'a failing job is parked after its retries');
+is(ask($node, q{SELECT count(*), count(DISTINCT run_id), max(attempt), min(error_code) FROM customer_data.job_run WHERE job = 'fails'}), '4|1|4|22012', 'four attempts at one run, each with its error');
+is(ask($node, q{WITH gap AS (SELECT attempt, extract(epoch FROM started_at - lag(finished_at) OVER (ORDER BY attempt)) AS s FROM customer_data.job_run WHERE job = 'fails')
+	SELECT bool_and(s BETWEEN 0.14 * 2 ^ (attempt - 2) AND 0.27 * 2 ^ (attempt - 2) + 0.4) FROM gap WHERE attempt > 1}), 't', 'the waits double, give or take a quarter');
+is(ask($node, q{SELECT count(*) FROM public.done WHERE note = 'never'}), '0', 'what a failed attempt did is rolled back');
+is(ask($node, q{SELECT why_not_running LIKE '%division by zero; SELECT customer_data.resume(''fails'')%' FROM customer_data.job WHERE name = 'fails'}), 't', 'the view says why and what to call');
+is(log_lines($node, 'job "fails" \(run \d+, attempt \d\) failed: division by zero', $offset), 4, 'the log names job, run and attempt, once each');
+cmp_ok(log_lines($node, "It is parked. SELECT customer_data.resume\\('fails'\\)", $offset), '==', 1, 'and the hint when it is parked');
+sleep 1.5;
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'fails'}), '4', 'a parked job is not started');
+ask($node, q{SELECT customer_data.alter_job('fails', command => $$INSERT INTO public.done VALUES (customer_data.run_id(), customer_data.run_attempt(), clock_timestamp(), 'mended')$$)});
+ask($node, q{SELECT customer_data.resume('fails')});
+ok(defined wait_for($node, q{SELECT count(*) > 0 FROM public.done WHERE note = 'mended' AND attempt = 5}), 'resume takes the same run up again');
+ask($node, q{SELECT customer_data.pause('fails')});
+
+# a procedure's steps stay, its run's number tells it where it was
+ask($node, q{CREATE PROCEDURE public.steps() LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 4 LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM public.done d WHERE d.run = customer_data.run_id() AND d.note = 'step ' || i);
+		INSERT INTO public.done VALUES (customer_data.run_id(), customer_data.run_attempt(), clock_timestamp(), 'step ' || i);
+		COMMIT;
+		IF i = 2 AND customer_data.run_attempt() = 1 THEN
+			RAISE EXCEPTION 'halfway' USING DETAIL = 'two of four';
+		END IF;
+	END LOOP;
+END $$});
+ask($node, q{SELECT customer_data.schedule('steps', '@yearly', 'CALL public.steps()', backoff => '200 ms')});
+ask($node, q{SELECT customer_data.run_job('steps')});
+ok(defined wait_for($node, q{SELECT last_result = 'succeeded' FROM customer_data.job WHERE name = 'steps'}), 'a procedure that commits is tried again');
+is(ask($node, q{SELECT string_agg(note || ' at ' || attempt, ', ' ORDER BY note), count(DISTINCT run) FROM public.done WHERE note LIKE 'step%'}), 'step 1 at 1, step 2 at 1, step 3 at 2, step 4 at 2|1', 'its steps happened once, under one run_id()');
+is(ask($node, q{SELECT error, error_detail, error_context ~ 'function (public\.)?steps' FROM customer_data.job_run WHERE job = 'steps' AND attempt = 1}), 'halfway|two of four|t', 'the error is kept with detail and context');
+ask($node, q{SELECT customer_data.schedule('vacuum', '@yearly', 'VACUUM public.done')});
+is(ask($node, q{SELECT status FROM customer_data.run_job('vacuum', wait => true)}), 'succeeded', 'VACUUM is possible');
+
+# --- NOTIFY: at the first failure and at the parking, not for each retry ------
+my $listener = $node->background_psql('shop');
+$listener->query_safe('LISTEN alarm');
+ask($node, q{SELECT customer_data.schedule('alarms', '@yearly', 'SELECT 1 / 0', max_retries => 3, backoff => '100 ms', notify => 'alarm')});
+ask($node, q{SELECT customer_data.run_job('alarms')});
+ok(defined wait_for($node, q{SELECT parked FROM customer_data.job WHERE name = 'alarms'}), 'the job with notify is parked');
+my $heard = $listener->query('SELECT 1');
+$heard = $listener->query('SELECT 2') . $heard;
+my @alarms = $heard =~ /Asynchronous notification "alarm" with payload "(.*?)" received/g;
+is(scalar @alarms, 2, 'two notifications for four failures');
+like($alarms[0] // '', qr/"job": "alarms"/, 'they name the job');
+like(join('', @alarms), qr/"parked": true/, 'the second says that it is parked');
+
+# --- settings take effect on reload ------------------------------------------
+ask($node, q{SELECT customer_data.resume('tick')});
+$node->append_conf('postgresql.conf', "customer_data.workers = off\n");
+$node->reload;
+sleep 1.5;
+my $before = ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'tick'});
+sleep 2;
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'tick'}), $before, 'customer_data.workers = off stops new runs');
+is(ask($node, q{SELECT why_not_running FROM customer_data.job WHERE name = 'tick'}), 'customer_data.workers is off', 'and the view says so');
+$node->append_conf('postgresql.conf', "customer_data.workers = on\ncustomer_data.log_runs = on\ncustomer_data.job_run_keep_count = 3\ncustomer_data.max_workers = 3\n");
+$offset = -s $node->logfile;
+$node->reload;
+ok(defined wait_for($node, qq{SELECT count(*) > $before FROM customer_data.job_run WHERE job = 'tick'}), 'on starts them again');
+is(ask($node, q{SELECT max(missed) >= 1 FROM customer_data.job_run WHERE job = 'tick'}), 't', 'the missed moments became one run');
+sleep 1;
+cmp_ok(log_lines($node, 'job "tick" \(run \d+, attempt 1\) succeeded after', $offset), '>=', 1, 'log_runs logs successes');
+
+# out of workers: three at most, the others wait their turn and none is lost
+ask($node, q{SELECT customer_data.pause('tick')});
+ask($node, q{SELECT customer_data.schedule('crowd ' || i, '@yearly', 'SELECT pg_sleep(0.3)') FROM generate_series(1, 12) i});
+ask($node, q{UPDATE customer_data.job_state SET next_run = now() WHERE job_id IN (SELECT job_id FROM customer_data.job WHERE name LIKE 'crowd%'); SELECT customer_data.note_start('-infinity')});
+sleep 0.7;
+cmp_ok(ask($node, q{SELECT count(*) FROM customer_data.worker WHERE kind <> 'launcher'}), '<=', 3, 'never more workers than customer_data.max_workers');
+like(ask($node, q{SELECT coalesce(min(why_not_running), '-') FROM customer_data.job WHERE name LIKE 'crowd%' AND why_not_running LIKE 'due%' OR name = 'crowd 12'}), qr/waits for|due since|runs/, 'a waiting job says what for');
+ok(defined wait_for($node, q{SELECT count(*) = 12 FROM customer_data.job_run WHERE job LIKE 'crowd%' AND status = 'succeeded'}), 'twelve jobs through two places');
+is(ask($node, q{SELECT customer_data.prune_job_runs(10000); SELECT max(n) FROM (SELECT count(*) AS n FROM customer_data.job_run GROUP BY job) c}), "\n3", 'history is kept by count');
+ask($node, q{UPDATE customer_data.job_run_entry SET started_at = started_at - interval '31 days' WHERE job_name LIKE 'crowd%'; SELECT customer_data.prune_job_runs(10000)});
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job LIKE 'crowd%'}), '0', 'and by age');
+
+# --- rights: the owner's and nobody else's ------------------------------------
+ask($node, q{CREATE ROLE clerk LOGIN; CREATE ROLE guest NOLOGIN; CREATE ROLE boss LOGIN;
+	CREATE TABLE public.secret (i int); INSERT INTO public.secret VALUES (1);
+	CREATE TABLE public.rows_of (who name, what text); ALTER TABLE public.rows_of ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY own ON public.rows_of USING (who = current_user); GRANT ALL ON public.rows_of TO clerk;
+	INSERT INTO public.rows_of VALUES ('boss', 'x'), ('clerk', 'y')});
+sub as_clerk { my ($sql) = @_; return $node->psql('shop', "SET ROLE clerk; $sql"); }
+as_clerk(q{SELECT customer_data.schedule('reads secret', '@yearly', 'SELECT * FROM public.secret')});
+like(ask($node, q{SELECT status || ': ' || error FROM customer_data.run_job('reads secret', wait => true)}), qr/failed: permission denied for table secret/, 'a job has no more rights than its owner, whoever starts it');
+as_clerk(q{SELECT customer_data.schedule('climbs', '@yearly', 'SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; SELECT * FROM public.secret')});
+like(ask($node, q{SELECT error FROM customer_data.run_job('climbs', wait => true)}), qr/permission denied for table secret/, 'nor after RESET ROLE');
+as_clerk(q{SELECT customer_data.schedule('grabs', '@yearly', 'SET SESSION AUTHORIZATION postgres')});
+like(ask($node, q{SELECT error FROM customer_data.run_job('grabs', wait => true)}), qr/permission denied to set session authorization/, 'nor by SET SESSION AUTHORIZATION');
+as_clerk(q{SELECT customer_data.schedule('deletes', '@yearly', 'DELETE FROM public.rows_of')});
+is(ask($node, q{SELECT status, rows_changed FROM customer_data.run_job('deletes', wait => true)}), 'succeeded|1', 'row security is respected');
+as_clerk(q{SELECT customer_data.schedule('path', '@yearly', $$SET search_path = nowhere; SELECT set_config('customer_data.x', '', true); DO 'BEGIN CREATE TEMP TABLE job_run_entry (i int); CREATE TEMP TABLE job_state (i int); END'$$)});
+is(ask($node, q{SELECT status FROM customer_data.run_job('path', wait => true)}), 'failed', 'an unknown setting under our prefix is refused');
+as_clerk(q{SELECT customer_data.schedule('path', '@yearly', $$CREATE TEMP TABLE job_run_entry (i int); CREATE TEMP TABLE job_state (i int); SET search_path = pg_temp; SET TimeZone = 'Asia/Tokyo'$$)});
+is(ask($node, q{SELECT status FROM customer_data.run_job('path', wait => true)}), 'succeeded', 'a command cannot stand between us and our tables');
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'path' AND status = 'succeeded' AND finished_at < now() + interval '1 minute'}), '1', 'its record is right');
+is((as_clerk(q{SELECT count(*) FROM customer_data.job WHERE owner <> 'clerk'::regrole}))[1], '0', 'nobody sees others\' jobs');
+as_clerk(q{SELECT customer_data.report_progress('x', 1, 2)});
+
+# an owner that may not log in: parked with the reason before 17, run from 17 on
+ask($node, q{SELECT customer_data.schedule('guest', '1 second', 'SELECT 1', run_as => 'guest')});
+my $version = ask($node, 'SHOW server_version_num');
+if ($version < 170000)
+{
+	ok(defined wait_for($node, q{SELECT parked AND why_not_running LIKE '%may not log in%' FROM customer_data.job WHERE name = 'guest'}), 'an owner without LOGIN is named as the reason');
+}
+else
+{
+	ok(defined wait_for($node, q{SELECT last_result = 'succeeded' FROM customer_data.job WHERE name = 'guest'}), 'an owner without LOGIN will do');
+}
+ask($node, q{SELECT customer_data.unschedule('guest')});
+
+# an owner that may not connect: a failed attempt with the server's own words
+ask($node, q{REVOKE CONNECT ON DATABASE shop FROM PUBLIC; SELECT customer_data.schedule('shut out', '@yearly', 'SELECT 1', run_as => 'boss', max_retries => 0)});
+ask($node, q{UPDATE customer_data.job_state SET next_run = now() WHERE job_id = (SELECT job_id FROM customer_data.job WHERE name = 'shut out'); SELECT customer_data.note_start('-infinity')});
+ok(defined wait_for($node, q{SELECT parked FROM customer_data.job WHERE name = 'shut out'}), 'a role that may not connect: parked');
+like(ask($node, q{SELECT error FROM customer_data.job_run WHERE job = 'shut out'}), qr/permission denied for database "shop"/, 'with the server\'s reason');
+ask($node, q{GRANT CONNECT ON DATABASE shop TO PUBLIC});
+
+# a dropped owner stops its own job and no other
+ask($node, q{SELECT customer_data.schedule('orphan', '1 second', 'SELECT 1', run_as => 'boss')});
+ask($node, q{DROP ROLE boss});
+ask($node, q{SELECT customer_data.resume('tick')});
+ok(defined wait_for($node, q{SELECT parked AND why_not_running LIKE '%owner no longer exists%' FROM customer_data.job WHERE name = 'orphan'}), 'a dropped owner: parked with that reason');
+$before = ask($node, q{SELECT max(run_id) FROM customer_data.job_run WHERE job = 'tick'});
+ok(defined wait_for($node, qq{SELECT max(run_id) > $before FROM customer_data.job_run WHERE job = 'tick'}), 'the others go on');
+ask($node, q{SELECT customer_data.alter_job('orphan', run_as => 'postgres'); SELECT customer_data.resume('orphan')});
+ok(defined wait_for($node, q{SELECT last_result = 'succeeded' FROM customer_data.job WHERE name = 'orphan'}), 'and with another owner it runs again');
+ask($node, q{SELECT customer_data.unschedule('orphan')});
+
+# a broken row, as only the tables' owner could make it, stops no other
+ask($node, q{UPDATE customer_data.job_entry SET schedule = 'nonsense' WHERE name = 'fill'; UPDATE customer_data.job_state SET next_run = now() WHERE job_id = (SELECT job_id FROM customer_data.job_entry WHERE name = 'fill')});
+$before = ask($node, q{SELECT max(run_id) FROM customer_data.job_run WHERE job = 'tick'});
+ok(defined wait_for($node, qq{SELECT max(run_id) > $before + 2 FROM customer_data.job_run WHERE job = 'tick'}), 'a broken row stops no other job');
+ok(defined wait_for($node, q{SELECT parked AND why_not_running LIKE '%invalid schedule%' FROM customer_data.job WHERE name = 'fill'}), 'and is parked with what is wrong');
+ask($node, q{SELECT customer_data.unschedule('fill')});
+
+# --- progress, seen from another session while it runs --------------------------
+ask($node, q{SELECT customer_data.pause('tick'); CREATE FUNCTION public.counts() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 100 LOOP
+		PERFORM customer_data.report_progress('counting', i, 100);
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+	PERFORM customer_data.report_progress('cooling down', 0, NULL);
+	PERFORM pg_sleep(0.5);
+END $$});
+ask($node, q{SELECT customer_data.schedule('counts', '@yearly', 'SELECT public.counts()')});
+ask($node, q{SELECT customer_data.run_job('counts')});
+my @seen;
+my %phases;
+my $began = time;
+while (time - $began < 4)
+{
+	my $row = ask($node, q{SELECT phase, done, coalesce(total, -1), rate > 0, estimated_end > now() FROM customer_data.progress WHERE job = 'counts'});
+	last if $row eq '' && @seen;
+	next if $row eq '';
+	my ($phase, $done) = split /\|/, $row;
+	$phases{$phase} = 1;
+	push @seen, $done if $phase eq 'counting';
+	sleep 0.03;
+}
+cmp_ok(scalar @seen, '>', 5, 'progress is seen from another session');
+is_deeply(\@seen, [ sort { $a <=> $b } @seen ], 'and never goes back');
+ok($phases{'cooling down'}, 'a new phase takes the place of the old');
+is(ask($node, q{SELECT count(*) FROM customer_data.progress}), '0', 'when the work ends nothing is left of it');
+is(ask($node, q{SELECT application_name FROM pg_stat_activity WHERE backend_type = 'customer_data launcher'}), 'customer_data launcher', 'the launcher is in pg_stat_activity');
+
+$node->stop;
+done_testing();
