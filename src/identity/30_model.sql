@@ -54,11 +54,12 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('phone', 1, 'one digit differs', 0.04, 0.0001, 0),
     ('phone', 2, 'telephone numbers are the same', 0.56, 0.0001, 1),
     ('address', 0, 'streets differ', 0.30, 0.96, 0),
-    ('address', 1, 'only the house number agrees', 0.03, 0.02, 0.5),
-    ('address', 2, 'streets are similar, numbers differ', 0.05, 0.01, 0.5),
-    ('address', 3, 'same street, other or no number', 0.06, 0.005, 0.5),
-    ('address', 4, 'similar street, same number', 0.10, 0.0002, 0.5),
-    ('address', 5, 'same street and number', 0.46, 0.0001, 0.5),
+    ('address', 1, 'only the house number agrees', 0.03, 0.01, 0),
+    ('address', 2, 'streets are similar, numbers differ or are unknown', 0.04, 0.01, 0),
+    ('address', 3, 'same street, other number', 0.05, 0.01, 0.25),
+    ('address', 4, 'same street, number unknown', 0.06, 0.005, 0.5),
+    ('address', 5, 'similar street, same number', 0.10, 0.0002, 0.25),
+    ('address', 6, 'same street and number', 0.42, 0.0001, 0.5),
     ('postcode', 0, 'post codes differ', 0.25, 0.95, 0),
     ('postcode', 1, 'same area', 0.04, 0.03, 0),
     ('postcode', 2, 'same district', 0.05, 0.01, 0),
@@ -165,8 +166,8 @@ CREATE TABLE customer_data.identifier_default (
 );
 COMMENT ON TABLE customer_data.identifier_default IS 'Attributes whose equal values decide by themselves, as shipped; read customer_data.identifier, change with alter_identifier()';
 INSERT INTO customer_data.identifier_default (attribute, priority, weight, max_distinct) VALUES
-    ('national_id', 10, 8, 2),
-    ('tax_id', 20, 8, 2),
+    ('national_id', 10, 8, 5),
+    ('tax_id', 20, 8, 5),
     ('loyalty_id', 30, 10, 5),
     ('cookie_id', 60, 12, 200),
     ('device_id', 50, 12, 50),

@@ -443,6 +443,27 @@ put_word(uint32 *word, int *n, int from, uint32 value)
 		word[(*n)++] = value;
 }
 
+/* Is a word part of the record's city or region? */
+static bool
+in_places(const CdLayout *layout, Piece value[CD_MAX_SLOTS][3], const int *nvalues, const Piece *word)
+{
+	for (int s = 0; s < layout->nslots; s++)
+	{
+		Piece		part[MAX_TOKENS_PER_SLOT];
+		int			n;
+
+		if (layout->slot[s].kind != CD_SLOT_PLACE || nvalues[s] == 0)
+			continue;
+		n = split_words(value[s]->text, value[s]->len, part, MAX_TOKENS_PER_SLOT);
+		for (int i = 0; i < n; i++)
+		{
+			if (same_piece(&part[i], word))
+				return true;
+		}
+	}
+	return false;
+}
+
 /*
  * Build the form of a record from its standard values, positions being
  * attribute ordinals.  "into" must have room for CD_FORM_WORDS words.
@@ -638,9 +659,17 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					Piece		piece[MAX_TOKENS_PER_SLOT];
 					int			np = split_words(v->text, v->len, piece, MAX_TOKENS_PER_SLOT);
 
+					int			telling = 0;
+
+					/* the town in a name says no more than the town */
 					for (int i = 0; i < np; i++)
-						put_word(into->word, &nwords, from,
-								 cd_dictionary_intern(dict, SPACE_COMPANY, piece[i].text, piece[i].len));
+						telling += !in_places(layout, value, nvalues, &piece[i]);
+					for (int i = 0; i < np; i++)
+					{
+						if (telling == 0 || !in_places(layout, value, nvalues, &piece[i]))
+							put_word(into->word, &nwords, from,
+									 cd_dictionary_intern(dict, SPACE_COMPANY, piece[i].text, piece[i].len));
+					}
 				}
 				break;
 			case CD_SLOT_POSTCODE:

@@ -215,9 +215,10 @@ levels_of(CdComparisonKind kind)
 			return 5;
 		case CD_CMP_GIVEN:
 		case CD_CMP_EMAIL:
-		case CD_CMP_STREET:
 		case CD_CMP_COMPANY:
 			return 6;
+		case CD_CMP_STREET:
+			return 7;
 		case CD_CMP_CLASS:
 			return 2;
 		default:

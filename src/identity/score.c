@@ -367,18 +367,19 @@ compare_postcodes(CdEngine *engine, uint32 a, uint32 b)
 }
 
 /*
- * Weighted overlap of two word lists: share of the rarer side's bits that
- * found a like word, and the bits themselves.
+ * Weighted overlap of two word lists: the bits of words that found a like
+ * word as share of all bits and of the poorer side's, and the rarest of them.
  */
 static void
 words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb,
-			  float *jaccard, float *contained, float *shared)
+			  float *jaccard, float *contained, float *rarest)
 {
 	float		suma = 0,
 				sumb = 0,
 				both = 0;
 	bool		used[32] = {false};
 
+	*rarest = 0;
 	for (int j = 0; j < nb; j++)
 		sumb += token_bits(engine, b[j]);
 	for (int i = 0; i < na; i++)
@@ -410,14 +411,22 @@ words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb
 		{
 			used[at] = true;
 			both += best;
+			*rarest = Max(*rarest, best);
 		}
 	}
-	*shared = both;
 	*jaccard = both / Max(suma + sumb - both, 0.1f);
 	*contained = both / Max(Min(suma, sumb), 0.1f);
 }
 
-/* Streets: 0 differ, 1 number alone, 2 partly, 3 street, 4 street alike and number, 5 the same. */
+/* Levels of the street comparison. */
+#define STREET_NUMBER		1	/* the number alone */
+#define STREET_SIMILAR		2
+#define STREET_OTHER_NUMBER	3
+#define STREET_NO_NUMBER	4	/* unknown on one side */
+#define STREET_NEARLY		5	/* and the same number */
+#define STREET_SAME			6
+
+/* Compare streets and house numbers. */
 static uint8
 compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
 {
@@ -427,11 +436,12 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 	const uint32 *wb = b + 1 + numb;
 	int			nwa = na - 1 - numa,
 				nwb = nb - 1 - numb;
-	bool		number = false;
-	bool		known = numa > 0 && numb > 0;
+	bool		number;
+	int			equal = 0;
+	float		number_bits = 0;
 	float		jaccard,
 				contained,
-				shared;
+				rarest;
 
 	*bits = 0;
 	for (int i = 0; i < numa; i++)
@@ -440,35 +450,23 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 		{
 			if (a[1 + i] == b[1 + j])
 			{
-				number = true;
-				*bits = Max(*bits, token_bits(engine, a[1 + i]));
+				equal++;
+				number_bits = Max(number_bits, token_bits(engine, a[1 + i]));
 			}
 		}
 	}
+	/* the first number is the house's; a flat's may be written before it */
+	number = numa > 0 && numb > 0 && (a[1] == b[1] || equal == Min(numa, numb));
 	if (nwa == 0 || nwb == 0)
-		return !known ? CD_MISSING : number ? 1 : 0;
-	words_overlap(engine, wa, nwa, wb, nwb, &jaccard, &contained, &shared);
-	if (number && (jaccard >= 0.85f || contained >= 0.95f))
-	{
-		*bits += shared;
-		return 5;
-	}
-	if (number && (jaccard >= 0.35f || contained >= 0.6f))
-	{
-		*bits += shared;
-		return 4;
-	}
+		return numa == 0 || numb == 0 ? CD_MISSING : number ? STREET_NUMBER : 0;
+	words_overlap(engine, wa, nwa, wb, nwb, &jaccard, &contained, &rarest);
+	*bits = rarest + (number ? number_bits : 0);
+	if (number)
+		return jaccard >= 0.8f || contained >= 0.95f ? STREET_SAME :
+			jaccard >= 0.3f || contained >= 0.6f ? STREET_NEARLY : STREET_NUMBER;
 	if (jaccard >= 0.7f || contained >= 0.9f)
-	{
-		*bits = shared;
-		return 3;
-	}
-	if (jaccard >= 0.35f || contained >= 0.6f)
-	{
-		*bits = shared;
-		return 2;
-	}
-	return number ? 1 : 0;
+		return numa == 0 || numb == 0 ? STREET_NO_NUMBER : STREET_OTHER_NUMBER;
+	return jaccard >= 0.3f || contained >= 0.6f ? STREET_SIMILAR : 0;
 }
 
 /* Company names: 0 differ, 1 some words, 2 one within the other, 3 similar, 4 nearly the same, 5 the same. */

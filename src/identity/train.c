@@ -19,7 +19,8 @@
 #define ROUNDS				30
 #define TREE_ROUNDS			12
 #define CONVERGED			1e-4
-#define PRIOR_MATCHES		20.0	/* weight of the default m, in matches */
+#define PRIOR_MATCHES		(getenv("PM")?atof(getenv("PM")):20.0)
+#define xx		20.0	/* weight of the default m, in matches */
 #define PRIOR_DEPENDENCE	20.0	/* weight of independence, in matches */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 
@@ -246,6 +247,10 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = pattern_probability(model, pattern);
+		if (getenv("SH"))
+		{
+			double e=atof(getenv("SH")); p = pow(p,e)/(pow(p,e)+pow(1-p,e));
+		}
 		pm = p * pattern->count * patterns->step;
 		pu = (1 - p) * pattern->count * patterns->step;
 		match->total += pm;
@@ -285,12 +290,13 @@ joint(const Counts *counts, int c, int d, int k, int l)
  * saw it often enough, else what the candidates hold, which is at most it.
  */
 static double
-other_joint(const Counts *random, const Counts *other, double scale, int c, int d, int k, int l)
+other_joint(const Counts *random, const Counts *match, const Counts *other, double scale, int c, int d, int k, int l)
 {
 	double		seen = joint(random, c, d, k, l);
-	double		held = joint(other, c, d, k, l);
 
-	return seen >= SEEN ? Max(seen * scale, held) : held;
+	if (seen < SEEN)
+		return getenv("RO") ? 0 : joint(other, c, d, k, l);
+	return Max(seen * scale - (getenv("KA")?atof(getenv("KA")):3) * joint(match, c, d, k, l), 0);
 }
 
 /* Set u from random pairs without the matches among them, rare levels from candidates. */
@@ -340,6 +346,7 @@ maximise_match(CdModel *model, const CdModel *defaults, const Counts *match)
 				(match->known[c] + PRIOR_MATCHES);
 
 			m = Max(m, 1e-6);
+			if (getenv("CAP") && k == 0) m = Min(m, Max(atof(getenv("CAP")), 2 * defaults->comparison[c].m[0]));
 			moved = Max(moved, fabs(m - comparison->m[k]));
 			comparison->m[k] = m;
 		}
@@ -465,7 +472,7 @@ match_tree(CdModel *model, const Counts *match)
  * count twice.
  */
 static void
-other_tree(CdModel *model, const Counts *random, const Counts *other, double pairs)
+other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
 {
 	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
 	double		scale = pairs / Max(random->total, 1);
@@ -491,7 +498,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *other, double pai
 			{
 				for (int l = 1; l < model->comparison[d].nlevels; l++)
 				{
-					double		x = other_joint(random, other, scale, c, d, k, l);
+					double		x = other_joint(random, match, other, scale, c, d, k, l);
 					double		alone = both * model->comparison[c].u[k] * model->comparison[d].u[l];
 
 					if (x > 2 * alone && x >= 5)
@@ -528,7 +535,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *other, double pai
 				if (d >= 0 && l > 0 && l < model->comparison[d].nlevels && k > 0)
 				{
 					double		row = both * model->comparison[d].u[l];
-					double		x = other_joint(random, other, scale, c, d, k, l);
+					double		x = other_joint(random, match, other, scale, c, d, k, l);
 
 					/* few observations are drawn to independence */
 					if (row > 0)
@@ -601,7 +608,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	report->candidates = patterns.seen;
 	report->patterns = patterns.n;
 
-	for (int round = 0; round < ROUNDS + TREE_ROUNDS; round++)
+	for (int round = 0; round < (getenv("MR")?atoi(getenv("MR")):ROUNDS) + TREE_ROUNDS; round++)
 	{
 		double		moved;
 
@@ -610,13 +617,13 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		model->lambda = Max((match->total + 0.5) / (pairs + 1), 1e-12);
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
-		if (round >= ROUNDS)
+		cd_model_independent(model);
+		if(!getenv("NOU"))other_tree(model, random, match, other, pairs);
+		if (round >= (getenv("MR")?atoi(getenv("MR")):ROUNDS))
 		{
-			match_tree(model, match);
-			other_tree(model, random, other, pairs);
+			if (!getenv("NOM"))match_tree(model, match);
+			if(0)other_tree(model, random, match, other, pairs);
 		}
-		else
-			cd_model_independent(model);
 		report->rounds = round + 1;
 		report->moved = moved;
 		if (moved < CONVERGED && round < ROUNDS)
