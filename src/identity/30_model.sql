@@ -26,13 +26,13 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('family_name', 0, 'family names differ', 0.05, 0.98, 0),
     ('family_name', 1, 'family names are similar', 0.03, 0.008, 0.5),
     ('family_name', 2, 'family names differ by a letter or sound alike, or one is part of the other', 0.06, 0.004, 0.5),
-    ('family_name', 3, 'family name found in another place of the name', 0.03, 0.001, 0.5),
+    ('family_name', 3, 'family name found in another place of the name', 0.03, 0.001, 1),
     ('family_name', 4, 'family names are the same', 0.83, 0.004, 1),
     ('given_name', 0, 'given names differ', 0.08, 0.94, 0),
     ('given_name', 1, 'given name and initial agree', 0.05, 0.02, 0),
     ('given_name', 2, 'given names are similar', 0.03, 0.015, 0.5),
     ('given_name', 3, 'given names differ by a letter, sound alike or are short forms', 0.08, 0.006, 0.5),
-    ('given_name', 4, 'given name found in another place of the name', 0.04, 0.002, 0.5),
+    ('given_name', 4, 'given name found in another place of the name', 0.04, 0.002, 1),
     ('given_name', 5, 'given names are the same', 0.72, 0.01, 1),
     ('middle_name', 0, 'middle names differ', 0.12, 0.93, 0),
     ('middle_name', 1, 'middle initials agree or middle names are similar', 0.25, 0.05, 0),
@@ -58,8 +58,8 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('address', 2, 'streets are similar, numbers differ or are unknown', 0.04, 0.01, 0),
     ('address', 3, 'same street, other number', 0.05, 0.01, 0.25),
     ('address', 4, 'same street, number unknown', 0.06, 0.005, 0.5),
-    ('address', 5, 'similar street, same number', 0.10, 0.0002, 0.25),
-    ('address', 6, 'same street and number', 0.42, 0.0001, 0.5),
+    ('address', 5, 'similar street, same number', 0.10, 0.0005, 0.25),
+    ('address', 6, 'same street and number', 0.42, 0.0005, 0.5),
     ('postcode', 0, 'post codes differ', 0.25, 0.95, 0),
     ('postcode', 1, 'same area', 0.04, 0.03, 0),
     ('postcode', 2, 'same district', 0.05, 0.01, 0),
@@ -82,12 +82,18 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('loyalty_id', 0, 'loyalty numbers differ', 0.15, 0.9999, 0),
     ('loyalty_id', 1, 'loyalty numbers differ by one character', 0.05, 0.00005, 0),
     ('loyalty_id', 2, 'same loyalty number', 0.80, 0.00001, 1),
-    ('company', 0, 'companies differ', 0.12, 0.98, 0),
-    ('company', 1, 'some words agree', 0.08, 0.015, 0.5),
-    ('company', 2, 'one name is part of the other', 0.10, 0.002, 0.5),
-    ('company', 3, 'names are similar', 0.12, 0.001, 0.5),
-    ('company', 4, 'names are nearly the same', 0.13, 0.0005, 0.5),
-    ('company', 5, 'same company name', 0.45, 0.001, 0.5),
+    ('account_name', 0, 'company names differ', 0.05, 0.98, 0),
+    ('account_name', 1, 'some words of the name agree', 0.06, 0.015, 0.5),
+    ('account_name', 2, 'one name is part of the other', 0.12, 0.002, 0.5),
+    ('account_name', 3, 'names are similar', 0.12, 0.001, 0.5),
+    ('account_name', 4, 'names are nearly the same', 0.15, 0.0005, 0.5),
+    ('account_name', 5, 'same company name', 0.50, 0.001, 0.5),
+    ('company', 0, 'employers differ', 0.30, 0.98, 0),
+    ('company', 1, 'some words of the employer agree', 0.06, 0.015, 0.5),
+    ('company', 2, 'one employer''s name is part of the other', 0.08, 0.002, 0.5),
+    ('company', 3, 'employers'' names are similar', 0.08, 0.001, 0.5),
+    ('company', 4, 'employers'' names are nearly the same', 0.08, 0.0005, 0.5),
+    ('company', 5, 'same employer', 0.40, 0.001, 0.5),
     ('job_title', 0, 'job titles differ', 0.50, 0.95, 0),
     ('job_title', 1, 'job titles are similar', 0.08, 0.01, 0.5),
     ('job_title', 2, 'same job title', 0.42, 0.04, 1),
@@ -146,15 +152,14 @@ CREATE VIEW customer_data.comparison AS
 COMMENT ON VIEW customer_data.comparison IS 'The matching model: each level of agreement with its shares among matches (m) and others (u), and its weight in bits';
 
 CREATE TABLE customer_data.comparison_dependence (
-    class        text NOT NULL CHECK (class IN ('match', 'other')),
     comparison   text NOT NULL,
     parent       text NOT NULL,
     parent_level smallint NOT NULL,
     level        smallint NOT NULL,
     probability  float8 NOT NULL,
-    PRIMARY KEY (class, comparison, parent_level, level)
+    PRIMARY KEY (comparison, parent_level, level)
 );
-COMMENT ON TABLE customer_data.comparison_dependence IS 'Learned: how likely a level is given the level of another comparison, so that what goes together does not count twice';
+COMMENT ON TABLE customer_data.comparison_dependence IS 'Learned: how likely a level is among pairs that are no match, given the level of another comparison, so that what goes together by itself does not count twice';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.comparison_dependence', '');
 
 CREATE TABLE customer_data.identifier_default (

@@ -110,6 +110,7 @@ typedef struct CdLayout
 	CdUse *attribute;		/* [1 .. nattributes] */
 	int			nslots;
 	CdSlot		slot[CD_MAX_SLOTS];
+	int			account_slot;	/* company of a record that names no person */
 	int			nidentifiers;
 	int			identifier[CD_MAX_SLOTS];
 } CdLayout;
@@ -148,7 +149,7 @@ typedef struct CdStatistics
 	uint32		mask;
 } CdStatistics;
 
-/* Conditional tables of one class (matches or others), along a tree. */
+/* Levels given the level of another comparison, along a tree. */
 typedef struct CdTree
 {
 	int			parent[CD_MAX_COMPARISONS]; /* -1: root */
@@ -168,8 +169,8 @@ typedef struct CdModel
 	int64		version;
 	float		threshold;		/* bits of shared keys that make a candidate */
 	uint32		oversize;		/* keys in more records serve in combination only */
-	CdTree		match;
-	CdTree		other;
+	float		logm[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	CdTree		other;			/* dependence among pairs that are no match */
 } CdModel;
 
 /* The levels of one pair and what its values' rarity adds. */

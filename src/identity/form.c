@@ -443,6 +443,18 @@ put_word(uint32 *word, int *n, int from, uint32 value)
 		word[(*n)++] = value;
 }
 
+/* A house number starts with a digit; 44th and 3rd name streets. */
+static bool
+is_number(const Piece *word)
+{
+	const char *end = word->text + word->len - 2;
+
+	if (word->text[0] < '0' || word->text[0] > '9')
+		return false;
+	return word->len < 3 || !(strncmp(end, "th", 2) == 0 || strncmp(end, "st", 2) == 0 ||
+							  strncmp(end, "nd", 2) == 0 || strncmp(end, "rd", 2) == 0);
+}
+
 /* Is a word part of the record's city or region? */
 static bool
 in_places(const CdLayout *layout, Piece value[CD_MAX_SLOTS][3], const int *nvalues, const Piece *word)
@@ -537,6 +549,19 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 		}
 	}
 	settle_names(&names);
+	if (names.n == 0 && layout->account_slot >= 0)
+	{
+		/* the company is the customer itself */
+		for (int s = 0; s < layout->nslots; s++)
+		{
+			if (layout->slot[s].kind == CD_SLOT_COMPANY && s != layout->account_slot && nvalues[s] > 0)
+			{
+				value[layout->account_slot][0] = value[s][0];
+				nvalues[layout->account_slot] = 1;
+				nvalues[s] = 0;
+			}
+		}
+	}
 
 	for (int s = 0; s < layout->nslots; s++)
 	{
@@ -622,7 +647,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 
 						for (int i = 0; i < np; i++)
 						{
-							if (piece[i].text[0] >= '0' && piece[i].text[0] <= '9')
+							if (is_number(&piece[i]))
 							{
 								uint32		id = cd_dictionary_intern(dict, SPACE_NUMBER, piece[i].text, piece[i].len);
 								bool		seen = false;
@@ -645,7 +670,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 
 						for (int i = 0; i < np; i++)
 						{
-							if (!(piece[i].text[0] >= '0' && piece[i].text[0] <= '9'))
+							if (!is_number(&piece[i]))
 								put_word(into->word, &nwords, from,
 										 cd_dictionary_intern(dict, SPACE_WORD, piece[i].text, piece[i].len));
 						}

@@ -124,6 +124,7 @@ load_layout(MemoryContext context)
 	bool		isnull;
 
 	layout->context = context;
+	layout->account_slot = -1;
 	run("SELECT name, ordinal::int FROM customer_data.attribute ORDER BY ordinal", SPI_OK_SELECT);
 	if (SPI_processed > 0)
 		layout->nattributes = DatumGetInt32(column(SPI_processed - 1, 2, &isnull));
@@ -147,6 +148,8 @@ load_layout(MemoryContext context)
 			if (strcmp(known_use[k].attribute, name) == 0)
 				known = &known_use[k];
 		}
+		if (known != NULL && known->kind == CD_SLOT_COMPANY)
+			layout->account_slot = use_slot(layout, "account_name", CD_SLOT_COMPANY);
 		if (known != NULL)
 		{
 			use->slot = use_slot(layout, known->slot, known->kind);
@@ -243,20 +246,19 @@ load_dependence(CdModel *model)
 {
 	bool		isnull;
 
-	run("SELECT class, comparison, parent, parent_level::int, level::int, probability"
+	run("SELECT comparison, parent, parent_level::int, level::int, probability"
 		" FROM customer_data.comparison_dependence", SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		CdTree	   *tree = strcmp(column_text(i, 1), "match") == 0 ? &model->match : &model->other;
-		int			c = find_comparison(model, column_text(i, 2));
-		int			d = find_comparison(model, column_text(i, 3));
-		int			l = DatumGetInt32(column(i, 4, &isnull));
-		int			k = DatumGetInt32(column(i, 5, &isnull));
+		int			c = find_comparison(model, column_text(i, 1));
+		int			d = find_comparison(model, column_text(i, 2));
+		int			l = DatumGetInt32(column(i, 3, &isnull));
+		int			k = DatumGetInt32(column(i, 4, &isnull));
 
 		if (c < 0 || d < 0 || k < 0 || k >= CD_MAX_LEVELS || l < 0 || l >= CD_MAX_LEVELS)
 			continue;
-		tree->parent[c] = d;
-		tree->logp[c][l][k] = (float) log2(DatumGetFloat8(column(i, 6, &isnull)));
+		model->other.parent[c] = d;
+		model->other.logp[c][l][k] = (float) log2(DatumGetFloat8(column(i, 5, &isnull)));
 	}
 }
 
@@ -374,9 +376,9 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	return engine;
 }
 
-/* Write the dependences of one tree. */
+/* Write the dependences. */
 static void
-save_tree(const CdModel *model, const CdTree *tree, const char *class)
+save_tree(const CdModel *model, const CdTree *tree)
 {
 	StringInfoData query;
 
@@ -388,11 +390,11 @@ save_tree(const CdModel *model, const CdTree *tree, const char *class)
 			continue;
 		initStringInfo(&query);
 		appendStringInfo(&query, "INSERT INTO customer_data.comparison_dependence"
-						 " (class, comparison, parent, parent_level, level, probability) VALUES ");
+						 " (comparison, parent, parent_level, level, probability) VALUES ");
 		for (int l = 0; l < model->comparison[d].nlevels; l++)
 		{
 			for (int k = 0; k < model->comparison[c].nlevels; k++)
-				appendStringInfo(&query, "%s('%s', %s, %s, %d, %d, %.9g)", l + k == 0 ? "" : ", ", class,
+				appendStringInfo(&query, "%s(%s, %s, %d, %d, %.9g)", l + k == 0 ? "" : ", ",
 								 quote_literal_cstr(model->comparison[c].name),
 								 quote_literal_cstr(model->comparison[d].name), l, k,
 								 exp2(tree->logp[c][l][k]));
@@ -464,10 +466,7 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 		}
 	}
 	if (model->trained)
-	{
-		save_tree(model, &model->match, "match");
-		save_tree(model, &model->other, "other");
-	}
+		save_tree(model, &model->other);
 	run("DELETE FROM customer_data.match_model", SPI_OK_DELETE);
 	resetStringInfo(&query);
 	appendStringInfo(&query,

@@ -197,10 +197,9 @@ compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, Name
 
 		if (fg >= CD_SIMILAR && gf >= CD_SIMILAR && fg + gf > ff + gg)
 		{
+			/* one event, one piece of evidence */
 			r->family = FAMILY_SWAPPED;
-			r->given = GIVEN_SWAPPED;
-			r->family_bits = fgb;
-			r->given_bits = gfb;
+			r->family_bits = fgb + gfb;
 			r->agrees = true;
 			return;
 		}
@@ -619,8 +618,7 @@ cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			level = agreement->level[c];
-		int			mp,
-					up;
+		int			up;
 		float		w;
 
 		if (level == CD_MISSING)
@@ -629,9 +627,8 @@ cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 				part[c] = 0;
 			continue;
 		}
-		mp = model->match.parent[c] < 0 ? CD_MISSING : agreement->level[model->match.parent[c]];
 		up = model->other.parent[c] < 0 ? CD_MISSING : agreement->level[model->other.parent[c]];
-		w = model->match.logp[c][mp == CD_MISSING ? CD_MAX_LEVELS : mp][level] -
+		w = model->logm[c][level] -
 			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level];
 		w += cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
 		weight += w;

@@ -2,7 +2,8 @@
  * train.c
  *		Learn the model from unlabelled records: u from random pairs, m and the
  *		share of matches by expectation maximisation over agreement patterns of
- *		candidate pairs, dependence between comparisons as two trees.
+ *		candidate pairs, dependence between comparisons of pairs that are no match
+ *		as a tree.
  */
 #include "postgres.h"
 
@@ -16,12 +17,11 @@
 
 #define RANDOM_PAIRS		1000000
 #define SAMPLE_PAIRS		3000000.0
-#define ROUNDS				30
-#define TREE_ROUNDS			12
+#define ROUNDS				40
 #define CONVERGED			1e-4
-#define PRIOR_MATCHES		(getenv("PM")?atof(getenv("PM")):20.0)
-#define xx		20.0	/* weight of the default m, in matches */
-#define PRIOR_DEPENDENCE	20.0	/* weight of independence, in matches */
+#define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
+#define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
+#define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 
 /* Counts of one class or sample: levels alone and by two. */
@@ -64,15 +64,14 @@ cd_model_independent(CdModel *model)
 	{
 		CdComparison *comparison = &model->comparison[c];
 
-		model->match.parent[c] = model->other.parent[c] = -1;
+		model->other.parent[c] = -1;
 		for (int p = 0; p <= CD_MAX_LEVELS; p++)
 		{
 			for (int k = 0; k < comparison->nlevels; k++)
-			{
-				model->match.logp[c][p][k] = (float) log2(comparison->m[k]);
 				model->other.logp[c][p][k] = (float) log2(comparison->u[k]);
-			}
 		}
+		for (int k = 0; k < comparison->nlevels; k++)
+			model->logm[c][k] = (float) log2(comparison->m[k]);
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
 			if (comparison->tf[k] == 1.0f)
@@ -214,14 +213,12 @@ pattern_probability(const CdModel *model, const Pattern *pattern)
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			k = pattern->level[c];
-		int			mp,
-					up;
+		int			up;
 
 		if (k == CD_MISSING)
 			continue;
-		mp = model->match.parent[c] < 0 ? CD_MISSING : pattern->level[model->match.parent[c]];
 		up = model->other.parent[c] < 0 ? CD_MISSING : pattern->level[model->other.parent[c]];
-		weight += model->match.logp[c][mp == CD_MISSING ? CD_MAX_LEVELS : mp][k] -
+		weight += model->logm[c][k] -
 			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][k] -
 			model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
 	}
@@ -247,10 +244,8 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = pattern_probability(model, pattern);
-		if (getenv("SH"))
-		{
-			double e=atof(getenv("SH")); p = pow(p,e)/(pow(p,e)+pow(1-p,e));
-		}
+		/* many faint matches must not add up to a class of their own */
+		p = p * p / (p * p + (1 - p) * (1 - p));
 		pm = p * pattern->count * patterns->step;
 		pu = (1 - p) * pattern->count * patterns->step;
 		match->total += pm;
@@ -286,17 +281,17 @@ joint(const Counts *counts, int c, int d, int k, int l)
 }
 
 /*
- * Joint count over all pairs that are no match: from random pairs where they
- * saw it often enough, else what the candidates hold, which is at most it.
+ * Joint count over all pairs that are no match, as far as random pairs saw it
+ * often enough and what may be matches leaves of it.
  */
 static double
-other_joint(const Counts *random, const Counts *match, const Counts *other, double scale, int c, int d, int k, int l)
+other_joint(const Counts *random, const Counts *match, double scale, int c, int d, int k, int l)
 {
 	double		seen = joint(random, c, d, k, l);
 
 	if (seen < SEEN)
-		return getenv("RO") ? 0 : joint(other, c, d, k, l);
-	return Max(seen * scale - (getenv("KA")?atof(getenv("KA")):3) * joint(match, c, d, k, l), 0);
+		return 0;
+	return Max(seen * scale - DOUBTFUL * joint(match, c, d, k, l), 0);
 }
 
 /* Set u from random pairs without the matches among them, rare levels from candidates. */
@@ -322,7 +317,7 @@ maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
 			else
 				count = held;
 			comparison->u[k] = (count + defaults->comparison[c].u[k] * scale) / (known + scale);
-			comparison->u[k] = Max(comparison->u[k], 1e-10);
+			comparison->u[k] = Max(comparison->u[k], comparison->tf[k] < 1 && random->level[c][k] - (match == NULL ? 0 : match->level[c][k] / scale) < SEEN ? defaults->comparison[c].u[k] : 1e-10);
 			sum += comparison->u[k];
 		}
 		for (int k = 0; k < comparison->nlevels; k++)
@@ -346,7 +341,9 @@ maximise_match(CdModel *model, const CdModel *defaults, const Counts *match)
 				(match->known[c] + PRIOR_MATCHES);
 
 			m = Max(m, 1e-6);
-			if (getenv("CAP") && k == 0) m = Min(m, Max(atof(getenv("CAP")), 2 * defaults->comparison[c].m[0]));
+			/* a class of pairs that differ far more often than expected is not the matches */
+			if (k == 0)
+				m = Min(m, MOST_DIFFERENT * defaults->comparison[c].m[0]);
 			moved = Max(moved, fabs(m - comparison->m[k]));
 			comparison->m[k] = m;
 		}
@@ -395,77 +392,6 @@ grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPAR
 	}
 }
 
-/* Learn how levels depend on each other among matches. */
-static void
-match_tree(CdModel *model, const Counts *match)
-{
-	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
-	int			n = model->ncomparisons;
-
-	memset(strength, 0, sizeof(strength));
-	for (int c = 0; c < n; c++)
-	{
-		for (int d = 0; d < c; d++)
-		{
-			double		sum = 0;
-			double		row[CD_MAX_LEVELS] = {0};
-			double		column[CD_MAX_LEVELS] = {0};
-			double		information = 0;
-
-			for (int k = 0; k < model->comparison[c].nlevels; k++)
-			{
-				for (int l = 0; l < model->comparison[d].nlevels; l++)
-				{
-					double		x = joint(match, c, d, k, l);
-
-					sum += x;
-					row[k] += x;
-					column[l] += x;
-				}
-			}
-			if (sum < 2 * PRIOR_DEPENDENCE)
-				continue;
-			for (int k = 0; k < model->comparison[c].nlevels; k++)
-			{
-				for (int l = 0; l < model->comparison[d].nlevels; l++)
-				{
-					double		x = joint(match, c, d, k, l);
-
-					if (x > 0)
-						information += x * log2(x * sum / (row[k] * column[l]));
-				}
-			}
-			/* fewer bits than chance would give are no dependence */
-			if (information > 4.0 * model->comparison[c].nlevels * model->comparison[d].nlevels)
-				strength[c][d] = strength[d][c] = information;
-		}
-	}
-	grow_tree(&model->match, n, strength);
-	for (int c = 0; c < n; c++)
-	{
-		CdComparison *comparison = &model->comparison[c];
-		int			d = model->match.parent[c];
-
-		for (int l = 0; l <= CD_MAX_LEVELS; l++)
-		{
-			double		row = 0;
-
-			if (d >= 0 && l < model->comparison[d].nlevels)
-			{
-				for (int k = 0; k < comparison->nlevels; k++)
-					row += joint(match, c, d, k, l);
-			}
-			for (int k = 0; k < comparison->nlevels; k++)
-			{
-				double		x = (d >= 0 && l < model->comparison[d].nlevels) ? joint(match, c, d, k, l) : 0;
-				double		p = (x + PRIOR_DEPENDENCE * comparison->m[k]) / (row + PRIOR_DEPENDENCE);
-
-				model->match.logp[c][l][k] = (float) log2(p);
-			}
-		}
-	}
-}
-
 /*
  * Learn how levels depend on each other among pairs that are no match: only
  * agreements that come together more often than alone, since those would
@@ -498,7 +424,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 			{
 				for (int l = 1; l < model->comparison[d].nlevels; l++)
 				{
-					double		x = other_joint(random, match, other, scale, c, d, k, l);
+					double		x = other_joint(random, match, scale, c, d, k, l);
 					double		alone = both * model->comparison[c].u[k] * model->comparison[d].u[l];
 
 					if (x > 2 * alone && x >= 5)
@@ -535,11 +461,13 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 				if (d >= 0 && l > 0 && l < model->comparison[d].nlevels && k > 0)
 				{
 					double		row = both * model->comparison[d].u[l];
-					double		x = other_joint(random, match, other, scale, c, d, k, l);
+					double		x = other_joint(random, match, scale, c, d, k, l);
 
 					/* few observations are drawn to independence */
-					if (row > 0)
+					if (row / scale >= SEEN)
 						p[k] = Max(p[k], Min(0.9, (x + 5 * p[k]) / (row + 5)));
+					else if (l > 1)
+						p[k] = Max(p[k], exp2(model->other.logp[c][l - 1][k]));
 				}
 				if (k > 0)
 					rest -= p[k];
@@ -608,29 +536,17 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	report->candidates = patterns.seen;
 	report->patterns = patterns.n;
 
-	for (int round = 0; round < (getenv("MR")?atoi(getenv("MR")):ROUNDS) + TREE_ROUNDS; round++)
+	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
-		double		moved;
-
 		expect(model, &patterns, match, other);
-		moved = maximise_match(model, defaults, match);
+		report->moved = maximise_match(model, defaults, match);
 		model->lambda = Max((match->total + 0.5) / (pairs + 1), 1e-12);
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
-		if(!getenv("NOU"))other_tree(model, random, match, other, pairs);
-		if (round >= (getenv("MR")?atoi(getenv("MR")):ROUNDS))
-		{
-			if (!getenv("NOM"))match_tree(model, match);
-			if(0)other_tree(model, random, match, other, pairs);
-		}
+		other_tree(model, random, match, other, pairs);
 		report->rounds = round + 1;
-		report->moved = moved;
-		if (moved < CONVERGED && round < ROUNDS)
-			round = ROUNDS - 1;
-		report->converged = moved < CONVERGED;
-		if (report->converged && round > ROUNDS)
-			break;
+		report->converged = report->moved < CONVERGED;
 	}
 	report->matches = match->total;
 	for (int c = 0; c < model->ncomparisons; c++)
