@@ -105,3 +105,21 @@ CREATE FUNCTION customer_data.unanswered(events customer_data.timeline, asked cu
         same text DEFAULT NULL, after interval DEFAULT NULL, last interval DEFAULT NULL) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_unanswered_sql';
 COMMENT ON FUNCTION customer_data.unanswered(customer_data.timeline, customer_data.event_pattern, customer_data.event_pattern, text, interval, interval) IS 'Whether an event asked, of the last interval and at least after old, was not followed by one answered with the same property';
+
+-- Until when answers hold: what refreshes use, and tests and the curious can see.
+
+CREATE FUNCTION customer_data.validity_reset() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'cd_validity_reset_sql';
+COMMENT ON FUNCTION customer_data.validity_reset() IS 'Forgets what validity() has collected';
+CREATE FUNCTION customer_data.validity() RETURNS timestamptz
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'cd_validity_sql';
+COMMENT ON FUNCTION customer_data.validity() IS 'The first moment at which an answer given since validity_reset() can change if nothing new arrives; infinity for never';
+
+-- Comparisons whose validity is that of the comparison.
+
+CREATE FUNCTION customer_data.event_count_at_least(events customer_data.timeline, pattern customer_data.event_pattern, at_least double precision, last interval DEFAULT NULL) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_count_at_least';
+COMMENT ON FUNCTION customer_data.event_count_at_least(customer_data.timeline, customer_data.event_pattern, double precision, interval) IS 'event_count(...) >= at_least, valid until this turns rather than until the count changes';
+CREATE FUNCTION customer_data.event_sum_at_least(events customer_data.timeline, pattern customer_data.event_pattern, at_least double precision, last interval DEFAULT NULL, of text DEFAULT 'value') RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_sum_at_least';
+COMMENT ON FUNCTION customer_data.event_sum_at_least(customer_data.timeline, customer_data.event_pattern, double precision, interval, text) IS 'event_sum(...) >= at_least, valid until this turns rather than until the sum changes';

@@ -786,3 +786,50 @@ cd_event_edge(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 		cd_validity_note(cd_window_turns(window, *at));
 	return true;
 }
+
+/* Arguments of the comparisons in SQL: timeline, pattern, least, last. */
+static bool
+begin_compare(FunctionCallInfo fcinfo, CdTimeline *tl, const CdPattern **pattern, CdWindow *window)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		return false;
+	*pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	if (PG_ARGISNULL(3))
+		cd_window_all(window);
+	else
+		cd_window_last(window, PG_GETARG_INTERVAL_P(3), cd_as_of());
+	cd_timeline_open(tl, PG_GETARG_TIMELINE(0));
+	return true;
+}
+
+/* event_count_at_least(timeline, pattern, least, last) */
+PG_FUNCTION_INFO_V1(cd_event_count_at_least);
+Datum
+cd_event_count_at_least(PG_FUNCTION_ARGS)
+{
+	CdTimeline	tl;
+	const CdPattern *pattern;
+	CdWindow	window;
+
+	if (!begin_compare(fcinfo, &tl, &pattern, &window))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(cd_event_count_compare(&tl, pattern, &window, CD_GE, PG_GETARG_FLOAT8(2)));
+}
+
+/* event_sum_at_least(timeline, pattern, least, last, of) */
+PG_FUNCTION_INFO_V1(cd_event_sum_at_least);
+Datum
+cd_event_sum_at_least(PG_FUNCTION_ARGS)
+{
+	CdTimeline	tl;
+	const CdPattern *pattern;
+	CdWindow	window;
+	CdOf		of;
+	text	   *name;
+
+	if (PG_ARGISNULL(4) || !begin_compare(fcinfo, &tl, &pattern, &window))
+		PG_RETURN_NULL();
+	name = PG_GETARG_TEXT_PP(4);
+	cd_of_read(&of, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	PG_RETURN_BOOL(cd_event_sum_compare(&tl, pattern, &window, &of, CD_GE, PG_GETARG_FLOAT8(2)));
+}

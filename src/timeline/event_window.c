@@ -104,3 +104,20 @@ cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimelin
 		*enters = Min(*enters, cd_window_turns(window, outside));
 	return kept;
 }
+
+/* validity_reset() */
+PG_FUNCTION_INFO_V1(cd_validity_reset_sql);
+Datum
+cd_validity_reset_sql(PG_FUNCTION_ARGS)
+{
+	cd_validity_reset();
+	PG_RETURN_VOID();
+}
+
+/* validity() */
+PG_FUNCTION_INFO_V1(cd_validity_sql);
+Datum
+cd_validity_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(cd_validity());
+}
