@@ -34,3 +34,28 @@ SELECT has_tag(t, 'vip') AS vip, has_tag(t, 'industry.*') AS some_industry, has_
        tag_score(t, 'interest.shoes') AS decayed, tag_score(t, '*') AS best, tag_score(t, 'nothing') AS none
 FROM (VALUES ('{vip,industry.retail:0.75,interest.shoes:3.2@2026-01-02T03:04:05Z~30d!2027-01-01,old!2026-01-01}'::tagset)) v(t);
 SELECT dot_product('{a:2,b:3}', '{b:4,c:5}'), round(cosine_similarity('{a:1,b:1}', '{a:2,b:2}')::numeric, 6) AS cosine, cosine_similarity('{a}', '{}') IS NULL AS nothing;
+
+-- boolean queries: tags, prefixes, scores
+SELECT 'vip&(outdoor>0.5|camping >= 3e-1 )& !lapsed'::tag_query, '!(a & b) | !!c.* & "x y"<=2'::tag_query;
+SELECT 'a & '::tag_query;
+SELECT 'a b'::tag_query;
+SELECT '(a'::tag_query;
+SELECT 'a>x'::tag_query;
+SELECT t, t @@ 'vip & (outdoor>0.5 | camping>0.3) & !lapsed' AS wanted, t @@ 'interest.* | outdoor<0.5' AS other
+FROM (VALUES ('{vip,outdoor:0.6}'::tagset), ('{vip,outdoor:0.4}'), ('{vip,camping:0.4,lapsed}'), ('{vip,camping:0.4,lapsed!2026-01-31}'), ('{interest.tea}')) v(t);
+
+-- sums, means, the best
+SELECT tagset_sum(t), tagset_mean(t), top_tags(tagset_sum(t), 1)
+FROM (VALUES ('{a:1,b:2}'::tagset), ('{b:4,c:8@2026-01-02T03:04:05Z~30d}'), (NULL), ('{gone!2026-01-01}')) v(t);
+RESET customer_data.as_of;
+
+-- and the index that serves them
+SET client_min_messages = warning; DROP TABLE IF EXISTS public.tagged; RESET client_min_messages;
+CREATE TABLE public.tagged AS
+SELECT i AS id, set_tag(set_tag('{}', 'group.' || i % 50, i % 7 + 1), CASE WHEN i % 3 = 0 THEN 'vip' ELSE 'plain' END) AS tags FROM generate_series(1, 5000) i;
+CREATE INDEX ON public.tagged USING gin (tags);
+ANALYZE public.tagged;
+EXPLAIN (COSTS OFF) SELECT id FROM public.tagged WHERE tags @@ 'group.7>6 & vip';
+SELECT id FROM public.tagged WHERE tags @@ 'group.7>6 & vip' ORDER BY id;
+SELECT count(*) FROM public.tagged WHERE tags @@ 'group.* & !vip';
+DROP TABLE public.tagged;

@@ -113,3 +113,36 @@ COMMENT ON FUNCTION customer_data.tagset_agg_final(internal) IS 'Result of tagse
 CREATE AGGREGATE customer_data.tagset_agg(path text, score double precision, at timestamptz, half_life interval, until timestamptz) (
     SFUNC = customer_data.tagset_agg_step, STYPE = internal, FINALFUNC = customer_data.tagset_agg_final);
 COMMENT ON AGGREGATE customer_data.tagset_agg(text, double precision, timestamptz, interval, timestamptz) IS 'Puts rows together to a tagset; of several with one path the last';
+
+CREATE FUNCTION customer_data.tagset_sum_step(internal, customer_data.tagset) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_sum_step';
+COMMENT ON FUNCTION customer_data.tagset_sum_step(internal, customer_data.tagset) IS 'Transition of tagset_sum and tagset_mean';
+CREATE FUNCTION customer_data.tagset_sum_combine(internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_sum_combine';
+COMMENT ON FUNCTION customer_data.tagset_sum_combine(internal, internal) IS 'Joins the states of two workers';
+CREATE FUNCTION customer_data.tagset_sum_serialize(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_sum_serialize';
+COMMENT ON FUNCTION customer_data.tagset_sum_serialize(internal) IS 'State of a worker to bytes';
+CREATE FUNCTION customer_data.tagset_sum_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_sum_deserialize';
+COMMENT ON FUNCTION customer_data.tagset_sum_deserialize(bytea, internal) IS 'Bytes of a worker to state';
+CREATE FUNCTION customer_data.tagset_sum_final(internal) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_sum_final';
+COMMENT ON FUNCTION customer_data.tagset_sum_final(internal) IS 'Result of tagset_sum';
+CREATE FUNCTION customer_data.tagset_mean_final(internal) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_mean_final';
+COMMENT ON FUNCTION customer_data.tagset_mean_final(internal) IS 'Result of tagset_mean';
+CREATE AGGREGATE customer_data.tagset_sum(customer_data.tagset) (
+    SFUNC = customer_data.tagset_sum_step, STYPE = internal,
+    FINALFUNC = customer_data.tagset_sum_final, COMBINEFUNC = customer_data.tagset_sum_combine,
+    SERIALFUNC = customer_data.tagset_sum_serialize, DESERIALFUNC = customer_data.tagset_sum_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.tagset_sum(customer_data.tagset) IS 'Sum of the scores now of each tag';
+CREATE AGGREGATE customer_data.tagset_mean(customer_data.tagset) (
+    SFUNC = customer_data.tagset_sum_step, STYPE = internal,
+    FINALFUNC = customer_data.tagset_mean_final, COMBINEFUNC = customer_data.tagset_sum_combine,
+    SERIALFUNC = customer_data.tagset_sum_serialize, DESERIALFUNC = customer_data.tagset_sum_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.tagset_mean(customer_data.tagset) IS 'Mean of the scores now of each tag over all tagsets, those without the tag counting nought: their centre';
+
+CREATE FUNCTION customer_data.top_tags(tags customer_data.tagset, n integer) RETURNS customer_data.tagset
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_top_tags';
+COMMENT ON FUNCTION customer_data.top_tags(customer_data.tagset, integer) IS 'The n tags with the highest scores now';

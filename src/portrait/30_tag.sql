@@ -463,6 +463,10 @@ BEGIN
     customers := customer_data.cardinality(moved);
     failed := (SELECT count(*) FROM customer_data.tag_state s WHERE s.error IS NOT NULL);
     PERFORM customer_data.touch('segment', moved);
+    -- Made when there is something in it: cheaper than keeping it from the start.
+    IF to_regclass('customer_data.customer_tag_by_tag') IS NULL AND customers > 0 THEN
+        CREATE INDEX customer_tag_by_tag ON customer_data.customer_tag USING gin (tags);
+    END IF;
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END
 $$;

@@ -6,6 +6,7 @@
 
 #include "portrait/tagset.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "libpq/pqformat.h"
@@ -79,4 +80,234 @@ cd_tagset_agg_final(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(cd_tag_builder_value((CdTagBuilder *) PG_GETARG_POINTER(0)));
 	cd_tag_builder(&none);
 	PG_RETURN_POINTER(cd_tag_builder_value(&none));
+}
+
+/* Sum of the scores of one tag. */
+typedef struct TagSum
+{
+	char		path[CD_MAX_TAG_PATH + 1];	/* key, ends with zeros */
+	double		sum;
+} TagSum;
+
+typedef struct TagSums
+{
+	HTAB	   *sums;
+	int64		sets;
+} TagSums;
+
+static TagSums *
+make_sums(MemoryContext context)
+{
+	TagSums    *state = MemoryContextAlloc(context, sizeof(TagSums));
+	HASHCTL		control = {0};
+
+	control.keysize = CD_MAX_TAG_PATH + 1;
+	control.entrysize = sizeof(TagSum);
+	control.hcxt = context;
+	state->sums = hash_create("sums of tags", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	state->sets = 0;
+	return state;
+}
+
+static void
+add_score(TagSums *state, const char *path, int length, double score)
+{
+	char		key[CD_MAX_TAG_PATH + 1] = {0};
+	TagSum	   *sum;
+	bool		found;
+
+	memcpy(key, path, length);
+	sum = hash_search(state->sums, key, HASH_ENTER, &found);
+	sum->sum = found ? sum->sum + score : score;
+}
+
+/* tagset_sum, tagset_mean: one more tagset, with its scores now */
+PG_FUNCTION_INFO_V1(cd_tagset_sum_step);
+Datum
+cd_tagset_sum_step(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = state_context(fcinfo);
+	TagSums    *state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+	TimestampTz now = cd_as_of();
+	CdTagReader reader;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	state->sets++;
+	cd_tags_begin(&reader, PG_GETARG_TAGSET(1));
+	while (cd_tags_next(&reader))
+	{
+		double		score;
+
+		if (cd_tag_score_at(&reader.tag, now, &score))
+			add_score(state, reader.tag.path, reader.tag.length, score);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_sum_combine);
+Datum
+cd_tagset_sum_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = state_context(fcinfo);
+	TagSums    *state,
+			   *other;
+	HASH_SEQ_STATUS scan;
+	TagSum	   *sum;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(PG_GETARG_POINTER(0));
+	}
+	state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+	other = (TagSums *) PG_GETARG_POINTER(1);
+	state->sets += other->sets;
+	hash_seq_init(&scan, other->sums);
+	while ((sum = hash_seq_search(&scan)) != NULL)
+		add_score(state, sum->path, strlen(sum->path), sum->sum);
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_sum_serialize);
+Datum
+cd_tagset_sum_serialize(PG_FUNCTION_ARGS)
+{
+	TagSums    *state = (TagSums *) PG_GETARG_POINTER(0);
+	HASH_SEQ_STATUS scan;
+	TagSum	   *sum;
+	StringInfoData out;
+
+	(void) state_context(fcinfo);
+	pq_begintypsend(&out);
+	pq_sendint64(&out, state->sets);
+	pq_sendint32(&out, (int32) hash_get_num_entries(state->sums));
+	hash_seq_init(&scan, state->sums);
+	while ((sum = hash_seq_search(&scan)) != NULL)
+	{
+		int			length = strlen(sum->path);
+
+		pq_sendbyte(&out, length);
+		pq_sendbytes(&out, sum->path, length);
+		pq_sendfloat8(&out, sum->sum);
+	}
+	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_sum_deserialize);
+Datum
+cd_tagset_sum_deserialize(PG_FUNCTION_ARGS)
+{
+	TagSums    *state = make_sums(state_context(fcinfo));
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	StringInfoData in;
+	int			count;
+
+	initStringInfo(&in);
+	appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	state->sets = pq_getmsgint64(&in);
+	count = pq_getmsgint(&in, 4);
+	while (count-- > 0)
+	{
+		int			length = pq_getmsgbyte(&in);
+		const char *path = pq_getmsgbytes(&in, length);
+
+		add_score(state, path, length, pq_getmsgfloat8(&in));
+	}
+	pq_getmsgend(&in);
+	PG_RETURN_POINTER(state);
+}
+
+/* Make a tagset of sums, each divided by a number; what overflows is left at the limit */
+static Datum
+sums_value(FunctionCallInfo fcinfo, bool mean)
+{
+	CdTagBuilder builder;
+
+	cd_tag_builder(&builder);
+	if (!PG_ARGISNULL(0))
+	{
+		TagSums    *state = (TagSums *) PG_GETARG_POINTER(0);
+		HASH_SEQ_STATUS scan;
+		TagSum	   *sum;
+
+		hash_seq_init(&scan, state->sums);
+		while ((sum = hash_seq_search(&scan)) != NULL)
+		{
+			CdTag		tag = {sum->path, strlen(sum->path), 1, DT_NOBEGIN, DT_NOEND, 0};
+			double		score = mean ? sum->sum / Max(state->sets, 1) : sum->sum;
+
+			tag.score = (float4) Max(-FLT_MAX, Min(score, FLT_MAX)) + 0.0f;
+			cd_tag_builder_add(&builder, &tag);
+		}
+	}
+	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_sum_final);
+Datum
+cd_tagset_sum_final(PG_FUNCTION_ARGS)
+{
+	return sums_value(fcinfo, false);
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_mean_final);
+Datum
+cd_tagset_mean_final(PG_FUNCTION_ARGS)
+{
+	return sums_value(fcinfo, true);
+}
+
+/* A tag and its score now, for sorting. */
+typedef struct RankedTag
+{
+	CdTag		tag;
+	double		score;
+} RankedTag;
+
+/* Higher first, then by path */
+static int
+compare_ranked(const void *a, const void *b)
+{
+	const RankedTag *x = a;
+	const RankedTag *y = b;
+	int			order;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	order = memcmp(x->tag.path, y->tag.path, Min(x->tag.length, y->tag.length));
+	return order != 0 ? order : x->tag.length - y->tag.length;
+}
+
+/* top_tags(tags, n): those with the highest scores now */
+PG_FUNCTION_INFO_V1(cd_top_tags);
+Datum
+cd_top_tags(PG_FUNCTION_ARGS)
+{
+	CdTagset   *tags = PG_GETARG_TAGSET(0);
+	int			top = PG_GETARG_INT32(1);
+	TimestampTz now = cd_as_of();
+	RankedTag  *ranked = palloc(Max(cd_tags_count(tags), 1) * sizeof(RankedTag));
+	CdTagReader reader;
+	CdTagBuilder builder;
+	int			n = 0,
+				i;
+
+	cd_tags_begin(&reader, tags);
+	while (cd_tags_next(&reader))
+	{
+		if (!cd_tag_score_at(&reader.tag, now, &ranked[n].score))
+			continue;
+		if (reader.tag.half_life > 0)
+			cd_validity_note(now + 1);
+		ranked[n].tag = reader.tag;
+		ranked[n].tag.path = pnstrdup(reader.tag.path, reader.tag.length);
+		n++;
+	}
+	qsort(ranked, n, sizeof(RankedTag), compare_ranked);
+	cd_tag_builder(&builder);
+	for (i = 0; i < n && i < top; i++)
+		cd_tag_builder_add(&builder, &ranked[i].tag);
+	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
 }
