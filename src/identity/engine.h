@@ -70,6 +70,8 @@ typedef struct CdToken
 	uint16		chars;			/* code points */
 	uint8		space;			/* namespace */
 	bool		ascii;
+	int16		given;			/* number among given names with other forms, -1 */
+	uint32		roman;			/* the token that reads it in Latin, itself if Latin */
 	char		sound[10];		/* phonetic code, zero-terminated */
 } CdToken;
 
@@ -218,6 +220,7 @@ typedef struct CdRecords
 /* form.c */
 extern CdDictionary *cd_dictionary_create(MemoryContext context, uint32 expected);
 extern uint32 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len);
+extern uint32 cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family);
 extern CdForm *cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnull, int n, CdForm *into);
 extern Size cd_form_size(const CdLayout *layout, const CdForm *form);
 extern uint64 cd_hash64(uint64 seed, const char *data, int len);

@@ -10,7 +10,9 @@
 #include "common/hashfn.h"
 #include "identity/engine.h"
 #include "mb/pg_wchar.h"
+#include "text/chars.h"
 #include "text/compare.h"
+#include "text/similarity.h"
 #include "utils/builtins.h"
 
 #define MAX_TOKENS_PER_SLOT		12
@@ -197,6 +199,8 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	t->ascii = cd_is_ascii(text, len);
 	t->chars = t->ascii ? len : pg_mbstrlen_with_len(text, len);
 	t->space = space;
+	t->roman = dict->ntokens;
+	t->given = space == SPACE_NAME && t->ascii ? cd_given_name_find(text, len) : -1;
 	if (space == SPACE_NAME || space == SPACE_WORD || space == SPACE_COMPANY)
 		sound_code(text, len, t->sound);
 	memcpy(dict->pool + dict->poolused, text, len);
@@ -205,6 +209,61 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	if (dict->ntokens > dict->nbuckets / 2)
 		dictionary_rehash(dict);
 	return dict->ntokens - 1;
+}
+
+/* Read a text in Latin letters, lowered and without spaces; answers its length. */
+static int
+read_latin(const char *text, int len, bool family, char *out, int max)
+{
+	uint32		cp[MAX_TOKEN_BYTES + 1];
+	int			n = 0;
+	int			count;
+	int			bytes;
+	char	   *roman;
+
+	if (len > MAX_TOKEN_BYTES)
+		len = pg_mbcliplen(text, len, MAX_TOKEN_BYTES);
+	count = cd_utf8_decode(text, len, cp);
+	if (count > 0 && cd_is_han(cp[0]))
+	{
+		CdText		t;
+
+		cd_text_init(&t, 32);
+		cd_han_append_reading(&t, cp, count, family);
+		roman = cd_text_encode(&t, &bytes);
+	}
+	else
+		roman = cd_romanize(text, len, &bytes);
+	for (int i = 0; i < bytes && n < max; i++)
+	{
+		char		c = (roman[i] >= 'A' && roman[i] <= 'Z') ? roman[i] + ('a' - 'A') : roman[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			out[n++] = c;
+	}
+	return n;
+}
+
+/* Number a token that may be written in another script, and its Latin reading. */
+uint32
+cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family)
+{
+	uint32		before = dict->ntokens;
+	uint32		id = cd_dictionary_intern(dict, space, text, len);
+
+	if (id == before && !dict->token[id].ascii)
+	{
+		char		roman[MAX_TOKEN_BYTES];
+		int			n = read_latin(text, len, family, roman, sizeof(roman));
+
+		if (n > 0)
+		{
+			uint32		read = cd_dictionary_intern(dict, space, roman, n);
+
+			dict->token[id].roman = read;
+		}
+	}
+	return id;
 }
 
 /* True for a byte that belongs to a word. */
@@ -263,6 +322,80 @@ split_words(const char *text, int len, Piece *piece, int max)
 	return n;
 }
 
+/* Is the character at s one of these Han characters, each of three bytes? */
+static bool
+han_at(const char *s, const char *among)
+{
+	for (; *among != '\0'; among += 3)
+	{
+		if (memcmp(s, among, 3) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Split an address: words, and within a word of Han the digits, what kind of
+ * way it is, and no counters of houses.
+ */
+static int
+split_street(const char *text, int len, Piece *piece, int max)
+{
+	Piece		word[MAX_TOKENS_PER_SLOT];
+	int			words = split_words(text, len, word, MAX_TOKENS_PER_SLOT);
+	int			n = 0;
+
+	for (int i = 0; i < words && n < max; i++)
+	{
+		const char *s = word[i].text;
+		const char *end = s + word[i].len;
+
+		if (cd_is_ascii(s, word[i].len))
+		{
+			piece[n++] = word[i];
+			continue;
+		}
+		while (s < end && n < max)
+		{
+			const char *from = s;
+
+			if (!IS_HIGHBIT_SET(*s))
+			{
+				while (s < end && !IS_HIGHBIT_SET(*s))
+					s++;
+			}
+			else if (end - s >= 3 && han_at(s, "号室楼栋座层"))
+			{
+				s += 3;
+				continue;
+			}
+			else
+			{
+				while (s < end && IS_HIGHBIT_SET(*s))
+				{
+					int			step = pg_mblen(s);
+
+					if (step == 3 && s > from && (han_at(s, "路街道巷弄号室楼栋座层")))
+						break;
+					s += step;
+					/* provinces, cities and districts are words of their own */
+					if (step == 3 && s - from > 6 && han_at(s - 3, "省市区县镇村"))
+						break;
+				}
+			}
+			if (s == from)
+			{
+				s += 3;
+				if (s > end)
+					break;
+			}
+			piece[n].text = from;
+			piece[n++].len = s - from;
+		}
+	}
+	return n;
+}
+
 /* Keep letters and digits only. */
 static int
 squeezed(const char *text, int len, char *out, int max)
@@ -296,7 +429,84 @@ typedef struct Names
 	Piece		full[MAX_TOKENS_PER_SLOT];
 	int			nfull;
 	int			comma;			/* tokens of the full name before its comma */
+	char		roman[3 * MAX_TOKENS_PER_SLOT][24]; /* Latin readings */
+	int			nroman[3 * MAX_TOKENS_PER_SLOT];
+	char		joined[16];		/* a given name of two syllables written apart */
 } Names;
+
+/* Split a Han name written as one word into family and given name. */
+static void
+split_han_name(Names *names)
+{
+	Piece		whole = names->full[0];
+	uint32		cp[16];
+	int			count;
+	int			family;
+	int			bytes;
+
+	if (whole.len > (int) lengthof(cp) * 3 || whole.len < 6)
+		return;
+	count = pg_mbstrlen_with_len(whole.text, whole.len);
+	if (count > 5 || count * 3 != whole.len)
+		return;
+	cd_utf8_decode(whole.text, whole.len, cp);
+	for (int i = 0; i < count; i++)
+	{
+		if (!cd_is_han(cp[i]))
+			return;
+	}
+	family = Max(cd_han_family_length(cp, count), 1);
+	if (family >= count)
+		return;
+	bytes = family * 3;
+	names->full[0].len = bytes;
+	names->full[1].text = whole.text + bytes;
+	names->full[1].len = whole.len - bytes;
+	names->nfull = 2;
+	names->comma = 1;
+}
+
+/* Read names of other scripts in Latin, for comparison with mailboxes. */
+static void
+read_names(Names *names)
+{
+	for (int i = 0; i < names->n; i++)
+	{
+		names->nroman[i] = 0;
+		if (!cd_is_ascii(names->piece[i].text, names->piece[i].len))
+			names->nroman[i] = read_latin(names->piece[i].text, names->piece[i].len,
+										  names->role[i] == CD_ROLE_FAMILY, names->roman[i], sizeof(names->roman[i]));
+	}
+}
+
+/* Also take two short given names as one: Qing Long is Qinglong. */
+static void
+join_syllables(Names *names)
+{
+	int			given = -1;
+	int			middle = -1;
+	int			others = 0;
+
+	for (int i = 0; i < names->n; i++)
+	{
+		if (names->role[i] == CD_ROLE_GIVEN)
+			given = i;
+		else if (names->role[i] == CD_ROLE_MIDDLE)
+		{
+			middle = i;
+			others++;
+		}
+	}
+	if (given < 0 || others != 1 || names->piece[given].len > 6 || names->piece[middle].len > 6 ||
+		names->piece[given].len < 2 || names->piece[middle].len < 2 ||
+		names->n >= 3 * MAX_TOKENS_PER_SLOT)
+		return;
+	memcpy(names->joined, names->piece[given].text, names->piece[given].len);
+	memcpy(names->joined + names->piece[given].len, names->piece[middle].text, names->piece[middle].len);
+	names->piece[names->n].text = names->joined;
+	names->piece[names->n].len = names->piece[given].len + names->piece[middle].len;
+	names->role[names->n++] = CD_ROLE_MIDDLE;
+}
 
 /* Give the tokens of a full name their role, beside the parts known. */
 static void
@@ -304,8 +514,11 @@ settle_names(Names *names)
 {
 	bool		has_given = false;
 	bool		has_family = false;
-	int			nparts = names->n;
+	int			nparts;
 
+	if (names->n == 0 && names->nfull == 1)
+		split_han_name(names);
+	nparts = names->n;
 	for (int i = 0; i < names->n; i++)
 	{
 		has_given |= names->role[i] == CD_ROLE_GIVEN;
@@ -400,15 +613,20 @@ mailbox_bits(const char *mailbox, int len, const Names *names)
 	len = Min(len, 256);
 	for (int i = 0; i < names->n; i++)
 	{
-		const Piece *p = &names->piece[i];
+		Piece		p = names->piece[i];
 
-		if (p->len < 2)
-			continue;
-		for (int at = 0; at + p->len <= len; at++)
+		if (names->nroman[i] > 0)
 		{
-			if (memcmp(mailbox + at, p->text, p->len) == 0)
+			p.text = names->roman[i];
+			p.len = names->nroman[i];
+		}
+		if (p.len < 2)
+			continue;
+		for (int at = 0; at + p.len <= len; at++)
+		{
+			if (memcmp(mailbox + at, p.text, p.len) == 0)
 			{
-				memset(covered + at, true, p->len);
+				memset(covered + at, true, p.len);
 				break;
 			}
 		}
@@ -421,7 +639,7 @@ mailbox_bits(const char *mailbox, int len, const Names *names)
 			continue;
 		/* one letter beside a name or a dot, if it starts one of the names */
 		for (int j = 0; j < names->n && !initial; j++)
-			initial = names->piece[j].text[0] == mailbox[i];
+			initial = (names->nroman[j] > 0 ? names->roman[j][0] : names->piece[j].text[0]) == mailbox[i];
 		if (initial && (i + 1 == len || covered[i + 1] || !is_word_byte(mailbox[i + 1])) &&
 			(i == 0 || covered[i - 1] || !is_word_byte(mailbox[i - 1])))
 			continue;
@@ -441,6 +659,24 @@ put_word(uint32 *word, int *n, int from, uint32 value)
 	}
 	if (*n - from <= MAX_TOKENS_PER_SLOT && *n < CD_FORM_WORDS)
 		word[(*n)++] = value;
+}
+
+/* A name written without spaces is its pairs of neighbouring characters. */
+static void
+put_bigrams(CdDictionary *dict, uint32 *word, int *n, int from, const Piece *piece)
+{
+	const char *s = piece->text;
+	const char *end = s + piece->len;
+
+	while (s < end)
+	{
+		const char *second = s + pg_mblen(s);
+
+		if (second >= end)
+			break;
+		put_word(word, n, from, cd_dictionary_intern(dict, SPACE_COMPANY, s, second + pg_mblen(second) - s));
+		s = second;
+	}
 }
 
 /* A house number starts with a digit; 44th and 3rd name streets. */
@@ -549,6 +785,8 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 		}
 	}
 	settle_names(&names);
+	join_syllables(&names);
+	read_names(&names);
 	if (names.n == 0 && layout->account_slot >= 0)
 	{
 		/* the company is the customer itself */
@@ -576,7 +814,8 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 		{
 			for (int i = 0; i < names.n; i++)
 				put_word(into->word, &nwords, from,
-						 cd_dictionary_intern(dict, SPACE_NAME, names.piece[i].text, names.piece[i].len) |
+						 cd_dictionary_intern_read(dict, SPACE_NAME, names.piece[i].text, names.piece[i].len,
+												   names.role[i] == CD_ROLE_FAMILY) |
 						 ((uint32) names.role[i] << CD_ROLE_SHIFT));
 			continue;
 		}
@@ -643,7 +882,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					for (int k = 0; k < nvalues[s]; k++)
 					{
 						Piece		piece[MAX_TOKENS_PER_SLOT];
-						int			np = split_words(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
+						int			np = split_street(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
 
 						for (int i = 0; i < np; i++)
 						{
@@ -666,13 +905,13 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					for (int k = 0; k < nvalues[s]; k++)
 					{
 						Piece		piece[MAX_TOKENS_PER_SLOT];
-						int			np = split_words(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
+						int			np = split_street(v[k].text, v[k].len, piece, MAX_TOKENS_PER_SLOT);
 
 						for (int i = 0; i < np; i++)
 						{
 							if (!is_number(&piece[i]))
 								put_word(into->word, &nwords, from,
-										 cd_dictionary_intern(dict, SPACE_WORD, piece[i].text, piece[i].len));
+										 cd_dictionary_intern_read(dict, SPACE_WORD, piece[i].text, piece[i].len, false));
 						}
 					}
 					if (nwords == at + 1)
@@ -691,7 +930,11 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						telling += !in_places(layout, value, nvalues, &piece[i]);
 					for (int i = 0; i < np; i++)
 					{
-						if (telling == 0 || !in_places(layout, value, nvalues, &piece[i]))
+						if (telling != 0 && in_places(layout, value, nvalues, &piece[i]))
+							continue;
+						if (IS_HIGHBIT_SET(piece[i].text[0]) && piece[i].len > 6)
+							put_bigrams(dict, into->word, &nwords, from, &piece[i]);
+						else
 							put_word(into->word, &nwords, from,
 									 cd_dictionary_intern(dict, SPACE_COMPANY, piece[i].text, piece[i].len));
 					}
@@ -702,6 +945,13 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 				len = squeezed(v->text, v->len, tight, sizeof(tight));
 				if (len > 0)
 					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, len);
+				break;
+			case CD_SLOT_PLACE:
+				/* a town is the same in either script */
+				if (!cd_is_ascii(v->text, v->len) && (len = read_latin(v->text, v->len, false, tight, 100)) > 0)
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, len);
+				else
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
 				break;
 			default:
 				into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);

@@ -8,6 +8,7 @@
 
 #include "identity/engine.h"
 #include "text/compare.h"
+#include "text/similarity.h"
 
 #define CACHE_BITS		18
 
@@ -49,11 +50,22 @@ cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max)
 static CdLikeness
 judge(CdDictionary *dict, uint32 a, uint32 b)
 {
-	const CdToken *x = &dict->token[a];
-	const CdToken *y = &dict->token[b];
-	int			shorter = Min(x->chars, y->chars);
+	const CdToken *x;
+	const CdToken *y;
+	int			shorter;
 	double		similarity;
 	int			distance;
+
+	/* what is written in another script is compared by its reading */
+	a = dict->token[a].roman;
+	b = dict->token[b].roman;
+	if (a == b)
+		return CD_CLOSE;
+	x = &dict->token[a];
+	y = &dict->token[b];
+	shorter = Min(x->chars, y->chars);
+	if (x->given >= 0 && y->given >= 0 && cd_given_name_related(x->given, y->given))
+		return CD_CLOSE;
 
 	if (shorter == 1 && x->chars != y->chars)
 		return CD_TOKEN_TEXT(dict, a)[0] == CD_TOKEN_TEXT(dict, b)[0] ? CD_INITIAL : CD_DIFFERENT;

@@ -21,6 +21,7 @@
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
+#define STEADY				0.1		/* what differs for so few customers speaks against being one */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 
@@ -273,6 +274,44 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 	}
 }
 
+/*
+ * Count the candidates that are surely no match: at least two comparisons
+ * that hardly ever differ for one customer do, beside the two that a joint
+ * count is about.
+ */
+static void
+count_apart(const CdModel *defaults, const Patterns *patterns, Counts *apart)
+{
+	memset(apart, 0, sizeof(Counts));
+	apart->n = defaults->ncomparisons;
+	for (uint32 i = 0; i <= patterns->mask; i++)
+	{
+		const Pattern *pattern = &patterns->item[i];
+		bool		against[CD_MAX_COMPARISONS];
+		int			sum = 0;
+
+		if (pattern->count == 0)
+			continue;
+		for (int c = 0; c < defaults->ncomparisons; c++)
+		{
+			against[c] = pattern->level[c] == 0 && defaults->comparison[c].m[0] <= STEADY;
+			sum += against[c];
+		}
+		if (sum < 2)
+			continue;
+		for (int c = 0; c < defaults->ncomparisons; c++)
+		{
+			if (pattern->level[c] == CD_MISSING)
+				continue;
+			for (int d = 0; d < c; d++)
+			{
+				if (pattern->level[d] != CD_MISSING && sum - against[c] - against[d] >= 2)
+					apart->joint[c][d][pattern->level[c]][pattern->level[d]] += pattern->count * patterns->step;
+			}
+		}
+	}
+}
+
 /* Joint count of two comparisons whichever way it is stored. */
 static inline double
 joint(const Counts *counts, int c, int d, int k, int l)
@@ -393,14 +432,70 @@ grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPAR
 }
 
 /*
- * Learn how levels depend on each other among pairs that are no match: only
- * agreements that come together more often than alone, since those would
- * count twice.
+ * Learn how likely each level of c is given a level of d among pairs that are
+ * no match: from random pairs where they are many, else from candidates that
+ * are surely apart, else as at the level below.  Only agreements that come
+ * together more often than by chance matter, since they would count twice.
  */
 static void
-other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
+conditional(const CdModel *model, const Counts *random, const Counts *match, const Counts *apart,
+			double scale, int c, int d, float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS])
+{
+	const CdComparison *comparison = &model->comparison[c];
+	double		both = 0;
+
+	for (int k = 0; k < comparison->nlevels; k++)
+	{
+		for (int l = 0; l < model->comparison[d].nlevels; l++)
+			both += joint(random, c, d, k, l);
+	}
+	for (int l = 0; l <= CD_MAX_LEVELS; l++)
+	{
+		double		p[CD_MAX_LEVELS];
+		double		rest = 1;
+		double		seen = 0;
+		double		held = 0;
+
+		if (l < model->comparison[d].nlevels)
+		{
+			seen = both * model->comparison[d].u[l];
+			for (int k = 0; k < comparison->nlevels; k++)
+				held += joint(apart, c, d, k, l);
+		}
+		for (int k = comparison->nlevels - 1; k > 0; k--)
+		{
+			p[k] = comparison->u[k];
+			if (l > 0 && l < model->comparison[d].nlevels)
+			{
+				double		given = p[k];
+
+				/* few observations are drawn to independence */
+				if (seen >= SEEN)
+					given = (other_joint(random, match, scale, c, d, k, l) / scale + 1 * given) / (seen + 1);
+				else if (held >= SEEN)
+					given = (joint(apart, c, d, k, l) + 5 * given) / (held + 5);
+				else if (l > 1)
+					given = exp2(logp[l - 1][k]);
+				p[k] = Max(p[k], Min(0.9, given));
+			}
+			rest -= p[k];
+		}
+		p[0] = Max(rest, 0.02);
+		for (int k = 0; k < comparison->nlevels; k++)
+			logp[l][k] = (float) log2(p[k]);
+	}
+}
+
+/*
+ * Learn how levels depend on each other among pairs that are no match: the
+ * tree of the strongest dependences among the candidates.
+ */
+static void
+other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other,
+		   const Counts *apart, double pairs)
 {
 	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
+	static float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
 	double		scale = pairs / Max(random->total, 1);
 	int			n = model->ncomparisons;
 
@@ -410,26 +505,12 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 		for (int d = 0; d < c; d++)
 		{
 			double		sum = 0;
-			double		both = 0;
 
-			for (int k = 0; k < model->comparison[c].nlevels; k++)
-			{
-				for (int l = 0; l < model->comparison[d].nlevels; l++)
-					both += joint(random, c, d, k, l);
-			}
-			both *= scale;
-			if (both < 1000)
-				continue;
+			conditional(model, random, match, apart, scale, c, d, logp);
 			for (int k = 1; k < model->comparison[c].nlevels; k++)
 			{
 				for (int l = 1; l < model->comparison[d].nlevels; l++)
-				{
-					double		x = other_joint(random, match, scale, c, d, k, l);
-					double		alone = both * model->comparison[c].u[k] * model->comparison[d].u[l];
-
-					if (x > 2 * alone && x >= 5)
-						sum += joint(other, c, d, k, l) * log2(x / alone);
-				}
+					sum += joint(other, c, d, k, l) * Max(logp[l][k] - log2(model->comparison[c].u[k]), 0);
 			}
 			strength[c][d] = strength[d][c] = sum;
 		}
@@ -437,45 +518,8 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 	grow_tree(&model->other, n, strength);
 	for (int c = 0; c < n; c++)
 	{
-		CdComparison *comparison = &model->comparison[c];
-		int			d = model->other.parent[c];
-		double		both = 0;
-
-		if (d >= 0)
-		{
-			for (int k = 0; k < comparison->nlevels; k++)
-			{
-				for (int l = 0; l < model->comparison[d].nlevels; l++)
-					both += joint(random, c, d, k, l);
-			}
-			both *= scale;
-		}
-		for (int l = 0; l <= CD_MAX_LEVELS; l++)
-		{
-			double		p[CD_MAX_LEVELS];
-			double		rest = 1;
-
-			for (int k = comparison->nlevels - 1; k >= 0; k--)
-			{
-				p[k] = comparison->u[k];
-				if (d >= 0 && l > 0 && l < model->comparison[d].nlevels && k > 0)
-				{
-					double		row = both * model->comparison[d].u[l];
-					double		x = other_joint(random, match, scale, c, d, k, l);
-
-					/* few observations are drawn to independence */
-					if (row / scale >= SEEN)
-						p[k] = Max(p[k], Min(0.9, (x + 5 * p[k]) / (row + 5)));
-					else if (l > 1)
-						p[k] = Max(p[k], exp2(model->other.logp[c][l - 1][k]));
-				}
-				if (k > 0)
-					rest -= p[k];
-			}
-			p[0] = Max(rest, 0.02);
-			for (int k = 0; k < comparison->nlevels; k++)
-				model->other.logp[c][l][k] = (float) log2(p[k]);
-		}
+		if (model->other.parent[c] >= 0)
+			conditional(model, random, match, apart, scale, c, model->other.parent[c], model->other.logp[c]);
 	}
 }
 
@@ -509,6 +553,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	Counts	   *random = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	Counts	   *apart = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	double		pairs = (double) records->n * (records->n - 1) / 2;
 	Patterns	patterns;
 
@@ -535,6 +580,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	cd_candidates(engine, blocking, NULL, take_pattern, &patterns);
 	report->candidates = patterns.seen;
 	report->patterns = patterns.n;
+	count_apart(defaults, &patterns, apart);
 
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
@@ -544,7 +590,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
-		other_tree(model, random, match, other, pairs);
+		other_tree(model, random, match, other, apart, pairs);
 		report->rounds = round + 1;
 		report->converged = report->moved < CONVERGED;
 	}
@@ -559,5 +605,6 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	pfree(random);
 	pfree(match);
 	pfree(other);
+	pfree(apart);
 	pfree(defaults);
 }

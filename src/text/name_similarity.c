@@ -360,20 +360,44 @@ same_letters(const CdNameToken *a, const CdNameToken *b)
 	return a->len == b->len && memcmp(a->cp, b->cp, sizeof(uint32) * a->len) == 0;
 }
 
-/* Are two given names forms of one? */
-static bool
-same_given_group(const CdNameToken *a, const CdNameToken *b)
+/* Find a folded ASCII word in the list of given names with other forms; -1 if not there. */
+int
+cd_given_name_find(const char *s, int len)
+{
+	uint32		cp[32];
+	CdWord		word;
+
+	if (len > (int) lengthof(cp))
+		return -1;
+	for (int i = 0; i < len; i++)
+		cp[i] = (unsigned char) s[i];
+	memset(&word, 0, sizeof(word));
+	word.cp = cp;
+	word.len = len;
+	return cd_word_find(&word, given_names, lengthof(given_names));
+}
+
+/* Are two given names of the list forms of one? */
+bool
+cd_given_name_related(int a, int b)
 {
 	int			i;
 	int			j;
 
-	if (a->given < 0 || b->given < 0)
+	if (a < 0 || b < 0)
 		return false;
-	for (i = 0; i < GIVEN_GROUPS && given_groups[a->given][i] >= 0; i++)
-		for (j = 0; j < GIVEN_GROUPS && given_groups[b->given][j] >= 0; j++)
-			if (given_groups[a->given][i] == given_groups[b->given][j])
+	for (i = 0; i < GIVEN_GROUPS && given_groups[a][i] >= 0; i++)
+		for (j = 0; j < GIVEN_GROUPS && given_groups[b][j] >= 0; j++)
+			if (given_groups[a][i] == given_groups[b][j])
 				return true;
 	return false;
+}
+
+/* Are two given names forms of one? */
+static bool
+same_given_group(const CdNameToken *a, const CdNameToken *b)
+{
+	return cd_given_name_related(a->given, b->given);
 }
 
 /* Is a Latin token among the other spellings of a family name? */

@@ -51,6 +51,10 @@ extern void cd_word_spelling(const uint32 *cp, int len, char *out, int room);
 extern void cd_name_parse(CdName *name, const char *s, int bytes);
 extern double cd_name_compare(const CdName *a, const CdName *b);
 
+/* Given names with other forms: their number in the list, and whether two are forms of one. */
+extern int	cd_given_name_find(const char *s, int len);
+extern bool cd_given_name_related(int a, int b);
+
 extern double cd_name_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_company_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_address_similarity(const char *a, int la, const char *b, int lb);
