@@ -199,6 +199,7 @@ CREATE TABLE customer_data.record_affected (
     record_id bigint NOT NULL,
     cause     text NOT NULL
 );
+CREATE INDEX record_affected_record ON customer_data.record_affected (record_id);
 COMMENT ON TABLE customer_data.record_affected IS 'Records that the next resolve() clusters again though their values did not change, and why';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.record_affected', '');
 

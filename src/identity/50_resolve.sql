@@ -47,64 +47,11 @@ CREATE FUNCTION customer_data.forget_pairs(records bigint[]) RETURNS void
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF cardinality(records) > 0 AND to_regclass('customer_data.match_link') IS NOT NULL THEN
-        EXECUTE 'DELETE FROM customer_data.match_link WHERE record_a = ANY ($1) OR record_b = ANY ($1)' USING records;
-    END IF;
+    DELETE FROM customer_data.match_link l WHERE l.record_a = ANY (records);
+    DELETE FROM customer_data.match_link l WHERE l.record_b = ANY (records);
 END
 $$;
 COMMENT ON FUNCTION customer_data.forget_pairs(bigint[]) IS 'Drops the links of records that are gone';
-
-CREATE FUNCTION customer_data.find_links(changed bigint[], OUT pairs bigint, OUT links bigint)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-BEGIN
-    pairs := 0;
-    links := 0;
-    IF to_regproc('customer_data.match_pairs') IS NOT NULL AND (changed IS NULL OR cardinality(changed) > 0) THEN
-        EXECUTE 'SELECT m.pairs, m.links FROM customer_data.match_pairs($1) m' INTO pairs, links USING changed;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_data.find_links(bigint[]) IS 'Runs the matching engine for changed records (NULL: all)';
-
-CREATE FUNCTION customer_data.clusters_of(affected bigint[]) RETURNS TABLE (record_id bigint, cluster_no bigint)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    n bigint;
-BEGIN
-    IF to_regproc('customer_data.cluster_records') IS NOT NULL THEN
-        RETURN QUERY EXECUTE 'SELECT c.record_id, c.cluster_no::bigint FROM customer_data.cluster_records($1) c' USING affected;
-        RETURN;
-    END IF;
-    CREATE TEMP TABLE IF NOT EXISTS simple_cluster (record_id bigint PRIMARY KEY, cluster_no bigint) ON COMMIT DROP;
-    CREATE TEMP TABLE IF NOT EXISTS simple_edge (a bigint, b bigint) ON COMMIT DROP;
-    DELETE FROM pg_temp.simple_cluster; DELETE FROM pg_temp.simple_edge;
-    INSERT INTO pg_temp.simple_cluster SELECT r.record_id, r.record_id FROM customer_data.source_record r WHERE r.gone_at IS NULL;
-    INSERT INTO pg_temp.simple_edge
-    SELECT x.record_id, y.record_id
-    FROM customer_data.record_value x JOIN customer_data.record_value y ON x.standard[8] = y.standard[8] AND x.record_id < y.record_id
-    UNION SELECT e.record_a, e.record_b FROM customer_data.identity_evidence e WHERE e.record_a IS NOT NULL AND e.record_b IS NOT NULL
-    UNION SELECT d.record_a, d.record_b FROM customer_data.match_decision d WHERE d.decision = 'must_link';
-    DELETE FROM pg_temp.simple_edge e USING customer_data.match_decision d
-    WHERE d.decision = 'cannot_link' AND d.record_a = least(e.a, e.b) AND d.record_b = greatest(e.a, e.b);
-    LOOP
-        UPDATE pg_temp.simple_cluster c SET cluster_no = m.least
-        FROM (SELECT x.record_id, min(least(x.cluster_no, y.cluster_no)) AS least
-              FROM (SELECT a, b FROM pg_temp.simple_edge UNION ALL SELECT b, a FROM pg_temp.simple_edge) e(a, b)
-              JOIN pg_temp.simple_cluster x ON x.record_id = e.a JOIN pg_temp.simple_cluster y ON y.record_id = e.b
-              GROUP BY x.record_id) m
-        WHERE m.record_id = c.record_id AND c.cluster_no > m.least;
-        GET DIAGNOSTICS n = ROW_COUNT;
-        EXIT WHEN n = 0;
-    END LOOP;
-    RETURN QUERY SELECT c.record_id, c.cluster_no FROM pg_temp.simple_cluster c
-    WHERE affected IS NULL OR c.cluster_no IN (SELECT s.cluster_no FROM pg_temp.simple_cluster s WHERE s.record_id = ANY (affected));
-END
-$$;
 
 -- The query that reads a source: key, changed_at, values by ordinal.
 CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz) RETURNS text
@@ -218,19 +165,17 @@ CREATE FUNCTION customer_data.standard_version() RETURNS text
     RETURN (SELECT v::text FROM customer_data.text_versions() v);
 COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms may change; resolve() then renews all of them';
 
--- Reads declared links anew; answers the records whose links came or went.
-CREATE FUNCTION customer_data.read_links() RETURNS bigint[]
+-- Reads declared links anew; notes the records whose links came or went.
+CREATE FUNCTION customer_data.read_links() RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
-    l        customer_data.identity_link;
-    query    text;
-    wanted   pg_catalog.record;
-    affected bigint[] := '{}';
-    part     bigint[];
+    l      customer_data.identity_link;
+    query  text;
+    wanted pg_catalog.record;
 BEGIN
     FOR l IN SELECT k.* FROM customer_data.identity_link k ORDER BY k.link_id LOOP
         query := format(E'SELECT (%s\n)::text, (%s\n)::text, %s FROM %s', l.key_a, l.key_b,
@@ -251,10 +196,10 @@ BEGIN
             SELECT l.link_id, i.key_a, i.key_b, i.at FROM incoming i
             ON CONFLICT (link_id, key_a, key_b) DO NOTHING
         )
-        SELECT array_agg(r) INTO part
+        INSERT INTO customer_data.record_affected (record_id, cause)
+        SELECT r, format('link %s withdrawn', l.name)
         FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
-        WHERE r IS NOT NULL;
-        affected := affected || coalesce(part, '{}');
+        WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL;
         -- Visitors may be known by the link alone.
         FOR wanted IN
             SELECT s.source_id, k.keys
@@ -278,16 +223,15 @@ BEGIN
               AND (a.record_id IS NOT NULL OR b.record_id IS NOT NULL)
             RETURNING e.record_a, e.record_b
         )
-        SELECT array_agg(r) INTO part
+        INSERT INTO customer_data.record_affected (record_id, cause)
+        SELECT r, format('link %s', l.name)
         FROM found f, unnest(ARRAY[f.record_a, f.record_b]) AS r
         WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
-        affected := affected || coalesce(part, '{}');
         UPDATE customer_data.identity_link k SET read_at = now() WHERE k.link_id = l.link_id;
     END LOOP;
-    RETURN affected;
 END
 $$;
-COMMENT ON FUNCTION customer_data.read_links() IS 'Reads the declared identity links anew and answers the records whose links came or went';
+COMMENT ON FUNCTION customer_data.read_links() IS 'Reads the declared identity links anew and notes the records whose links came or went';
 
 -- Gives clusters their customer ids: a cluster keeps the id that most of its
 -- records had (the older one of equals), and each id goes to one cluster.
@@ -303,7 +247,7 @@ DECLARE
 BEGIN
     WITH clustered AS MATERIALIZED (
         SELECT c.record_id, c.cluster_no::bigint AS cluster_no, r.customer_id AS old_id
-        FROM customer_data.clusters_of(affected) c
+        FROM customer_data.cluster_records(affected) c
         JOIN customer_data.source_record r ON r.record_id = c.record_id
     ), cluster AS MATERIALIZED (
         SELECT c.cluster_no, min(c.record_id) AS first_record FROM clustered c GROUP BY c.cluster_no
@@ -339,7 +283,8 @@ BEGIN
     ), flow AS MATERIALIZED (
         SELECT m.old_id, m.customer_id, m.fresh, array_agg(m.record_id ORDER BY m.record_id) AS records,
                EXISTS (SELECT FROM kept k WHERE k.old_id = m.old_id) AS old_lives,
-               row_number() OVER (PARTITION BY m.old_id ORDER BY count(*) DESC, m.customer_id) = 1 AS main
+               row_number() OVER (PARTITION BY m.old_id ORDER BY count(*) DESC, m.customer_id) = 1 AS main,
+               row_number() OVER (PARTITION BY m.customer_id ORDER BY count(*) DESC, m.old_id) = 1 AS first
         FROM moved m WHERE m.old_id > 0
         GROUP BY m.old_id, m.customer_id, m.fresh
     ), updated AS (
@@ -352,7 +297,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM moved m WHERE m.record_id = r.record_id)
     ), noted AS (
         INSERT INTO customer_data.customer_change (kind, customer_id, other_id, records, cause)
-        SELECT CASE WHEN f.main AND NOT f.old_lives THEN 'merge' WHEN f.old_lives AND f.fresh THEN 'split' ELSE 'move' END,
+        SELECT CASE WHEN f.main AND NOT f.old_lives THEN 'merge' WHEN f.old_lives AND f.fresh AND f.first THEN 'split' ELSE 'move' END,
                f.old_id, f.customer_id, f.records,
                coalesce((SELECT string_agg(DISTINCT a.cause, '; ') FROM customer_data.record_affected a
                          WHERE a.record_id = ANY (f.records)), assign_customers.cause)
@@ -512,7 +457,6 @@ DECLARE
     changed   bigint[] := '{}';
     stirred   bigint[] := '{}';
     gone      bigint[] := '{}';
-    linked    bigint[];
     affected  bigint[];
     emptied   bigint[];
 BEGIN
@@ -530,21 +474,25 @@ BEGIN
         gone := gone || coalesce(diff.gone, '{}');
     END LOOP;
     PERFORM customer_data.report_phase('resolve: reading identity links');
-    linked := customer_data.read_links();
+    PERFORM customer_data.read_links();
     records := cardinality(changed) + cardinality(gone);
     IF records > 10000 THEN
         ANALYZE customer_data.source_record, customer_data.record_value;
     END IF;
     PERFORM customer_data.forget_pairs(gone);
     PERFORM customer_data.report_phase(format('resolve: matching %s records', records));
-    SELECT m.pairs, m.links INTO pairs, links FROM customer_data.find_links(CASE WHEN NOT rebuild THEN changed END) m;
+    pairs := 0;
+    links := 0;
+    IF rebuild OR cardinality(changed) > 0 THEN
+        SELECT m.pairs, m.links INTO pairs, links FROM customer_data.match_pairs(CASE WHEN NOT rebuild THEN changed END) m;
+    END IF;
     PERFORM customer_data.report_phase('resolve: clustering');
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;
     IF NOT rebuild THEN
         -- Whoever shares a customer with an affected record is looked at, too.
         WITH seen AS (
-            SELECT u AS record_id FROM unnest(changed || gone || linked) AS u
+            SELECT u AS record_id FROM unnest(changed || gone) AS u
             UNION SELECT a.record_id FROM customer_data.record_affected a
         )
         SELECT coalesce(array_agg(DISTINCT o.record_id), '{}') INTO affected

@@ -228,7 +228,7 @@ BEGIN
     SELECT r.record_id, s.source_id, given, t.standard, t.issue
     FROM customer_data.standardize_values(given, customer_data.region_of(given[16], s.region)) t
     ON CONFLICT (record_id) DO UPDATE SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue;
-    PERFORM customer_data.find_links(ARRAY[r.record_id]);
+    PERFORM customer_data.match_pairs(ARRAY[r.record_id]);
     PERFORM customer_data.settle_records(
         ARRAY(SELECT o.record_id FROM customer_data.source_record o WHERE o.customer_id = r.customer_id AND o.gone_at IS NULL),
         ARRAY[r.record_id], NULL, format('record %s of %s written', key, source));
