@@ -379,8 +379,7 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 	double		histogram[256];
 	double		sampled = sample_bits(blocking, histogram);
 	double		sum = 0;
-	double		bits = log2(Max(blocking->records->n, 2));
-	int			least = (int) Max(1, Max(Min(6, floor(bits - 3)), floor(bits - 4)));
+	int			least = (int) Max(6, floor(log2(Max(blocking->records->n, 2)) - 4));
 	int			t = 255;
 
 	while (t > least && sum + histogram[t - 1] <= per_record * sampled)

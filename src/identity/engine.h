@@ -171,6 +171,7 @@ typedef struct CdModel
 	int64		version;
 	float		threshold;		/* bits of shared keys that make a candidate */
 	uint32		oversize;		/* keys in more records serve in combination only */
+	float		rarity_known;	/* 0 to 1: a handful of records does not tell rare from common */
 	float		logm[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	CdTree		other;			/* dependence among pairs that are no match */
 } CdModel;
@@ -251,6 +252,7 @@ extern CdStatistics *cd_statistics_create(MemoryContext context, double records,
 extern void cd_statistics_put(CdStatistics *stats, uint64 hash, uint8 bits);
 extern uint8 cd_statistics_bits(const CdStatistics *stats, uint64 hash);
 extern uint8 cd_frequency_bits(uint32 df);
+extern float cd_rarity_known(const CdStatistics *stats);
 extern void cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from);
 
 /* keys.c */

@@ -333,6 +333,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 	if (model->trained)
 		load_dependence(model);
 	*stats = cd_statistics_create(context, records, floor, 1024);
+	model->rarity_known = cd_rarity_known(*stats);
 	return model;
 }
 

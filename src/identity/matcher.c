@@ -208,6 +208,7 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
 	CdBlocking *blocking;
 
 	cd_count_keys(engine, records);
+	engine->model->rarity_known = cd_rarity_known(engine->stats);
 	cd_dictionary_rate(engine->dict, engine->stats, 0);
 	blocking = cd_blocking_create(engine, records);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);

@@ -630,7 +630,7 @@ cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 		up = model->other.parent[c] < 0 ? CD_MISSING : agreement->level[model->other.parent[c]];
 		w = model->logm[c][level] -
 			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level];
-		w += cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
+		w += model->rarity_known * cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
 		weight += w;
 		if (part != NULL)
 			part[c] = w;

@@ -19,6 +19,16 @@ cd_frequency_bits(uint32 df)
 	return (uint8) Min(255, (int) rint(8.0 * log2((double) Max(df, 1))));
 }
 
+/*
+ * How far rarity can be trusted: a value that two of ten records share is no
+ * common value, nor a rare one.
+ */
+float
+cd_rarity_known(const CdStatistics *stats)
+{
+	return (float) (1.0 - exp2(-stats->records / 100.0));
+}
+
 CdStatistics *
 cd_statistics_create(MemoryContext context, double records, uint32 floor, uint32 expected)
 {
@@ -90,16 +100,10 @@ cd_statistics_bits(const CdStatistics *stats, uint64 hash)
 	return cd_frequency_bits(stats->floor);
 }
 
-/*
- * Give every token of a dictionary its frequency.  In a handful of records a
- * value that two of them share would look as if a third of mankind had it:
- * they are taken as a sample of a few thousand, until there are some hundreds.
- */
+/* Give every token of a dictionary its frequency. */
 void
 cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from)
 {
-	double		population = stats->records + 5000.0 * exp2(-stats->records / 100.0);
-
 	for (uint32 i = from; i < dict->ntokens; i++)
-		dict->token[i].bits = (float) (log2(population) - cd_statistics_bits(stats, dict->token[i].hash) / 8.0);
+		dict->token[i].bits = (float) (log2(stats->records) - cd_statistics_bits(stats, dict->token[i].hash) / 8.0);
 }
