@@ -45,7 +45,7 @@ SELECT add_source('crm', 'town.contact', 'id',
 SELECT add_source('shop', 'town.account', 'no', '{"full_name": "full_name", "email": "email", "registered_at": "joined"}', changed_at => 'joined');
 SELECT add_source('web', 'SELECT DISTINCT cookie FROM town.login', 'cookie', '{"cookie_id": "cookie"}', kind => 'anonymous');
 SELECT add_source('crm', 'town.contact', 'id', '{"email": "mail"}');
-\d profile
+SELECT p.name, p.type, p.expression FROM profile_column p WHERE p.origin = 'attribute' ORDER BY p.position;
 
 SELECT records, customers, merged, split FROM resolve();
 SELECT customer_id, full_name, email, phone, birth_date, registered_at AT TIME ZONE 'UTC' AS registered_at FROM customer ORDER BY customer_id;
