@@ -1,5 +1,13 @@
 -- worker: the usual whole, in dependency order.
 
+CREATE FUNCTION customer_data.refresh_lock() RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_refresh_lock';
+COMMENT ON FUNCTION customer_data.refresh_lock() IS 'Takes the right to refresh; false while another session has it';
+
+CREATE FUNCTION customer_data.refresh_unlock() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_refresh_unlock';
+COMMENT ON FUNCTION customer_data.refresh_unlock() IS 'Gives the right to refresh back';
+
 -- No SET here: a procedure with one may not commit.
 CREATE PROCEDURE customer_data.refresh_all(notify text DEFAULT NULL)
     LANGUAGE plpgsql AS $$
