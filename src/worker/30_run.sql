@@ -6,7 +6,7 @@ CREATE FUNCTION customer_data.job_lock_holder(job int) RETURNS int
     SELECT l.pid FROM pg_catalog.pg_locks l
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 3
       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-      AND l.classid = 'customer_data.job_entry'::regclass AND l.objid = job::oid
+      AND l.classid = 1128548930 AND l.objid = job::oid
     LIMIT 1
 $$;
 COMMENT ON FUNCTION customer_data.job_lock_holder(int) IS 'The process that runs a job now, NULL if none does; job 0 is refresh_all()';

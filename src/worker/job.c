@@ -262,12 +262,39 @@ cd_jobs_changed(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(NULL);
 }
 
+/*
+ * The right to refresh.  A procedure that commits keeps it for the session,
+ * and an error takes it away again.
+ */
+static bool refresh_right_kept = false;
+
+static void
+lose_refresh_right(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT && refresh_right_kept)
+	{
+		refresh_right_kept = false;
+		cd_job_unlock(0);
+	}
+}
+
 /* refresh_lock() → boolean: false while a refresh_all() runs elsewhere */
 PG_FUNCTION_INFO_V1(cd_refresh_lock);
 Datum
 cd_refresh_lock(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(cd_job_lock(0, SPI_inside_nonatomic_context() && !IsSubTransaction()));
+	static bool registered = false;
+	bool		keep = SPI_inside_nonatomic_context() && !IsSubTransaction();
+
+	if (!registered)
+	{
+		RegisterXactCallback(lose_refresh_right, NULL);
+		registered = true;
+	}
+	if (!cd_job_lock(0, keep))
+		PG_RETURN_BOOL(false);
+	refresh_right_kept = keep;
+	PG_RETURN_BOOL(true);
 }
 
 /* refresh_unlock(): nothing where the lock goes with the transaction */
@@ -275,8 +302,9 @@ PG_FUNCTION_INFO_V1(cd_refresh_unlock);
 Datum
 cd_refresh_unlock(PG_FUNCTION_ARGS)
 {
-	if (SPI_inside_nonatomic_context() && !IsSubTransaction())
+	if (refresh_right_kept)
 		cd_job_unlock(0);
+	refresh_right_kept = false;
 	PG_RETURN_VOID();
 }
 

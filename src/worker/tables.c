@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 /* Told apart from pg_advisory_lock(), which uses 1 and 2. */
+#define JOB_LOCK_SPACE	0x43444a42	/* "CDJB" */
 #define JOB_LOCK_CLASS	3
 
 /* The table job_entry and its owner; InvalidOid where the extension is not. */
@@ -81,6 +82,13 @@ cd_as_owner_end(CdAsOwner *save)
 	SetUserIdAndSecContext(save->save_userid, save->save_sec_context);
 }
 
+/* The job's run lock.  No table is named in it: an abort must be able to release it. */
+static void
+job_lock_tag(LOCKTAG *tag, int32 job_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, JOB_LOCK_SPACE, (uint32) job_id, JOB_LOCK_CLASS);
+}
+
 /*
  * Take the job's run lock without waiting; false if a run holds it.  It is
  * what keeps two runs of a job apart, in workers and by hand alike, and goes
@@ -91,7 +99,7 @@ cd_job_lock(int32 job_id, bool session)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, cd_job_table(NULL), (uint32) job_id, JOB_LOCK_CLASS);
+	job_lock_tag(&tag, job_id);
 	return LockAcquire(&tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -100,7 +108,7 @@ cd_job_unlock(int32 job_id)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, cd_job_table(NULL), (uint32) job_id, JOB_LOCK_CLASS);
+	job_lock_tag(&tag, job_id);
 	(void) LockRelease(&tag, ExclusiveLock, true);
 }
 

@@ -68,10 +68,13 @@ $holder->query_safe('COMMIT');
 ok(defined wait_for($node, q{SELECT last_result = 'succeeded' FROM customer_data.job WHERE name = 'refresh'}), 'the refresh ends well');
 is(ask($node, 'CALL customer_data.refresh_all(); SELECT 1'), '1', 'and by hand it runs, also inside a transaction');
 is(ask($node, q{SELECT status FROM customer_data.run_job('refresh', in_worker => false)}), 'succeeded', 'and as a job of this session');
-# the lock goes with an error
-ask($node, q{ALTER TABLE shop.event RENAME TO event_gone});
-$node->psql('shop', 'CALL customer_data.refresh_all()');
-ask($node, q{ALTER TABLE shop.event_gone RENAME TO event});
+# the lock goes with an error, also where the session stays
+my $session = $node->background_psql('shop', on_error_stop => 0);
+$holder->query_safe('BEGIN; LOCK TABLE shop.event');
+$session->query(q{SET statement_timeout = '300 ms'; CALL customer_data.refresh_all()});
+$session->query('RESET statement_timeout');
+$holder->query_safe('COMMIT');
+is(ask($node, 'SELECT count(*) FROM customer_data.progress'), '0', 'an error ends the progress');
 is(ask($node, 'CALL customer_data.refresh_all(); SELECT 2'), '2', 'an error leaves no lock behind');
 $node->stop;
 done_testing();
