@@ -75,7 +75,6 @@ typedef struct Pack
 	TimestampTz base;
 	int64		unit;
 	uint64	   *offsets;		/* in units, by kind */
-	bool		has_ids;
 } Pack;
 
 /* Append a varint. */
@@ -457,12 +456,12 @@ parse_integer(const char *str, int len, int64 *result)
 	return true;
 }
 
-/* Turn a column of event ids into one of integers, when all of them are. */
+static void build_dictionary(Pack *pack, int which, StringInfo out);
+
+/* Whether all event ids of a column are integers that lie close enough; reads them. */
 static bool
-ids_to_integers(Pack *pack, KindBuild *kind, Column *col)
+read_integer_ids(Pack *pack, KindBuild *kind, Column *col, int64 *ints)
 {
-	int64	   *ints = palloc_extended((Size) kind->n * sizeof(int64), MCXT_ALLOC_HUGE);
-	bool	   *present = palloc0(kind->n * sizeof(bool));
 	int64		low = PG_INT64_MAX,
 				high = PG_INT64_MIN;
 	int			i;
@@ -479,16 +478,52 @@ ids_to_integers(Pack *pack, KindBuild *kind, Column *col)
 		memcpy(&mark, p, 4);
 		if (!parse_integer(p + 4, -(mark + 1), &ints[i]))
 			return false;
-		present[i] = true;
 		low = Min(low, ints[i]);
 		high = Max(high, ints[i]);
 	}
-	if (bit_width((uint64) high - (uint64) low + 1) > 56)
-		return false;
-	memcpy(col->cells, ints, kind->n * sizeof(int64));
-	col->present = present;
-	col->type = CD_TYPE_NUMBER;
-	return true;
+	return bit_width((uint64) high - (uint64) low + 1) <= 56;
+}
+
+/* Keep event ids as integers when all of them are, else as texts. */
+static void
+choose_ids(Pack *pack, StringInfo dictionary)
+{
+	int64	   *ints = NULL;
+	int			pass,
+				k,
+				c,
+				i;
+
+	/* Look at all of them first: ids of different kinds must stay comparable. */
+	for (pass = 0; pass < 2; pass++)
+	{
+		for (k = 0; k < pack->nkinds; k++)
+		{
+			KindBuild  *kind = &pack->kinds[k];
+
+			for (c = 0; c < kind->ncols && kind->cols[c].which <= CD_COL_EVENT_ID; c++)
+			{
+				Column	   *col = &kind->cols[c];
+
+				if (col->which != CD_COL_EVENT_ID)
+					continue;
+				if (ints == NULL)
+					ints = palloc_extended((Size) pack->n * sizeof(int64), MCXT_ALLOC_HUGE);
+				if (!read_integer_ids(pack, kind, col, ints))
+				{
+					build_dictionary(pack, CD_COL_EVENT_ID, dictionary);
+					return;
+				}
+				if (pass == 0)
+					continue;
+				col->type = CD_TYPE_NUMBER;
+				col->present = palloc(kind->n * sizeof(bool));
+				for (i = 0; i < kind->n; i++)
+					col->present[i] = col->cells[i] != 0;
+				memcpy(col->cells, ints, kind->n * sizeof(int64));
+			}
+		}
+	}
 }
 
 /* Order texts by bytes. */
@@ -861,16 +896,7 @@ cd_builder_finish(CdBuilder *builder)
 	initStringInfo(&ids);
 	initStringInfo(&dicts);
 
-	for (i = 0; i < pack.nkinds; i++)
-	{
-		KindBuild  *kind = &pack.kinds[i];
-
-		for (c = 0; c < kind->ncols && kind->cols[c].which <= CD_COL_EVENT_ID; c++)
-			if (kind->cols[c].which == CD_COL_EVENT_ID && !ids_to_integers(&pack, kind, &kind->cols[c]))
-				pack.has_ids = true;
-	}
-	if (pack.has_ids)
-		build_dictionary(&pack, CD_COL_EVENT_ID, &ids);
+	choose_ids(&pack, &ids);
 	for (i = 0; i < pack.nprops; i++)
 	{
 		int			before = dicts.len;
