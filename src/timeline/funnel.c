@@ -54,11 +54,14 @@ typedef struct Funnel
 static int
 read_mode(text *mode)
 {
-	char	   *str = text_to_cstring(mode);
+	char	   *str;
 	char	   *save = NULL;
 	char	   *word;
 	int			flags = 0;
 
+	if (VARSIZE_ANY_EXHDR(mode) == 0)
+		return 0;
+	str = text_to_cstring(mode);
 	for (word = strtok_r(str, ", ", &save); word != NULL; word = strtok_r(NULL, ", ", &save))
 	{
 		if (strcmp(word, "strict_order") == 0)
@@ -291,6 +294,74 @@ funnel_search(Funnel *funnel, const CdStep *steps, int64 n)
 	return funnel->level;
 }
 
+/*
+ * The search without modes over steps that are one kind each: the kinds' times
+ * are merged as they are read, up to the first step that never happened.
+ */
+static void
+funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
+{
+	CdKind		kinds[CD_MAX_STEPS];
+	CdTimes		times[CD_MAX_STEPS];
+	TimestampTz next[CD_MAX_STEPS];
+	int			n = 0,
+				k;
+
+	while (n < patterns->n)
+	{
+		const CdAlternative *alt = &patterns->patterns[n]->alternatives[0];
+
+		if (!cd_timeline_find_kind(tl, alt->name, alt->namelen, &kinds[n]) || kinds[n].n == 0)
+			break;
+		n++;
+	}
+	funnel->level = Min(n, 1);
+	if (n <= 1)
+		return;
+	for (k = 0; k < n; k++)
+	{
+		/* No step can be reached before the one before it has happened once. */
+		int			from = k == 0 ? 0 : cd_kind_lower_bound(&kinds[k], next[k - 1]);
+
+		if (from >= kinds[k].n)
+		{
+			n = k;
+			break;
+		}
+		cd_times_begin(&times[k], &kinds[k], from);
+		next[k] = cd_times_next(&times[k]);
+	}
+	while (funnel->level < n)
+	{
+		TimestampTz at = next[0];
+		int			step = 0;
+
+		/* At the same instant lower steps come first. */
+		for (k = 1; k < n; k++)
+		{
+			if (next[k] < at)
+			{
+				at = next[k];
+				step = k;
+			}
+		}
+		if (at == DT_NOEND)
+			break;
+		next[step] = times[step].i < kinds[step].n ? cd_times_next(&times[step]) : DT_NOEND;
+		if (step == 0)
+		{
+			funnel->reached[0] = true;
+			funnel->limit[0] = chain_limit(funnel, at);
+		}
+		else if (funnel->reached[step - 1] && at <= funnel->limit[step - 1])
+		{
+			funnel->reached[step] = true;
+			funnel->limit[step] = funnel->limit[step - 1];
+			funnel->level = Max(funnel->level, step + 1);
+		}
+	}
+}
+
 /* Read the arguments of the functions over timelines, and search. */
 static void
 funnel_timeline(FunctionCallInfo fcinfo, Funnel *funnel, bool want_path)
@@ -303,6 +374,11 @@ funnel_timeline(FunctionCallInfo fcinfo, Funnel *funnel, bool want_path)
 	funnel_begin(funnel, patterns->n, PG_GETARG_INTERVAL_P(2), read_mode(PG_GETARG_TEXT_PP(3)));
 	funnel->want_path = want_path;
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	if (patterns->plain && funnel->mode == 0 && !want_path)
+	{
+		funnel_plain(funnel, &tl, patterns);
+		return;
+	}
 	steps = cd_steps_gather(&tl, patterns, (funnel->mode & MODE_ORDER) != 0, &n);
 	(void) funnel_search(funnel, steps, n);
 }

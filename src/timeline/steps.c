@@ -52,19 +52,35 @@ cd_patterns_read(FunctionCallInfo fcinfo, Datum array, void **extra)
 					 errmsg("an event pattern of the list is null")));
 		cache->patterns[i] = cd_pattern_read((struct varlena *) PG_DETOAST_DATUM_COPY(elems[i]));
 	}
+	cache->plain = true;
+	for (i = 0; i < n && cache->plain; i++)
+	{
+		const CdPattern *p = cache->patterns[i];
+		int			k;
+
+		cache->plain = p->n == 1 && !p->alternatives[0].prefix && p->alternatives[0].nconditions == 0;
+		for (k = 0; k < i && cache->plain; k++)
+			cache->plain = strcmp(p->alternatives[0].name, cache->patterns[k]->alternatives[0].name) != 0;
+	}
 	cache->source = palloc(VARSIZE(arr));
 	memcpy(cache->source, arr, VARSIZE(arr));
 	MemoryContextSwitchTo(old);
 	return cache;
 }
 
-/* Bind all patterns to one kind: conditions that always hold, and those to test. */
+/* One pattern to test on the events of a kind. */
+typedef struct StepTest
+{
+	CdMatcher	matcher;
+	int			bit;
+} StepTest;
+
+/* All patterns bound to one kind: conditions that always hold, and those to test. */
 typedef struct KindSteps
 {
 	uint32		always;
 	int			ntests;
-	CdMatcher	tests[CD_MAX_STEPS];
-	int			bits[CD_MAX_STEPS];
+	StepTest   *tests;
 } KindSteps;
 
 /* The conditions that hold for one event. */
@@ -75,8 +91,8 @@ mask_of(const KindSteps *kind, int i)
 	int			t;
 
 	for (t = 0; t < kind->ntests; t++)
-		if (cd_matcher_test_slow(&kind->tests[t], i))
-			mask |= (uint32) 1 << kind->bits[t];
+		if (cd_matcher_test_slow(&kind->tests[t].matcher, i))
+			mask |= (uint32) 1 << kind->tests[t].bit;
 	return mask;
 }
 
@@ -88,16 +104,22 @@ bind_kind(KindSteps *steps, const CdPatterns *patterns, const CdKind *kind)
 
 	steps->always = 0;
 	steps->ntests = 0;
+	steps->tests = NULL;
 	for (i = 0; i < patterns->n; i++)
 	{
-		CdMatcher  *matcher = &steps->tests[steps->ntests];
+		CdMatcher	matcher;
 
-		if (!cd_pattern_bind_kind(patterns->patterns[i], kind, matcher))
+		if (!cd_pattern_bind_kind(patterns->patterns[i], kind, &matcher))
 			continue;
-		if (matcher->all)
+		if (matcher.all)
+		{
 			steps->always |= (uint32) 1 << i;
-		else
-			steps->bits[steps->ntests++] = i;
+			continue;
+		}
+		if (steps->tests == NULL)
+			steps->tests = palloc(patterns->n * sizeof(StepTest));
+		steps->tests[steps->ntests].matcher = matcher;
+		steps->tests[steps->ntests++].bit = i;
 	}
 	return steps->always != 0 || steps->ntests > 0;
 }

@@ -22,6 +22,7 @@ typedef struct CdPatterns
 	struct varlena *source;
 	int			n;
 	CdPattern **patterns;
+	bool		plain;			/* each is one kind, all different, no conditions */
 } CdPatterns;
 
 /* The patterns of an event_pattern[] argument; *extra keeps them between calls. */
