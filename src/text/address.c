@@ -60,9 +60,15 @@ is_counted(uint32 c)
 	return false;
 }
 
-/* Write numerals before a counted unit as digits: 三号楼 is 3号楼. */
-static void
-numerals_to_digits(CdText *t)
+/* 年 月 日 号 */
+static bool
+is_date_unit(uint32 c)
+{
+	return c == 0x5E74 || c == 0x6708 || c == 0x65E5 || c == 0x53F7;
+}
+
+void
+cd_han_numerals(CdText *t, bool date)
 {
 	CdText		out;
 	int			i = 0;
@@ -94,7 +100,7 @@ numerals_to_digits(CdText *t)
 				fits = false;
 			j++;
 		}
-		if (j > i && fits && j < t->len && is_counted(t->cp[j]))
+		if (j > i && fits && j < t->len && (date ? is_date_unit(t->cp[j]) : is_counted(t->cp[j])))
 		{
 			char		digits[16];
 
@@ -160,7 +166,7 @@ cd_normalize_address(const char *s, int bytes)
 	for (i = 0; i < t.len && !cjk_any; i++)
 		cjk_any = is_unspaced(t.cp[i]);
 	if (cjk_any)
-		numerals_to_digits(&t);
+		cd_han_numerals(&t, false);
 	cd_words_cut(&w, &t);
 	cd_text_init(&out, t.len + 16);
 	/* P. O. Box */

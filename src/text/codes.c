@@ -137,12 +137,12 @@ country_names(void)
 {
 	static HTAB *names = NULL;
 	static const char *const languages[] = {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb",
-		"fi", "cs", "hu", "tr", "ru", "el", "zh", "zh_Hant", "ja", "ko", "ar", "th", "vi", "id"};
+		"fi", "cs", "hu", "tr", "ru", "el", "zh", "zh_Hant", "ja", "ko", "ar", "he", "hi", "th", "vi", "id"};
 	static const char *const aliases[][2] = {{"usa", "US"}, {"unitedstatesofamerica", "US"}, {"america", "US"},
 	{"theunitedstates", "US"}, {"uk", "GB"}, {"greatbritain", "GB"}, {"england", "GB"}, {"scotland", "GB"},
 	{"wales", "GB"}, {"northernireland", "GB"}, {"britain", "GB"}, {"holland", "NL"}, {"brd", "DE"},
 	{"uae", "AE"}, {"prc", "CN"}, {"peoplesrepublicofchina", "CN"}, {"中华人民共和国", "CN"}, {"中国大陆", "CN"},
-	{"roc", "TW"}, {"中华民国", "TW"}, {"republicofkorea", "KR"}, {"korea", "KR"}, {"大韩民国", "KR"},
+	{"roc", "TW"}, {"中华民国", "TW"}, {"republicofkorea", "KR"}, {"korea", "KR"}, {"大韩民国", "KR"}, {"한국", "KR"},
 	{"russianfederation", "RU"}, {"czechrepublic", "CZ"}, {"hongkong", "HK"}, {"香港", "HK"}, {"macau", "MO"},
 	{"macao", "MO"}, {"澳门", "MO"}, {"vietnam", "VN"}, {"ivorycoast", "CI"}, {"burma", "MM"}, {"swaziland", "SZ"},
 	{"macedonia", "MK"}, {"turkey", "TR"}, {"日本国", "JP"}, {"eire", "IE"}, {"republicofireland", "IE"},

@@ -203,7 +203,13 @@ take_legal_forms(CdWords *w, CdText *legal)
 			if (is_phrase(w, 0, n, legal_prefixes, lengthof(legal_prefixes)))
 			{
 				if (!cd_word_is(&w->word[0], "the"))
-					add_words(legal, w, 0, n);
+				{
+					CdText		form;
+
+					cd_text_init(&form, 32);
+					add_words(&form, w, 0, n);
+					prepend(legal, &form, true);
+				}
 				cd_words_remove(w, 0, n);
 				break;
 			}
@@ -254,6 +260,15 @@ cd_company_parse(CdCompany *c, const char *s, int bytes)
 	cd_text_init(&c->legal, 16);
 	cd_text_init(&c->key, t.len + 8);
 	cd_words_cut(&w, &t);
+	/* "& C." is "& Co." */
+	for (i = 1; i < w.count; i++)
+		if (w.word[i].gap == CD_GAP_AND && cd_word_is(&w.word[i], "c"))
+		{
+			static const uint32 co[] = {'c', 'o'};
+
+			w.word[i].cp = co;
+			w.word[i].len = 2;
+		}
 	join_initials(&w);
 
 	c->cjk = false;

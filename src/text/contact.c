@@ -428,6 +428,7 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 	int			code_digits = 0;
 	int			n = 0;
 	int			letters = 0;
+	bool		plus = false;
 	CdText		t;
 	int			i;
 
@@ -437,6 +438,8 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 	{
 		if (t.cp[i] >= '0' && t.cp[i] <= '9' && n < (int) sizeof(digits) - 1)
 			digits[n++] = t.cp[i];
+		else if (t.cp[i] == '+' && n == 0)
+			plus = true;
 		else if (t.cp[i] == '@')
 		{
 			*issue = CD_ISSUE_WRONG_FIELD;
@@ -476,9 +479,14 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 			*issue = CD_ISSUE_TOO_LONG;
 			return NULL;
 		case CD_PHONE_NO_COUNTRY:
-			*issue = region[0] == '\0' ? CD_ISSUE_NO_COUNTRY : CD_ISSUE_MALFORMED;
+			if (region[0] != '\0' || plus)
+			{
+				*issue = CD_ISSUE_MALFORMED;
+				return NULL;
+			}
 			/* national digits still tell people apart within a source */
-			return region[0] == '\0' && letters == 0 && n >= 6 && n <= 15 ? pstrdup(digits) : NULL;
+			*issue = CD_ISSUE_NO_COUNTRY;
+			return letters == 0 && n >= 6 && n <= 15 ? pstrdup(digits) : NULL;
 		case CD_PHONE_NOT_A_NUMBER:
 			*issue = CD_ISSUE_MALFORMED;
 			return NULL;

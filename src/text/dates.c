@@ -185,9 +185,10 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 				return false;
 			part[count].value = value;
 			part[count].digits = at - from;
-			/* 1st, 2nd, 3rd, 4th */
+			/* 1st, 2nd, 3rd, 4th, 1er */
 			if (at + 1 < t->len && (cd_equals_ascii(t->cp + at, 2, "st") || cd_equals_ascii(t->cp + at, 2, "nd") ||
-									cd_equals_ascii(t->cp + at, 2, "rd") || cd_equals_ascii(t->cp + at, 2, "th")))
+									cd_equals_ascii(t->cp + at, 2, "rd") || cd_equals_ascii(t->cp + at, 2, "th") ||
+									cd_equals_ascii(t->cp + at, 2, "er")))
 				at += 2;
 			part[count].after = at < t->len ? t->cp[at] : 0;
 			count++;
@@ -401,6 +402,21 @@ read_date(const CdText *t, const char *region, bool birth, int32 today, Parsed *
 	return psprintf("%04d", p->year);
 }
 
+/* Fold, and write Chinese numerals as digits. */
+static void
+fold_date(CdText *t, const char *s, int bytes)
+{
+	int			i;
+
+	cd_text_fold(t, s, bytes);
+	for (i = 0; i < t->len; i++)
+		if (cd_is_han(t->cp[i]))
+		{
+			cd_han_numerals(t, true);
+			return;
+		}
+}
+
 char *
 cd_standard_date(const char *s, int bytes, const char *region, bool birth, int32 today,
 				 CdIssue *issue)
@@ -414,7 +430,7 @@ cd_standard_date(const char *s, int bytes, const char *region, bool birth, int32
 		*issue = CD_ISSUE_MALFORMED;
 		return NULL;
 	}
-	cd_text_fold(&t, s, bytes);
+	fold_date(&t, s, bytes);
 	return read_date(&t, region, birth, today, &p, issue);
 }
 
@@ -452,7 +468,7 @@ cd_standard_moment(const char *s, int bytes, const char *region, int32 today, Cd
 		*issue = CD_ISSUE_MALFORMED;
 		return NULL;
 	}
-	cd_text_fold(&t, s, bytes);
+	fold_date(&t, s, bytes);
 	while (t.len > 0 && cd_class(t.cp[t.len - 1]) == CD_CHAR_SPACE)
 		t.len--;
 	for (i = 0; i < t.len && t.cp[i] >= '0' && t.cp[i] <= '9'; i++)

@@ -101,6 +101,40 @@ drop_asides(CdText *t)
 	pfree(kept);
 }
 
+/* Take out degrees written with full stops: Ph.D., M.D. */
+static void
+drop_dotted_credentials(CdWords *w)
+{
+	int			i;
+
+	for (i = 2; i < w->count; i++)
+	{
+		uint32		joined[8];
+		CdWord		degree = {joined, 0, CD_GAP_NONE};
+		int			n;
+
+		for (n = 0; i + n < w->count && n < 4; n++)
+		{
+			const CdWord *part = &w->word[i + n];
+
+			if ((n > 0 && part->gap != CD_GAP_DOT) || degree.len + part->len > (int) lengthof(joined))
+				break;
+			memcpy(joined + degree.len, part->cp, sizeof(uint32) * part->len);
+			degree.len += part->len;
+			if (n > 0 && CD_WORD_IN(&degree, credentials))
+			{
+				CdGap		gap = w->word[i].gap;
+
+				cd_words_remove(w, i, n + 1);
+				if (i < w->count)
+					w->word[i].gap = gap;
+				i--;
+				break;
+			}
+		}
+	}
+}
+
 /* "Family, Given" to "Given Family". */
 static void
 turn_at_comma(CdWords *w)
@@ -157,6 +191,7 @@ cd_normalize_name(const char *s, int bytes, bool full)
 	cd_text_fold(&t, s, bytes);
 	drop_asides(&t);
 	cd_words_cut(&w, &t);
+	drop_dotted_credentials(&w);
 	if (full)
 		turn_at_comma(&w);
 	while (w.count > 1 && CD_WORD_IN(&w.word[0], titles))
@@ -168,6 +203,10 @@ cd_normalize_name(const char *s, int bytes, bool full)
 		CdWord	   *last = &w.word[w.count - 1];
 		int			n = honorific_length(last);
 
+		/* 田中太郎 様: one character, parted from a whole name */
+		if (n == 0 && last->len == 1 && w.count > 1 && w.word[w.count - 2].len >= 3 &&
+			(cd_word_is(last, "样") || cd_word_is(last, "씨") || cd_word_is(last, "님")))
+			n = 1;
 		if (n < last->len)
 			last->len -= n;
 		else if (w.count > 1)

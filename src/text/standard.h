@@ -115,6 +115,9 @@ extern char *cd_standard_postcode(const char *s, int bytes, const char *region, 
 extern char *cd_standard_national_id(const char *s, int bytes, const char *region, CdIssue *issue);
 extern char *cd_standard_tax_id(const char *s, int bytes, const char *region, CdIssue *issue);
 
+/* Write Chinese numerals before a counted unit (or one of a date) as digits: 三号楼 is 3号楼. */
+extern void cd_han_numerals(CdText *t, bool date);
+
 /* Toneless pinyin for Han, a key by sound for Latin letters; "" if nothing sounds. */
 extern char *cd_phonetic_key(const char *s, int bytes);
 

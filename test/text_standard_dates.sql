@@ -1,0 +1,206 @@
+-- Hand-labelled dates and moments of several countries, calendars and scripts:
+-- attribute | region | value as given | standard form (empty: none) | issue (empty: none)
+SET customer_data.as_of = '2026-06-01 00:00+00';
+CREATE TEMP TABLE label(attribute text, region text, given text, want text, issue text, line int GENERATED ALWAYS AS IDENTITY);
+COPY label(attribute, region, given, want, issue) FROM stdin (FORMAT csv, DELIMITER '|', QUOTE E'\b');
+birth_date||1980-01-05|1980-01-05|
+birth_date||1980-1-5|1980-01-05|
+birth_date||1980/01/05|1980-01-05|
+birth_date||1980.01.05|1980-01-05|
+birth_date||19800105|1980-01-05|
+birth_date||1980 01 05|1980-01-05|
+birth_date|| 1980-01-05 |1980-01-05|
+birth_date||1980-01-05T00:00:00Z|1980-01-05|
+birth_date||1980-01-05 00:00:00|1980-01-05|
+birth_date||1980-01-05 00:00:00.000|1980-01-05|
+birth_date|US|01/05/1980|1980-01-05|
+birth_date|US|1/5/1980|1980-01-05|
+birth_date|US|1/5/80|1980-01-05|
+birth_date|US|12/25/1980|1980-12-25|
+birth_date|US|25/12/1980|1980-12-25|
+birth_date|US|01-05-1980|1980-01-05|
+birth_date|US|Jan 5, 1980|1980-01-05|
+birth_date|US|January 5, 1980|1980-01-05|
+birth_date|US|January 5th, 1980|1980-01-05|
+birth_date|US|5 Jan 1980|1980-01-05|
+birth_date|US|5-Jan-80|1980-01-05|
+birth_date|US|05JAN1980|1980-01-05|
+birth_date|US|Sept. 9, 1980|1980-09-09|
+birth_date|US|1/5/29|2029-01-05|future_date
+birth_date|US|1/5/30|1930-01-05|
+birth_date|US|02/29/1980|1980-02-29|
+birth_date|US|02/29/1981||impossible_date
+birth_date|US|02/30/1980||impossible_date
+birth_date|US|13/13/1980||impossible_date
+birth_date|US|00/00/0000||placeholder
+birth_date|US|01/01/1900||default_date
+birth_date|US|1/1/1970||default_date
+birth_date|US|12/31/1969||default_date
+birth_date|US|12/30/1899||default_date
+birth_date|US|12/31/9999||default_date
+birth_date|US|01/01/1980|1980-01-01|
+birth_date|US|01/01/2000|2000-01-01|
+birth_date|GB|05/01/1980|1980-01-05|
+birth_date|GB|5/1/80|1980-01-05|
+birth_date|GB|25/12/1980|1980-12-25|
+birth_date|GB|12/25/1980|1980-12-25|
+birth_date|GB|5th January 1980|1980-01-05|
+birth_date|GB|the 5th of May 1980|1980-05-05|
+birth_date|GB|29/02/1900||impossible_date
+birth_date|DE|5.1.1980|1980-01-05|
+birth_date|DE|05.01.1980|1980-01-05|
+birth_date|DE|05.01.80|1980-01-05|
+birth_date|DE|5. Januar 1980|1980-01-05|
+birth_date|DE|5. März 1980|1980-03-05|
+birth_date|DE|5. Mai 1980|1980-05-05|
+birth_date|DE|15. Dezember 1980|1980-12-15|
+birth_date|DE|31.04.1980||impossible_date
+birth_date|AT|5. Oktober 1980|1980-10-05|
+birth_date|FR|05/01/1980|1980-01-05|
+birth_date|FR|5 janvier 1980|1980-01-05|
+birth_date|FR|1er février 1980|1980-02-01|
+birth_date|FR|5 février 1980|1980-02-05|
+birth_date|FR|5 août 1980|1980-08-05|
+birth_date|FR|5 juin 1980|1980-06-05|
+birth_date|FR|5 juillet 1980|1980-07-05|
+birth_date|FR|5 décembre 1980|1980-12-05|
+birth_date|ES|5 de enero de 1980|1980-01-05|
+birth_date|ES|31 de diciembre de 1980|1980-12-31|
+birth_date|ES|5 ago 1980|1980-08-05|
+birth_date|IT|5 gennaio 1980|1980-01-05|
+birth_date|IT|5 luglio 1980|1980-07-05|
+birth_date|IT|5 ottobre 1980|1980-10-05|
+birth_date|IT|5 maggio 1980|1980-05-05|
+birth_date|PT|5 de outubro de 1980|1980-10-05|
+birth_date|BR|05/01/1980|1980-01-05|
+birth_date|NL|5 mei 1980|1980-05-05|
+birth_date|NL|5 maart 1980|1980-03-05|
+birth_date|NL|05-01-1980|1980-01-05|
+birth_date|SE|1980-01-05|1980-01-05|
+birth_date|SE|5 maj 1980|1980-05-05|
+birth_date|HU|80.01.05|1980-01-05|
+birth_date|RU|05.01.1980|1980-01-05|
+birth_date|IN|05-01-1980|1980-01-05|
+birth_date|IN|5/1/1980|1980-01-05|
+birth_date|AU|5/1/1980|1980-01-05|
+birth_date|TH|05/01/2523|1980-01-05|
+birth_date|TH|2523-01-05|1980-01-05|
+birth_date|CN|1980年1月5日|1980-01-05|
+birth_date|CN|1980年01月05日|1980-01-05|
+birth_date|CN|１９８０年１月５日|1980-01-05|
+birth_date|CN|1980年1月5号|1980-01-05|
+birth_date|CN|1980/1/5|1980-01-05|
+birth_date|CN|80/1/5|1980-01-05|
+birth_date|CN|80年1月5日|1980-01-05|
+birth_date|CN|1980年1月|1980-01|partial_date
+birth_date|CN|1980年|1980|partial_date
+birth_date|CN|1980年2月30日||impossible_date
+birth_date|CN|不详||placeholder
+birth_date|CN|未知||placeholder
+birth_date|TW|民國69年1月5日|1980-01-05|
+birth_date|TW|民国69年1月5日|1980-01-05|
+birth_date|TW|民國元年1月5日|1912-01-05|
+birth_date|TW|69/01/05|1980-01-05|
+birth_date|TW|69.1.5|1980-01-05|
+birth_date|TW|1980/01/05|1980-01-05|
+birth_date|JP|昭和55年1月5日|1980-01-05|
+birth_date|JP|昭和五十五年一月五日|1980-01-05|
+birth_date|CN|一九八〇年一月五日|1980-01-05|
+birth_date|CN|一九八零年十二月二十五日|1980-12-25|
+birth_date|JP|平成2年12月31日|1990-12-31|
+birth_date|JP|平成元年1月8日|1989-01-08|
+birth_date|JP|令和元年5月1日|2019-05-01|
+birth_date|JP|大正10年3月3日|1921-03-03|
+birth_date|JP|明治30年3月3日|1897-03-03|implausible_date
+birth_date|JP|1980年1月5日|1980-01-05|
+birth_date|JP|1980/01/05|1980-01-05|
+birth_date|KR|1980년 1월 5일|1980-01-05|
+birth_date|KR|1980.01.05|1980-01-05|
+birth_date|KR|1980.01.05.|1980-01-05|
+birth_date|KR|80.01.05|1980-01-05|
+birth_date||03/04/1980|1980-04-03|ambiguous_date
+birth_date||13/04/1980|1980-04-13|
+birth_date||04/13/1980|1980-04-13|
+birth_date||04/04/1980|1980-04-04|
+birth_date||03.04.1980|1980-04-03|
+birth_date||3-4-80|1980-04-03|ambiguous_date
+birth_date||05011980|1980-01-05|
+birth_date||1980|1980|partial_date
+birth_date||1980-01|1980-01|partial_date
+birth_date||01/1980|1980-01|partial_date
+birth_date||Jan 1980|1980-01|partial_date
+birth_date||1980-00-00|1980|partial_date
+birth_date||1980-01-00|1980-01|partial_date
+birth_date||1850-03-04|1850-03-04|implausible_date
+birth_date||0980-03-04||impossible_date
+birth_date||3980-03-04||impossible_date
+birth_date||2027-03-04|2027-03-04|future_date
+birth_date||2026-06-01|2026-06-01|
+birth_date||1900-01-01||default_date
+birth_date||1970-01-01||default_date
+birth_date||1970-01-01T00:00:00Z||default_date
+birth_date||0001-01-01||default_date
+birth_date||1753-01-01||default_date
+birth_date||1899-12-30||default_date
+birth_date||9999-12-31||default_date
+birth_date||0000-00-00||placeholder
+birth_date||00000000||placeholder
+birth_date||n/a||placeholder
+birth_date||unknown||placeholder
+birth_date||-||placeholder
+birth_date||||empty
+birth_date||yesterday||malformed
+birth_date||12||malformed
+birth_date||32||malformed
+birth_date||1980-01-05-06|1980-01-05|
+birth_date||1980-13-45||impossible_date
+birth_date||99999||malformed
+birth_date||john@acme.com||malformed
+birth_date||29225||malformed
+birth_date||2000-02-29|2000-02-29|
+birth_date||2001-02-29||impossible_date
+birth_date||2100-02-29||impossible_date
+birth_date||1980-04-31||impossible_date
+registered_at||2020-01-05|2020-01-05|
+registered_at||2020-01-05 10:11:12|2020-01-05 10:11:12|
+registered_at||2020-01-05 10:11|2020-01-05 10:11:00|
+registered_at||2020-01-05T10:11:12|2020-01-05 10:11:12|
+registered_at||2020-01-05T10:11:12Z|2020-01-05 10:11:12+00|
+registered_at||2020-01-05T10:11:12.345Z|2020-01-05 10:11:12.345+00|
+registered_at||2020-01-05T10:11:12.345678Z|2020-01-05 10:11:12.345678+00|
+registered_at||2020-01-05T10:11:12.3456789Z|2020-01-05 10:11:12.345678+00|
+registered_at||2020-01-05T10:11:12+08:00|2020-01-05 10:11:12+08|
+registered_at||2020-01-05T10:11:12+0530|2020-01-05 10:11:12+05:30|
+registered_at||2020-01-05 10:11:12-05|2020-01-05 10:11:12-05|
+registered_at||2020-01-05 10:11:12 UTC|2020-01-05 10:11:12+00|
+registered_at||2020-01-05 10:11:12 GMT|2020-01-05 10:11:12+00|
+registered_at||2020-01-05 10:11 PM|2020-01-05 22:11:00|
+registered_at||2020-01-05 12:11 AM|2020-01-05 00:11:00|
+registered_at||2020-01-05 12:11 PM|2020-01-05 12:11:00|
+registered_at|US|1/5/2020 3:04 PM|2020-01-05 15:04:00|
+registered_at|US|1/5/2020 3:04:05 PM|2020-01-05 15:04:05|
+registered_at|GB|05/01/2020 15:04|2020-01-05 15:04:00|
+registered_at|DE|05.01.2020 15:04|2020-01-05 15:04:00|
+registered_at|DE|5. Januar 2020, 15:04|2020-01-05 15:04:00|
+registered_at|CN|2020年1月5日 15:04:05|2020-01-05 15:04:05|
+registered_at|CN|2020/1/5 15:04|2020-01-05 15:04:00|
+registered_at||1578193872|2020-01-05 03:11:12+00|
+registered_at||1578193872000|2020-01-05 03:11:12+00|
+registered_at||1/2/2020 10:00|2020-02-01 10:00:00|ambiguous_date
+registered_at||1970-01-01 00:00:00||default_date
+registered_at||1900-01-01 00:00:00||default_date
+registered_at||0001-01-01T00:00:00||default_date
+registered_at||2030-01-05 10:11:12|2030-01-05 10:11:12|future_date
+registered_at||2020-01-05 25:11:12||impossible_date
+registered_at||2020-02-30 10:00||impossible_date
+registered_at||2020-01-05 10:61||impossible_date
+registered_at||now||malformed
+registered_at||null||placeholder
+registered_at||1999-12-31 23:59:59|1999-12-31 23:59:59|
+\.
+SELECT plan(2);
+SELECT cmp_ok(count(*)::int, '>=', 180, 'values labelled') FROM label;
+SELECT is_empty($$SELECT l.line, l.attribute, l.region, l.given, l.want, s.standard, l.issue, s.issue AS got
+	FROM label l, customer_data.standardize(l.attribute, coalesce(l.given, ''), coalesce(l.region, '')) s
+	WHERE (s.standard, s.issue) IS DISTINCT FROM (l.want, l.issue) ORDER BY line$$, 'dates get their labels');
+SELECT * FROM finish();

@@ -1,0 +1,245 @@
+-- Hand-labelled personal names of several countries and scripts:
+-- attribute | region | value as given | standard form (empty: none) | issue (empty: none)
+CREATE TEMP TABLE label(attribute text, region text, given text, want text, issue text, line int GENERATED ALWAYS AS IDENTITY);
+COPY label(attribute, region, given, want, issue) FROM stdin (FORMAT csv, DELIMITER '|', QUOTE E'\b');
+full_name|US|John Smith|john smith|
+full_name|US|JOHN SMITH|john smith|
+full_name|US|  John   Smith  |john smith|
+full_name|US|Smith, John|john smith|
+full_name|US|SMITH, JOHN A.|john a smith|
+full_name|US|Smith, John A., Jr.|john a smith jr|
+full_name|US|John Smith, Jr.|john smith jr|
+full_name|US|John Smith Junior|john smith jr|
+full_name|US|Robert Downey Senior|robert downey sr|
+full_name|US|Mr. John Smith|john smith|
+full_name|US|Mr John Smith|john smith|
+full_name|US|Mrs. Mary-Ann O'Neil|mary ann oneil|
+full_name|US|Ms. Jane Doe-Roe|jane doe roe|
+full_name|US|Miss Daisy Miller|daisy miller|
+full_name|US|Dr. Martin Luther King, Jr.|martin luther king jr|
+full_name|US|Prof. Dr. Albert Einstein|albert einstein|
+full_name|US|Henry Ford II|henry ford ii|
+full_name|US|William Gates III|william gates iii|
+full_name|US|William "Bill" Gates|william gates|
+full_name|US|William (Bill) Gates|william gates|
+full_name|US|Jane Smith PhD|jane smith|
+full_name|US|Jane Smith, Ph.D.|jane smith|
+full_name|US|Jane Smith, MD|jane smith|
+full_name|US|Jane Smith, M.D.|jane smith|
+full_name|US|J.R.R. Tolkien|j r r tolkien|
+full_name|US|J. R. R. Tolkien|j r r tolkien|
+full_name|US|Mary   Jo    Kopechne|mary jo kopechne|
+full_name|US|Conan O’Brien|conan obrien|
+full_name|US|D'Angelo Russell|dangelo russell|
+full_name|US|Jean‐Luc Picard|jean luc picard|
+full_name|US|N/A||placeholder
+full_name|US|n.a.||placeholder
+full_name|US|none||placeholder
+full_name|US|Unknown||placeholder
+full_name|US|UNKNOWN||placeholder
+full_name|US|null||placeholder
+full_name|US|test||placeholder
+full_name|US|Test Test||placeholder
+full_name|US|test user||placeholder
+full_name|US|asdf||placeholder
+full_name|US|xxx||placeholder
+full_name|US|-||placeholder
+full_name|US|...||placeholder
+full_name|US|?||placeholder
+full_name|US|   ||empty
+full_name|US|First Last||placeholder
+full_name|US|Mickey Mouse||placeholder
+full_name|DE|Max Mustermann||placeholder
+full_name|US|12345||not_a_name
+full_name|US|John Smith 2|john smith 2|not_a_name
+full_name|US|R2D2 Skywalker|r2d2 skywalker|not_a_name
+full_name|US|john@example.com||wrong_field
+full_name|US|Acme Ltd|acme ltd|not_a_name
+full_name|DE|Muster GmbH|muster gmbh|not_a_name
+full_name|US|Jo|jo|too_short
+full_name|US|X|x|too_short
+full_name|DE|Jürgen Müller|jurgen muller|
+full_name|DE|Herr Jürgen Müller|jurgen muller|
+full_name|DE|Frau Dr. Angela Weiß|angela weiss|
+full_name|DE|Karl-Heinz Groß|karl heinz gross|
+full_name|DE|Müller, Jürgen|jurgen muller|
+full_name|DE|Ursula von der Leyen|ursula von der leyen|
+full_name|DE|Karl-Theodor Freiherr zu Guttenberg|karl theodor freiherr zu guttenberg|
+full_name|AT|Mag. Sebastian Kurz|sebastian kurz|
+full_name|FR|François-René de Chateaubriand|francois rene de chateaubriand|
+full_name|FR|Mme Françoise Sagan|francoise sagan|
+full_name|FR|Mlle Amélie Poulain|amelie poulain|
+full_name|FR|Cœur de Lion|coeur de lion|
+full_name|FR|DUPONT, Jean|jean dupont|
+full_name|ES|José María Aznar López|jose maria aznar lopez|
+full_name|ES|Sra. María Núñez|maria nunez|
+full_name|ES|GARCÍA MÁRQUEZ, Gabriel|gabriel garcia marquez|
+full_name|IT|Sig.ra Sofia Loren|ra sofia loren|
+full_name|IT|Niccolò dell'Abate|niccolo dellabate|
+full_name|PT|João da Conceição|joao da conceicao|
+full_name|PT|Antônio Gonçalves|antonio goncalves|
+full_name|NL|Vincent van Gogh|vincent van gogh|
+full_name|NL|Dhr. J. van der Berg|j van der berg|
+full_name|SE|Åsa Öberg|asa oberg|
+full_name|DK|Søren Kierkegård|soren kierkegard|
+full_name|DK|Lærke Æbelø|laerke aebelo|
+full_name|NO|Øyvind Bjørn|oyvind bjorn|
+full_name|IS|Þórður Guðmundsson|thordur gudmundsson|
+full_name|PL|Łukasz Żółć|lukasz zolc|
+full_name|PL|Wałęsa, Lech|lech walesa|
+full_name|CZ|Božena Němcová|bozena nemcova|
+full_name|CZ|Ing. Tomáš Dvořák|tomas dvorak|
+full_name|HU|Nagy Őrs|nagy ors|
+full_name|RO|Ștefan Țiriac|stefan tiriac|
+full_name|RO|Stefan Ţiriac|stefan tiriac|
+full_name|HR|Đorđe Čvorović|dorde cvorovic|
+full_name|TR|Işıl Şahin|isil sahin|
+full_name|TR|İbrahim Ağaoğlu|ibrahim agaoglu|
+full_name|VN|Nguyễn Văn Đức|nguyen van duc|
+full_name|VN|Trần Thị Hương|tran thi huong|
+full_name|VN|NGUYỄN THỊ MINH KHAI|nguyen thi minh khai|
+full_name|RU|Сергей Иванов|сергеи иванов|
+full_name|RU|ИВАНОВ СЕРГЕЙ|иванов сергеи|
+full_name|RU|Иванов, Сергей|сергеи иванов|
+full_name|RU|Семён Ёлкин|семен елкин|
+full_name|GR|Γιώργος Παπαδόπουλος|γιωργοσ παπαδοπουλοσ|
+full_name|IL|דוד בן גוריון|דוד בן גוריון|
+full_name|EG|محمد علي|محمد علي|
+full_name|EG|مُحَمَّد|محمد|
+full_name|TH|สมชาย ใจดี|สมชาย ใจดี|
+full_name|IN|राज कुमार|राज कुमार|
+full_name|IN|Shri. A.P.J. Abdul Kalam|shri a p j abdul kalam|
+full_name|CN|王小明|王小明|
+full_name|CN|王 小明|王小明|
+full_name|CN|王　小明|王小明|
+full_name|CN|王小明先生|王小明|
+full_name|CN|王小明 先生|王小明|
+full_name|CN|李芳女士|李芳|
+full_name|CN|诸葛晓雯|诸葛晓雯|
+full_name|TW|諸葛曉雯|诸葛晓雯|
+full_name|TW|諸葛 曉雯 小姐|诸葛晓雯|
+full_name|HK|陳李美玲|陈李美玲|
+full_name|HK|陳大文 先生|陈大文|
+full_name|TW|張惠妹|张惠妹|
+full_name|TW|歐陽菲菲|欧阳菲菲|
+full_name|CN|买买提·艾力|买买提 艾力|
+full_name|CN|玛丽•居里|玛丽 居里|
+full_name|CN|不详||placeholder
+full_name|TW|不詳||placeholder
+full_name|CN|未知||placeholder
+full_name|CN|无||placeholder
+full_name|CN|测试||placeholder
+full_name|TW|測試||placeholder
+full_name|CN|匿名||placeholder
+full_name|CN|暂无||placeholder
+full_name|CN|王|王|too_short
+full_name|CN|王小明1|王小明 1|not_a_name
+full_name|JP|田中 太郎|田中太郎|
+full_name|JP|田中太郎 様|田中太郎|
+full_name|JP|齋藤 一郎|斋藤一郎|
+full_name|JP|斎藤 一郎|斋藤一郎|
+full_name|JP|斉藤 一郎|齐藤一郎|
+full_name|JP|渡邊 勝|渡边胜|
+full_name|JP|渡辺 勝|渡边胜|
+full_name|JP|高橋 涼|高桥凉|
+full_name|JP|髙橋 涼|高桥凉|
+full_name|JP|山﨑 広|山崎广|
+full_name|JP|ﾀﾅｶ ﾀﾛｳ|タナカタロウ|
+full_name|JP|ガルシア|ガルシア|
+full_name|JP|ｶﾞﾙｼｱ|ガルシア|
+full_name|JP|不明||placeholder
+full_name|KR|김민철|김민철|
+full_name|KR|김 민철|김민철|
+full_name|KR|김민철 씨|김민철|
+full_name|KR|김민철님|김민철|
+full_name|KR|없음||placeholder
+full_name|US|JosÃ© GarcÃ­a|jose garcia|encoding
+full_name|DE|JÃ¼rgen MÃ¼ller|jurgen muller|encoding
+full_name|US|Jos� Garcia|jos garcia|encoding
+full_name|US|Ｊｏｈｎ　Ｓｍｉｔｈ|john smith|
+full_name|US|𝓙𝓸𝓱𝓷 𝓢𝓶𝓲𝓽𝓱|john smith|
+full_name|US|John​Smith|johnsmith|
+full_name|US|José|jose|
+full_name|US|😀 😀||placeholder
+full_name|US|John 😀 Smith|john smith|
+given_name|US|John|john|
+given_name|US|JOHN|john|
+given_name|US|J.|j|
+given_name|US|Mary Ann|mary ann|
+given_name|US|Mary-Ann|mary ann|
+given_name|US|Jo|jo|
+given_name|FR|Anaïs|anais|
+given_name|CN|小明|小明|
+given_name|CN|曉雯|晓雯|
+given_name|CN|明|明|
+given_name|KR|민철|민철|
+given_name|US|n/a||placeholder
+given_name|US|NA|na|
+given_name|US|none||placeholder
+given_name|US|123||not_a_name
+given_name|US|a@b.c||wrong_field
+family_name|US|Smith|smith|
+family_name|US|O'Brien|obrien|
+family_name|US|Smith-Jones|smith jones|
+family_name|US|St. John|st john|
+family_name|NL|van den Berg|van den berg|
+family_name|ES|García Márquez|garcia marquez|
+family_name|CN|诸葛|诸葛|
+family_name|TW|歐陽|欧阳|
+family_name|KR|Na|na|
+family_name|US|unknown||placeholder
+family_name|US|LNU|lnu|
+family_name|US|-||placeholder
+middle_name|US|A.|a|
+middle_name|US|Fitzgerald|fitzgerald|
+middle_name|US|NMN|nmn|
+name_prefix|US|Dr.|dr.|
+name_prefix|DE|Frau|frau|
+name_prefix|TW|先生|先生|
+gender|US|M|male|
+gender|US|F|female|
+gender|US|male|male|
+gender|US|Female|female|
+gender|US|MALE|male|
+gender|US|woman|female|
+gender|US|Mr.|male|
+gender|US|Mrs|female|
+gender|DE|männlich|male|
+gender|DE|weiblich|female|
+gender|DE|w|female|
+gender|DE|divers|other|
+gender|DE|Herr|male|
+gender|FR|Homme|male|
+gender|FR|Femme|female|
+gender|FR|Féminin|female|
+gender|ES|Mujer|female|
+gender|ES|Hombre|male|
+gender|ES|Masculino|male|
+gender|IT|Donna|female|
+gender|PT|Feminino|female|
+gender|NL|vrouw|female|
+gender|PL|Kobieta|female|
+gender|CN|男|male|
+gender|CN|女|female|
+gender|CN|女性|female|
+gender|JP|男性|male|
+gender|KR|여자|female|
+gender|KR|남|male|
+gender|RU|мужской|male|
+gender|US|X|other|
+gender|US|non-binary|other|
+gender|US|1|male|
+gender|US|2|female|
+gender|US|0||placeholder
+gender|US|U||placeholder
+gender|US|unknown||placeholder
+gender|US|yes||unknown_code
+gender|US|3||unknown_code
+gender|CN|未知||placeholder
+\.
+SELECT plan(2);
+SELECT cmp_ok(count(*)::int, '>=', 200, 'values labelled') FROM label;
+SELECT is_empty($$SELECT l.line, l.attribute, l.region, l.given, l.want, s.standard, l.issue, s.issue AS got
+	FROM label l, customer_data.standardize(l.attribute, l.given, l.region) s
+	WHERE (s.standard, s.issue) IS DISTINCT FROM (l.want, l.issue) ORDER BY line$$, 'names and genders get their labels');
+SELECT * FROM finish();
