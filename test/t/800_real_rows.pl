@@ -23,7 +23,7 @@ $ENV{PGPORT} = $node->port;
 delete $ENV{PGDATABASE};
 
 # --- people -----------------------------------------------------------------
-my ($out, $err) = run_command([ "$source/demo/own", 'people', $people, '--here', '--database', 'people',
+my ($out, $err) = demo_own([ "$source/demo/own", 'people', $people, '--here', '--database', 'people',
 	'--key', 'unique_id', '--truth', 'cluster' ]);
 like($out, qr/rows_loaded\s*\n-+\n\s*25085\b/, 'every person row is loaded') or diag("$out\n$err");
 my ($precision, $recall, $f1) = $out =~ /f1\s*\n[-+]+\n\s*([\d.]+) \|\s*([\d.]+) \|\s*([\d.]+)/;
@@ -32,7 +32,7 @@ cmp_ok($f1 // 0, '>=', 0.90, 'historical figures: F1 after clustering, suggested
 is($node->safe_psql('people', 'SELECT count(*) FROM customer_data.source_record'), '25085', 'every row is a record');
 
 # --- events -----------------------------------------------------------------
-($out, $err) = run_command([ "$source/demo/own", 'events', $events, '--here', '--database', 'events',
+($out, $err) = demo_own([ "$source/demo/own", 'events', $events, '--here', '--database', 'events',
 	'--customer', q{nullif(customerid, '')::numeric::int}, '--at', 'invoicedate::timestamp::timestamptz', '--now', '2011-12-10 00:00+00',
 	'--kind', q{CASE WHEN invoiceno LIKE 'C%' THEN 'refund' ELSE 'purchase' END},
 	'--value', 'abs(quantity::int * unitprice::numeric)', '--quantity', 'abs(quantity::int)',
@@ -40,7 +40,7 @@ is($node->safe_psql('people', 'SELECT count(*) FROM customer_data.source_record'
 like($out, qr/rows_loaded\s*\n-+\n\s*541909\b/, 'every invoice line is loaded') or diag("$out\n$err");
 
 sub query { return $node->safe_psql('events', $_[0]); }
-is(query('SELECT sum(event_total(events)) FROM customer_data.profile'), 541909 - 135080,
+is(query('SELECT sum(customer_data.event_total(events)) FROM customer_data.profile'), 541909 - 135080,
 	'every line with a customer is an event, no other') or diag($err);
 my $by_sql = q{SELECT round(sum(CASE WHEN invoiceno LIKE 'C%' THEN -1 ELSE 1 END * abs(quantity::int * unitprice::numeric)), 2)
 	FROM public.file WHERE customerid <> ''};
@@ -52,7 +52,7 @@ $node->stop;
 done_testing();
 
 # Run a command, return what it printed on both streams; fail the test if it fails.
-sub run_command
+sub demo_own
 {
 	my ($command) = @_;
 	my ($o, $e) = ('', '');
