@@ -3,6 +3,7 @@ SET client_min_messages = warning; DROP SCHEMA IF EXISTS customer_data CASCADE; 
 -- customer_set: a compressed set of customer ids
 --
 SELECT '{3, 1,2,2, 7-9}'::customer_set;
+SELECT '{1-9,20-29,65530-70000}'::customer_set AS ranges, '{0-4294967295}'::customer_set AS everyone;
 SELECT '{}'::customer_set, ' { } '::customer_set, '{0,4294967295}'::customer_set;
 SELECT ARRAY[5,3,5]::bigint[]::customer_set, '{3,5}'::customer_set::bigint[], '{}'::customer_set::bigint[];
 

@@ -282,7 +282,7 @@ CREATE FUNCTION customer_data.evaluate_metrics(metric_ids integer[], customers c
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_evaluate_metrics';
 COMMENT ON FUNCTION customer_data.evaluate_metrics(integer[], customer_data.customer_set[]) IS 'Evaluates metrics, each for a set of customers (NULL: everyone), and writes values, errors and due moments; a part of refresh_metrics()';
 
-CREATE FUNCTION customer_data.refresh_metrics(rebuild boolean DEFAULT false,
+CREATE FUNCTION customer_data.bring_metrics(rebuild boolean,
         OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
@@ -296,12 +296,6 @@ DECLARE
     done record;
     depth integer;
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'metrics are not refreshed while customer_data.as_of is set',
-            DETAIL = 'What is stored is the present.',
-            HINT = 'RESET customer_data.as_of;';
-    END IF;
     customers := 0; evaluated := 0; failed := 0; seconds := 0;
     IF to_regclass('customer_data.customer') IS NULL THEN
         RETURN;
@@ -343,6 +337,22 @@ BEGIN
     -- Where there are no tags, they go on to the segments at once.
     PERFORM customer_data.touch(CASE WHEN to_regproc('customer_data.refresh_tags') IS NULL THEN 'segment' ELSE 'tag' END, moved);
     seconds := extract(epoch FROM clock_timestamp() - begun);
+END
+$$;
+COMMENT ON FUNCTION customer_data.bring_metrics(boolean) IS 'Does the work of refresh_metrics() as of as_of(), which must not go back from one call to the next';
+
+CREATE FUNCTION customer_data.refresh_metrics(rebuild boolean DEFAULT false,
+        OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'metrics are not refreshed while customer_data.as_of is set',
+            DETAIL = 'What is stored is the present.',
+            HINT = 'RESET customer_data.as_of;';
+    END IF;
+    SELECT b.customers, b.evaluated, b.failed, b.seconds INTO customers, evaluated, failed, seconds
+    FROM customer_data.bring_metrics(rebuild) b;
 END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_metrics(boolean) IS 'Brings metrics up to date for customers whose data changed or whose values expired, and hands those customers on to the tags';

@@ -394,7 +394,7 @@ CREATE FUNCTION customer_data.evaluate_tags(tag_ids integer[], customers custome
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_evaluate_tags';
 COMMENT ON FUNCTION customer_data.evaluate_tags(integer[], customer_data.customer_set[], customer_data.customer_set) IS 'Evaluates tags, each for a set of customers (NULL: everyone), reads given tags anew for a set, and writes tagsets, errors and due moments; a part of refresh_tags()';
 
-CREATE FUNCTION customer_data.refresh_tags(rebuild boolean DEFAULT false,
+CREATE FUNCTION customer_data.bring_tags(rebuild boolean,
         OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
@@ -408,12 +408,6 @@ DECLARE
     done record;
     depth integer;
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'tags are not refreshed while customer_data.as_of is set',
-            DETAIL = 'What is stored is the present.',
-            HINT = 'RESET customer_data.as_of;';
-    END IF;
     customers := 0; evaluated := 0; failed := 0; seconds := 0;
     IF to_regclass('customer_data.customer') IS NULL OR to_regclass('customer_data.customer_tag') IS NULL THEN
         RETURN;
@@ -468,6 +462,22 @@ BEGIN
         CREATE INDEX customer_tag_by_tag ON customer_data.customer_tag USING gin (tags);
     END IF;
     seconds := extract(epoch FROM clock_timestamp() - begun);
+END
+$$;
+COMMENT ON FUNCTION customer_data.bring_tags(boolean) IS 'Does the work of refresh_tags() as of as_of(), which must not go back from one call to the next';
+
+CREATE FUNCTION customer_data.refresh_tags(rebuild boolean DEFAULT false,
+        OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'tags are not refreshed while customer_data.as_of is set',
+            DETAIL = 'What is stored is the present.',
+            HINT = 'RESET customer_data.as_of;';
+    END IF;
+    SELECT b.customers, b.evaluated, b.failed, b.seconds INTO customers, evaluated, failed, seconds
+    FROM customer_data.bring_tags(rebuild) b;
 END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_tags(boolean) IS 'Brings tags up to date for customers whose data or metrics changed or whose tags expired, and hands those customers on to the segments';

@@ -388,7 +388,11 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at,
 	put_varint(out, tag->length - shared);
 	appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
 	if (flags & FLAG_SCORE)
-		appendBinaryStringInfo(out, (const char *) &tag->score, sizeof(float4));
+	{
+		float4		score = tag->score + 0.0f;	/* no negative zero */
+
+		appendBinaryStringInfo(out, (const char *) &score, sizeof(float4));
+	}
 	if (flags & FLAG_AT)
 	{
 		int64		seconds = seconds_of(tag->at);

@@ -70,6 +70,8 @@ extern int	cd_set_compare(const CdSet *a, const CdSet *b);
 extern uint64 cd_set_hash(const CdSet *set, uint64 seed);
 extern void cd_set_begin(CdSetIterator *it, const CdSet *set);
 extern bool cd_set_next(CdSetIterator *it, uint32 *id);
+/* The next ids that follow one another without a gap, as far as they lie in one container. */
+extern bool cd_set_next_range(CdSetIterator *it, uint32 *first, uint32 *last);
 extern bool cd_set_bounds(const CdSet *set, uint32 *least, uint32 *greatest);
 /* All ids, palloc'd, ascending. */
 extern uint32 *cd_set_ids(const CdSet *set, uint64 *count);

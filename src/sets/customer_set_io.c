@@ -21,8 +21,8 @@
 #define IS_BLANK(c)		((c) == ' ' || (c) == '\t' || (c) == '\n' || (c) == '\r' || (c) == '\f' || (c) == '\v')
 #define IS_DIGIT(c)		((c) >= '0' && (c) <= '9')
 
-/* An id list longer than this does not fit in one text. */
-#define MAX_TEXT_IDS	UINT64CONST(80000000)
+/* As many ids in a row are written as a range. */
+#define SHORTEST_RANGE	10
 
 uint32
 cd_set_id(int64 id)
@@ -133,7 +133,30 @@ malformed:
 			 errhint("Write ids between 0 and 4294967295 and ranges of them, as in {1,2,10-20}.")));
 }
 
-/* customer_set → '{1,2,3}' */
+/* Write a run of ids, as a range where that spares many */
+static void
+append_run(StringInfo out, uint32 first, uint32 last)
+{
+	char		digits[12];
+	uint64		id = first;
+
+	if (out->len > 1)
+		appendStringInfoCharMacro(out, ',');
+	appendBinaryStringInfo(out, digits, pg_ultoa_n(first, digits));
+	if (last - first >= SHORTEST_RANGE - 1)
+	{
+		appendStringInfoCharMacro(out, '-');
+		appendBinaryStringInfo(out, digits, pg_ultoa_n(last, digits));
+		return;
+	}
+	while (++id <= last)
+	{
+		appendStringInfoCharMacro(out, ',');
+		appendBinaryStringInfo(out, digits, pg_ultoa_n((uint32) id, digits));
+	}
+}
+
+/* customer_set → '{1,2,3}'; ten and more ids in a row become '{1-10}' */
 PG_FUNCTION_INFO_V1(cd_customer_set_out);
 Datum
 cd_customer_set_out(PG_FUNCTION_ARGS)
@@ -141,26 +164,27 @@ cd_customer_set_out(PG_FUNCTION_ARGS)
 	CdSet	   *set = PG_GETARG_CDSET(0);
 	StringInfoData out;
 	CdSetIterator it;
-	uint32		id;
+	uint32		first,
+				last,
+				next_first,
+				next_last;
 
-	if (cd_set_cardinality(set) > MAX_TEXT_IDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("customer set of " UINT64_FORMAT " ids is too long for text", cd_set_cardinality(set)),
-				 errhint("Read it with members(), or in binary format.")));
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
 	cd_set_begin(&it, set);
-	while (cd_set_next(&it, &id))
+	if (cd_set_next_range(&it, &first, &last))
 	{
-		char		digits[12];
-		int			n = pg_ultoa_n(id, digits);
-
-		if (out.len > 1)
-			appendStringInfoChar(&out, ',');
-		appendBinaryStringInfo(&out, digits, n);
-		if ((id & 0xFFFF) == 0)
+		while (cd_set_next_range(&it, &next_first, &next_last))
+		{
 			CHECK_FOR_INTERRUPTS();
+			if (next_first != last + 1)
+			{
+				append_run(&out, first, last);
+				first = next_first;
+			}
+			last = next_last;
+		}
+		append_run(&out, first, last);
 	}
 	appendStringInfoChar(&out, '}');
 	PG_RETURN_CSTRING(out.data);

@@ -803,6 +803,39 @@ cd_set_next(CdSetIterator *it, uint32 *id)
 	return true;
 }
 
+bool
+cd_set_next_range(CdSetIterator *it, uint32 *first, uint32 *last)
+{
+	if (!cd_set_next(it, first))
+		return false;
+	*last = *first;
+	if (it->kind == KIND_RUN && it->left > 0 && it->within > 0)
+	{
+		/* The rest of the run at once. */
+		uint32		rest = load16(it->body + 4 + 4 * it->position) - it->within + 1;
+
+		*last += rest;
+		it->left -= rest;
+		it->position++;
+		it->within = 0;
+		return true;
+	}
+	while (it->left > 0)
+	{
+		CdSetIterator before = *it;
+		uint32		id;
+
+		(void) cd_set_next(it, &id);
+		if (id != *last + 1)
+		{
+			*it = before;
+			break;
+		}
+		*last = id;
+	}
+	return true;
+}
+
 uint32 *
 cd_set_ids(const CdSet *set, uint64 *count)
 {
