@@ -132,6 +132,7 @@ typedef struct CdComparison
 	CdComparisonKind kind;
 	int			slot;
 	int			nlevels;
+	bool		personal;		/* not shared within a household or a building */
 	double		m[CD_MAX_LEVELS];
 	double		u[CD_MAX_LEVELS];
 	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */
@@ -165,6 +166,7 @@ typedef struct CdModel
 	int			ncomparisons;
 	CdComparison comparison[CD_MAX_COMPARISONS];
 	double		lambda;			/* share of matches among all pairs */
+	double		records;		/* of which frequencies were counted */
 	bool		trained;
 	bool		made;			/* frequencies were counted */
 	bool		same_attributes;	/* as when they were counted */
@@ -245,6 +247,13 @@ extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
 /* score.c */
 extern void cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result);
 extern float cd_rarity_weight(const CdComparison *comparison, int level, float rarity);
+extern bool cd_personal_tf(const CdComparison *comparison, int level);
+extern float cd_personal_weight(const CdModel *model, int c, int level);
+extern float cd_least_of_two(float a, float b);
+
+/* Prior log odds of being one person against being two of a household. */
+extern float cd_housemate_odds(const CdModel *model);
+
 extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
 
 /* statistics.c */

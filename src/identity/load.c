@@ -229,6 +229,21 @@ levels_of(CdComparisonKind kind)
 	}
 }
 
+/* Is a comparison about what people of one household or firm do not share? */
+static bool
+is_personal(const char *name)
+{
+	static const char *const shared[] = {"family_name", "address", "postcode", "city", "region", "country",
+	"birth_place", "company", "domain", "account_id"};
+
+	for (size_t i = 0; i < lengthof(shared); i++)
+	{
+		if (strcmp(shared[i], name) == 0)
+			return false;
+	}
+	return true;
+}
+
 static int
 find_comparison(const CdModel *model, const char *name)
 {
@@ -297,6 +312,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 			model->comparison[c].slot = s;
 			model->comparison[c].kind = comparison_kind(name, layout->slot[s].kind);
 			model->comparison[c].nlevels = levels_of(model->comparison[c].kind);
+			model->comparison[c].personal = is_personal(name);
 			for (int k = 0; k < CD_MAX_LEVELS; k++)
 				model->comparison[c].m[k] = model->comparison[c].u[k] = 1e-6;
 		}
@@ -332,6 +348,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 	cd_model_independent(model);
 	if (model->trained)
 		load_dependence(model);
+	model->records = records;
 	*stats = cd_statistics_create(context, records, floor, 1024);
 	model->rarity_known = cd_rarity_known(*stats);
 	return model;

@@ -11,6 +11,9 @@
 
 #include "identity/engine.h"
 
+/* Housemates of a customer who are customers, too. */
+#define HOUSEMATES		0.04
+
 #define FORM_LEN(f, s)	((f)->start[(s) + 1] - (f)->start[s])
 #define FORM_AT(f, s)	((f)->word + (f)->start[s])
 
@@ -607,33 +610,95 @@ cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
 }
 
 /*
+ * Share of housemates that agree at a level which is personal otherwise:
+ * couples use one mailbox, families one telephone.  0: as strangers do.
+ */
+static float
+housemate_share(const CdComparison *comparison, int level)
+{
+	if (comparison->kind == CD_CMP_EMAIL && level > 0)
+		return 0.1f;
+	if (comparison->kind == CD_CMP_PHONE && level > 0)
+		return 0.4f;
+	return 0;
+}
+
+/* Does the rarity of the values count between housemates, too? */
+bool
+cd_personal_tf(const CdComparison *comparison, int level)
+{
+	return comparison->personal && housemate_share(comparison, level) == 0;
+}
+
+/* Likelihood ratio of a level between one person and two of a household, without rarity. */
+float
+cd_personal_weight(const CdModel *model, int c, int level)
+{
+	const CdComparison *comparison = &model->comparison[c];
+	float		share;
+
+	if (!comparison->personal)
+		return 0;
+	share = housemate_share(comparison, level);
+	return model->logm[c][level] - (share > 0 ? log2f(share) : model->other.logp[c][CD_MAX_LEVELS][level]);
+}
+
+/*
+ * A record has as many records of one housemate as of its own person, and of
+ * the latter one is itself; in a customer base few live together.
+ */
+float
+cd_housemate_odds(const CdModel *model)
+{
+	double		twins = Max(model->lambda * model->records, 0.05);
+
+	return (float) log2(twins / (HOUSEMATES * (twins + 1)));
+}
+
+/* Log odds against two alternatives together, given those against each. */
+float
+cd_least_of_two(float a, float b)
+{
+	float		least = Min(a, b);
+
+	return least - log2f(1.0f + exp2f(-fabsf(a - b)));
+}
+
+/*
  * The weight of an agreement in bits: prior odds, each level's likelihood
- * ratio given its parent's level, and the rarity of the values.
+ * ratio given its parent's level, and the rarity of the values.  Those who
+ * are not one customer may be strangers or of one household (one building,
+ * for companies): what a household shares says nothing against the latter.
  */
 float
 cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 {
 	float		weight = (float) log2(model->lambda / (1.0 - model->lambda));
+	float		alone = cd_housemate_odds(model);
+	float		both;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			level = agreement->level[c];
 		int			up;
 		float		w;
+		float		rarity;
 
+		if (part != NULL)
+			part[c] = 0;
 		if (level == CD_MISSING)
-		{
-			if (part != NULL)
-				part[c] = 0;
 			continue;
-		}
 		up = model->other.parent[c] < 0 ? CD_MISSING : agreement->level[model->other.parent[c]];
-		w = model->logm[c][level] -
-			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level];
-		w += model->rarity_known * cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
+		rarity = model->rarity_known * cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
+		w = model->logm[c][level] - model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level] + rarity;
 		weight += w;
+		alone += cd_personal_weight(model, c, level) +
+			(cd_personal_tf(&model->comparison[c], level) ? rarity : 0);
 		if (part != NULL)
 			part[c] = w;
 	}
-	return weight;
+	both = cd_least_of_two(weight, alone);
+	if (part != NULL)
+		part[model->ncomparisons] = both - weight;
+	return both;
 }

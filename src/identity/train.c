@@ -21,7 +21,6 @@
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
-#define STEADY				0.1		/* what differs for so few customers speaks against being one */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 
@@ -41,6 +40,7 @@ typedef struct Pattern
 {
 	uint64		hash;
 	float		rarity;			/* sum over comparisons, each by its tf share */
+	float		personal;		/* the same over personal comparisons */
 	float		count;
 	uint8		level[CD_MAX_COMPARISONS];
 } Pattern;
@@ -171,7 +171,8 @@ take_pattern(void *state, uint32 a, uint32 b)
 	const CdModel *model = patterns->engine->model;
 	CdAgreement agreement;
 	float		rarity = 0;
-	int8		band;
+	float		personal = 0;
+	int8		band[2];
 	uint64		hash;
 	uint32		at;
 	int			n = model->ncomparisons;
@@ -186,10 +187,15 @@ take_pattern(void *state, uint32 a, uint32 b)
 		int			k = agreement.level[c];
 
 		if (k != CD_MISSING)
+		{
 			rarity += agreement.rarity[c] * model->comparison[c].tf[k];
+			if (cd_personal_tf(&model->comparison[c], k))
+				personal += agreement.rarity[c] * model->comparison[c].tf[k];
+		}
 	}
-	band = (int8) Min(120, (int) (rarity * 2));
-	hash = cd_hash64(band, (const char *) agreement.level, n);
+	band[0] = (int8) Min(120, (int) (rarity * 2));
+	band[1] = (int8) Min(120, (int) (personal * 2));
+	hash = cd_hash64(band[0] * 256 + band[1], (const char *) agreement.level, n);
 	at = (uint32) hash & patterns->mask;
 	while (patterns->item[at].count > 0 && patterns->item[at].hash != hash)
 		at = (at + 1) & patterns->mask;
@@ -197,6 +203,7 @@ take_pattern(void *state, uint32 a, uint32 b)
 	{
 		patterns->item[at].hash = hash;
 		patterns->item[at].rarity = rarity;
+		patterns->item[at].personal = personal;
 		memcpy(patterns->item[at].level, agreement.level, n);
 		patterns->n++;
 	}
@@ -210,6 +217,7 @@ static double
 pattern_probability(const CdModel *model, const Pattern *pattern)
 {
 	double		weight = log2(model->lambda / (1 - model->lambda)) + pattern->rarity;
+	double		alone = cd_housemate_odds(model) + pattern->personal;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
@@ -222,7 +230,10 @@ pattern_probability(const CdModel *model, const Pattern *pattern)
 		weight += model->logm[c][k] -
 			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][k] -
 			model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
+		alone += cd_personal_weight(model, c, k) -
+			(cd_personal_tf(&model->comparison[c], k) ? model->comparison[c].tf[k] * model->comparison[c].tf_base[k] : 0);
 	}
+	weight = cd_least_of_two(weight, alone);
 	return 1.0 / (1.0 + exp2(-weight));
 }
 
@@ -269,44 +280,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 					continue;
 				match->joint[c][d][k][l] += pm;
 				other->joint[c][d][k][l] += pu;
-			}
-		}
-	}
-}
-
-/*
- * Count the candidates that are surely no match: at least two comparisons
- * that hardly ever differ for one customer do, beside the two that a joint
- * count is about.
- */
-static void
-count_apart(const CdModel *defaults, const Patterns *patterns, Counts *apart)
-{
-	memset(apart, 0, sizeof(Counts));
-	apart->n = defaults->ncomparisons;
-	for (uint32 i = 0; i <= patterns->mask; i++)
-	{
-		const Pattern *pattern = &patterns->item[i];
-		bool		against[CD_MAX_COMPARISONS];
-		int			sum = 0;
-
-		if (pattern->count == 0)
-			continue;
-		for (int c = 0; c < defaults->ncomparisons; c++)
-		{
-			against[c] = pattern->level[c] == 0 && defaults->comparison[c].m[0] <= STEADY;
-			sum += against[c];
-		}
-		if (sum < 2)
-			continue;
-		for (int c = 0; c < defaults->ncomparisons; c++)
-		{
-			if (pattern->level[c] == CD_MISSING)
-				continue;
-			for (int d = 0; d < c; d++)
-			{
-				if (pattern->level[d] != CD_MISSING && sum - against[c] - against[d] >= 2)
-					apart->joint[c][d][pattern->level[c]][pattern->level[d]] += pattern->count * patterns->step;
 			}
 		}
 	}
@@ -433,12 +406,11 @@ grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPAR
 
 /*
  * Learn how likely each level of c is given a level of d among pairs that are
- * no match: from random pairs where they are many, else from candidates that
- * are surely apart, else as at the level below.  Only agreements that come
+ * no match: from random pairs where they are many, else as at the level below.  Only agreements that come
  * together more often than by chance matter, since they would count twice.
  */
 static void
-conditional(const CdModel *model, const Counts *random, const Counts *match, const Counts *apart,
+conditional(const CdModel *model, const Counts *random, const Counts *match,
 			double scale, int c, int d, float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS])
 {
 	const CdComparison *comparison = &model->comparison[c];
@@ -454,14 +426,9 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
 		double		p[CD_MAX_LEVELS];
 		double		rest = 1;
 		double		seen = 0;
-		double		held = 0;
 
 		if (l < model->comparison[d].nlevels)
-		{
 			seen = both * model->comparison[d].u[l];
-			for (int k = 0; k < comparison->nlevels; k++)
-				held += joint(apart, c, d, k, l);
-		}
 		for (int k = comparison->nlevels - 1; k > 0; k--)
 		{
 			p[k] = comparison->u[k];
@@ -472,8 +439,6 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
 				/* few observations are drawn to independence */
 				if (seen >= SEEN)
 					given = (other_joint(random, match, scale, c, d, k, l) / scale + 1 * given) / (seen + 1);
-				else if (held >= SEEN)
-					given = (joint(apart, c, d, k, l) + 5 * given) / (held + 5);
 				else if (l > 1)
 					given = exp2(logp[l - 1][k]);
 				p[k] = Max(p[k], Min(0.9, given));
@@ -491,8 +456,7 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
  * tree of the strongest dependences among the candidates.
  */
 static void
-other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other,
-		   const Counts *apart, double pairs)
+other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
 {
 	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
 	static float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
@@ -506,7 +470,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 		{
 			double		sum = 0;
 
-			conditional(model, random, match, apart, scale, c, d, logp);
+			conditional(model, random, match, scale, c, d, logp);
 			for (int k = 1; k < model->comparison[c].nlevels; k++)
 			{
 				for (int l = 1; l < model->comparison[d].nlevels; l++)
@@ -519,7 +483,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 	for (int c = 0; c < n; c++)
 	{
 		if (model->other.parent[c] >= 0)
-			conditional(model, random, match, apart, scale, c, model->other.parent[c], model->other.logp[c]);
+			conditional(model, random, match, scale, c, model->other.parent[c], model->other.logp[c]);
 	}
 }
 
@@ -553,7 +517,6 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	Counts	   *random = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
-	Counts	   *apart = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	double		pairs = (double) records->n * (records->n - 1) / 2;
 	Patterns	patterns;
 
@@ -561,6 +524,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	memset(random, 0, sizeof(Counts));
 	memset(report, 0, sizeof(CdTraining));
 	random->n = model->ncomparisons;
+	model->records = records->n;
 	model->lambda = Min(0.3 / Max(records->n, 10), 0.01);
 	cd_model_independent(model);
 	count_random(engine, records, random);
@@ -580,7 +544,6 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	cd_candidates(engine, blocking, NULL, take_pattern, &patterns);
 	report->candidates = patterns.seen;
 	report->patterns = patterns.n;
-	count_apart(defaults, &patterns, apart);
 
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
@@ -590,7 +553,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
-		other_tree(model, random, match, other, apart, pairs);
+		other_tree(model, random, match, other, pairs);
 		report->rounds = round + 1;
 		report->converged = report->moved < CONVERGED;
 	}
@@ -605,6 +568,5 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	pfree(random);
 	pfree(match);
 	pfree(other);
-	pfree(apart);
 	pfree(defaults);
 }
