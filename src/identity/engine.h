@@ -75,10 +75,20 @@ typedef struct CdToken
 	char		sound[10];		/* phonetic code, zero-terminated */
 } CdToken;
 
+/* What tells two tokens apart at a glance. */
+typedef struct CdGlance
+{
+	uint32		letters;		/* which of a-z and 0-5 occur */
+	uint16		sound;			/* of the phonetic code */
+	uint8		chars;
+	uint8		plain;			/* ASCII, and no given name with other forms */
+} CdGlance;
+
 typedef struct CdDictionary
 {
 	MemoryContext context;
 	CdToken    *token;
+	CdGlance   *glance;			/* per token */
 	uint32		ntokens;
 	uint32		maxtokens;
 	uint32	   *bucket;			/* token number + 1, 0 if free */
@@ -207,6 +217,7 @@ typedef struct CdEngine
 	CdStatistics *stats;
 	CdModel    *model;
 	bool		counting;		/* keys are being counted, not followed */
+	bool		used[CD_MAX_SLOTS]; /* slots that any record fills */
 } CdEngine;
 
 /* The records of a batch, ascending by id. */

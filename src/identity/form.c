@@ -51,6 +51,7 @@ cd_dictionary_create(MemoryContext context, uint32 expected)
 	dict->context = context;
 	dict->maxtokens = Max(expected, 64);
 	dict->token = MemoryContextAllocHuge(context, (Size) dict->maxtokens * sizeof(CdToken));
+	dict->glance = MemoryContextAllocHuge(context, (Size) dict->maxtokens * sizeof(CdGlance));
 	dict->nbuckets = 128;
 	while (dict->nbuckets < dict->maxtokens * 2)
 		dict->nbuckets *= 2;
@@ -152,6 +153,23 @@ sound_code(const char *s, int len, char *out)
 	out[n] = '\0';
 }
 
+/* Note what tells a token apart at a glance. */
+static void
+glance_at(CdGlance *glance, const CdToken *t, const char *text)
+{
+	glance->letters = 0;
+	for (int i = 0; i < t->len; i++)
+	{
+		if (text[i] >= 'a' && text[i] <= 'z')
+			glance->letters |= 1u << (text[i] - 'a');
+		else if (text[i] >= '0' && text[i] <= '9')
+			glance->letters |= 1u << (26 + (text[i] - '0') % 6);
+	}
+	glance->sound = (uint16) DatumGetUInt32(hash_any((const unsigned char *) t->sound, strlen(t->sound)));
+	glance->chars = (uint8) Min(t->chars, 255);
+	glance->plain = t->ascii && t->given < 0;
+}
+
 /* Number a token, adding it when new. */
 uint32
 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
@@ -181,6 +199,7 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	{
 		dict->maxtokens += dict->maxtokens / 2;
 		dict->token = repalloc_huge(dict->token, (Size) dict->maxtokens * sizeof(CdToken));
+		dict->glance = repalloc_huge(dict->glance, (Size) dict->maxtokens * sizeof(CdGlance));
 	}
 	while (dict->poolused + len > dict->poolsize)
 	{
@@ -203,6 +222,7 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	t->given = space == SPACE_NAME && t->ascii ? cd_given_name_find(text, len) : -1;
 	if (space == SPACE_NAME || space == SPACE_WORD || space == SPACE_COMPANY)
 		sound_code(text, len, t->sound);
+	glance_at(&dict->glance[dict->ntokens], t, text);
 	memcpy(dict->pool + dict->poolused, text, len);
 	dict->poolused += len;
 	dict->bucket[b] = ++dict->ntokens;

@@ -387,6 +387,7 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	CdEngine   *engine = MemoryContextAllocZero(context, sizeof(CdEngine));
 
 	engine->context = context;
+	memset(engine->used, true, sizeof(engine->used));
 	engine->layout = load_layout(context);
 	engine->model = load_model(context, engine->layout, &engine->stats);
 	if (frequencies)
@@ -542,6 +543,8 @@ cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form)
 	}
 	kept = (CdForm *) records->chunk;
 	memcpy(kept, form, size);
+	for (int s = 0; s < engine->layout->nslots; s++)
+		engine->used[s] |= form->start[s + 1] > form->start[s];
 	records->chunk += size;
 	records->left -= size;
 	return kept;
@@ -612,6 +615,7 @@ cd_records_load(CdEngine *engine)
 	Portal		portal;
 	LoadedRecord *loaded;
 
+	memset(engine->used, false, sizeof(engine->used));
 	records->max = 4096;
 	loaded = MemoryContextAllocHuge(engine->context, records->max * sizeof(LoadedRecord));
 	if (engine->dict == NULL)

@@ -501,23 +501,26 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 	bool		named = false;
 
 	names.agrees = false;
+	memset(result->level, CD_MISSING, sizeof(result->level));
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		const CdComparison *comparison = &model->comparison[c];
 		int			s = comparison->slot;
-		int			na = FORM_LEN(a, s);
-		int			nb = FORM_LEN(b, s);
-		const uint32 *wa = FORM_AT(a, s);
-		const uint32 *wb = FORM_AT(b, s);
+		int			na;
+		int			nb;
+		const uint32 *wa;
+		const uint32 *wb;
 		uint8		level = 0;
 		float		bits = 0;
 
-		if (na == 0 || nb == 0)
-		{
-			result->level[c] = CD_MISSING;
-			result->rarity[c] = 0;
+		if (!engine->used[s])
 			continue;
-		}
+		na = FORM_LEN(a, s);
+		nb = FORM_LEN(b, s);
+		if (na == 0 || nb == 0)
+			continue;
+		wa = FORM_AT(a, s);
+		wb = FORM_AT(b, s);
 		switch (comparison->kind)
 		{
 			case CD_CMP_FAMILY:

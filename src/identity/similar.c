@@ -7,6 +7,7 @@
 #include "customer_data.h"
 
 #include "identity/engine.h"
+#include "port/pg_bitutils.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 
@@ -87,6 +88,29 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 	return CD_DIFFERENT;
 }
 
+/*
+ * Are two plain tokens surely different?  By their letters alone at least
+ * three edits are needed, too few letters can match, and they do not sound
+ * alike: judge() would say so, too.
+ */
+static inline bool
+differ_at_a_glance(const CdGlance *x, const CdGlance *y)
+{
+	int			missing;
+	int			most;
+	float		bound;
+
+	if (!x->plain || !y->plain || x->chars < 2 || y->chars < 2 || x->sound == y->sound)
+		return false;
+	missing = Max(pg_popcount32(x->letters & ~y->letters), pg_popcount32(y->letters & ~x->letters));
+	if (missing < 3)
+		return false;
+	most = Min(x->chars - pg_popcount32(x->letters & ~y->letters),
+			   y->chars - pg_popcount32(y->letters & ~x->letters));
+	bound = ((float) most / x->chars + (float) most / y->chars + 1.0f) / 3.0f;
+	return bound + 0.4f * (1.0f - bound) < 0.84f;
+}
+
 /* How alike two tokens of one namespace are. */
 CdLikeness
 cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
@@ -97,6 +121,8 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 
 	if (a == b)
 		return CD_SAME;
+	if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
+		return CD_DIFFERENT;
 	if (a > b)
 	{
 		uint32		swap = a;
