@@ -70,7 +70,7 @@ CREATE TABLE customer_data.event_source_state (
     error             text,
     failed_at         timestamptz
 );
-COMMENT ON TABLE customer_data.event_source_state IS 'How far each event source has been read';
+COMMENT ON TABLE customer_data.event_source_state IS 'How far each event source has been read; derived: without it a source is read from its beginning';
 COMMENT ON COLUMN customer_data.event_source_state.cursor_snapshot IS 'Mode xid: the snapshot of the last read; what was not visible in it is new';
 COMMENT ON COLUMN customer_data.event_source_state.cursor_xid IS 'Mode xid: the transaction of the last read, whose own rows wait for the next one';
 COMMENT ON COLUMN customer_data.event_source_state.cursor_value IS 'Modes sequence and timestamp: the greatest value read';
@@ -86,7 +86,7 @@ CREATE TABLE customer_data.event_queue (
     sign            smallint NOT NULL,
     source_row      jsonb
 );
-COMMENT ON TABLE customer_data.event_queue IS 'Mode trigger: rows written since the last refresh';
+COMMENT ON TABLE customer_data.event_queue IS 'Mode trigger: queue of the rows written since the last refresh';
 COMMENT ON COLUMN customer_data.event_queue.relation_oid IS 'The table written to; rows of any other than the event source names are passed over';
 COMMENT ON COLUMN customer_data.event_queue.sign IS '1: the row came; -1: it went; 0: the table was truncated';
 
@@ -98,7 +98,7 @@ CREATE TABLE customer_data.event_seen (
     times           int NOT NULL,
     PRIMARY KEY (event_source_id, hash)
 );
-COMMENT ON TABLE customer_data.event_seen IS 'Mode timestamp: rows already read inside the overlap, by the hash of what they say';
+COMMENT ON TABLE customer_data.event_seen IS 'Mode timestamp: rows already read inside the overlap, by the hash of what they say; derived';
 
 CREATE TABLE customer_data.event_rejected (
     event_source_id int NOT NULL REFERENCES customer_data.event_source_definition ON DELETE CASCADE,
@@ -108,7 +108,7 @@ CREATE TABLE customer_data.event_rejected (
     example         text,
     PRIMARY KEY (event_source_id, reason)
 );
-COMMENT ON TABLE customer_data.event_rejected IS 'Source rows that could not become events: how many and why, with an example';
+COMMENT ON TABLE customer_data.event_rejected IS 'Source rows that could not become events: how many and why, with an example; derived';
 
 -- Checks one expression and whether its value can be what is wanted.
 CREATE FUNCTION customer_data.check_event_expression(item text, expression text, wanted regtype, what text) RETURNS regtype

@@ -15,7 +15,7 @@ CREATE TABLE customer_data.timeline_chunk (
     PRIMARY KEY (record_id, chunk_no)
 );
 ALTER SEQUENCE customer_data.timeline_chunk_no_seq OWNED BY customer_data.timeline_chunk.chunk_no;
-COMMENT ON TABLE customer_data.timeline_chunk IS 'Events of each record in chunks; refresh_timelines() writes it';
+COMMENT ON TABLE customer_data.timeline_chunk IS 'Events of each record in chunks; derived: refresh_timelines() writes it';
 COMMENT ON COLUMN customer_data.timeline_chunk.record_id IS 'Record of source_record, whose customer the events belong to at any moment';
 COMMENT ON COLUMN customer_data.timeline_chunk.chunk_no IS 'In the order in which chunks were written';
 

@@ -1,0 +1,108 @@
+-- Reports against plain SQL over the rows the events came from, on random data
+-- of several sources, in several time zones.
+SELECT plan(22);
+SET search_path = public, customer_data;
+SET client_min_messages = warning;
+SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
+SELECT diag('seed ' || :'seed');
+SELECT setseed(:seed / 1000001.0);
+CREATE TABLE person (id int PRIMARY KEY, name text);
+INSERT INTO person SELECT n, 'person ' || n FROM generate_series(1, 300) n;
+CREATE TABLE ev (id bigserial PRIMARY KEY, who int, at timestamptz UNIQUE, kind text, amount numeric, channel text);
+INSERT INTO ev (who, at, kind, amount, channel)
+SELECT 1 + floor(random() * 300), '2026-03-15'::timestamptz + n * interval '11 minutes' + random() * interval '10 minutes',
+       (ARRAY['view', 'view', 'cart', 'purchase'])[1 + floor(random() * 4)], CASE WHEN random() < 0.6 THEN round((random() * 50)::numeric, 2) END,
+       (ARRAY['web', 'app', '门店', NULL])[1 + floor(random() * 4)]
+FROM generate_series(1, 6000) n;
+CREATE INDEX ON ev (who, at);
+ANALYZE ev;
+SELECT count(*) FROM add_source('person', 'person', 'id', '{"full_name": "name"}') \g /dev/null
+-- Two sources, so that histories are joined; and in three batches.
+CREATE TABLE ev_odd (LIKE ev INCLUDING ALL);
+CREATE TABLE ev_even (LIKE ev INCLUDING ALL);
+SELECT count(add_event_source(s, 'public.ev_' || s, 'person', 'who', 'at', 'kind', value => 'amount', properties => '{"channel": "channel"}', mode => 'full'))
+FROM (VALUES ('odd'), ('even')) v (s) \g /dev/null
+INSERT INTO ev_odd SELECT * FROM ev WHERE id % 2 = 1;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+INSERT INTO ev_even SELECT * FROM ev WHERE id % 2 = 0;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+CREATE TABLE id_of AS SELECT key::int AS who, customer_id FROM source_record;
+CREATE FUNCTION whos(low int, high int) RETURNS customer_set LANGUAGE sql STABLE
+    RETURN (SELECT customer_set_agg(customer_id) FROM id_of WHERE who BETWEEN low AND high);
+
+-- event_report
+CREATE FUNCTION check_events(grain text, zone text, since timestamptz, until timestamptz, low int, high int) RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT period, breakdown, events, customers, round(total::numeric, 2) FROM event_report('view|purchase[value>=10]', grain => %L, time_zone => %L,
+                   since => %L, until => %L, among => whos(%s, %s), property => 'channel') ORDER BY 1, 2$q$, grain, zone, since, until, low, high),
+        format($q$SELECT date_trunc(%1$L, at AT TIME ZONE %2$L), channel, count(*), count(DISTINCT who), sum(amount) FROM ev
+                   WHERE (kind = 'view' OR kind = 'purchase' AND amount >= 10) AND at >= %3$L AND at < %4$L AND who BETWEEN %5$s AND %6$s
+                   GROUP BY 1, 2 ORDER BY 1, 2$q$, grain, zone, since, until, low, high),
+        format('events by %s in %s', grain, zone))
+$$;
+SELECT check_events('day', 'UTC', '2026-03-01', '2026-12-01', 1, 300);
+SELECT check_events('day', 'America/New_York', '2026-03-20 13:00', '2026-04-20 05:30', 10, 250);
+SELECT check_events('hour', 'Asia/Kolkata', '2026-03-28', '2026-04-01', 1, 300);
+SELECT check_events('hour', 'Europe/Berlin', '2026-03-28', '2026-03-30', 1, 300);
+SELECT check_events('week', 'Asia/Shanghai', '2026-03-20', '2026-05-02', 50, 60);
+SELECT check_events('month', 'Pacific/Auckland', '2026-03-01', '2026-12-01', 1, 300);
+SELECT results_eq($$SELECT set_name, breakdown, events, customers FROM event_report(grain => NULL, property => 'kind', by_set => ARRAY[whos(1, 100), whos(50, 300)], set_names => '{a,b}') ORDER BY 1, 2$$,
+    $$SELECT s, kind, count(*), count(DISTINCT who) FROM ev JOIN (VALUES ('a', 1, 100), ('b', 50, 300)) v (s, low, high) ON who BETWEEN low AND high GROUP BY 1, 2 ORDER BY 1, 2$$,
+    'events by sets that overlap');
+
+-- funnel_report: a chain of three, each within the window after the first.
+CREATE FUNCTION check_funnel(within interval, since timestamptz, until timestamptz, low int, high int) RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT step, customers FROM funnel_report('{view,cart,purchase}', within => %L, since => %L, until => %L, among => whos(%s, %s)) ORDER BY 1$q$, within, since, until, low, high),
+        format($q$WITH r AS (SELECT * FROM ev WHERE at >= %2$L AND at < %3$L AND who BETWEEN %4$s AND %5$s),
+                   reach AS (SELECT a.who, max(CASE WHEN c.who IS NOT NULL THEN 3 WHEN b.who IS NOT NULL THEN 2 ELSE 1 END) AS s
+                     FROM r a LEFT JOIN r b ON b.who = a.who AND b.kind = 'cart' AND b.at > a.at AND b.at <= a.at + %1$L::interval
+                     LEFT JOIN r c ON c.who = a.who AND c.kind = 'purchase' AND c.at > b.at AND c.at <= a.at + %1$L::interval
+                     WHERE a.kind = 'view' GROUP BY 1)
+                   SELECT n, count(*) FILTER (WHERE s >= n) FROM reach, generate_series(1, 3) n GROUP BY 1 ORDER BY 1$q$, within, since, until, low, high),
+        'funnel within ' || within)
+$$;
+SELECT check_funnel('1 day', '2026-03-01', '2026-12-01', 1, 300);
+SELECT check_funnel('10 days', '2026-03-01', '2026-12-01', 1, 300);
+SELECT check_funnel('3 days', '2026-03-22 10:00', '2026-04-10', 20, 200);
+SELECT check_funnel('30 days', '2026-04-01', '2026-04-20', 1, 300);
+
+-- retention_report
+CREATE FUNCTION check_retention(mode text, grain text, zone text, periods int, brackets int[]) RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT cohort_at, period, size, retained FROM retention_report('view', 'purchase', mode => %L, grain => %L, time_zone => %L, periods => %s, brackets => %L,
+                    since => '2026-03-18', until => '2026-04-12') ORDER BY 1, 2$q$, mode, grain, zone, periods, brackets),
+        format($q$WITH c AS (SELECT who, date_trunc(%2$L, min(at) AT TIME ZONE %3$L) AS c FROM ev WHERE kind = 'view' AND at >= '2026-03-18' AND at < '2026-04-12' GROUP BY 1),
+                   e AS (SELECT n, b[n] AS low, CASE WHEN %1$L <> 'unbounded' THEN b[n + 1] END AS high
+                         FROM (SELECT coalesce(%5$L::int[], ARRAY(SELECT generate_series(0, %4$s + 1))) AS b) x, generate_series(1, cardinality(b) - 1) n)
+                   SELECT c.c, e.low, count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM ev WHERE ev.who = c.who AND ev.kind = 'purchase'
+                        AND ev.at >= (c.c + e.low * ('1 ' || %2$L)::interval) AT TIME ZONE %3$L
+                        AND (e.high IS NULL OR ev.at < (c.c + e.high * ('1 ' || %2$L)::interval) AT TIME ZONE %3$L)))
+                   FROM c, e GROUP BY c.c, e.low ORDER BY 1, 2$q$, mode, grain, zone, periods, brackets),
+        format('retention %s by %s in %s', mode, grain, zone))
+$$;
+SELECT check_retention('n-day', 'day', 'UTC', 10, NULL);
+SELECT check_retention('n-day', 'day', 'America/Los_Angeles', 5, NULL);
+SELECT check_retention('n-day', 'week', 'Europe/Berlin', 4, NULL);
+SELECT check_retention('unbounded', 'day', 'Asia/Tokyo', 6, NULL);
+SELECT check_retention('unbounded', 'week', 'UTC', 3, NULL);
+SELECT check_retention('bracket', 'day', 'Australia/Sydney', 1, '{0,1,3,7,14}');
+SELECT check_retention('bracket', 'week', 'UTC', 1, '{1,2,4}');
+
+-- path_report: the first step after an event, in a session, repeats taken as one.
+CREATE FUNCTION check_paths(gap interval) RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT to_kind, sum(paths) FROM path_report('cart', steps => 2, gap => %L, edges => 1000) WHERE step = 1 GROUP BY 1 ORDER BY 1$q$, gap),
+        format($q$SELECT (SELECT n.kind FROM ev n WHERE n.who = e.who AND n.at > e.at AND n.kind <> 'cart'
+                            AND NOT EXISTS (SELECT FROM (SELECT at, lag(at) OVER (ORDER BY at) AS before FROM ev s WHERE s.who = e.who AND s.at >= e.at AND s.at <= n.at) g
+                                            WHERE g.at - g.before > %1$L::interval)
+                          ORDER BY n.at LIMIT 1), count(*)::numeric
+                   FROM (SELECT *, lag(kind) OVER w AS before, lag(at) OVER w AS before_at FROM ev WINDOW w AS (PARTITION BY who ORDER BY at)) e
+                   WHERE kind = 'cart' AND NOT (before IS NOT DISTINCT FROM 'cart' AND at - before_at <= %1$L::interval) GROUP BY 1 ORDER BY 1$q$, gap),
+        'paths with sessions of ' || gap)
+$$;
+SELECT check_paths('30 minutes');
+SELECT check_paths('1 day');
+SELECT check_paths('10 days');
+SELECT is((SELECT sum(customers) FROM funnel_report('{view}', grain => 'day')), (SELECT count(DISTINCT who) FROM ev WHERE kind = 'view')::numeric, 'everyone enters a funnel once');
+SELECT * FROM finish();
