@@ -213,6 +213,7 @@ CREATE TABLE customer_data.customer_change (
     cause       text
 );
 CREATE INDEX customer_change_customer ON customer_data.customer_change (customer_id);
+CREATE INDEX customer_change_gone ON customer_data.customer_change (customer_id, change_id) WHERE kind IN ('gone', 'back');
 CREATE INDEX customer_change_other ON customer_data.customer_change (other_id);
 COMMENT ON TABLE customer_data.customer_change IS 'History of customer ids: merge (customer_id went into other_id), split (other_id came out of customer_id), move (records went from customer_id to other_id), gone, back';
 COMMENT ON COLUMN customer_data.customer_change.records IS 'The records that changed their customer';
@@ -263,7 +264,9 @@ BEGIN
         SELECT a.*
         FROM customer_data.attribute a
         JOIN LATERAL (SELECT min(s.source_id) AS first_source
-                      FROM customer_data.source s WHERE s.mapping ? a.name) f ON f.first_source IS NOT NULL
+                      FROM customer_data.source s
+                      WHERE s.mapping ? a.name
+                         OR a.name = 'full_name' AND s.mapping ?| ARRAY['given_name', 'family_name']) f ON f.first_source IS NOT NULL
         WHERE NOT EXISTS (SELECT FROM pg_attribute p
                           WHERE p.attrelid = 'customer_data.customer'::regclass
                             AND p.attname = a.name AND NOT p.attisdropped)

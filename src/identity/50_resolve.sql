@@ -395,15 +395,13 @@ BEGIN
     )
     INSERT INTO customer_data.customer_change (kind, customer_id, cause)
     SELECT 'gone', e.customer_id, 'no record is left' FROM emptied e;
-    IF EXISTS (SELECT FROM customer_data.customer_change h WHERE h.kind = 'gone') THEN
-        INSERT INTO customer_data.customer_change (kind, customer_id, cause)
-        SELECT 'back', c.customer_id, 'a record came back'
-        FROM customer_data.customer c
-        JOIN LATERAL (SELECT h.kind FROM customer_data.customer_change h
-                      WHERE h.customer_id = c.customer_id AND h.kind IN ('gone', 'back')
-                      ORDER BY h.change_id DESC LIMIT 1) h ON h.kind = 'gone'
-        WHERE customers IS NULL OR c.customer_id = ANY (customers);
-    END IF;
+    INSERT INTO customer_data.customer_change (kind, customer_id, cause)
+    SELECT 'back', h.customer_id, 'a record came back'
+    FROM (SELECT DISTINCT ON (g.customer_id) g.customer_id, g.kind
+          FROM customer_data.customer_change g
+          WHERE g.kind IN ('gone', 'back') AND (customers IS NULL OR g.customer_id = ANY (customers))
+          ORDER BY g.customer_id, g.change_id DESC) h
+    WHERE h.kind = 'gone' AND EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = h.customer_id);
 END
 $$;
 COMMENT ON FUNCTION customer_data.write_golden(bigint[]) IS 'Writes the golden rows of these customers (NULL: all); a customer without a record goes';
@@ -447,6 +445,7 @@ CREATE FUNCTION customer_data.resolve(rebuild boolean DEFAULT false,
                                       OUT merged bigint, OUT split bigint, OUT seconds double precision)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off
     SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_variable
@@ -486,6 +485,7 @@ BEGIN
     IF rebuild OR cardinality(changed) > 0 THEN
         SELECT m.pairs, m.links INTO pairs, links FROM customer_data.match_pairs(CASE WHEN NOT rebuild THEN changed END) m;
     END IF;
+    PERFORM customer_data.follow_probe(changed, gone);
     PERFORM customer_data.report_phase('resolve: clustering');
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;

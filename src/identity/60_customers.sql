@@ -93,6 +93,7 @@ COMMENT ON FUNCTION customer_data.customer_lineage(bigint) IS 'For each golden v
 CREATE FUNCTION customer_data.decide_pair(record_a bigint, record_b bigint, decision text, reason text) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_variable
 BEGIN
@@ -195,12 +196,16 @@ COMMENT ON FUNCTION customer_data.values_of(jsonb, text[]) IS 'Values by attribu
 CREATE FUNCTION customer_data.upsert_record(source text, key text, attributes jsonb) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_variable
 DECLARE
     s        customer_data.source := customer_data.source_named(source);
     r        customer_data.source_record;
     given    text[];
+    standard text[];
+    issue    smallint[];
+    linked   bigint[];
     answer   bigint;
 BEGIN
     IF key IS NULL THEN
@@ -224,13 +229,29 @@ BEGIN
         SET hash = customer_data.hash_values(given), changed_at = now(), gone_at = NULL, pushed = true
         WHERE o.record_id = r.record_id;
     END IF;
+    PERFORM customer_data.ensure_probe();
+    SELECT t.standard, t.issue INTO standard, issue
+    FROM customer_data.standardize_values(given, customer_data.region_of(given[16], s.region)) t;
     INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
-    SELECT r.record_id, s.source_id, given, t.standard, t.issue
-    FROM customer_data.standardize_values(given, customer_data.region_of(given[16], s.region)) t
-    ON CONFLICT (record_id) DO UPDATE SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue;
-    PERFORM customer_data.match_pairs(ARRAY[r.record_id]);
+    VALUES (r.record_id, s.source_id, given, standard, issue)
+    ON CONFLICT ON CONSTRAINT record_value_pkey DO UPDATE
+    SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue;
+    INSERT INTO customer_data.record_probe AS p (record_id, keys)
+    VALUES (r.record_id, customer_data.probe_keys(given, standard))
+    ON CONFLICT ON CONSTRAINT record_probe_pkey DO UPDATE SET keys = EXCLUDED.keys;
+    -- Whoever was linked with the record may part from it, or others join.
+    WITH old AS (
+        DELETE FROM customer_data.match_link l WHERE r.record_id IN (l.record_a, l.record_b) RETURNING l.record_a, l.record_b
+    )
+    SELECT array_agg(CASE WHEN o.record_a = r.record_id THEN o.record_b ELSE o.record_a END) INTO linked FROM old o;
+    INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)
+    SELECT least(p.record_id, r.record_id), greatest(p.record_id, r.record_id), p.weight, 'model'
+    FROM customer_data.probe(given, standard, r.record_id) p
+    WHERE p.weight > -10;
     PERFORM customer_data.settle_records(
-        ARRAY(SELECT o.record_id FROM customer_data.source_record o WHERE o.customer_id = r.customer_id AND o.gone_at IS NULL),
+        ARRAY(SELECT o.record_id FROM customer_data.source_record o WHERE o.customer_id = r.customer_id AND o.gone_at IS NULL
+              UNION SELECT o.record_id FROM customer_data.source_record o
+              WHERE o.gone_at IS NULL AND o.customer_id IN (SELECT x.customer_id FROM customer_data.source_record x WHERE x.record_id = ANY (linked))),
         ARRAY[r.record_id], NULL, format('record %s of %s written', key, source));
     SELECT o.customer_id INTO answer FROM customer_data.source_record o WHERE o.record_id = r.record_id;
     RETURN answer;
@@ -241,6 +262,7 @@ COMMENT ON FUNCTION customer_data.upsert_record(text, text, jsonb) IS 'Writes on
 CREATE FUNCTION customer_data.set_survivorship(attribute text, rule text, expression text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -287,6 +309,7 @@ COMMENT ON FUNCTION customer_data.set_survivorship(text, text, text) IS 'Which r
 CREATE FUNCTION customer_data.customer_360(customer_id bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -26,6 +26,11 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+/* Ordinals of the shipped attributes that a full name is composed of. */
+#define ORDINAL_FULL_NAME	1
+#define ORDINAL_GIVEN_NAME	2
+#define ORDINAL_FAMILY_NAME	4
+
 /* Elements of an array without NULLs. */
 #define PLAIN_ARRAY_DATA(a)	((char *) (a) + ARR_OVERHEAD_NONULLS(ARR_NDIM(a)))
 
@@ -561,6 +566,42 @@ settle_group(const Config *config, const Parts *parts, int n, int group, int *wi
 	}
 }
 
+/* Does a name begin with a Chinese character? */
+static bool
+begins_with_han(const char *name)
+{
+	pg_wchar	c = utf8_to_unicode((const unsigned char *) name);
+
+	return (c >= 0x3400 && c <= 0x9FFF) || (c >= 0x20000 && c <= 0x3FFFF);
+}
+
+/*
+ * Compose the full name that no record gives: "given family", or family name
+ * first and no space between for Chinese characters.
+ */
+static void
+compose_name(const Config *config, Parts *parts, int *winner)
+{
+	const char *given;
+	const char *family;
+	Parts	   *from;
+
+	if (config->n < ORDINAL_FAMILY_NAME || !config->attribute[ORDINAL_FULL_NAME].used ||
+		winner[ORDINAL_FULL_NAME] >= 0 ||
+		(winner[ORDINAL_GIVEN_NAME] < 0 && winner[ORDINAL_FAMILY_NAME] < 0))
+		return;
+	given = winner[ORDINAL_GIVEN_NAME] < 0 ? NULL : parts[winner[ORDINAL_GIVEN_NAME]].value[ORDINAL_GIVEN_NAME];
+	family = winner[ORDINAL_FAMILY_NAME] < 0 ? NULL : parts[winner[ORDINAL_FAMILY_NAME]].value[ORDINAL_FAMILY_NAME];
+	winner[ORDINAL_FULL_NAME] = winner[family != NULL ? ORDINAL_FAMILY_NAME : ORDINAL_GIVEN_NAME];
+	from = &parts[winner[ORDINAL_FULL_NAME]];
+	if (given == NULL || family == NULL)
+		from->value[ORDINAL_FULL_NAME] = pstrdup(given == NULL ? family : given);
+	else if (begins_with_han(family) && begins_with_han(given))
+		from->value[ORDINAL_FULL_NAME] = psprintf("%s%s", family, given);
+	else
+		from->value[ORDINAL_FULL_NAME] = psprintf("%s %s", given, family);
+}
+
 /* golden final: (values text[], records bigint[]) by attribute ordinal. */
 PG_FUNCTION_INFO_V1(cd_golden_final);
 Datum
@@ -603,9 +644,11 @@ cd_golden_final(PG_FUNCTION_ARGS)
 	{
 		if (config->attribute[o].group == 0 && config->attribute[o].used)
 			winner[o] = choose(config, parts, state->n, o);
+	}
+	compose_name(config, parts, winner);
+	for (o = 1; o <= config->n; o++)
 		if (winner[o] >= 0)
 			last = o;
-	}
 	values = palloc0(sizeof(Datum) * Max(last, 1));
 	records = palloc0(sizeof(Datum) * Max(last, 1));
 	nulls = palloc0(sizeof(bool) * Max(last, 1));
