@@ -361,14 +361,10 @@ cd_text_init(CdText *t, int room)
 }
 
 void
-cd_text_add(CdText *t, uint32 c)
+cd_text_grow(CdText *t)
 {
-	if (t->len >= t->room)
-	{
-		t->room = t->room * 2;
-		t->cp = repalloc_huge(t->cp, sizeof(uint32) * (Size) t->room);
-	}
-	t->cp[t->len++] = c;
+	t->room = Max(t->room, 16) * 2;
+	t->cp = repalloc_huge(t->cp, sizeof(uint32) * (Size) t->room);
 }
 
 void
@@ -436,7 +432,7 @@ cd_text_fold(CdText *t, const char *s, int bytes)
 	{
 		cd_text_init(t, bytes);
 		for (i = 0; i < bytes; i++)
-			t->cp[i] = pg_ascii_tolower((unsigned char) s[i]);
+			t->cp[i] = (s[i] >= 'A' && s[i] <= 'Z') ? s[i] + 32 : s[i];
 		t->len = bytes;
 		return;
 	}

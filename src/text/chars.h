@@ -104,7 +104,16 @@ cd_is_cjk(uint32 c)
 }
 
 extern void cd_text_init(CdText *t, int room);
-extern void cd_text_add(CdText *t, uint32 c);
+extern void cd_text_grow(CdText *t);
+
+static inline void
+cd_text_add(CdText *t, uint32 c)
+{
+	if (unlikely(t->len >= t->room))
+		cd_text_grow(t);
+	t->cp[t->len++] = c;
+}
+
 extern void cd_text_add_ascii(CdText *t, const char *s);
 
 /* Decode without folding. */

@@ -10,74 +10,89 @@
 #include "mb/pg_wchar.h"
 #include "text/phone/shim.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* Mailboxes many people read. */
 static const char *const shared_mailboxes[] = {
 	"abuse", "accounting", "accounts", "admin", "administrator", "bestellung", "billing", "biuro",
-	"buchhaltung", "booking", "bookings", "bureau", "careers", "central", "contabilidad", "contact",
-	"contacto", "contato", "contatti", "customer.service", "customerservice", "direction", "donotreply",
-	"einkauf", "empfang", "enquiries", "enquiry", "export", "feedback", "finance", "frontdesk",
-	"general", "hello", "help", "helpdesk", "hola", "hostmaster", "hotel", "hr", "import", "info",
-	"information", "inquiries", "inquiry", "invoice", "invoices", "it", "jobs", "kefu", "kontakt", "legal", "mail",
-	"mailbox", "mailer-daemon", "management", "manager", "marketing", "media", "news", "newsletter",
-	"no-reply", "noreply", "office", "order", "orders", "personal", "post", "postmaster", "press",
-	"presse", "privacy", "purchasing", "reception", "recepcion", "rechnung", "reservation",
-	"reservations", "root", "sales", "secretary", "secretariat", "security", "sekretariat", "service",
-	"services", "shop", "staff", "store", "support", "team", "tech", "ventas", "verkauf", "vendite", "web",
-	"webmaster", "welcome",
+	"booking", "bookings", "buchhaltung", "bureau", "careers", "central", "contabilidad", "contact",
+	"contacto", "contato", "contatti", "customer.service", "customerservice", "direction",
+	"donotreply", "einkauf", "empfang", "enquiries", "enquiry", "export", "feedback", "finance",
+	"frontdesk", "general", "hello", "help", "helpdesk", "hola", "hostmaster", "hotel", "hr",
+	"import", "info", "information", "inquiries", "inquiry", "invoice", "invoices", "it", "jobs",
+	"kefu", "kontakt", "legal", "mail", "mailbox", "mailer-daemon", "management", "manager",
+	"marketing", "media", "news", "newsletter", "no-reply", "noreply", "office", "order", "orders",
+	"personal", "post", "postmaster", "press", "presse", "privacy", "purchasing", "recepcion",
+	"reception", "rechnung", "reservation", "reservations", "root", "sales", "secretariat",
+	"secretary", "security", "sekretariat", "service", "services", "shop", "staff", "store",
+	"support", "team", "tech", "vendite", "ventas", "verkauf", "web", "webmaster", "welcome",
 };
 
 /* Mailboxes typed to satisfy a form. */
 static const char *const placeholder_mailboxes[] = {
-	"a", "aa", "aaa", "abc", "abcd", "anonymous", "asd", "asdf", "example", "fake", "foo", "na", "n.a",
-	"no", "no-email", "no.email", "nobody", "noemail", "nomail", "none", "noname", "notprovided", "null",
-	"sample", "test", "test1", "test123", "testing", "tester", "unknown", "user", "x", "xx", "xxx", "xyz",
+	"a", "aa", "aaa", "abc", "abcd", "anonymous", "asd", "asdf", "example", "fake", "foo", "n.a",
+	"na", "no", "no-email", "no.email", "nobody", "noemail", "nomail", "noname", "none",
+	"notprovided", "null", "sample", "test", "test1", "test123", "tester", "testing", "unknown",
+	"user", "x", "xx", "xxx", "xyz",
 };
 
 /* Domains reserved for examples or typed to satisfy a form. */
 static const char *const placeholder_domains[] = {
-	"a.com", "aa.com", "abc.com", "asdf.com", "domain.com", "email.com", "example.com", "example.net",
-	"example.org", "fake.com", "foo.com", "na.com", "noemail.com", "nomail.com", "none.com", "no.com",
-	"null.com", "sample.com", "test.com", "test.de", "test.org", "unknown.com", "x.com.com", "xxx.com",
-	"xyz.xyz", "yourdomain.com",
+	"a.com", "aa.com", "abc.com", "asdf.com", "domain.com", "email.com", "example.com",
+	"example.net", "example.org", "fake.com", "foo.com", "na.com", "no.com", "noemail.com",
+	"nomail.com", "none.com", "null.com", "sample.com", "test.com", "test.de", "test.org",
+	"unknown.com", "x.com.com", "xxx.com", "xyz.xyz", "yourdomain.com",
 };
 
 /* Providers of throw-away mailboxes. */
 static const char *const disposable_domains[] = {
 	"0-mail.com", "10minutemail.com", "10minutemail.net", "1secmail.com", "20minutemail.com",
-	"33mail.com", "anonbox.net", "burnermail.io", "byom.de", "chacuo.net", "deadaddress.com",
-	"discard.email", "discardmail.com", "dispostable.com", "dropmail.me", "emailondeck.com",
-	"fakeinbox.com", "fakemail.net", "getairmail.com", "getnada.com", "grr.la", "guerrillamail.biz",
-	"guerrillamail.com", "guerrillamail.de", "guerrillamail.net", "guerrillamail.org",
-	"harakirimail.com", "inboxbear.com", "inboxkitten.com", "incognitomail.org", "jetable.org",
-	"linshiyouxiang.net", "mail-temp.com", "mailcatch.com", "maildrop.cc", "mailexpire.com",
-	"mailinator.com", "mailinator.net", "mailnesia.com", "mailnull.com", "mailsac.com", "mailtemp.org",
-	"meltmail.com", "mintemail.com", "moakt.com", "mohmal.com", "mt2015.com", "mytemp.email",
-	"mytrashmail.com", "nada.email", "nowmymail.com", "pokemail.net", "sharklasers.com", "shieldemail.com",
-	"spam4.me", "spambog.com", "spambox.us", "spamgourmet.com", "spamex.com", "temp-mail.io",
-	"temp-mail.org", "tempail.com", "tempinbox.com", "tempmail.com", "tempmail.de", "tempmail.dev", "tempmail.net",
-	"tempmailo.com", "tempr.email", "throwawaymail.com", "tmail.ws", "tmpmail.org", "trash-mail.com",
-	"trashmail.com", "trashmail.de", "trashmail.net", "trbvm.com", "wegwerfemail.de", "wegwerfmail.de",
-	"yopmail.com", "yopmail.fr", "yopmail.net", "zetmail.com", "24mail.chacuo.net", "bccto.me",
+	"24mail.chacuo.net", "33mail.com", "anonbox.net", "bccto.me", "burnermail.io", "byom.de",
+	"chacuo.net", "deadaddress.com", "discard.email", "discardmail.com", "dispostable.com",
+	"dropmail.me", "emailondeck.com", "fakeinbox.com", "fakemail.net", "getairmail.com",
+	"getnada.com", "grr.la", "guerrillamail.biz", "guerrillamail.com", "guerrillamail.de",
+	"guerrillamail.net", "guerrillamail.org", "harakirimail.com", "inboxbear.com",
+	"inboxkitten.com", "incognitomail.org", "jetable.org", "linshiyouxiang.net", "mail-temp.com",
+	"mailcatch.com", "maildrop.cc", "mailexpire.com", "mailinator.com", "mailinator.net",
+	"mailnesia.com", "mailnull.com", "mailsac.com", "mailtemp.org", "meltmail.com", "mintemail.com",
+	"moakt.com", "mohmal.com", "mt2015.com", "mytemp.email", "mytrashmail.com", "nada.email",
+	"nowmymail.com", "pokemail.net", "sharklasers.com", "shieldemail.com", "spam4.me",
+	"spambog.com", "spambox.us", "spamex.com", "spamgourmet.com", "temp-mail.io", "temp-mail.org",
+	"tempail.com", "tempinbox.com", "tempmail.com", "tempmail.de", "tempmail.dev", "tempmail.net",
+	"tempmailo.com", "tempr.email", "throwawaymail.com", "tmail.ws", "tmpmail.org",
+	"trash-mail.com", "trashmail.com", "trashmail.de", "trashmail.net", "trbvm.com",
+	"wegwerfemail.de", "wegwerfmail.de", "yopmail.com", "yopmail.fr", "yopmail.net", "zetmail.com",
 };
 
 /* Near misses of large providers. */
 static const char *const suspect_domains[] = {
-	"gamil.com", "gmail.cm", "gmail.co", "gmail.con", "gmai.com", "gmaill.com", "gmal.com", "gmial.com",
-	"gmil.com", "gnail.com", "gmail.om", "gmail.comm", "hotmai.com", "hotmail.co", "hotmail.con",
-	"hotmial.com", "hotmil.com", "hotamil.com", "homail.com", "outlok.com", "outloo.com", "outlook.con",
-	"yaho.com", "yahoo.con", "yahoo.co", "yahooo.com", "yhoo.com", "yahho.com", "icloud.con", "iclod.com",
-	"qq.con", "qq.cm", "163.con", "126.con", "aol.con", "gmx.ed", "web.ed",
+	"126.con", "163.con", "aol.con", "gamil.com", "gmai.com", "gmail.cm", "gmail.co", "gmail.comm",
+	"gmail.con", "gmail.om", "gmaill.com", "gmal.com", "gmial.com", "gmil.com", "gmx.ed",
+	"gnail.com", "homail.com", "hotamil.com", "hotmai.com", "hotmail.co", "hotmail.con",
+	"hotmial.com", "hotmil.com", "iclod.com", "icloud.con", "outlok.com", "outloo.com",
+	"outlook.con", "qq.cm", "qq.con", "web.ed", "yahho.com", "yaho.com", "yahoo.co", "yahoo.con",
+	"yahooo.com", "yhoo.com",
 };
 
+/* Is s in a list sorted in byte order? */
 static bool
 in_list(const char *s, const char *const *list, int n)
 {
-	int			i;
+	int			low = 0;
+	int			high = n - 1;
 
-	for (i = 0; i < n; i++)
-		if (strcmp(s, list[i]) == 0)
+	while (low <= high)
+	{
+		int			mid = (low + high) / 2;
+		int			cmp = strcmp(s, list[mid]);
+
+		if (cmp == 0)
 			return true;
+		if (cmp < 0)
+			high = mid - 1;
+		else
+			low = mid + 1;
+	}
 	return false;
 }
 
@@ -404,10 +419,11 @@ placeholder_digits(const char *digits)
 static bool
 placeholder_e164(const char *e164, int code_digits)
 {
-	static const char *const known[] = {"+8613800138000", "+8613888888888", "+8613800000000",
-		"+8613000000000", "+15555555555", "+11234567890", "+12345678901", "+8612345678901",
-		"+447700900000", "+491234567890", "+4915112345678", "+33612345678", "+61400000000",
-	"+8613812345678", "+33123456789"};
+	static const char *const known[] = {
+		"+11234567890", "+12345678901", "+15555555555", "+33123456789", "+33612345678",
+		"+447700900000", "+491234567890", "+4915112345678", "+61400000000", "+8612345678901",
+		"+8613000000000", "+8613800000000", "+8613800138000", "+8613812345678", "+8613888888888"
+	};
 	int			n = strlen(e164);
 
 	if (IN_LIST(e164, known))
@@ -420,9 +436,85 @@ placeholder_e164(const char *e164, int code_digits)
 	return n > 8 && strspn(e164 + n - 7, "0") == 7;
 }
 
+/*
+ * What the library said of a number holds for all numbers of the same country,
+ * length and first digits: in the countries listed no range is cut within its
+ * last four digits (a test compares).  One look-up then spares 30 µs.
+ */
+#define PHONE_FREE_DIGITS	4
+#define PHONE_RANGES		65536
+
+typedef struct PhoneRange
+{
+	char		digits[16];		/* as dialled, without the free ones */
+	char		code[4];		/* country code */
+	char		region[3];
+	uint8		length;			/* of all digits dialled; 0: not in use */
+	uint8		skip;			/* digits dialled before the national number */
+	bool		plus;
+	bool		valid;
+} PhoneRange;
+
+static PhoneRange *phone_ranges = NULL;
+
+/* Place of a range in the table; NULL if numbers like this are not kept. */
+static PhoneRange *
+phone_range(const char *digits, int n, bool plus, const char *region)
+{
+	uint32		hash = 2166136261u ^ (uint8) region[0] ^ ((uint8) region[1] << 8) ^ (plus << 16) ^ (n << 20);
+	int			i;
+
+	if (n < 9 || n - PHONE_FREE_DIGITS >= (int) sizeof(((PhoneRange *) NULL)->digits))
+		return NULL;
+	if (phone_ranges == NULL)
+		phone_ranges = MemoryContextAllocZero(TopMemoryContext, sizeof(PhoneRange) * PHONE_RANGES);
+	for (i = 0; i < n - PHONE_FREE_DIGITS; i++)
+		hash = (hash ^ (uint8) digits[i]) * 16777619u;
+	return &phone_ranges[(hash ^ hash >> 15) % PHONE_RANGES];
+}
+
+static bool
+same_range(const PhoneRange *range, const char *digits, int n, bool plus, const char *region)
+{
+	return range->length == n && range->plus == plus && strcmp(range->region, region) == 0 &&
+		memcmp(range->digits, digits, n - PHONE_FREE_DIGITS) == 0;
+}
+
+/* Keep what the library said, if it may be kept. */
+static void
+keep_range(PhoneRange *range, const char *digits, int n, bool plus, const char *region,
+		   const char *e164, int code_digits, bool valid)
+{
+	static const char *const codes[] = {"1", "27", "31", "33", "34", "41", "44", "46", "48", "49", "52", "54",
+	"55", "57", "61", "62", "63", "66", "81", "86", "90", "91"};
+	const char *national = e164 + 1 + code_digits;
+	int			national_len = strlen(national);
+	char		code[4];
+	int			i;
+
+	if (code_digits > 3 || national_len < 9 || national_len > n || strcmp(digits + n - national_len, national) != 0)
+		return;
+	strlcpy(code, e164 + 1, code_digits + 1);
+	for (i = 0; i < (int) lengthof(codes); i++)
+		if (strcmp(code, codes[i]) == 0)
+			break;
+	/* the islands that share country code 1 cut their ranges finer */
+	if (i == lengthof(codes) || (strcmp(code, "1") == 0 && strcmp(region, "US") != 0 && strcmp(region, "CA") != 0))
+		return;
+	memcpy(range->digits, digits, n - PHONE_FREE_DIGITS);
+	strcpy(range->code, code);
+	strlcpy(range->region, region, sizeof(range->region));
+	range->length = n;
+	range->skip = n - national_len;
+	range->plus = plus;
+	range->valid = valid;
+}
+
 char *
 cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 {
+	PhoneRange *range = NULL;
+	bool		plain = true;
 	char		e164[CD_PHONE_E164_SIZE];
 	char		digits[64];
 	int			code_digits = 0;
@@ -447,6 +539,8 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 		}
 		else if (cd_class(t.cp[i]) == CD_CHAR_LETTER)
 			letters++;
+		if (t.cp[i] >= 128 || strchr("+0123456789 -.()", (char) t.cp[i]) == NULL || (t.cp[i] == '+' && n > 0))
+			plain = false;
 	}
 	digits[n] = '\0';
 	if (n < 3)
@@ -464,12 +558,30 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 		*issue = CD_ISSUE_TOO_LONG;
 		return NULL;
 	}
+	if (plain)
+		range = phone_range(digits, n, plus, region);
+	if (range != NULL && same_range(range, digits, n, plus, region))
+	{
+		code_digits = strlen(range->code);
+		snprintf(e164, sizeof(e164), "+%s%s", range->code, digits + range->skip);
+		if (placeholder_e164(e164, code_digits))
+		{
+			*issue = CD_ISSUE_PLACEHOLDER;
+			return NULL;
+		}
+		*issue = range->valid ? CD_ISSUE_NONE : CD_ISSUE_UNASSIGNED;
+		return pstrdup(e164);
+	}
 	load_phone(true);
 	switch (phone_parse(s, bytes, region, e164, &code_digits))
 	{
 		case CD_PHONE_VALID:
+			if (range != NULL)
+				keep_range(range, digits, n, plus, region, e164, code_digits, true);
 			break;
 		case CD_PHONE_POSSIBLE:
+			if (range != NULL)
+				keep_range(range, digits, n, plus, region, e164, code_digits, false);
 			*issue = CD_ISSUE_UNASSIGNED;
 			break;
 		case CD_PHONE_TOO_SHORT:

@@ -113,8 +113,7 @@ compare_word(const CdWord *word, const char *utf8)
 	{
 		uint32		c;
 
-		if (*p == '\0')
-			return 1;
+		/* the end of the list's word is its zero, which sorts before anything */
 		if (*p < 0x80)
 			c = *p++;
 		else
