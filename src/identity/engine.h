@@ -113,6 +113,7 @@ typedef struct CdSlot
 	CdSlotKind	kind;
 	float		identifier;		/* bits that an equal value adds by itself, 0: none */
 	int			max_distinct;	/* values one customer may have */
+	char	   *blocked;		/* pattern of values that are none */
 } CdSlot;
 
 typedef struct CdLayout

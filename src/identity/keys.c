@@ -184,7 +184,9 @@ cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 			case CD_SLOT_EMAIL:
 				add_key(&list, dict->token[w[1]].hash, 0.9f, NULL, NULL, false);
 				word_keys(&list, dict, w[0], true);
+				list.sure = layout->slot[s].identifier > 0;
 				add_key(&list, dict->token[w[3]].hash, 1.0f, NULL, NULL, false);
+				list.sure = false;
 				break;
 			case CD_SLOT_STREET:
 				for (uint32 i = 0; i < w[0]; i++)

@@ -159,7 +159,7 @@ load_layout(MemoryContext context)
 			use->slot = use_slot(layout, name, CD_SLOT_VALUE);
 	}
 
-	run("SELECT attribute, weight, max_distinct FROM customer_data.identifier", SPI_OK_SELECT);
+	run("SELECT attribute, weight, max_distinct, blocked FROM customer_data.identifier", SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		int			s = find_slot(layout, column_text(i, 1));
@@ -169,6 +169,7 @@ load_layout(MemoryContext context)
 		layout->identifier[layout->nidentifiers++] = s;
 		layout->slot[s].identifier = DatumGetFloat4(column(i, 2, &isnull));
 		layout->slot[s].max_distinct = DatumGetInt32(column(i, 3, &isnull));
+		layout->slot[s].blocked = MemoryContextStrdup(context, column_text(i, 4));
 	}
 	return layout;
 }

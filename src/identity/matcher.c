@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_collation_d.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -42,6 +43,26 @@ cd_identity_engine_init(void)
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
+/* Is a value of an identifier one that stands for none? */
+static bool
+is_blocked(const CdEngine *engine, int slot, uint32 token)
+{
+	const CdToken *t = &engine->dict->token[token];
+	text	   *value;
+	text	   *pattern;
+	bool		answer;
+
+	if (engine->layout->slot[slot].blocked[0] == '\0')
+		return false;
+	value = cstring_to_text_with_len(CD_TOKEN_TEXT(engine->dict, token), t->len);
+	pattern = cstring_to_text(engine->layout->slot[slot].blocked);
+	answer = DatumGetBool(DirectFunctionCall2Coll(textregexeq, C_COLLATION_OID,
+												  PointerGetDatum(value), PointerGetDatum(pattern)));
+	pfree(value);
+	pfree(pattern);
+	return answer;
+}
+
 /*
  * The weight of two forms: what the model says, and what identifiers that
  * agree add; their slots are told as bits.
@@ -59,8 +80,12 @@ cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 	{
 		int			s = engine->layout->identifier[i];
 
+		/* of an e-mail address the fourth word is the whole */
+		int			at = engine->layout->slot[s].kind == CD_SLOT_EMAIL ? 3 : 0;
+
 		if (a->start[s] == a->start[s + 1] || b->start[s] == b->start[s + 1] ||
-			a->word[a->start[s]] != b->word[b->start[s]])
+			a->word[a->start[s] + at] != b->word[b->start[s] + at] ||
+			is_blocked(engine, s, a->word[a->start[s] + at]))
 			continue;
 		weight += engine->layout->slot[s].identifier;
 		*identifiers |= UINT64CONST(1) << s;
@@ -240,6 +265,11 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("match_pairs() must return a row")));
 	desc = BlessTupleDesc(desc);
+	if (!whole && ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(changed)), ARR_DIMS(DatumGetArrayTypeP(changed))) == 0)
+	{
+		values[0] = values[1] = Int64GetDatum(0);
+		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+	}
 	SPI_connect();
 	engine = cd_engine_open(context, true);
 	records = cd_records_load(engine);
