@@ -36,10 +36,10 @@ BEGIN
         IF notify IS NOT NULL AND steps[i] OPERATOR(pg_catalog.=) 'refresh_segments' THEN
             FOR message IN EXECUTE
                 'SELECT pg_catalog.jsonb_build_object(''segment'', "left"(segment, 200),
-                            ''entered'', count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''entered''),
-                            ''left'', count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''left''))::text
+                            ''entered'', pg_catalog.count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''entered''),
+                            ''left'', pg_catalog.count(*) FILTER (WHERE change OPERATOR(pg_catalog.=) ''left''))::text
                  FROM customer_data.segment_change WHERE at OPERATOR(pg_catalog.>=) pg_catalog.now()
-                 GROUP BY segment ORDER BY count(*) DESC, segment LIMIT 100' LOOP
+                 GROUP BY segment ORDER BY pg_catalog.count(*) DESC, segment LIMIT 100' LOOP
                 PERFORM pg_catalog.pg_notify(notify, message);
             END LOOP;
         END IF;
