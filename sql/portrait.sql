@@ -145,3 +145,34 @@ SELECT w.id, tags_under(c.tags, 'size.*') FROM customer_tag c JOIN portrait_shop
 
 -- nothing changed, nobody is looked at
 SELECT customers, evaluated, failed FROM refresh_tags();
+
+-- how tags are spread, and why somebody has one
+SELECT path, kind, customers, round(share::numeric, 2) AS share, change, round(mean_score::numeric, 2) AS mean_score, error FROM tag_coverage;
+SELECT part, what, regexp_replace(value, '\d{4}-\d\d-\d\d \d\d:\d\d', '(moment)') AS value FROM explain_tag((SELECT customer_id FROM portrait_shop.who WHERE id = 1), 'size.small');
+SELECT part, regexp_replace(what, '\d{4}-\d\d-\d\d \d\d:\d\d', '(moment)') AS what, regexp_replace(value, '\d{4}-\d\d-\d\d \d\d:\d\d', '(moment)') AS value
+FROM explain_tag((SELECT customer_id FROM portrait_shop.who WHERE id = 1), 'interest.tea');
+SELECT explain_tag(0, 'interest.tea');
+SELECT * FROM explain_tag((SELECT customer_id FROM portrait_shop.who WHERE id = 1), 'interest.tee');
+
+--
+-- Comparison of groups: 400 customers, half of them with a taste for tea
+--
+INSERT INTO portrait_shop.account SELECT i, md5(i::text), now() - interval '100 days' FROM generate_series(101, 500) i;
+SELECT count(*) AS resolved FROM (SELECT resolve()) r;
+SELECT add_tag('crm2', kind => 'imported');
+SELECT import_tags($$
+    SELECT 'shop'::text, id::text, 'crm2.' || path, 1::float8, '2026-01-02'::timestamptz
+    FROM portrait_shop.account, LATERAL (VALUES ('tea', id % 2 = 0), ('organic', id % 2 = 0 AND id % 5 > 0 OR id % 11 = 0),
+        ('tools', id % 2 = 1 AND id % 3 > 0), ('subscriber', id % 2 = 0 AND id % 3 > 0), ('gift', id % 7 = 0)) v(path, has)
+    WHERE id > 100 AND has$$);
+SELECT failed FROM refresh_metrics();
+SELECT failed FROM refresh_tags();
+CREATE FUNCTION portrait_shop.members(wanted tag_query) RETURNS customer_set LANGUAGE sql AS
+    $$SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer_tag WHERE tags OPERATOR(customer_data.@@) wanted$$;
+SELECT path, customers, base_customers, round(tgi::numeric, 1) AS tgi, round(low::numeric, 1) AS low, round(high::numeric, 1) AS high
+FROM tgi(portrait_shop.members('crm2.subscriber')) WHERE path LIKE 'crm2.%';
+SELECT kind, name, value, customers_a, round(share_a::numeric, 2) AS share_a, customers_b, round(share_b::numeric, 2) AS share_b
+FROM profile_difference(portrait_shop.members('crm2.tea'), portrait_shop.members('crm2.tools')) WHERE kind = 'tag' AND name LIKE 'crm2.%';
+SELECT count(*) AS found, bool_and(has_tag(t.tags, 'crm2.tea')) AS all_like_tea, bool_or(has_tag(t.tags, 'crm2.tools')) AS some_like_tools, round(min(lift)::numeric, 2) > 1.5 AS better_than_chance
+FROM lookalikes(portrait_shop.members('crm2.subscriber & crm2.organic'), 30, 'crm2.*') l JOIN customer_tag t USING (customer_id);
+SELECT round(tag_score(tag_weights(portrait_shop.members('crm2.subscriber'), 'crm2.*'), 'crm2.tools')::numeric, 2) < -2 AS tools_speak_against;

@@ -146,3 +146,15 @@ COMMENT ON AGGREGATE customer_data.tagset_mean(customer_data.tagset) IS 'Mean of
 CREATE FUNCTION customer_data.top_tags(tags customer_data.tagset, n integer) RETURNS customer_data.tagset
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_top_tags';
 COMMENT ON FUNCTION customer_data.top_tags(customer_data.tagset, integer) IS 'The n tags with the highest scores now';
+
+CREATE FUNCTION customer_data.tag_counts_step(internal, customer_data.tagset) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_counts_step';
+COMMENT ON FUNCTION customer_data.tag_counts_step(internal, customer_data.tagset) IS 'Transition of tag_counts';
+CREATE AGGREGATE customer_data.tag_counts(customer_data.tagset) (
+    SFUNC = customer_data.tag_counts_step, STYPE = internal,
+    FINALFUNC = customer_data.tagset_sum_final, COMBINEFUNC = customer_data.tagset_sum_combine,
+    SERIALFUNC = customer_data.tagset_sum_serialize, DESERIALFUNC = customer_data.tagset_sum_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.tag_counts(customer_data.tagset) IS 'How many tagsets have each tag now, as its score (exact up to 16 million)';
+CREATE FUNCTION customer_data.tag_presence(tags customer_data.tagset) RETURNS customer_data.tagset
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_presence';
+COMMENT ON FUNCTION customer_data.tag_presence(customer_data.tagset) IS 'The tags that have not expired, each with score 1';

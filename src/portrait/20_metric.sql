@@ -28,7 +28,7 @@ CREATE TABLE customer_data.metric_state (
     error_code text,
     error_customer bigint
 );
-COMMENT ON TABLE customer_data.metric_state IS 'The last refresh of each metric; one without a row is evaluated for everyone';
+COMMENT ON TABLE customer_data.metric_state IS 'The last refresh of each metric (derived); one without a row is evaluated for everyone';
 COMMENT ON COLUMN customer_data.metric_state.restless IS 'Its use of time or of other tables cannot be followed, so each refresh evaluates everyone';
 
 CREATE TABLE customer_data.metric_due (
@@ -37,7 +37,7 @@ CREATE TABLE customer_data.metric_due (
     customers customer_data.customer_set NOT NULL
 );
 CREATE INDEX ON customer_data.metric_due (due);
-COMMENT ON TABLE customer_data.metric_due IS 'Whose value of a metric is to be looked at again from when on, though nothing new arrived; entries may be early';
+COMMENT ON TABLE customer_data.metric_due IS 'Derived: whose value of a metric is to be looked at again from when on, though nothing new arrived; entries may be early';
 
 CREATE VIEW customer_data.metric_status AS
     SELECT m.name, m.type, m.unit, m.expression, m.moving, s.restless, s.refreshed_at, s.evaluated,

@@ -48,7 +48,7 @@ CREATE TABLE customer_data.tag_state (
     error_code text,
     error_customer bigint
 );
-COMMENT ON TABLE customer_data.tag_state IS 'The last refresh of each tag; one without a row is evaluated for everyone';
+COMMENT ON TABLE customer_data.tag_state IS 'The last refresh of each tag (derived); one without a row is evaluated for everyone';
 
 CREATE TABLE customer_data.tag_due (
     tag_id integer NOT NULL REFERENCES customer_data.tag (tag_id) ON DELETE CASCADE,
@@ -56,7 +56,7 @@ CREATE TABLE customer_data.tag_due (
     customers customer_data.customer_set NOT NULL
 );
 CREATE INDEX ON customer_data.tag_due (due);
-COMMENT ON TABLE customer_data.tag_due IS 'Whose tag is to be looked at again from when on, though nothing new arrived; entries may be early';
+COMMENT ON TABLE customer_data.tag_due IS 'Derived: whose tag is to be looked at again from when on, though nothing new arrived; entries may be early';
 
 CREATE TABLE customer_data.tag_count_by_day (
     day date NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE customer_data.tag_count_by_day (
     customers bigint NOT NULL,
     PRIMARY KEY (day, path)
 );
-COMMENT ON TABLE customer_data.tag_count_by_day IS 'Customers per defined tag at the last refresh of each day';
+COMMENT ON TABLE customer_data.tag_count_by_day IS 'Derived: customers with each tag at the first refresh of each day';
 
 CREATE FUNCTION customer_data.find_tag(path text) RETURNS customer_data.tag
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -460,6 +460,14 @@ BEGIN
     -- Made when there is something in it: cheaper than keeping it from the start.
     IF to_regclass('customer_data.customer_tag_by_tag') IS NULL AND customers > 0 THEN
         CREATE INDEX customer_tag_by_tag ON customer_data.customer_tag USING gin (tags);
+    END IF;
+    IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
+        INSERT INTO customer_data.tag_count_by_day (day, path, customers)
+        SELECT customer_data.as_of()::date, n.path, n.score::bigint
+        FROM (SELECT customer_data.tag_counts(c.tags) AS counts FROM customer_data.customer_tag c) t,
+             customer_data.tags(t.counts) n
+        ON CONFLICT DO NOTHING;
+        DELETE FROM customer_data.tag_count_by_day d WHERE d.day < customer_data.as_of()::date - 400;
     END IF;
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END

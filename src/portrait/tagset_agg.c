@@ -145,6 +145,30 @@ cd_tagset_sum_step(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/* tag_counts: one more tagset, each tag it has now counting 1 */
+PG_FUNCTION_INFO_V1(cd_tag_counts_step);
+Datum
+cd_tag_counts_step(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = state_context(fcinfo);
+	TagSums    *state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+	TimestampTz now = cd_as_of();
+	CdTagReader reader;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(state);
+	state->sets++;
+	cd_tags_begin(&reader, PG_GETARG_TAGSET(1));
+	while (cd_tags_next(&reader))
+	{
+		double		score;
+
+		if (cd_tag_score_at(&reader.tag, now, &score))
+			add_score(state, reader.tag.path, reader.tag.length, 1);
+	}
+	PG_RETURN_POINTER(state);
+}
+
 PG_FUNCTION_INFO_V1(cd_tagset_sum_combine);
 Datum
 cd_tagset_sum_combine(PG_FUNCTION_ARGS)
@@ -309,5 +333,29 @@ cd_top_tags(PG_FUNCTION_ARGS)
 	cd_tag_builder(&builder);
 	for (i = 0; i < n && i < top; i++)
 		cd_tag_builder_add(&builder, &ranked[i].tag);
+	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
+}
+
+/* tag_presence(tags): each tag that has not expired, with score 1 */
+PG_FUNCTION_INFO_V1(cd_tag_presence);
+Datum
+cd_tag_presence(PG_FUNCTION_ARGS)
+{
+	TimestampTz now = cd_as_of();
+	CdTagReader reader;
+	CdTagBuilder builder;
+
+	cd_tag_builder(&builder);
+	cd_tags_begin(&reader, PG_GETARG_TAGSET(0));
+	while (cd_tags_next(&reader))
+	{
+		CdTag		tag = {NULL, reader.tag.length, 1, DT_NOBEGIN, DT_NOEND, 0};
+		double		score;
+
+		if (!cd_tag_score_at(&reader.tag, now, &score))
+			continue;
+		tag.path = pnstrdup(reader.tag.path, reader.tag.length);
+		cd_tag_builder_add(&builder, &tag);
+	}
 	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
 }

@@ -6,7 +6,7 @@ CREATE TABLE customer_data.touched (
     customers customer_data.customer_set NOT NULL
 );
 CREATE INDEX ON customer_data.touched (room);
-COMMENT ON TABLE customer_data.touched IS 'Customers that changed, by the room that has yet to look at them; producers only insert, so nobody waits and nothing uncommitted is lost';
+COMMENT ON TABLE customer_data.touched IS 'Queue of customers that changed, by the room that has yet to look at them; producers only insert, so nobody waits and nothing uncommitted is lost';
 COMMENT ON COLUMN customer_data.touched.room IS 'portrait, segment or journey';
 
 CREATE FUNCTION customer_data.touch(room text, customers customer_data.customer_set) RETURNS void

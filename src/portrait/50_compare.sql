@@ -1,0 +1,278 @@
+-- portrait: why a customer has a tag, how tags are spread, what sets a segment apart.
+
+CREATE FUNCTION customer_data.tag_coverage(OUT path text, OUT kind text, OUT customers bigint, OUT share double precision,
+        OUT change bigint, OUT mean_score double precision, OUT refreshed_at timestamptz, OUT error text, OUT description text)
+    RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 100 SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    everyone bigint;
+    counts customer_data.tagset := '{}';
+    sums customer_data.tagset := '{}';
+BEGIN
+    IF to_regclass('customer_data.customer_tag') IS NOT NULL THEN
+        SELECT count(*) INTO everyone FROM customer_data.customer;
+        SELECT customer_data.tag_counts(c.tags), customer_data.tagset_sum(c.tags) INTO counts, sums
+        FROM customer_data.customer_tag c;
+    END IF;
+    RETURN QUERY
+    SELECT coalesce(n.path, t.path), t.kind, coalesce(n.score, 0)::bigint,
+           CASE WHEN everyone > 0 THEN coalesce(n.score, 0)::double precision / everyone END,
+           CASE WHEN EXISTS (SELECT FROM customer_data.tag_count_by_day) THEN coalesce(n.score, 0)::bigint - coalesce(d.customers, 0) END,
+           s.score / nullif(n.score, 0)::double precision,
+           w.refreshed_at, w.error, t.description
+    FROM customer_data.tags(counts) n
+    JOIN customer_data.tags(sums) s ON s.path = n.path
+    FULL JOIN (SELECT u.path AS found, d.* FROM customer_data.tag d
+               LEFT JOIN customer_data.tags(counts) u
+                 ON u.path = d.path OR d.result = 'customer_data.tagset' AND starts_with(u.path, d.path || '.')) t
+      ON t.found = n.path
+    LEFT JOIN customer_data.tag_state w USING (tag_id)
+    LEFT JOIN customer_data.tag_count_by_day d
+      ON d.path = n.path AND d.day = (SELECT max(l.day) FROM customer_data.tag_count_by_day l WHERE l.day <= current_date)
+    ORDER BY 1;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_coverage() IS 'Each tag: how many customers have it now, their share, the change since the first refresh of the day, mean score, last refresh, error';
+
+CREATE VIEW customer_data.tag_coverage AS SELECT * FROM customer_data.tag_coverage();
+COMMENT ON VIEW customer_data.tag_coverage IS 'Each tag: how many customers have it now, their share, the change since the first refresh of the day, mean score, last refresh, error';
+
+CREATE FUNCTION customer_data.explain_tag(customer_id bigint, path text)
+    RETURNS TABLE (part text, what text, value text)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    defined customer_data.tag;
+    has customer_data.tagset;
+    row_of jsonb;
+    history customer_data.timeline;
+    pattern text;
+    outranked text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = explain_tag.customer_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no customer %s', explain_tag.customer_id);
+    END IF;
+    SELECT t.* INTO defined FROM customer_data.tag t
+    WHERE t.path = explain_tag.path OR t.result = 'customer_data.tagset' AND starts_with(explain_tag.path, t.path || '.')
+    ORDER BY length(t.path) DESC LIMIT 1;
+    IF defined.path IS NULL THEN
+        defined := customer_data.find_tag(explain_tag.path);
+    END IF;
+    SELECT c.tags INTO has FROM customer_data.customer_tag c WHERE c.customer_id = explain_tag.customer_id;
+    has := customer_data.tags_under(coalesce(has, '{}'), explain_tag.path);
+
+    RETURN QUERY SELECT 'tag', explain_tag.path,
+        CASE WHEN customer_data.tag_count(has) = 0 THEN 'not there'
+             WHEN NOT customer_data.has_tag(has, explain_tag.path) THEN 'expired'
+             ELSE 'there' END;
+    RETURN QUERY
+    SELECT 'score', format('%s as of %s', round(g.score::numeric, 4), to_char(g.at, 'YYYY-MM-DD HH24:MI')), round(g.score_now::numeric, 4)::text || ' now'
+    FROM customer_data.tags(has) g WHERE g.at IS NOT NULL
+    UNION ALL SELECT 'score', 'score', round(g.score_now::numeric, 4)::text FROM customer_data.tags(has) g WHERE g.at IS NULL AND g.score <> 1
+    UNION ALL SELECT 'decay', 'halves every', g.half_life::text FROM customer_data.tags(has) g WHERE g.half_life IS NOT NULL
+    UNION ALL SELECT 'expiry', 'holds until', to_char(g.until, 'YYYY-MM-DD HH24:MI') FROM customer_data.tags(has) g WHERE g.until IS NOT NULL;
+
+    IF defined.expression IS NULL THEN
+        RETURN QUERY
+        SELECT 'given', format('by %s at %s', n.given_by, to_char(n.at, 'YYYY-MM-DD HH24:MI')), coalesce(n.note, '')
+        FROM customer_data.given_tag n JOIN customer_data.source_record r USING (record_id)
+        WHERE r.customer_id = explain_tag.customer_id AND n.path = explain_tag.path ORDER BY n.at;
+        RETURN;
+    END IF;
+
+    RETURN QUERY SELECT 'rule', defined.kind || coalesce(', at least ' || defined.min_score, ''), defined.expression;
+    RETURN QUERY SELECT 'rule', 'gives now', coalesce(CASE defined.result WHEN 'double precision' THEN round(t.value::numeric, 4)::text ELSE t.value END, 'NULL')
+                 FROM customer_data.try_expression(defined.expression, ARRAY[explain_tag.customer_id]::customer_data.customer_set) t;
+    IF defined.exclusive_group IS NOT NULL THEN
+        SELECT string_agg(t.path, ', ' ORDER BY t.tag_id) INTO outranked
+        FROM customer_data.tag t, customer_data.customer_tag c
+        WHERE t.exclusive_group = defined.exclusive_group AND t.tag_id < defined.tag_id
+          AND c.customer_id = explain_tag.customer_id AND customer_data.has_tag(c.tags, t.path);
+        RETURN QUERY SELECT 'group', 'first of group ' || defined.exclusive_group, coalesce(outranked || ' comes before', 'nothing comes before');
+    END IF;
+
+    -- What the rule looks at.
+    SELECT to_jsonb(p) - 'events', p.events INTO row_of, history
+    FROM customer_data.profile p WHERE p.customer_id = explain_tag.customer_id;
+    RETURN QUERY
+    SELECT 'input', u.name, coalesce(row_of ->> u.name, 'NULL')
+    FROM unnest((customer_data.check_expression(defined.expression)).columns) u(name)
+    WHERE u.name <> 'events';
+    FOR pattern IN
+        SELECT DISTINCT replace(m[1], '''''', '''')
+        FROM regexp_matches(defined.expression,
+                            '(?:event_[a-z]+|happened|decayed_sum|affinity|favourite|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''', 'g') m
+    LOOP
+        RETURN QUERY
+        SELECT 'event', pattern, format('%s %s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''))
+        FROM customer_data.events(history) e
+        WHERE customer_data.happened(customer_data.timeline_slice(history, e.at, e.at + interval '1 microsecond'), pattern::customer_data.event_pattern)
+        ORDER BY e.at DESC LIMIT 5;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.explain_tag(bigint, text) IS 'Why a customer has a tag or not: its score, decay and rule, what the rule looks at, the latest events it counts';
+
+CREATE FUNCTION customer_data.share_interval(hits bigint, trials bigint, OUT low double precision, OUT high double precision)
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    -- Wilson's interval, 95 percent
+    SELECT greatest(0, (p + z2 / (2 * n) - 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)),
+           least(1, (p + z2 / (2 * n) + 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n))
+    FROM (SELECT $1::double precision / nullif($2, 0), $2::double precision, 3.841459::double precision) v(p, n, z2)
+$$;
+COMMENT ON FUNCTION customer_data.share_interval(bigint, bigint) IS 'Wilson''s 95 percent confidence interval of a share';
+
+CREATE FUNCTION customer_data.tgi(members customer_data.customer_set, base customer_data.customer_set DEFAULT NULL)
+    RETURNS TABLE (path text, customers bigint, share double precision, base_customers bigint, base_share double precision,
+                   tgi double precision, low double precision, high double precision)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    counts customer_data.tagset;
+    base_counts customer_data.tagset;
+    n bigint;
+    base_n bigint;
+BEGIN
+    SELECT count(*) FILTER (WHERE c.customer_id <@ members), count(*) INTO n, base_n
+    FROM customer_data.customer c WHERE base IS NULL OR c.customer_id <@ base;
+    SELECT customer_data.tag_counts(t.tags) FILTER (WHERE t.customer_id <@ members), customer_data.tag_counts(t.tags)
+    INTO counts, base_counts
+    FROM customer_data.customer_tag t WHERE base IS NULL OR t.customer_id <@ base;
+    RETURN QUERY
+    SELECT b.path, coalesce(s.score, 0)::bigint, coalesce(s.score, 0)::double precision / nullif(n, 0),
+           b.score::bigint, b.score::double precision / base_n,
+           100 * (coalesce(s.score, 0)::double precision / nullif(n, 0)) / (b.score::double precision / base_n),
+           100 * i.low / (b.score::double precision / base_n), 100 * i.high / (b.score::double precision / base_n)
+    FROM customer_data.tags(coalesce(base_counts, '{}')) b
+    LEFT JOIN customer_data.tags(coalesce(counts, '{}')) s ON s.path = b.path
+    CROSS JOIN LATERAL customer_data.share_interval(coalesce(s.score, 0)::bigint, n) i
+    ORDER BY 6 DESC NULLS LAST, 1;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tgi(customer_data.customer_set, customer_data.customer_set) IS 'Target group index of each tag: its share in a set of customers, divided by its share in a base (everyone), times 100, with a 95 percent interval';
+
+CREATE FUNCTION customer_data.segment_tgi(name text)
+    RETURNS TABLE (path text, customers bigint, share double precision, base_customers bigint, base_share double precision,
+                   tgi double precision, low double precision, high double precision)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM customer_data.tgi(customer_data.segment_members(name));
+END
+$$;
+COMMENT ON FUNCTION customer_data.segment_tgi(text) IS 'Target group index of each tag in a segment against everyone';
+
+CREATE FUNCTION customer_data.profile_difference(a customer_data.customer_set, b customer_data.customer_set)
+    RETURNS TABLE (kind text, name text, value text, customers_a bigint, share_a double precision, customers_b bigint, share_b double precision,
+                   mean_a double precision, mean_b double precision, median_a double precision, median_b double precision)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    c record;
+    n_a double precision := nullif(customer_data.cardinality(a), 0);
+    n_b double precision := nullif(customer_data.cardinality(b), 0);
+BEGIN
+    FOR c IN
+        SELECT p.name, p.origin, p.type::regtype AS type FROM customer_data.profile_column p
+        WHERE p.origin IN ('attribute', 'metric') ORDER BY p.origin, p.position
+    LOOP
+        IF c.type IN ('double precision'::regtype, 'integer', 'bigint', 'real', 'numeric') THEN
+            RETURN QUERY EXECUTE format(
+                'SELECT %L::text, %L::text, NULL::text, count(v) FILTER (WHERE in_a), count(v) FILTER (WHERE in_a) / $3,
+                        count(v) FILTER (WHERE in_b), count(v) FILTER (WHERE in_b) / $4,
+                        avg(v) FILTER (WHERE in_a), avg(v) FILTER (WHERE in_b),
+                        percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FILTER (WHERE in_a),
+                        percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FILTER (WHERE in_b)
+                 FROM (SELECT p.%I::double precision AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
+                       FROM customer_data.profile p WHERE p.customer_id <@ ($1 | $2)) r', c.origin, c.name, c.name)
+            USING a, b, n_a, n_b;
+        ELSIF c.type IN ('text'::regtype, 'boolean') THEN
+            RETURN QUERY EXECUTE format(
+                'SELECT %L::text, %L::text, v, count(*) FILTER (WHERE in_a), count(*) FILTER (WHERE in_a) / $3,
+                        count(*) FILTER (WHERE in_b), count(*) FILTER (WHERE in_b) / $4,
+                        NULL::double precision, NULL::double precision, NULL::double precision, NULL::double precision
+                 FROM (SELECT p.%I::text AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
+                       FROM customer_data.profile p WHERE p.customer_id <@ ($1 | $2)) r
+                 WHERE v IS NOT NULL GROUP BY v HAVING count(*) > 1 ORDER BY count(*) DESC, v LIMIT 10', c.origin, c.name, c.name)
+            USING a, b, n_a, n_b;
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'tag', t.path, NULL::text, t.customers, t.share, u.customers, u.share,
+           NULL::double precision, NULL::double precision, NULL::double precision, NULL::double precision
+    FROM customer_data.tgi(a) t JOIN customer_data.tgi(b) u USING (path)
+    WHERE t.customers > 0 OR u.customers > 0
+    ORDER BY abs(coalesce(t.share, 0) - coalesce(u.share, 0)) DESC, t.path;
+END
+$$;
+COMMENT ON FUNCTION customer_data.profile_difference(customer_data.customer_set, customer_data.customer_set) IS 'Two sets of customers beside each other on every attribute, metric and tag, ready for a chart';
+
+CREATE FUNCTION customer_data.segment_profile(a text, b text)
+    RETURNS TABLE (kind text, name text, value text, customers_a bigint, share_a double precision, customers_b bigint, share_b double precision,
+                   mean_a double precision, mean_b double precision, median_a double precision, median_b double precision)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM customer_data.profile_difference(customer_data.segment_members(a), customer_data.segment_members(b));
+END
+$$;
+COMMENT ON FUNCTION customer_data.segment_profile(text, text) IS 'Two segments beside each other on every attribute, metric and tag, ready for a chart';
+
+CREATE FUNCTION customer_data.tag_weights(members customer_data.customer_set, paths text DEFAULT '*') RETURNS customer_data.tagset
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    -- Log of how much likelier a member has the tag than anybody else, smoothed.
+    SELECT customer_data.tagset_agg(b.path,
+               ln((coalesce(s.score, 0) + 0.5) / (c.n + 1) / ((b.score - coalesce(s.score, 0) + 0.5) / (c.others + 1))), NULL, NULL, NULL)
+    FROM (SELECT customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) FILTER (WHERE t.customer_id <@ $1) AS counts,
+                 customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) AS base_counts,
+                 count(*) FILTER (WHERE t.customer_id <@ $1)::double precision AS n,
+                 count(*) FILTER (WHERE NOT t.customer_id <@ $1)::double precision AS others
+          FROM customer_data.customer_tag t) c
+    CROSS JOIN LATERAL customer_data.tags(c.base_counts) b
+    LEFT JOIN LATERAL customer_data.tags(coalesce(c.counts, '{}')) s ON s.path = b.path
+$$;
+COMMENT ON FUNCTION customer_data.tag_weights(customer_data.customer_set, text) IS 'What each tag says for being like the members of a set: log of the ratio of its shares among them and among others';
+
+CREATE FUNCTION customer_data.lookalikes(members customer_data.customer_set, n integer, paths text DEFAULT '*')
+    RETURNS TABLE (customer_id bigint, score double precision, lift double precision, lift_low double precision, lift_high double precision)
+    LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    held customer_data.customer_set;
+    weights customer_data.tagset;
+    found bigint;
+    looked bigint;
+    all_held bigint;
+    everyone bigint;
+    i record;
+BEGIN
+    IF n < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'n must be positive';
+    END IF;
+    -- A fifth of the members is held back: how many of them are found among
+    -- the n best says how much better than chance the ranking is.
+    SELECT customer_data.customer_set_agg(m) INTO held FROM customer_data.members(members) m WHERE abs(hashint8(m) % 5) = 0;
+    weights := coalesce(customer_data.tag_weights(members - held, paths), '{}');
+    SELECT count(*) FILTER (WHERE r.is_held), count(*) INTO found, looked
+    FROM (SELECT t.customer_id <@ held AS is_held
+          FROM customer_data.customer_tag t
+          WHERE NOT t.customer_id <@ (members - held)
+          ORDER BY customer_data.dot_product(customer_data.tag_presence(t.tags), weights) DESC, t.customer_id LIMIT n) r;
+    SELECT count(*) FILTER (WHERE c.customer_id <@ held), count(*) INTO all_held, everyone
+    FROM customer_data.customer c WHERE NOT c.customer_id <@ (members - held);
+    i := customer_data.share_interval(found, looked);
+    weights := coalesce(customer_data.tag_weights(members, paths), '{}');
+    RETURN QUERY
+    SELECT t.customer_id, customer_data.dot_product(customer_data.tag_presence(t.tags), weights),
+           (found::double precision / nullif(looked, 0)) / nullif(all_held::double precision / nullif(everyone, 0), 0),
+           i.low / nullif(all_held::double precision / nullif(everyone, 0), 0),
+           i.high / nullif(all_held::double precision / nullif(everyone, 0), 0)
+    FROM customer_data.customer_tag t
+    WHERE NOT t.customer_id <@ members
+    ORDER BY 2 DESC, 1 LIMIT n;
+END
+$$;
+COMMENT ON FUNCTION customer_data.lookalikes(customer_data.customer_set, integer, text) IS 'The n customers most like the members of a set by their tags, and the lift of that ranking measured on members held back';
+
+CREATE FUNCTION customer_data.lookalike(name text, n integer DEFAULT 100, paths text DEFAULT '*')
+    RETURNS TABLE (customer_id bigint, score double precision, lift double precision, lift_low double precision, lift_high double precision)
+    LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM customer_data.lookalikes(customer_data.segment_members(name), n, paths);
+END
+$$;
+COMMENT ON FUNCTION customer_data.lookalike(text, integer, text) IS 'The n customers most like the members of a segment by their tags below a prefix, and the lift of that ranking measured on members held back';
