@@ -67,7 +67,7 @@ begin_count(FunctionCallInfo fcinfo, Count *count, Form form, int first)
 			cd_window_between(&count->window, PG_GETARG_TIMESTAMPTZ(first), PG_GETARG_TIMESTAMPTZ(first + 1));
 			break;
 	}
-	cd_timeline_open(&count->tl, PG_GETARG_TIMELINE(0));
+	cd_timeline_open(&count->tl, cd_timeline_fetch(PG_GETARG_DATUM(0), count->pattern));
 	count->n = cd_window_bind(&count->window, count->pattern, &count->tl,
 							  count->few, &count->matchers, &count->enters);
 }

@@ -96,6 +96,13 @@ extern CdPattern *cd_pattern_read(struct varlena *value);
 extern const CdPattern *cd_pattern_cached(FunctionCallInfo fcinfo, int slot, int nslots, Datum value);
 
 /*
+ * A timeline of which at least what the pattern looks at is filled in: parts
+ * of a long one stored out of line are left unread.  For use with this pattern
+ * alone, on the same value.
+ */
+extern struct varlena *cd_timeline_fetch(Datum value, const CdPattern *pattern);
+
+/*
  * Bind a pattern to the kinds that can match, each with the positions of
  * since <= at < until.  Answers how many; *matchers is palloc'd when it is
  * larger than the CD_FEW the caller offers.

@@ -1,0 +1,85 @@
+-- The timeline as a value: joining, aggregating in parallel, binary COPY, long
+-- histories, and what its bytes promise.
+SET client_min_messages = warning;
+SET search_path = customer_data, public;
+SELECT plan(27);
+
+SELECT diag('seed ' || seed)
+FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
+
+-- Few moments, so that many events share one; ids on some.
+CREATE TABLE ev AS
+SELECT c, i AS ord, timestamptz '2026-01-01+00' + floor(random() * 12) * interval '1 s' AS at,
+       (ARRAY['a', 'b', 'c', '丁'])[1 + floor(random() * 4)] AS kind,
+       CASE WHEN random() < 0.5 THEN floor(random() * 3) / 8 END AS value,
+       CASE WHEN random() < 0.5 THEN (i + c)::text END AS event_id,
+       CASE WHEN random() < 0.5 THEN jsonb_build_object('p', floor(random() * 3)) WHEN random() < 0.3 THEN jsonb_build_object('p', 'x', 'q', true) END AS properties
+FROM generate_series(1, 300) c, generate_series(1, 24) i
+WHERE i <= c % 25;
+CREATE TABLE tl AS
+SELECT c, timeline_agg(at, kind, value, NULL, event_id, properties ORDER BY ord) AS t,
+       timeline_agg(at, kind, value, NULL, event_id, properties ORDER BY ord) FILTER (WHERE ord % 3 <> 0) AS first_part,
+       timeline_agg(at, kind, value, NULL, event_id, properties ORDER BY ord) FILTER (WHERE ord % 3 <> 1) AS second_part
+FROM ev GROUP BY c;
+
+-- order and identity
+SELECT is((SELECT count(*) FROM tl WHERE (SELECT array_agg((at, kind, value, event_id, coalesce(properties, '{}'))::text ORDER BY n) FROM events(t) WITH ORDINALITY e(at, kind, value, quantity, event_id, properties, n))
+    IS DISTINCT FROM (SELECT array_agg((at, kind, value, event_id, coalesce(properties, '{}'))::text ORDER BY at, ord) FROM ev WHERE ev.c = tl.c)), 0::bigint, 'events at the same instant keep their order');
+SELECT is((SELECT count(*) FROM tl WHERE (t || empty_timeline()) <> t OR (empty_timeline() || t) <> t), 0::bigint, 'nothing added changes nothing');
+SELECT is((SELECT count(*) FROM tl WHERE t::text::timeline <> t OR timeline_send(t::text::timeline) <> timeline_send(t)), 0::bigint, 'same events, same bytes');
+SELECT is((SELECT count(DISTINCT timeline_hash(t)) FROM tl) > 250, true, 'hashes differ');
+SELECT is((SELECT count(*) FROM tl WHERE NOT t = t OR t <> t), 0::bigint, 'equal to itself');
+
+-- joining: a multiset union, but for identical events with an id
+CREATE FUNCTION pg_temp.bag(timeline) RETURNS TABLE (e text, n bigint) LANGUAGE sql AS $$
+    SELECT (at, kind, value, quantity, event_id, properties)::text, count(*) FROM events($1) GROUP BY 1 $$;
+SELECT is((SELECT count(*) FROM tl WHERE EXISTS (
+    SELECT FROM pg_temp.bag(first_part) a FULL JOIN pg_temp.bag(second_part) b USING (e) FULL JOIN pg_temp.bag(first_part || second_part) c USING (e)
+    WHERE c.n IS DISTINCT FROM CASE WHEN e ~ '^\("[^"]*",[^,]*,[^,]*,,[0-9]+,' THEN greatest(coalesce(a.n, 0), coalesce(b.n, 0)) ELSE coalesce(a.n, 0) + coalesce(b.n, 0) END)), 0::bigint, '|| unites');
+CREATE TEMP TABLE identified AS SELECT c, timeline_agg(at, kind, value, NULL, event_id, properties ORDER BY ord) AS t,
+    timeline_agg(at, kind, value, NULL, event_id, properties ORDER BY ord) FILTER (WHERE ord % 2 = 0) AS half FROM ev WHERE event_id IS NOT NULL GROUP BY c;
+SELECT is((SELECT count(*) FROM identified WHERE (t || t) <> t OR (t || half) <> t), 0::bigint, 'joining again what is there changes nothing');
+SELECT is((SELECT count(*) FROM tl WHERE (first_part || second_part) || t <> first_part || (second_part || t)), 0::bigint, '|| is associative');
+SELECT is((SELECT event_total(timeline_merge_agg(t)) FROM tl WHERE c <= 24), (SELECT count(*)::int FROM ev WHERE c <= 24) - (SELECT coalesce(sum(n - m), 0)::int FROM (
+    SELECT sum(k) AS n, max(k) AS m FROM (SELECT c, at, kind, value, event_id, properties, count(*) AS k FROM ev WHERE c <= 24 AND event_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6) x GROUP BY at, kind, value, event_id, properties) y), 'timeline_merge_agg joins all');
+
+-- parallel aggregation gives the same events
+CREATE TABLE big AS SELECT i % 3000 AS c, timestamptz '2026-01-01+00' + i * 17.000001 * interval '1 s' AS at, 'k' || i % 5 AS kind, (i % 1000) / 100.0 AS value, jsonb_build_object('p', 'v' || i % 100, 'long', CASE WHEN i % 50 = 0 THEN repeat('x', 100) || i % 200 END) AS properties
+FROM generate_series(1, 120000) i;
+ANALYZE big;
+SET max_parallel_workers_per_gather = 0;
+CREATE TEMP TABLE serial AS SELECT c, timeline_agg(at, kind, value, properties) AS t FROM big GROUP BY c;
+SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+CREATE FUNCTION pg_temp.plan(q text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; all_lines text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || q LOOP all_lines := all_lines || line || E'\n'; END LOOP;
+    RETURN all_lines;
+END $$;
+SELECT matches(pg_temp.plan('SELECT c, timeline_agg(at, kind, value, properties) FROM big GROUP BY c'), 'Partial', 'the aggregate runs in parallel');
+CREATE TEMP TABLE par AS SELECT c, timeline_agg(at, kind, value, properties) AS t FROM big GROUP BY c;
+SELECT is((SELECT count(*) FROM serial FULL JOIN par USING (c) WHERE serial.t IS DISTINCT FROM par.t), 0::bigint, 'parallel and serial agree');
+SELECT is((SELECT timeline_merge_agg(t) FROM (SELECT t FROM tl WHERE c > 300) s), empty_timeline(), 'no input, no events');
+SELECT is((SELECT timeline_agg(at, kind) FROM big WHERE c < 0), empty_timeline(), 'an aggregate of nothing is empty');
+SET max_parallel_workers_per_gather = 0;
+SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, kind, value, properties) AS t FROM (SELECT * FROM big ORDER BY random()) r GROUP BY c) s JOIN serial USING (c) WHERE s.t <> serial.t), 0::bigint, 'order of arrival does not matter where moments differ');
+
+-- binary COPY
+CREATE TABLE copied (LIKE tl);
+SELECT lives_ok(format('COPY tl TO %L (FORMAT binary)', current_setting('data_directory') || '/timeline_type.bin'), 'COPY out');
+SELECT lives_ok(format('COPY copied FROM %L (FORMAT binary)', current_setting('data_directory') || '/timeline_type.bin'), 'COPY in');
+SELECT is((SELECT count(*) FROM tl JOIN copied USING (c) WHERE tl.t IS DISTINCT FROM copied.t), 0::bigint, 'nothing is lost on the way');
+
+-- a long history: 100,000 events, counted without reading all of it
+CREATE TABLE long AS SELECT timeline_agg(timestamptz '2020-01-01+00' + i * interval '25 minutes 1 second', CASE WHEN i % 20 = 0 THEN 'purchase' ELSE 'view' END, CASE WHEN i % 20 = 0 THEN (i % 9999) / 100.0 END,
+    jsonb_build_object('product', 'p' || i % 777)) AS t FROM generate_series(1, 100000) i;
+SELECT is(event_total(t), 100000, 'a long history') FROM long;
+SELECT cmp_ok(pg_column_size(t), '<', 500000, 'takes less than five bytes an event') FROM long;
+SELECT is(event_count(t, p), event_count(t || empty_timeline(), p), 'read in parts: ' || p::text)
+FROM long, (VALUES ('purchase'::event_pattern), ('purchase[product=p40]'), ('purchase[product~p7*, value>50]'), ('nothing'), ('view[product=p1]')) v(p);
+SELECT is(event_sum(t, 'purchase', since => '2021-01-01', until => '2022-01-01'), event_sum(t || '', 'purchase', since => '2021-01-01', until => '2022-01-01'), 'sums, too') FROM long;
+
+-- limits
+SELECT throws_ok($$SELECT timeline_agg(now(), repeat('k', 256))$$, '22026', 'event kind of 256 bytes is too long', 'a kind that is too long');
+SELECT throws_ok($$SELECT timeline_agg(now(), 'k' || i) FROM generate_series(1, 4097) i$$, '54000', 'a timeline cannot hold more than 4096 kinds of events', 'too many kinds');
+SELECT * FROM finish();
