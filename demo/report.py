@@ -121,7 +121,7 @@ def main(path, quality):
         WHERE p.customer_id = customer_data.customer_id_of('shop', 'A-ZHUGE') ORDER BY e.at""")
     why = query("SELECT * FROM customer_data.explain_match('crm', 'K-ZHUGE', 'shop', 'A-ZHUGE')")
     why_not = query("SELECT * FROM customer_data.explain_match('crm', 'K-NAMESAKE', 'shop', 'A-ZHUGE')")
-    runs = query("SELECT * FROM customer_data.job_run ORDER BY started DESC LIMIT 8")
+    runs = query("SELECT job, run_id, status, pid AS worker, started_at::timestamp(0) AS started, duration, rows_changed, cause FROM customer_data.job_run ORDER BY started_at DESC LIMIT 8")
     page = f"""<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>customer_data: one company, looked at</title>
 <style>
