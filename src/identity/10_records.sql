@@ -226,6 +226,7 @@ CREATE TABLE customer_data.customer_origin (
     records     bigint[] NOT NULL
 );
 COMMENT ON TABLE customer_data.customer_origin IS 'Which record gave each golden value, by attribute.ordinal; written with customer';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.customer_origin', '');
 
 CREATE TABLE customer_data.profile_column (
     position   int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -11,7 +11,7 @@ CREATE TABLE customer_data.column_heading (
     score     real NOT NULL CHECK (score > 0 AND score <= 1),
     PRIMARY KEY (attribute, pattern)
 );
-COMMENT ON TABLE customer_data.column_heading IS 'Headings by which suggest_mapping() recognises columns: patterns over the heading in lower case, words joined by _';
+COMMENT ON TABLE customer_data.column_heading IS 'Seed: headings by which suggest_mapping() recognises columns: patterns over the heading in lower case, words joined by _';
 INSERT INTO customer_data.column_heading (attribute, pattern, score) VALUES
     ('full_name', '^(full|display|complete|whole)_?name$', 1), ('full_name', '^(customer|client|contact|person|member|user|buyer|holder|kunde|kunden|kontakt)_?name$', 0.9),
     ('full_name', '^name$', 0.8), ('full_name', '^(姓名|客户姓名|客戶姓名|会员姓名|會員姓名|联系人|聯絡人|聯繫人|客户|氏名|お名前|名前|名称|名稱|성명|이름)$', 1),

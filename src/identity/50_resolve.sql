@@ -38,9 +38,20 @@ CREATE FUNCTION customer_data.region_of(country text, region text) RETURNS text
                         substring(upper((customer_data.standardize('country', country)).standard) FROM '^[A-Z]{2}$') END, region);
 COMMENT ON FUNCTION customer_data.region_of(text, text) IS 'Where a record''s telephone numbers are dialled: its own country, else the source''s region';
 
+CREATE FUNCTION customer_data.report_activity(phase text) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_report_activity';
+COMMENT ON FUNCTION customer_data.report_activity(text) IS 'Shows in pg_stat_activity what a long call is doing';
+
 CREATE FUNCTION customer_data.report_phase(phase text) RETURNS void
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_report_phase';
-COMMENT ON FUNCTION customer_data.report_phase(text) IS 'Shows in pg_stat_activity what a long call is doing';
+    LANGUAGE plpgsql VOLATILE STRICT
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_data.report_activity(phase);
+    PERFORM customer_data.report_progress(phase, 0, NULL);
+END
+$$;
+COMMENT ON FUNCTION customer_data.report_phase(text) IS 'Shows other sessions what a long call is doing, in pg_stat_activity and in progress';
 
 CREATE FUNCTION customer_data.forget_pairs(records bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -435,6 +446,9 @@ BEGIN
     ELSIF touched IS NOT NULL THEN
         PERFORM customer_data.write_golden(touched);
     END IF;
+    IF whole OR touched IS NOT NULL THEN
+        touched := touched || customer_data.link_accounts(CASE WHEN NOT whole THEN touched END);
+    END IF;
     PERFORM customer_data.touch_customers(touched);
 END
 $$;
@@ -489,7 +503,8 @@ BEGIN
     PERFORM customer_data.report_phase('resolve: clustering');
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;
-    IF NOT rebuild THEN
+    -- Where most records changed, all are looked at: it costs less than to choose.
+    IF NOT rebuild AND cardinality(changed) * 2 < (SELECT count(*) FROM customer_data.source_record r WHERE r.gone_at IS NULL) THEN
         -- Whoever shares a customer with an affected record is looked at, too.
         WITH seen AS (
             SELECT u AS record_id FROM unnest(changed || gone) AS u

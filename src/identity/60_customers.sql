@@ -340,6 +340,10 @@ BEGIN
                                                                        FROM customer_data.events(customer_data.customer_events($1)) e), ''[]''))'
             INTO extra USING now_id, extra;
     END IF;
+    extra := extra || coalesce((SELECT jsonb_build_object('account', jsonb_build_object('customer_id', a.account_id, 'how', a.how))
+                                FROM customer_data.contact_account a WHERE a.customer_id = now_id), '{}')
+                   || coalesce((SELECT jsonb_build_object('contacts', jsonb_agg(a.customer_id ORDER BY a.customer_id))
+                                FROM customer_data.contact_account a WHERE a.account_id = now_id HAVING count(*) > 0), '{}');
     RETURN jsonb_build_object(
         'customer_id', now_id,
         'attributes', golden,

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
+#include "worker/progress.h"
 
 #define FETCH_ROWS		1000
 #define HASH_SEED		UINT64CONST(0x637573746f6d6572)
@@ -139,6 +140,7 @@ cd_read_source(PG_FUNCTION_ARGS)
 	CdRunAs		save;
 	SPIPlanPtr	plan;
 	Portal		portal;
+	uint64		rows = 0;
 	uint64		unkeyed = 0;
 	bool		doubles = false;
 
@@ -156,6 +158,7 @@ cd_read_source(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_CURSOR_DEFINITION),
 				 errmsg("source \"%s\" is not one query that returns rows", name)));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	cd_progress_begin("rows read", 0);
 	for (;;)
 	{
 		uint64		i;
@@ -164,6 +167,8 @@ cd_read_source(PG_FUNCTION_ARGS)
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
 		if (SPI_processed == 0)
 			break;
+		rows += SPI_processed;
+		cd_progress_set(rows);
 		for (i = 0; i < SPI_processed; i++)
 		{
 			Datum		values[4];
@@ -191,6 +196,7 @@ cd_read_source(PG_FUNCTION_ARGS)
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
+	cd_progress_end();
 	SPI_cursor_close(portal);
 	if (doubles)
 		check_doubles(name, query);
@@ -205,12 +211,12 @@ cd_read_source(PG_FUNCTION_ARGS)
 }
 
 /*
- * report_phase(text): what a long call is doing, for pg_stat_activity.query of
+ * report_activity(text): what a long call is doing, for pg_stat_activity.query of
  * its own row; other sessions see it at once.
  */
-PG_FUNCTION_INFO_V1(cd_report_phase);
+PG_FUNCTION_INFO_V1(cd_report_activity);
 Datum
-cd_report_phase(PG_FUNCTION_ARGS)
+cd_report_activity(PG_FUNCTION_ARGS)
 {
 	pgstat_report_activity(STATE_RUNNING, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();

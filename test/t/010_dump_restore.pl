@@ -71,7 +71,7 @@ my %same = (
 	'profile columns' => q{SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'customer_data.profile'::regclass AND attnum > 0 ORDER BY attnum},
 	'lineage'     => 'SELECT c.customer_id, l.* FROM customer_data.customer c, customer_data.customer_lineage(c.customer_id) l ORDER BY 1, 2',
 );
-is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_") foreach grep { $_ ne 'lineage' } sort keys %same;
+is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_") foreach sort keys %same;
 
 my $run = 'SELECT records, merged, split, customers FROM customer_data.resolve()';
 my $idle = keeper('first', $run);
