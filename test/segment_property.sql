@@ -259,7 +259,7 @@ BEGIN
                 -- Little happens, so that there is little to go for.
                 DELETE FROM event;
                 INSERT INTO event (contact, at, kind, amount, quantity, category, product)
-                SELECT id, date_trunc('minute', moment) + interval '37 seconds' - (1 + random_int(2)) * interval '13 hours', (ARRAY['view', 'cart', 'purchase'])[1 + random_int(3)], 5 * random_int(20), 1 + random_int(2),
+                SELECT id, date_trunc('minute', moment) + interval '37 seconds' - (1 + random_int(3)) * interval '13 hours', (ARRAY['view', 'cart', 'purchase'])[1 + random_int(3)], 5 * random_int(20), 1 + random_int(2),
                        (ARRAY['outdoor', 'tea'])[1 + random_int(2)], 'p' || random_int(3)
                 FROM (SELECT id FROM contact ORDER BY random() LIMIT 15) few, generate_series(1, 3);
                 INSERT INTO contact SELECT (SELECT max(id) FROM contact) + g, 'Brno', moment::date - 9000 - 365 * g + 12, date_trunc('minute', moment) - interval '3 hours' + interval '37 seconds'

@@ -46,7 +46,7 @@ CREATE TABLE customer_data.journey_state (
     error        text,
     error_at     timestamptz
 );
-COMMENT ON TABLE customer_data.journey_state IS 'What became of each journey at the last refresh';
+COMMENT ON TABLE customer_data.journey_state IS 'What became of each journey at the last refresh; derived';
 
 CREATE TABLE customer_data.stage_stay (
     journey_id  int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
@@ -58,7 +58,7 @@ CREATE TABLE customer_data.stage_stay (
     PRIMARY KEY (journey_id, customer_id, entered_at)
 );
 CREATE INDEX stage_stay_current ON customer_data.stage_stay (stage_id) WHERE left_at IS NULL;
-COMMENT ON TABLE customer_data.stage_stay IS 'Every stay of every customer in a stage, back to the first thing known of them';
+COMMENT ON TABLE customer_data.stage_stay IS 'Every stay of every customer in a stage, back to the first thing known of them; derived, a refresh finds it all again';
 COMMENT ON COLUMN customer_data.stage_stay.entered_at IS '-infinity: nothing is known of when';
 COMMENT ON COLUMN customer_data.stage_stay.left_at IS 'NULL: still there';
 COMMENT ON COLUMN customer_data.stage_stay.why IS 'Kind of the event that brought the customer in, or time';
@@ -69,7 +69,7 @@ CREATE TABLE customer_data.journey_due (
     customers  customer_data.customer_set NOT NULL
 );
 CREATE INDEX journey_due_due ON customer_data.journey_due (due);
-COMMENT ON TABLE customer_data.journey_due IS 'Customers whose stage may change at a moment though nothing new arrives';
+COMMENT ON TABLE customer_data.journey_due IS 'Customers whose stage may change at a moment though nothing new arrives; derived';
 
 CREATE TABLE customer_data.journey_model (
     model       text NOT NULL,
@@ -82,7 +82,7 @@ CREATE TABLE customer_data.journey_model (
     content     text[],
     PRIMARY KEY (model, position)
 );
-COMMENT ON TABLE customer_data.journey_model IS 'Ready-made journeys: add_journey(name, model) copies their stages, alter_stage() fits them to your kinds of events';
+COMMENT ON TABLE customer_data.journey_model IS 'Ready-made journeys: add_journey(name, model) copies their stages, alter_stage() fits them to your kinds of events; seed';
 
 CREATE FUNCTION customer_data.walk_journey(journey_id integer, customers customer_data.customer_set,
         OUT what text, OUT customer_id bigint, OUT stage_id integer, OUT entered_at timestamptz,

@@ -74,7 +74,7 @@ CREATE TABLE customer_data.condition_due (
 );
 CREATE INDEX condition_due_due ON customer_data.condition_due (due);
 CREATE INDEX condition_due_condition ON customer_data.condition_due (condition_id);
-COMMENT ON TABLE customer_data.condition_due IS 'Customers whose answer may change at a moment though nothing new arrives; too early an entry is harmless';
+COMMENT ON TABLE customer_data.condition_due IS 'Customers whose answer may change at a moment though nothing new arrives; too early an entry is harmless; derived';
 
 CREATE TABLE customer_data.condition_state (
     condition_id int PRIMARY KEY REFERENCES customer_data.condition ON DELETE CASCADE,
@@ -85,7 +85,7 @@ CREATE TABLE customer_data.condition_state (
     error_at     timestamptz,
     error_customer bigint
 );
-COMMENT ON TABLE customer_data.condition_state IS 'What became of each condition at the last refresh';
+COMMENT ON TABLE customer_data.condition_state IS 'What became of each condition at the last refresh; derived: without it everyone is asked';
 COMMENT ON COLUMN customer_data.condition_state.evaluated_at IS 'Moment the members are of; it stands still while the condition fails';
 
 CREATE TABLE customer_data.segment_refresh (
@@ -130,7 +130,7 @@ CREATE UNLOGGED TABLE customer_data.condition_work (
     threshold    customer_data.customer_set,
     segment      customer_data.customer_set
 );
-COMMENT ON TABLE customer_data.condition_work IS 'The refresh under way: which condition is asked of whom; empty between refreshes';
+COMMENT ON TABLE customer_data.condition_work IS 'The refresh under way: which condition is asked of whom; empty between refreshes, derived';
 COMMENT ON COLUMN customer_data.condition_work.everyone IS 'Why everyone is asked; NULL: only those due are';
 
 INSERT INTO customer_data.condition (room, expression) VALUES ('everyone', 'true'), ('rest', 'true');
