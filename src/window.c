@@ -45,26 +45,32 @@ cd_check_window(const Interval *span)
 				 errhint("Write it like '7 days', '3 months' or '1 year'.")));
 }
 
+/* Cuts computed lately; a hundred conditions ask for as many windows of one moment. */
+typedef struct CutCache
+{
+	TimestampTz now;
+	TimestampTz cut;
+	Interval	span;
+	pg_tz	   *zone;
+} CutCache;
+
 TimestampTz
 cd_window_cut(TimestampTz now, const Interval *span)
 {
-	static TimestampTz last_now;
-	static Interval last_span;
-	static pg_tz *last_zone = NULL;
-	static TimestampTz last_cut;
+	static CutCache cache[256];
+	uint64		hash = (uint64) span->time + (uint64) span->day * 0x9E3779B1 + (uint64) span->month * 0x85EBCA6B;
+	CutCache   *entry = &cache[(hash ^ (hash >> 16) ^ (hash >> 32)) & 255];
 
-	if (last_zone != session_timezone || last_now != now ||
-		last_span.month != span->month || last_span.day != span->day ||
-		last_span.time != span->time)
+	if (entry->zone != session_timezone || entry->now != now ||
+		entry->span.time != span->time || entry->span.day != span->day ||
+		entry->span.month != span->month)
 	{
-		TimestampTz cut = minus_span(now, span);
-
-		last_cut = cut;
-		last_now = now;
-		last_span = *span;
-		last_zone = session_timezone;
+		entry->cut = minus_span(now, span);
+		entry->now = now;
+		entry->span = *span;
+		entry->zone = session_timezone;
 	}
-	return last_cut;
+	return entry->cut;
 }
 
 /* The change of the session's clock that follows a moment; false if none does. */
@@ -90,13 +96,28 @@ next_transition(TimestampTz after, TimestampTz *at, int64 *jump)
 static bool
 has_transition(TimestampTz since, TimestampTz until)
 {
+	/* Spans of time without a change, found lately. */
+	static struct
+	{
+		pg_tz	   *zone;
+		TimestampTz since;
+		TimestampTz until;
+	}			calm[16];
+	static int	next = 0;
 	TimestampTz at;
 	int64		jump;
-	long		offset;
+	int			i;
 
-	if (pg_get_timezone_offset(session_timezone, &offset))
-		return false;
-	return next_transition(since, &at, &jump) && at <= until;
+	for (i = 0; i < (int) lengthof(calm); i++)
+		if (calm[i].zone == session_timezone && calm[i].since <= since && until < calm[i].until)
+			return false;
+	if (!next_transition(since, &at, &jump))
+		at = DT_NOEND;
+	calm[next].zone = session_timezone;
+	calm[next].since = since;
+	calm[next].until = at;
+	next = (next + 1) % lengthof(calm);
+	return at <= until;
 }
 
 /* The local calendar day of a moment. */
@@ -204,6 +225,7 @@ cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, Timestamp
 	TimestampTz expiry;
 	bool		answer;
 	int64		slack;
+	long		offset;
 
 	*until = DT_NOEND;
 	if (TIMESTAMP_NOT_FINITE(at))
@@ -221,6 +243,14 @@ cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, Timestamp
 	slack = span->month != 0 ? SLACK_MONTHS : SLACK_DAYS;
 	if (!answer && cut - at > 2 * slack)
 		return false;
+
+	/* Where the clock never changes, days are 24 hours. */
+	if (span->month == 0 && pg_get_timezone_offset(session_timezone, &offset))
+	{
+		if (answer)
+			*until = at + span->time + span->day * USECS_PER_DAY;
+		return answer;
+	}
 
 	expiry = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 													 TimestampTzGetDatum(at),

@@ -141,7 +141,7 @@ ask_stages(Walk *walk, int row)
 		bool		isnull;
 
 		for (k = 0; k < asked->nneeds; k++)
-			run->slot->tts_values[asked->needs[k]->column] =
+			run->slots[0]->tts_values[asked->needs[k]->column] =
 				BoolGetDatum(cd_stored_member(asked->needs[k], run->ids[row]));
 		walk->asking = i;
 		cd_validity_reset();
@@ -168,7 +168,7 @@ walk_customer(Walk *walk, int row)
 	bool		held = false;
 	bool		timeless;
 
-	cd_fill_slot(run, row);
+	cd_fill_slot(run, run->slots[0], row);
 	if (walk->events_place >= 0)
 	{
 		events = (struct varlena *) DatumGetPointer(run->values[walk->events_place][row]);
@@ -197,7 +197,7 @@ walk_customer(Walk *walk, int row)
 		CHECK_FOR_INTERRUPTS();
 		cd_as_of_begin(now, &save);
 		if (events != NULL)
-			run->slot->tts_values[run->events - 1] = PointerGetDatum(cd_timeline_cut(events, now));
+			run->slots[0]->tts_values[run->events - 1] = PointerGetDatum(cd_timeline_cut(events, now));
 		until = ask_stages(walk, row);
 		cd_as_of_end(&save);
 		if (events != NULL)

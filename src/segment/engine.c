@@ -282,16 +282,16 @@ ask_due(CdRun *run)
 	}
 }
 
-/* Put a customer's columns into the slot. */
+/* Put a customer's columns into a slot. */
 void
-cd_fill_slot(CdRun *run, int row)
+cd_fill_slot(CdRun *run, TupleTableSlot *slot, int row)
 {
 	int			i;
 
 	for (i = 0; i < run->nfetched; i++)
 	{
-		run->slot->tts_values[run->fetched[i] - 1] = run->values[i][row];
-		run->slot->tts_isnull[run->fetched[i] - 1] = run->nulls[i][row];
+		slot->tts_values[run->fetched[i] - 1] = run->values[i][row];
+		slot->tts_isnull[run->fetched[i] - 1] = run->nulls[i][row];
 	}
 }
 
@@ -551,9 +551,9 @@ prepare_queries(CdRun *run)
 	}
 }
 
-/* Make the slot that conditions are evaluated over. */
+/* Make the slots that conditions are evaluated over. */
 static void
-make_slot(CdRun *run)
+make_slots(CdRun *run)
 {
 	TupleDesc	profile = RelationGetDescr(run->profile);
 	int			nsegments = list_length(run->segments);
@@ -564,13 +564,17 @@ make_slot(CdRun *run)
 		TupleDescCopyEntry(desc, i, profile, i);
 	for (i = 1; i <= nsegments; i++)
 		TupleDescInitEntry(desc, run->natts + i, "in_segment", BOOLOID, -1, 0);
-	run->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	memset(run->slot->tts_isnull, true, sizeof(bool) * desc->natts);
-	for (i = 0; i < nsegments; i++)
-		run->slot->tts_isnull[run->natts + i] = false;
-	ExecStoreVirtualTuple(run->slot);
+	for (i = 0; i < CD_BLOCK; i++)
+	{
+		TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+
+		memset(slot->tts_isnull, true, sizeof(bool) * run->natts);
+		memset(slot->tts_isnull + run->natts, false, sizeof(bool) * nsegments);
+		ExecStoreVirtualTuple(slot);
+		run->slots[i] = slot;
+	}
 	run->econtext = CreateStandaloneExprContext();
-	run->econtext->ecxt_scantuple = run->slot;
+	run->econtext->ecxt_scantuple = run->slots[0];
 }
 
 
@@ -595,7 +599,7 @@ cd_run_set_up(CdRun *run)
 	for (i = 0; i < run->nasked; i++)
 		run->asked[i].uses_events = !run->asked[i].failed && run->events != 0 &&
 			bms_is_member(run->events, run->asked[i].condition->columns);
-	make_slot(run);
+	make_slots(run);
 }
 
 void
@@ -610,7 +614,10 @@ cd_run_over_customers(CdRun *run)
 void
 cd_run_finish(CdRun *run)
 {
+	int			i;
+
 	FreeExprContext(run->econtext, true);
-	ExecDropSingleTupleTableSlot(run->slot);
+	for (i = 0; i < CD_BLOCK; i++)
+		ExecDropSingleTupleTableSlot(run->slots[i]);
 	relation_close(run->profile, AccessShareLock);
 }

@@ -14,6 +14,7 @@
 #include "utils/tuplestore.h"
 
 #define CD_BATCH			2048
+#define CD_BLOCK			64
 #define ANSWER_NONE			0
 #define ANSWER_FALSE		1
 #define ANSWER_TRUE			2
@@ -74,7 +75,7 @@ typedef struct CdRun
 	bool		everyone;
 	CdSet	   *due;			/* of all conditions, unless everyone */
 	TimestampTz now;
-	TupleTableSlot *slot;
+	TupleTableSlot *slots[CD_BLOCK];
 	ExprContext *econtext;
 	bool		whole_events;	/* leave the timeline uncut */
 	void		(*take_batch) (struct CdRun *run);
@@ -101,8 +102,8 @@ extern void cd_run_finish(CdRun *run);
 /* Hand every batch of customers to run->take_batch. */
 extern void cd_run_over_customers(CdRun *run);
 
-/* Put a customer's columns into the slot. */
-extern void cd_fill_slot(CdRun *run, int row);
+/* Put a customer's columns into a slot. */
+extern void cd_fill_slot(CdRun *run, TupleTableSlot *slot, int row);
 
 /* Set a condition aside, row being the customer's place in the batch or -1. */
 extern void cd_run_fail(CdRun *run, CdAsked *asked, ErrorData *error, int row);

@@ -14,7 +14,7 @@
  *	'true'	those of them it holds for
  *	'due'	those whose answer may change at "due" if nothing new arrives
  *	'error'	the message; customers holds the one it happened at
- * Rows leave whenever they would take more memory than work_mem allows.
+ * Rows leave whenever they would take more than maintenance_work_mem.
  */
 #include "postgres.h"
 
@@ -230,8 +230,8 @@ is_due(CdRun *run, CdAsked *asked, int row)
 }
 
 /* Ask one condition of one customer, whose columns are in the slot. */
-static void
-ask(CdRun *run, CdAsked *asked, int row)
+static inline void
+ask(CdRun *run, CdAsked *asked, int row, TupleTableSlot *slot)
 {
 	Datum		value;
 	bool		isnull;
@@ -239,15 +239,15 @@ ask(CdRun *run, CdAsked *asked, int row)
 	int			i;
 
 	for (i = 0; i < asked->nneeds; i++)
-		run->slot->tts_values[asked->needs[i]->column] =
+		slot->tts_values[asked->needs[i]->column] =
 			BoolGetDatum(current_member(run, asked->needs[i], row));
 
 	cd_validity_reset();
+	run->econtext->ecxt_scantuple = slot;
 	value = ExecEvalExprSwitchContext(asked->state, run->econtext, &isnull);
 	until = cd_validity();
 	if (asked->uses_events && run->future[row] < until)
 		until = run->future[row];
-	ResetExprContext(run->econtext);
 	keep_answer(run, asked, row, !isnull && DatumGetBool(value), until);
 }
 
@@ -301,14 +301,16 @@ ask_by_sql(CdRun *run, CdAsked *asked)
 
 /*
  * Ask the conditions from first to last, which share owner and level, of the
- * batch.  After an error the condition is set aside and the loop goes on at
- * the next one of the same customer.
+ * batch.  A block of customers at a time, so that their timelines stay in the
+ * processor's cache while condition after condition looks at them.  After an
+ * error the condition is set aside and the loop goes on with the next one.
  */
 static void
 ask_group(CdRun *run, int first, int last)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	volatile int block = 0;
 	volatile int row = 0;
 	volatile int k = first;
 	bool		done = false;
@@ -322,20 +324,31 @@ ask_group(CdRun *run, int first, int last)
 			CdRunAs		save;
 
 			cd_run_as_begin(run->asked[first].owner, run->asked[first].time_zone, &save);
-			for (; row < run->count; row++)
+			for (; block < run->count; block += CD_BLOCK)
 			{
-				cd_fill_slot(run, row);
+				int			end = Min(block + CD_BLOCK, run->count);
+				int			r;
+
+				CHECK_FOR_INTERRUPTS();
+				for (r = block; r < end; r++)
+					cd_fill_slot(run, run->slots[r - block], r);
 				for (; k <= last; k++)
 				{
 					CdAsked	   *asked = &run->asked[k];
 
-					if (!asked->failed && asked->state != NULL && is_due(run, asked, row))
-						ask(run, asked, row);
+					if (asked->failed || asked->state == NULL)
+						continue;
+					for (r = block; r < end; r++)
+					{
+						row = r;
+						if (is_due(run, asked, r))
+							ask(run, asked, r, run->slots[r - block]);
+					}
+					ResetExprContext(run->econtext);
 				}
 				k = first;
-				if ((row & 63) == 0)
-					CHECK_FOR_INTERRUPTS();
 			}
+			row = run->count;
 			/* All rows done: what is left are the conditions asked by a query. */
 			for (; k <= last; k++)
 				if (!run->asked[k].failed && run->asked[k].state == NULL)
@@ -387,7 +400,7 @@ ask_batch(CdRun *run)
 		ask_group(run, first, last);
 		first = last + 1;
 	}
-	if (run->used > (Size) work_mem * 1024)
+	if (run->used > (Size) maintenance_work_mem * 1024)
 		flush_results(run);
 }
 
