@@ -1,0 +1,158 @@
+# Events: storage, loading, counting in windows, a funnel, appending; beside
+# plain SQL over a table sorted by customer and time, DuckDB and chDB.
+
+say "generating $BENCH_EVENTS events of $BENCH_CUSTOMERS customers"
+psql -qX -v ON_ERROR_STOP=1 -v events="$BENCH_EVENTS" -v customers="$BENCH_CUSTOMERS" -v seed="$BENCH_SEED" <<'SQL'
+SET client_min_messages = warning;
+CREATE EXTENSION customer_data;
+SELECT setseed(1.0 / (1 + :seed)) \g /dev/null
+CREATE SCHEMA web;
+-- Half the customers have a few events, some have many; products in Zipf proportion.
+CREATE UNLOGGED TABLE web.generated AS
+    SELECT 1 + floor(power(random(), 1.3) * :customers)::int AS customer,
+           timestamptz '2026-01-01' + random() * interval '180 days' AS at,
+           (ARRAY['view', 'view', 'view', 'view', 'view', 'view', 'search', 'search', 'cart', 'cart', 'checkout', 'purchase'])[1 + floor(random() * 12)] AS kind,
+           round((random() * 200)::numeric, 2) AS amount,
+           'p' || floor(exp(random() * ln(1000)))::int AS product
+    FROM generate_series(1, :events);
+CREATE TABLE web.event (id bigint GENERATED ALWAYS AS IDENTITY, customer int NOT NULL, at timestamptz NOT NULL, kind text NOT NULL, amount numeric(10,2), product text,
+    loaded_by xid8 DEFAULT pg_current_xact_id());
+INSERT INTO web.event (customer, at, kind, amount, product) SELECT * FROM web.generated ORDER BY customer, at;
+DROP TABLE web.generated;
+CREATE INDEX ON web.event (customer, at);
+CREATE INDEX ON web.event (loaded_by);
+CREATE TABLE web.customer AS SELECT n AS customer FROM generate_series(1, :customers) n;
+VACUUM (ANALYZE, FREEZE) web.event;
+ANALYZE web.customer;
+SELECT customer_data.add_source('web', 'web.customer', 'customer', '{"cookie_id": "customer::text"}', kind => 'anonymous') \g /dev/null
+SELECT customer_data.add_event_source('web', 'web.event', 'web', 'customer', 'at', 'kind', value => 'amount', properties => '{"product": "product"}') \g /dev/null
+SQL
+
+say "first load"
+psql -qXAt -v ON_ERROR_STOP=1 <<'SQL'
+SET client_min_messages = warning;
+SELECT format('loaded %s events of %s customers in %s s', events, customers, round(seconds::numeric, 1)) FROM customer_data.refresh_timelines();
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'first load, refresh_timelines()', round((count / seconds / 1000)::numeric), 'thousand events/s', ''
+FROM customer_data.event_source_state, (SELECT count(*) FROM web.event) c;
+VACUUM (ANALYZE, FREEZE) customer_data.timeline_chunk;
+VACUUM (ANALYZE, FREEZE) customer_data.source_record;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'stored timelines, TOAST included', round(pg_table_size('customer_data.timeline_chunk')::numeric / sum(event_count), 1), 'bytes/event',
+       format('20 at 20 events a customer (here %s)', round(avg(event_count)))
+FROM customer_data.timeline_chunk;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'the same rows in a table', round(pg_table_size('web.event')::numeric / count(*), 1), 'bytes/event', '' FROM web.event;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'and its index on customer and time', round(pg_relation_size('web.event_customer_at_idx')::numeric / count(*), 1), 'bytes/event', '' FROM web.event;
+SQL
+
+now="'2026-06-30 00:00+00'"
+asof="customer_data.as_of = $now"
+path="search_path = customer_data, pg_catalog"
+chunk="customer_data.timeline_chunk"
+
+say "building timelines"
+measure "one aggregate per customer over all rows" "plain SQL" "SELECT count(n) FROM (SELECT count(*) AS n, sum(amount::float8) AS s FROM web.event GROUP BY customer) x WHERE s IS NOT NULL"
+measure "one aggregate per customer over all rows" "timelines" "SELECT count(n) FROM (SELECT event_total(timeline_agg(at, kind, amount::float8, NULL, NULL, jsonb_build_object('product', product))) AS n FROM web.event GROUP BY customer) x WHERE n > 0" "$path"
+measure "one aggregate per customer over all rows" "timelines, no property" "SELECT count(n) FROM (SELECT event_total(timeline_agg(at, kind, amount::float8)) AS n FROM web.event GROUP BY customer) x WHERE n > 0" "$path"
+
+say "counting in windows"
+w="events counted, last 30 days"
+measure "$w" "plain SQL" "SELECT count(*) FROM web.event WHERE kind = 'view' AND at > timestamptz $now - interval '30 days' AND at <= $now"
+measure "$w" "timelines" "SELECT sum(event_count(events, 'view', last => '30 days')) FROM $chunk" "$path;$asof"
+w="bought nothing in 60 days"
+measure "$w" "plain SQL" "SELECT (SELECT count(DISTINCT customer) FROM web.event) - count(*) FROM (SELECT customer FROM web.event WHERE kind = 'purchase' AND at > timestamptz $now - interval '60 days' AND at <= $now GROUP BY 1) x"
+measure "$w" "plain SQL, one pass" "SELECT count(*) FROM (SELECT customer FROM web.event GROUP BY customer HAVING NOT bool_or(kind = 'purchase' AND at > timestamptz $now - interval '60 days' AND at <= $now)) x"
+measure "$w" "timelines" "SELECT count(*) FROM $chunk WHERE NOT happened(events, 'purchase', last => '60 days')" "$path;$asof"
+w="viewed one product within 30 days, never bought it"
+measure "$w" "plain SQL" "SELECT count(*) FROM (SELECT DISTINCT customer FROM web.event e WHERE kind = 'view' AND product = 'p1' AND at > timestamptz $now - interval '30 days' AND at <= $now
+	AND NOT EXISTS (SELECT FROM web.event p WHERE p.customer = e.customer AND p.kind = 'purchase' AND p.product = 'p1' AND p.at <= $now)) x"
+measure "$w" "timelines" "SELECT count(*) FROM $chunk WHERE happened(events, 'view[product=p1]', last => '30 days') AND NOT happened(timeline_cut(events, as_of()), 'purchase[product=p1]')" "$path;$asof"
+w="sum of purchases, to the cent"
+measure "$w" "plain SQL" "SELECT round(sum(amount), 2) FROM web.event WHERE kind = 'purchase'"
+measure "$w" "timelines" "SELECT round(sum(event_sum(events, 'purchase')::numeric(12,2)), 2) FROM $chunk" "$path"
+
+say "funnel"
+w="funnel of four steps in seven days"
+measure "$w" "plain SQL" "SELECT concat_ws(',', count(*) FILTER (WHERE s >= 1), count(*) FILTER (WHERE s >= 2), count(*) FILTER (WHERE s >= 3), count(*) FILTER (WHERE s >= 4)) FROM (
+	SELECT customer, max(CASE WHEN kind = 'purchase' AND at - c3 <= interval '7 days' THEN 4 WHEN kind = 'checkout' AND at - c2 <= interval '7 days' THEN 3
+		WHEN kind = 'cart' AND at - c1 <= interval '7 days' THEN 2 WHEN kind = 'view' THEN 1 ELSE 0 END) AS s FROM (
+	SELECT *, max(CASE WHEN kind = 'checkout' AND at - c2 <= interval '7 days' THEN c2 END) OVER w AS c3 FROM (
+	SELECT *, max(CASE WHEN kind = 'cart' AND at - c1 <= interval '7 days' THEN c1 END) OVER w AS c2 FROM (
+	SELECT customer, at, kind, max(CASE WHEN kind = 'view' THEN at END) OVER w AS c1 FROM web.event WHERE kind IN ('view', 'cart', 'checkout', 'purchase')
+	WINDOW w AS (PARTITION BY customer ORDER BY at ROWS UNBOUNDED PRECEDING)) a
+	WINDOW w AS (PARTITION BY customer ORDER BY at ROWS UNBOUNDED PRECEDING)) b
+	WINDOW w AS (PARTITION BY customer ORDER BY at ROWS UNBOUNDED PRECEDING)) c GROUP BY customer) d"
+measure "$w" "timelines" "SELECT concat_ws(',', count(*) FILTER (WHERE s >= 1), count(*) FILTER (WHERE s >= 2), count(*) FILTER (WHERE s >= 3), count(*) FILTER (WHERE s >= 4))
+	FROM (SELECT window_funnel(events, '{view,cart,checkout,purchase}', '7 days') AS s FROM $chunk) x" "$path"
+measure "$w" "timelines, funnel_report()" "SELECT string_agg(customers::text, ',' ORDER BY step) FROM funnel_report('{view,cart,checkout,purchase}', within => '7 days')" "$path"
+w="events by day and product"
+measure "$w" "plain SQL" "SELECT concat_ws(',', count(*), sum(n), sum(c)) FROM (SELECT date_trunc('day', at), product, count(*) AS n, count(DISTINCT customer) AS c FROM web.event WHERE kind = 'purchase' GROUP BY 1, 2) x"
+measure "$w" "timelines" "SELECT concat_ws(',', count(*), sum(events), sum(customers)) FROM event_report('purchase', property => 'product')" "$path"
+
+if [ -n "$peer_python" ]; then
+	say "peers"
+	psql -qXc "\copy (SELECT customer, (extract(epoch FROM at) * 1000000)::bigint AS at, kind, amount, product FROM web.event ORDER BY customer, at) TO '$work/events.csv' CSV"
+	"$peer_python" "$project/bench/events_peers.py" "$work" "$BENCH_RUNS" >"$work/peers.out" 2>"$work/peers.err" || { tail -n 5 "$work/peers.err"; say "a peer failed and is left out"; }
+	psql -qX -v ON_ERROR_STOP=1 -c "\copy bench.result (what, engine, seconds, cpu, answer) FROM '$work/peers.out' WITH (DELIMITER E'\t')"
+	rm -f "$work/events.csv"
+fi
+
+say "appending"
+psql -qXAt -v ON_ERROR_STOP=1 <<'SQL'
+SET client_min_messages = warning;
+-- The same rows with the same indexes, to insert into without the extension.
+CREATE TABLE web.twin (LIKE web.event INCLUDING ALL);
+INSERT INTO web.twin (customer, at, kind, amount, product) SELECT customer, at, kind, amount, product FROM web.event;
+CREATE TABLE web.batch AS
+    SELECT 1 + floor(random() * (SELECT count(*) FROM web.customer) * 0.43)::int AS customer, timestamptz '2026-07-01' + random() * interval '1 day' AS at, 'view' AS kind,
+           round((random() * 200)::numeric, 2) AS amount, 'p' || floor(exp(random() * ln(1000)))::int AS product
+    FROM generate_series(1, 100000);
+CHECKPOINT;
+CREATE FUNCTION bench.spend(query text, OUT seconds numeric, OUT cpu numeric, OUT wal numeric) LANGUAGE plpgsql AS $$
+DECLARE t0 timestamptz := clock_timestamp(); c0 float8 := bench.cpu(); w0 pg_lsn := pg_current_wal_insert_lsn();
+BEGIN
+    EXECUTE query;
+    seconds := round(extract(epoch FROM clock_timestamp() - t0), 3);
+    cpu := round((bench.cpu() - c0)::numeric, 2);
+    wal := round((pg_current_wal_insert_lsn() - w0) / 1048576.0, 1);
+END $$;
+CREATE TABLE bench.spent (what text, seconds numeric, cpu numeric, wal numeric);
+INSERT INTO bench.spent SELECT 'insert', * FROM bench.spend('INSERT INTO web.twin (customer, at, kind, amount, product) SELECT * FROM web.batch');
+INSERT INTO web.event (customer, at, kind, amount, product) SELECT * FROM web.batch;
+INSERT INTO bench.spent SELECT 'refresh', * FROM bench.spend('SELECT * FROM customer_data.refresh_timelines()');
+INSERT INTO bench.spent SELECT 'compact', * FROM bench.spend('SELECT customer_data.compact_timelines()');
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT CASE s.what WHEN 'insert' THEN format('100,000 new events of %s customers: INSERT into a table with two indexes', (SELECT count(DISTINCT customer) FROM web.batch))
+                   WHEN 'refresh' THEN 'the same by refresh_timelines()' ELSE 'compaction of what that left behind, apart' END,
+       format('%s s, %s CPU s, %s MB of WAL', seconds, cpu, wal), format('%s times the INSERT', round(seconds / (SELECT seconds FROM bench.spent WHERE what = 'insert'), 2)),
+       CASE s.what WHEN 'refresh' THEN 'at most 3 times' ELSE '' END
+FROM bench.spent s;
+-- One new event for a customer of 1,000 and for one of 100,000.
+INSERT INTO web.event (customer, at, kind, amount) SELECT 2000000001, timestamptz '2026-01-01' + n * interval '1 minute', 'view', 1 FROM generate_series(1, 1000) n;
+INSERT INTO web.event (customer, at, kind, amount) SELECT 2000000002, timestamptz '2026-01-01' + n * interval '1 minute', 'view', 1 FROM generate_series(1, 100000) n;
+SELECT count(*) FROM customer_data.refresh_timelines() \g /dev/null
+VACUUM ANALYZE customer_data.timeline_chunk;
+VACUUM ANALYZE customer_data.source_record;
+VACUUM ANALYZE web.event;
+CREATE PROCEDURE bench.append_one(who int, label text) LANGUAGE plpgsql AS $$
+DECLARE spent numeric[] := '{}'; t0 timestamptz;
+BEGIN
+    FOR i IN 1 .. 15 LOOP
+        INSERT INTO web.event (customer, at, kind, amount) VALUES (who, timestamptz '2026-07-02' + i * interval '1 minute', 'view', 1);
+        COMMIT;
+        t0 := clock_timestamp();
+        PERFORM customer_data.refresh_timelines();
+        spent := spent || extract(epoch FROM clock_timestamp() - t0) * 1000;
+        COMMIT;
+    END LOOP;
+    INSERT INTO bench.figure (what, figure, unit, aim)
+    SELECT label, round((percentile_cont(0.5) WITHIN GROUP (ORDER BY s))::numeric, 1), 'ms a refresh', 'no slower for the long history' FROM unnest(spent) s;
+END $$;
+CALL bench.append_one(2000000001, 'one event more for a customer of 1,000');
+CALL bench.append_one(2000000002, 'one event more for a customer of 100,000');
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'events counted in windows', round(((SELECT count(*) FROM web.event WHERE kind = 'view') / seconds / 1e6)::numeric), 'M events/s', '150 at 100 events a customer'
+FROM bench.result WHERE what LIKE 'events counted%' AND engine = 'timelines';
+SQL
