@@ -14,6 +14,7 @@
 #include <unicode/utrans.h>
 
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "text/compare.h"
 #include "utils/memutils.h"
 
@@ -627,9 +628,9 @@ cd_han_append_reading(CdText *t, const uint32 *cp, int len, bool family)
 		cd_text_add_ascii(t, cd_han_reading(cp[i], family));
 }
 
-/* Any text in Latin letters by ICU; the buffer grows until it fits. */
+/* A piece of text in Latin letters by ICU; the buffer grows until it fits. */
 static void
-romanize_general(const uint32 *cp, int len, CdText *out)
+romanize_piece(const uint32 *cp, int len, CdText *out)
 {
 	int32_t		room = len * 4 + 64;
 
@@ -658,6 +659,35 @@ romanize_general(const uint32 *cp, int len, CdText *out)
 		}
 		pfree(s);
 		room *= 2;
+	}
+}
+
+/*
+ * Any text in Latin letters, in pieces cut at spaces where there are any: ICU
+ * moves the rest of its text at each replacement.
+ */
+static void
+romanize_general(const uint32 *cp, int len, CdText *out)
+{
+	while (len > 0)
+	{
+		int			n = Min(len, 256);
+		int			cut = n;
+
+		CHECK_FOR_INTERRUPTS();
+		if (n < len)
+		{
+			while (cut > n / 2 && cd_class(cp[cut - 1]) != CD_CHAR_SPACE)
+				cut--;
+			if (cut > n / 2)
+				n = cut;
+		}
+		romanize_piece(cp, n, out);
+		/* Han is read syllable by syllable with a space between */
+		if (n < len && cd_is_han(cp[n - 1]) && cd_is_han(cp[n]))
+			cd_text_add(out, ' ');
+		cp += n;
+		len -= n;
 	}
 }
 

@@ -159,6 +159,12 @@ cd_is_trade_word(const uint32 *cp, int len)
 	return CD_WORD_IN(&word, trade_words);
 }
 
+bool
+cd_is_cjk_trade(const uint32 *cp, int len)
+{
+	return len > 0 && match_list(&trades, cp, len, false, 0) == len;
+}
+
 /* Put in front of a text. */
 static void
 prepend(CdText *t, const CdText *front, bool space)

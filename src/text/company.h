@@ -24,6 +24,9 @@ typedef struct CdCompany
 /* Does a word say what a company does rather than which it is? */
 extern bool cd_is_trade_word(const uint32 *cp, int len);
 
+/* The same of a whole brand in Han: then only the place tells companies apart. */
+extern bool cd_is_cjk_trade(const uint32 *cp, int len);
+
 extern void cd_company_parse(CdCompany *c, const char *s, int bytes);
 
 #endif							/* CD_TEXT_COMPANY_H */

@@ -38,11 +38,14 @@ add_words(CdBag *bag, const CdText *t, double weight)
 		const uint32 *cp = t->cp + from;
 		int			len = i - from;
 		bool		trade;
+		bool		small;
 		int			k;
 
 		if (i < t->len && t->cp[i] != ' ')
 			continue;
 		trade = len > 0 && cd_is_trade_word(cp, len);
+		small = cd_equals_ascii(cp, len, "of") || cd_equals_ascii(cp, len, "the") || cd_equals_ascii(cp, len, "de") ||
+			cd_equals_ascii(cp, len, "for") || cd_equals_ascii(cp, len, "la") || cd_equals_ascii(cp, len, "del");
 		for (k = 0; k < (int) lengthof(abbreviations) && len > 0; k++)
 			if (cd_equals_ascii(cp, len, abbreviations[k][0]))
 			{
@@ -54,7 +57,7 @@ add_words(CdBag *bag, const CdText *t, double weight)
 				len = whole.len;
 				break;
 			}
-		cd_bag_add(bag, cp, len, trade ? Min(weight, 0.5) : weight, 0);
+		cd_bag_add(bag, cp, len, small ? 0.1 : trade ? Min(weight, 0.5) : weight, 0);
 		from = i + 1;
 	}
 }
@@ -142,7 +145,7 @@ compare_cjk(const CdCompany *a, const CdCompany *b)
 		/* of two characters one differs: another brand; a part of the other: maybe the same */
 		brand = longer <= 2 ? brand * 0.5 : brand * 0.9;
 		if (shorter >= 2 && (memcmp(a->brand.cp, b->brand.cp, sizeof(uint32) * shorter) == 0))
-			brand = Max(brand, 0.8);
+			brand = Max(brand, 0.85);
 	}
 	if (a->trade.len == 0 && b->trade.len == 0)
 		trade = 1.0;
@@ -156,7 +159,7 @@ compare_cjk(const CdCompany *a, const CdCompany *b)
 		int			n = Min(a->place.len, b->place.len);
 
 		if (memcmp(a->place.cp, b->place.cp, sizeof(uint32) * n) != 0)
-			sim *= 0.8;
+			sim *= cd_is_cjk_trade(a->brand.cp, a->brand.len) ? 0.5 : 0.8;
 	}
 	else if (a->place.len != b->place.len)
 		sim *= 0.97;

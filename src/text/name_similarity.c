@@ -155,8 +155,9 @@ add_token(CdName *name, const uint32 *cp, int len, CdTokenKind kind, const char 
 	t->len = len;
 	t->kind = kind;
 	t->spellings = spellings;
-	t->reading = false;
+	t->reading = CD_READING_NONE;
 	t->vowelless = false;
+	t->family = false;
 	t->given = kind == CD_TOKEN_WORD ? cd_word_find(&word, given_names, lengthof(given_names)) : -1;
 	switch (kind)
 	{
@@ -273,7 +274,10 @@ add_cjk_name(CdName *name, const uint32 *cp, int len)
 		cd_text_add_ascii(&t, hangul ? hangul_syllable(cp[i], latin) : cd_han_reading(cp[i], false));
 	add_token(name, t.cp, t.len, CD_TOKEN_WORD, NULL);
 	for (i = first; i < name->count; i++)
-		name->token[i].reading = true;
+	{
+		name->token[i].family = family > 0 && i == first;
+		name->token[i].reading = hangul ? CD_READING_HANGUL : CD_READING_HAN;
+	}
 }
 
 /* Japanese long vowels are written or left out: Satou, Sato. */
@@ -422,6 +426,103 @@ other_spelling(const char *spellings, const CdNameToken *t)
 	return false;
 }
 
+/* Can the letters be cut into syllables of pinyin? */
+static bool
+is_pinyin(const uint32 *cp, int len)
+{
+	uint32		reached = 1;	/* bit i: the first i letters can be cut */
+	int			i;
+	int			n;
+
+	if (len == 0 || len > 30)
+		return false;
+	for (i = 0; i < len; i++)
+		for (n = 1; (reached >> i & 1) && n <= 6 && i + n <= len; n++)
+		{
+			CdWord		syllable = {cp + i, n, CD_GAP_NONE};
+
+			if (CD_WORD_IN(&syllable, pinyin_syllables))
+				reached |= (uint32) 1 << (i + n);
+		}
+	return reached >> len & 1;
+}
+
+/* Korean in Latin letters, whichever way it was romanised: eo u oo woo are u, g k, d t, b p, j ch, l r. */
+static void
+korean_key(const uint32 *cp, int len, char *out, int room)
+{
+	int			n = 0;
+	int			i = 0;
+
+	while (i < len && n < room - 1)
+	{
+		static const struct
+		{
+			const char *from;
+			char		to;
+		}			rules[] =
+		{
+			{"woo", 'u'}, {"wu", 'u'}, {"eo", 'u'}, {"eu", 'u'}, {"oo", 'u'}, {"ou", 'u'}, {"ee", 'i'}, {"ui", 'i'}, {"ae", 'e'}, {"ai", 'e'},
+			{"ch", 'c'}, {"sh", 's'}, {"kk", 'k'}, {"ck", 'k'}, {"tt", 't'}, {"pp", 'p'}, {"g", 'k'}, {"d", 't'}, {"b", 'p'}, {"j", 'c'}, {"l", 'r'}, {"y", '\0'},
+			{"w", '\0'},
+		};
+		char		to = (char) cp[i];
+		int			step = 1;
+		int			k;
+
+		for (k = 0; k < (int) lengthof(rules); k++)
+		{
+			int			m = strlen(rules[k].from);
+
+			if (i + m <= len && cd_equals_ascii(cp + i, m, rules[k].from))
+			{
+				to = rules[k].to;
+				step = m;
+				break;
+			}
+		}
+		if (to != '\0' && (n == 0 || out[n - 1] != to))
+			out[n++] = to;
+		i += step;
+	}
+	out[n] = '\0';
+}
+
+/*
+ * How well Latin letters spell a reading.  What is pinyin but of another
+ * reading is another name; other ways of writing Chinese are near at best.
+ */
+static double
+reading_similarity(const CdNameToken *reading, const uint32 *cp, int len)
+{
+	char		spelling[24];
+	double		jw;
+
+	if (len == reading->len && memcmp(cp, reading->cp, sizeof(uint32) * len) == 0)
+		return 0.98;
+	if (reading->reading == CD_READING_HANGUL)
+	{
+		char		a[32];
+		char		b[32];
+
+		korean_key(reading->cp, reading->len, a, sizeof(a));
+		korean_key(cp, len, b, sizeof(b));
+		if (strcmp(a, b) == 0)
+			return 0.94;
+		return Min(strlen(a), strlen(b)) >= 5 &&
+			cd_osa8((uint8 *) a, strlen(a), (uint8 *) b, strlen(b), 1) <= 1 ? 0.85 : 0.0;
+	}
+	cd_word_spelling(cp, len, spelling, sizeof(spelling));
+	if (len >= 4 && strcmp(spelling, reading->spelling) == 0)
+		return 0.96;
+	if (Min(len, reading->len) >= 6 && cd_osa(cp, len, reading->cp, reading->len, 1) <= 1)
+		return 0.85;
+	if (is_pinyin(cp, len))
+		return 0.0;
+	jw = cd_jaro_winkler(cp, len, reading->cp, reading->len);
+	return jw >= 0.85 ? 0.9 : jw >= 0.7 ? 0.8 : jw >= 0.6 ? 0.65 : 0.0;
+}
+
 /* How alike two tokens are. */
 static double
 token_similarity(const CdNameToken *a, const CdNameToken *b)
@@ -440,6 +541,13 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 		return 0.6;
 	if (other_spelling(a->spellings, b) || other_spelling(b->spellings, a))
 		return 0.95;
+	if ((a->reading != CD_READING_NONE) != (b->reading != CD_READING_NONE))
+	{
+		double		s = a->reading ? reading_similarity(a, b->cp, b->len) : reading_similarity(b, a->cp, a->len);
+
+		/* a family name is a known one or none */
+		return (a->reading ? a : b)->family ? (s >= 0.94 ? s : 0.0) : s;
+	}
 	if (strcmp(a->spelling, b->spelling) == 0)
 		return 0.96;
 	if (same_given_group(a, b))
@@ -459,6 +567,8 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 		return jw < 0.8 ? 0.0 : jw * 0.85;
 	if (shorter >= 4 && strlen(a->sound) >= 3 && strcmp(a->sound, b->sound) == 0 && jw >= 0.65)
 		return Max(0.9, jw);
+	if (shorter >= 5 && a->sound[0] != '\0' && strcmp(a->sound, b->sound) == 0 && jw >= 0.7)
+		return 0.88;
 	if (shorter >= 3 && memcmp(a->cp, b->cp, sizeof(uint32) * shorter) == 0)
 		return Max(0.85, jw * 0.95);
 	if (shorter >= 5 && cd_osa(a->cp, a->len, b->cp, b->len, 1) <= 1)
@@ -486,6 +596,7 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 	for (i = from; i < name->count && !used[i] && i < from + 4; i++)
 	{
 		const CdNameToken *t = &name->token[i];
+		double		s;
 
 		if (t->reading || len + t->len > (int) lengthof(joined) || len + t->len > whole->len + 3)
 			break;
@@ -498,25 +609,17 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 			*score = 0.98;
 			return i - from + 1;
 		}
-		if (whole->len >= 4)
+		if (whole->reading)
+			s = reading_similarity(whole, joined, len);
+		else
 		{
 			cd_word_spelling(joined, len, spelling, sizeof(spelling));
-			if (strcmp(spelling, whole->spelling) == 0)
-			{
-				*score = 0.97;
-				best = i - from + 1;
-			}
+			s = whole->len >= 4 && strcmp(spelling, whole->spelling) == 0 ? 0.97 : 0.0;
 		}
-		if (whole->reading && whole->spellings == NULL && *score < 0.97)
+		if (s > *score && !(whole->family && s < 0.94))
 		{
-			double		jw = cd_jaro_winkler(joined, len, whole->cp, whole->len);
-			double		s = jw >= 0.85 ? 0.92 : jw >= 0.7 ? 0.8 : jw >= 0.6 ? 0.65 : 0.0;
-
-			if (s > *score)
-			{
-				*score = s;
-				best = i - from + 1;
-			}
+			*score = s;
+			best = i - from + 1;
 		}
 	}
 	return best;
@@ -728,9 +831,37 @@ compare_tokens(const CdName *a, const CdName *b)
 	return Min(result, 1.0);
 }
 
+/* An order of parsed names, so that a pair is always compared the same way round. */
+static int
+order_of(const CdName *a, const CdName *b)
+{
+	int			i;
+
+	if (a->count != b->count)
+		return a->count - b->count;
+	for (i = 0; i < a->count; i++)
+	{
+		int			cmp;
+
+		if (a->token[i].len != b->token[i].len)
+			return a->token[i].len - b->token[i].len;
+		cmp = memcmp(a->token[i].cp, b->token[i].cp, sizeof(uint32) * a->token[i].len);
+		if (cmp != 0)
+			return cmp;
+	}
+	return a->han_len - b->han_len;
+}
+
 double
 cd_name_compare(const CdName *a, const CdName *b)
 {
+	if (order_of(a, b) > 0)
+	{
+		const CdName *swap = a;
+
+		a = b;
+		b = swap;
+	}
 	if (a->han_len > 0 && b->han_len > 0 &&
 		cd_script(a->han[0]) == cd_script(b->han[0]))
 		return compare_cjk(a, b);

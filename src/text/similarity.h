@@ -22,13 +22,21 @@ typedef enum CdTokenKind
 	CD_TOKEN_GENERATION			/* jr, iii */
 } CdTokenKind;
 
+typedef enum CdReading
+{
+	CD_READING_NONE,
+	CD_READING_HAN,
+	CD_READING_HANGUL
+} CdReading;
+
 typedef struct CdNameToken
 {
 	const uint32 *cp;
 	int			len;
 	float		weight;
 	CdTokenKind kind;
-	bool		reading;		/* read from Han or Hangul, not written so */
+	CdReading	reading;		/* read from Han or Hangul, not written so */
+	bool		family;			/* the family name of a reading */
 	bool		vowelless;		/* from a script that leaves vowels out */
 	int			given;			/* in the list of given names with other forms; -1 if not */
 	const char *spellings;		/* other spellings of a family name, each between spaces; or NULL */

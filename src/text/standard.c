@@ -381,6 +381,8 @@ cd_standardize(CdAttribute attribute, const char *value, int bytes, const char *
 	}
 	if (standard != NULL && standard[0] == '\0')
 		standard = NULL;
+	if (standard == NULL && *issue == CD_ISSUE_NONE)
+		*issue = CD_ISSUE_MALFORMED;
 	if (*issue == CD_ISSUE_NONE)
 		*issue = encoding;
 	return standard;

@@ -25,7 +25,26 @@
 		PG_RETURN_TEXT_P(cstring_to_text(s_)); \
 	} while (0)
 
-#define ARG_BYTES(n)	VARDATA_ANY(PG_GETARG_TEXT_PP(n)), VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(n))
+#define BYTES(t)	VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t)
+
+/* Texts longer than this are no names, addresses or the like. */
+#define MAX_TEXT_BYTES	(16 * 1024 * 1024)
+
+/* A text argument of a length that can be standardised. */
+static text *
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *value = PG_GETARG_TEXT_PP(n);
+
+	if (VARSIZE_ANY_EXHDR(value) > MAX_TEXT_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("text is too long to be standardised"),
+				 errdetail("It has %d bytes, and %d are the limit.",
+						   (int) VARSIZE_ANY_EXHDR(value), MAX_TEXT_BYTES),
+				 errhint("The distances and jaro_winkler() have no such limit.")));
+	return value;
+}
 
 /* A region argument: ISO 3166 alpha-2, upper case; empty if it is empty. */
 static void
@@ -70,36 +89,45 @@ PG_FUNCTION_INFO_V1(cd_normalize_name_sql);
 Datum
 cd_normalize_name_sql(PG_FUNCTION_ARGS)
 {
-	RETURN_CSTRING_OR_NULL(cd_normalize_name(ARG_BYTES(0), true));
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	RETURN_CSTRING_OR_NULL(cd_normalize_name(BYTES(t0), true));
 }
 
 PG_FUNCTION_INFO_V1(cd_normalize_company_sql);
 Datum
 cd_normalize_company_sql(PG_FUNCTION_ARGS)
 {
-	RETURN_CSTRING_OR_NULL(cd_normalize_company(ARG_BYTES(0)));
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	RETURN_CSTRING_OR_NULL(cd_normalize_company(BYTES(t0)));
 }
 
 PG_FUNCTION_INFO_V1(cd_normalize_address_sql);
 Datum
 cd_normalize_address_sql(PG_FUNCTION_ARGS)
 {
-	RETURN_CSTRING_OR_NULL(cd_normalize_address(ARG_BYTES(0)));
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	RETURN_CSTRING_OR_NULL(cd_normalize_address(BYTES(t0)));
 }
 
 PG_FUNCTION_INFO_V1(cd_phonetic_key_sql);
 Datum
 cd_phonetic_key_sql(PG_FUNCTION_ARGS)
 {
-	RETURN_CSTRING_OR_NULL(cd_phonetic_key(ARG_BYTES(0)));
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	RETURN_CSTRING_OR_NULL(cd_phonetic_key(BYTES(t0)));
 }
 
 PG_FUNCTION_INFO_V1(cd_romanize_sql);
 Datum
 cd_romanize_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	int			len;
-	char	   *latin = cd_romanize(ARG_BYTES(0), &len);
+	char	   *latin = cd_romanize(BYTES(t0), &len);
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(latin, len));
 }
@@ -108,14 +136,18 @@ PG_FUNCTION_INFO_V1(cd_email_key_sql);
 Datum
 cd_email_key_sql(PG_FUNCTION_ARGS)
 {
-	RETURN_CSTRING_OR_NULL(cd_email_key(ARG_BYTES(0)));
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	RETURN_CSTRING_OR_NULL(cd_email_key(BYTES(t0)));
 }
 
 PG_FUNCTION_INFO_V1(cd_is_email_sql);
 Datum
 cd_is_email_sql(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(cd_email_key(ARG_BYTES(0)) != NULL);
+	text	   *t0 = text_argument(fcinfo, 0);
+
+	PG_RETURN_BOOL(cd_email_key(BYTES(t0)) != NULL);
 }
 
 /* phone_e164(number, region): NULL unless it can be dialled. */
@@ -123,12 +155,13 @@ PG_FUNCTION_INFO_V1(cd_phone_e164_sql);
 Datum
 cd_phone_e164_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	char		region[4];
 	CdIssue		issue;
 	char	   *phone;
 
 	region_argument(PG_GETARG_TEXT_PP(1), region);
-	phone = cd_standard_phone(ARG_BYTES(0), region, &issue);
+	phone = cd_standard_phone(BYTES(t0), region, &issue);
 	if (phone == NULL || phone[0] != '+')
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(phone));
@@ -138,12 +171,13 @@ PG_FUNCTION_INFO_V1(cd_is_phone_sql);
 Datum
 cd_is_phone_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	char		region[4];
 	CdIssue		issue;
 	char	   *phone;
 
 	region_argument(PG_GETARG_TEXT_PP(1), region);
-	phone = cd_standard_phone(ARG_BYTES(0), region, &issue);
+	phone = cd_standard_phone(BYTES(t0), region, &issue);
 	PG_RETURN_BOOL(phone != NULL && phone[0] == '+' && issue == CD_ISSUE_NONE);
 }
 
@@ -152,6 +186,7 @@ PG_FUNCTION_INFO_V1(cd_company_parts_sql);
 Datum
 cd_company_parts_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	CdCompany	c;
 	TupleDesc	desc;
 	Datum		values[4];
@@ -163,7 +198,7 @@ cd_company_parts_sql(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("company_parts is called where a row is not accepted")));
-	cd_company_parse(&c, ARG_BYTES(0));
+	cd_company_parse(&c, BYTES(t0));
 	parts[0] = &c.place;
 	parts[1] = &c.brand;
 	parts[2] = &c.trade;
@@ -196,7 +231,8 @@ cd_standardize_sql(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
 	{
 		char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-		char	   *standard = cd_standardize(cd_attribute_of(name), ARG_BYTES(1), region,
+		text	   *t1 = text_argument(fcinfo, 1);
+		char	   *standard = cd_standardize(cd_attribute_of(name), BYTES(t1), region,
 											  today_argument(), &issue);
 
 		if (standard != NULL)
@@ -347,7 +383,10 @@ PG_FUNCTION_INFO_V1(sqlname); \
 Datum \
 sqlname(PG_FUNCTION_ARGS) \
 { \
-	PG_RETURN_FLOAT8(kernel(ARG_BYTES(0), ARG_BYTES(1))); \
+	text	   *t0 = text_argument(fcinfo, 0); \
+	text	   *t1 = text_argument(fcinfo, 1); \
+	\
+	PG_RETURN_FLOAT8(kernel(BYTES(t0), BYTES(t1))); \
 }
 
 SIMILARITY(cd_name_similarity_sql, cd_name_similarity)
@@ -397,6 +436,7 @@ PG_FUNCTION_INFO_V1(cd_fingerprint_sql);
 Datum
 cd_fingerprint_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	CdText		t;
 	char	  **words;
 	int			count = 0;
@@ -405,7 +445,7 @@ cd_fingerprint_sql(PG_FUNCTION_ARGS)
 	int			to = 0;
 	int			i;
 
-	cd_text_fold(&t, ARG_BYTES(0));
+	cd_text_fold(&t, BYTES(t0));
 	words = palloc(sizeof(char *) * (t.len / 2 + 2));
 	for (i = 0; i <= t.len; i++)
 	{
@@ -446,6 +486,7 @@ PG_FUNCTION_INFO_V1(cd_ngram_fingerprint_sql);
 Datum
 cd_ngram_fingerprint_sql(PG_FUNCTION_ARGS)
 {
+	text	   *t0 = text_argument(fcinfo, 0);
 	int			n = PG_GETARG_INT32(1);
 	CdText		t;
 	char	  **grams;
@@ -460,7 +501,7 @@ cd_ngram_fingerprint_sql(PG_FUNCTION_ARGS)
 				 errmsg("n-gram length must be between 1 and 1000"),
 				 errdetail("It is %d.", n),
 				 errhint("2 is the usual length.")));
-	cd_text_fold(&t, ARG_BYTES(0));
+	cd_text_fold(&t, BYTES(t0));
 	for (i = 0; i < t.len; i++)
 		if (cd_is_word(t.cp[i]))
 			t.cp[len++] = t.cp[i];
