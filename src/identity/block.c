@@ -371,33 +371,29 @@ sample_bits(CdBlocking *blocking, double histogram[256])
 
 /*
  * Choose the bits that make a candidate: low enough for pairs of weak
- * evidence, raised until the expected pairs hold the budget per record.
+ * evidence, raised until the expected pairs hold the budget per record; 0,
+ * if all pairs do.
  */
 void
 cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 {
 	double		histogram[256];
-	double		sampled = sample_bits(blocking, histogram);
+	double		sampled;
 	double		sum = 0;
-	int			least = (int) Max(6, floor(log2(Max(blocking->records->n, 2)) - 4));
+	int			least = (int) Max(3, floor(log2(Max(blocking->records->n, 2)) - 6));
 	int			t = 255;
 
+	if (blocking->records->n <= 2 * per_record + 1)
+	{
+		/* all pairs of few records */
+		engine->model->threshold = 0;
+		blocking->expected = (double) blocking->records->n * (blocking->records->n - 1) / 2;
+		return;
+	}
+	sampled = sample_bits(blocking, histogram);
 	while (t > least && sum + histogram[t - 1] <= per_record * sampled)
 		sum += histogram[--t];
 	engine->model->threshold = t;
-	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;
-}
-
-/* Expect as many candidates as the threshold of the model lets through. */
-void
-cd_estimate_candidates(CdEngine *engine, CdBlocking *blocking)
-{
-	double		histogram[256];
-	double		sampled = sample_bits(blocking, histogram);
-	double		sum = 0;
-
-	for (int t = (int) engine->model->threshold; t < 256; t++)
-		sum += histogram[t];
 	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;
 }
 
@@ -418,6 +414,15 @@ cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPai
 		if (changed != NULL && !changed[r])
 			continue;
 		CHECK_FOR_INTERRUPTS();
+		if (threshold == 0)
+		{
+			for (uint32 s = 0; s < (changed == NULL ? r : n); s++)
+			{
+				if (s != r && !(changed != NULL && changed[s] && s > r))
+					sink(state, Min(r, s), Max(r, s));
+			}
+			continue;
+		}
 		found = gather(blocking, r, changed == NULL);
 		for (Size i = 0; i < found; i++)
 		{

@@ -218,6 +218,7 @@ typedef struct CdEngine
 	CdStatistics *stats;
 	CdModel    *model;
 	bool		counting;		/* keys are being counted, not followed */
+	int			name_slot;		/* -1: no names */
 	bool		used[CD_MAX_SLOTS]; /* slots that any record fills */
 } CdEngine;
 
@@ -308,7 +309,6 @@ typedef struct CdBlocking
 extern void cd_count_keys(CdEngine *engine, CdRecords *records);
 extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records);
 extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
-extern void cd_estimate_candidates(CdEngine *engine, CdBlocking *blocking);
 extern void cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPairSink sink, void *state);
 
 /* train.c */

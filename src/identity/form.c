@@ -826,7 +826,8 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 		CdSlotKind	kind = layout->slot[s].kind;
 		Piece	   *v = value[s];
 		int			from = nwords;
-		char		tight[512];
+		char		tight[600];
+		bool		google;
 		int			len;
 
 		into->start[s] = nwords;
@@ -860,20 +861,32 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 			case CD_SLOT_EMAIL:
 				{
 					const char *at = memchr(v->text, '@', v->len);
-					const char *plus;
-					int			boxlen;
+					const char *domain = at + 1;
+					int			domainlen;
+					int			boxlen = 0;
 
 					if (at == NULL || at == v->text)
 						break;
-					boxlen = at - v->text;
-					plus = memchr(v->text, '+', boxlen);
-					if (plus != NULL && plus > v->text)
-						boxlen = plus - v->text;
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_MAILBOX, v->text, boxlen);
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_DOMAIN, at + 1,
-																v->len - (int) (at - v->text) - 1);
-					into->word[nwords++] = mailbox_bits(v->text, boxlen, &names);
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
+					domainlen = v->len - (int) (domain - v->text);
+					google = (domainlen == 9 && strncmp(domain, "gmail.com", 9) == 0) ||
+						(domainlen == 14 && strncmp(domain, "googlemail.com", 14) == 0);
+					/* what follows a plus is a label; Google reads no dots */
+					for (const char *c = v->text; c < at && !(*c == '+' && boxlen > 0); c++)
+					{
+						if (!(google && *c == '.'))
+							tight[boxlen++] = *c;
+					}
+					if (google)
+					{
+						domain = "gmail.com";
+						domainlen = 9;
+					}
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_MAILBOX, tight, boxlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_DOMAIN, domain, domainlen);
+					into->word[nwords++] = mailbox_bits(tight, boxlen, &names);
+					tight[boxlen] = '@';
+					memcpy(tight + boxlen + 1, domain, domainlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, boxlen + 1 + domainlen);
 				}
 				break;
 			case CD_SLOT_PHONE:

@@ -204,7 +204,8 @@ comparison_kind(const char *name, CdSlotKind kind)
 		case CD_SLOT_VALUE:
 			break;
 	}
-	return CD_CMP_VALUE;
+	/* one letter makes another firm of a domain */
+	return strcmp(name, "domain") == 0 ? CD_CMP_CLASS : CD_CMP_VALUE;
 }
 
 /* Levels that each kind of comparison tells apart. */
@@ -216,9 +217,9 @@ levels_of(CdComparisonKind kind)
 		case CD_CMP_FAMILY:
 		case CD_CMP_BIRTH:
 		case CD_CMP_POSTCODE:
+		case CD_CMP_EMAIL:
 			return 5;
 		case CD_CMP_GIVEN:
-		case CD_CMP_EMAIL:
 		case CD_CMP_COMPANY:
 			return 6;
 		case CD_CMP_STREET:
@@ -390,6 +391,7 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	engine->context = context;
 	memset(engine->used, true, sizeof(engine->used));
 	engine->layout = load_layout(context);
+	engine->name_slot = find_slot(engine->layout, "name");
 	engine->model = load_model(context, engine->layout, &engine->stats);
 	if (frequencies)
 		load_frequencies(engine->stats);

@@ -303,33 +303,38 @@ compare_births(uint32 a, uint32 b)
 	return 0;
 }
 
-/* E-mail addresses; an address made from the name is little beside the name. */
+/*
+ * E-mail addresses.  An address made from the name says little where the
+ * names agree: how it is made, and the domain; on another domain nothing.
+ */
 static uint8
 compare_emails(CdEngine *engine, const uint32 *a, const uint32 *b, bool name_agrees, float *bits)
 {
-	bool		derived = name_agrees && Min(a[2], b[2]) < 9;
-	float		rest = 2.0f + Min(a[2], b[2]);
+	uint32		own = Min(a[2], b[2]);
+	bool		derived = name_agrees && own < 9;
+	bool		near;
 	CdLikeness	box;
 
 	if (a[3] == b[3])
 	{
 		*bits = token_bits(engine, a[3]);
 		if (derived)
-			*bits = Min(*bits, rest + token_bits(engine, a[1]));
-		return derived ? 4 : 5;
-	}
-	if (a[0] == b[0])
-	{
-		*bits = token_bits(engine, a[0]);
-		if (derived)
-			*bits = Min(*bits, rest);
-		return derived ? 2 : 3;
+			*bits = Min(*bits, 5.0f + own + token_bits(engine, a[1]));
+		return derived ? 3 : 4;
 	}
 	box = cd_token_likeness(engine->dict, a[0], b[0]);
-	if (box >= CD_CLOSE && a[1] == b[1])
-		return derived ? 2 : 3;
-	if (box >= CD_SIMILAR && !derived)
-		return 1;
+	near = a[1] == b[1] || cd_token_likeness(engine->dict, a[1], b[1]) >= CD_SIMILAR;
+	if (box == CD_SAME || (box == CD_CLOSE && near))
+	{
+		if (derived && !near)
+			return CD_MISSING;
+		*bits = Min(token_bits(engine, a[0]), token_bits(engine, b[0]));
+		if (derived)
+			*bits = Min(*bits, 3.0f + own + Min(token_bits(engine, a[1]), token_bits(engine, b[1])));
+		return 2;
+	}
+	if (box >= CD_SIMILAR)
+		return derived && !near ? CD_MISSING : 1;
 	return 0;
 }
 
@@ -498,9 +503,10 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 {
 	const CdModel *model = engine->model;
 	NameLevels	names;
-	bool		named = false;
 
 	names.agrees = false;
+	if (engine->name_slot >= 0)
+		compare_names(engine, a, b, engine->name_slot, &names);
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
@@ -526,9 +532,6 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 			case CD_CMP_FAMILY:
 			case CD_CMP_GIVEN:
 			case CD_CMP_MIDDLE:
-				if (!named)
-					compare_names(engine, a, b, s, &names);
-				named = true;
 				if (comparison->kind == CD_CMP_FAMILY)
 				{
 					level = names.family;
@@ -609,6 +612,9 @@ cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
 {
 	if (comparison->tf[level] == 0 || rarity <= 0)
 		return 0;
+	/* where rarity counts in full it takes the place of u */
+	if (comparison->tf[level] == 1.0f)
+		return rarity - comparison->tf_base[level];
 	return Max(Min(rarity - comparison->tf_base[level], 12.0f), -12.0f) * comparison->tf[level];
 }
 

@@ -17,7 +17,7 @@
 
 #define RANDOM_PAIRS		1000000
 #define SAMPLE_PAIRS		3000000.0
-#define ROUNDS				40
+#define ROUNDS				25
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
@@ -193,8 +193,8 @@ take_pattern(void *state, uint32 a, uint32 b)
 				personal += agreement.rarity[c] * model->comparison[c].tf[k];
 		}
 	}
-	band[0] = (int8) Min(120, (int) (rarity * 2));
-	band[1] = (int8) Min(120, (int) (personal * 2));
+	band[0] = (int8) Min(120, (int) rarity);
+	band[1] = (int8) Min(120, (int) personal / 2);
 	hash = cd_hash64(band[0] * 256 + band[1], (const char *) agreement.level, n);
 	at = (uint32) hash & patterns->mask;
 	while (patterns->item[at].count > 0 && patterns->item[at].hash != hash)
