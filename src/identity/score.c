@@ -200,9 +200,11 @@ compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, Name
 
 		if (fg >= CD_SIMILAR && gf >= CD_SIMILAR && fg + gf > ff + gg)
 		{
-			/* one event, one piece of evidence */
-			r->family = FAMILY_SWAPPED;
-			r->family_bits = fgb + gfb;
+			/* exchanged once: the family name agrees, the given name is elsewhere */
+			r->family = family_level[Max(fg, CD_SIMILAR)];
+			r->family_bits = fgb;
+			r->given = gf >= CD_CLOSE ? GIVEN_SWAPPED : given_level[gf];
+			r->given_bits = gfb;
 			r->agrees = true;
 			return;
 		}
