@@ -9,8 +9,10 @@
 
 #include <math.h>
 
+#include "common/hashfn.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 
 /* One posting while lists are built. */
 typedef struct Posting
@@ -240,23 +242,81 @@ take_lists(CdEngine *engine, CdBlocking *blocking, PostingArray *a)
 	blocking->first[blocking->nkeys] = (uint32) blocking->nmembers;
 }
 
-/* Build the posting lists of all records, and for each record the keys it has. */
+/* The keys of the changed records, as a set. */
+typedef struct KeySet
+{
+	uint64	   *hash;			/* open addressing, 0 is free */
+	uint64		mask;
+	uint64		n;
+} KeySet;
+
+static bool
+key_set_has(const KeySet *set, uint64 hash)
+{
+	uint64		b = (hash >> 9) & set->mask;
+
+	while (set->hash[b] != 0)
+	{
+		if (set->hash[b] == hash)
+			return true;
+		b = (b + 1) & set->mask;
+	}
+	return false;
+}
+
+/* Gather the keys of the changed records. */
+static KeySet *
+changed_keys(CdEngine *engine, CdRecords *records, const bool *changed)
+{
+	KeySet	   *set = MemoryContextAllocZero(engine->context, sizeof(KeySet));
+	uint64		n = 0;
+
+	for (uint32 r = 0; r < records->n; r++)
+		n += changed[r];
+	set->mask = pg_nextpower2_64(Max(n * CD_MAX_KEYS, 1024)) - 1;
+	set->hash = MemoryContextAllocExtended(engine->context, (set->mask + 1) * sizeof(uint64),
+										   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 r = 0; r < records->n; r++)
+	{
+		CdKey		key[CD_MAX_KEYS];
+		int			count;
+
+		if (!changed[r])
+			continue;
+		count = cd_form_keys(engine, records->form[r], key);
+		for (int i = 0; i < count; i++)
+		{
+			uint64		b = (key[i].hash >> 9) & set->mask;
+
+			while (set->hash[b] != 0 && set->hash[b] != key[i].hash)
+				b = (b + 1) & set->mask;
+			set->hash[b] = key[i].hash;
+		}
+	}
+	return set;
+}
+
+/*
+ * Build the posting lists, and for each record the keys it has; with changed
+ * records only the lists that hold one of them.
+ */
 CdBlocking *
-cd_blocking_create(CdEngine *engine, CdRecords *records)
+cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 {
 	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
-	int			slices = slices_for(records->n, 30);
+	int			slices = slices_for(records->n, changed == NULL ? 30 : 5);
+	KeySet	   *wanted = changed == NULL ? NULL : changed_keys(engine, records, changed);
 	PostingArray a;
 	uint32	   *next;
 
 	blocking->context = engine->context;
 	blocking->records = records;
-	blocking->maxkeys = records->n * 4 + 1024;
+	blocking->maxkeys = (changed == NULL ? records->n * 4 : records->n / 4) + 1024;
 	blocking->first = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(uint32));
 	blocking->bits = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(int16));
-	blocking->maxmembers = (uint64) records->n * 12 + 1024;
+	blocking->maxmembers = (uint64) records->n * (changed == NULL ? 12 : 1) + 1024;
 	blocking->member = MemoryContextAllocHuge(engine->context, blocking->maxmembers * sizeof(uint32));
-	a.max = (size_t) records->n * 30 / slices + 1024;
+	a.max = (size_t) records->n * (changed == NULL ? 30 : 2) / slices + 1024;
 	a.item = MemoryContextAllocHuge(engine->context, a.max * sizeof(Posting));
 	for (int slice = 0; slice < slices; slice++)
 	{
@@ -270,7 +330,8 @@ cd_blocking_create(CdEngine *engine, CdRecords *records)
 				CHECK_FOR_INTERRUPTS();
 			for (int i = 0; i < n; i++)
 			{
-				if ((int) (key[i].hash >> 54) % slices == slice)
+				if ((int) (key[i].hash >> 54) % slices == slice &&
+					(wanted == NULL || key_set_has(wanted, key[i].hash)))
 					push_posting(&a, key[i].hash, r, key[i].bits);
 			}
 		}
@@ -399,10 +460,10 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 
 /*
  * Hand every candidate pair to the sink once: all pairs, or those with at
- * least one changed record.
+ * least one changed record; or a sample, of one in so many records.
  */
 void
-cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPairSink sink, void *state)
+cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint32 every, CdPairSink sink, void *state)
 {
 	uint32		n = blocking->records->n;
 	int16		threshold = (int16) (engine->model->threshold * BITS_SCALE);
@@ -412,6 +473,8 @@ cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPai
 		Size		found;
 
 		if (changed != NULL && !changed[r])
+			continue;
+		if (every > 1 && murmurhash32(r) % every != 0)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (threshold == 0)

@@ -307,9 +307,9 @@ typedef struct CdBlocking
 } CdBlocking;
 
 extern void cd_count_keys(CdEngine *engine, CdRecords *records);
-extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records);
+extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed);
 extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
-extern void cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, CdPairSink sink, void *state);
+extern void cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint32 every, CdPairSink sink, void *state);
 
 /* train.c */
 typedef struct CdTraining

@@ -235,7 +235,7 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
 	cd_dictionary_rate(engine->dict, engine->stats, 0);
-	blocking = cd_blocking_create(engine, records);
+	blocking = cd_blocking_create(engine, records, NULL);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
 	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS, report);
 	cd_engine_save(engine, report);
@@ -256,7 +256,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	bool	   *mark = NULL;
 	CdEngine   *engine;
 	CdRecords  *records;
-	CdBlocking *blocking;
+	CdBlocking *blocking = NULL;
 	LinkSink   *sink;
 	TupleDesc	desc;
 	Datum		values[2];
@@ -285,10 +285,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		whole = true;
 	}
 	else
-	{
 		cd_dictionary_rate(engine->dict, engine->stats, 0);
-		blocking = cd_blocking_create(engine, records);
-	}
 	if (whole)
 		SPI_execute("DELETE FROM customer_data.match_link", false, 0);
 	else
@@ -325,8 +322,10 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 				mark[low] = true;
 		}
 	}
+	if (blocking == NULL)
+		blocking = cd_blocking_create(engine, records, mark);
 	sink = sink_create(engine, records);
-	cd_candidates(engine, blocking, mark, score_pair, sink);
+	cd_candidates(engine, blocking, mark, 1, score_pair, sink);
 	flush_links(sink);
 	if (!whole)
 		run_with("INSERT INTO customer_data.record_affected (record_id, cause)"

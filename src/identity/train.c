@@ -16,7 +16,7 @@
 #include "miscadmin.h"
 
 #define RANDOM_PAIRS		1000000
-#define SAMPLE_PAIRS		3000000.0
+#define SAMPLE_PAIRS		1500000.0
 #define ROUNDS				25
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
@@ -52,9 +52,8 @@ typedef struct Patterns
 	Pattern    *item;			/* open addressing by hash */
 	uint32		mask;
 	uint32		n;
-	uint32		step;			/* every step-th pair is looked at */
+	uint32		step;			/* one in so many records is looked at */
 	uint64		seen;
-	uint64		taken;
 } Patterns;
 
 /* Compute the log tables that scoring reads from levels that are independent. */
@@ -178,9 +177,6 @@ take_pattern(void *state, uint32 a, uint32 b)
 	int			n = model->ncomparisons;
 
 	patterns->seen++;
-	if (patterns->step > 1 && ((a * 2654435761u) ^ (b * 40503u)) % patterns->step != 0)
-		return;
-	patterns->taken++;
 	cd_agreement(patterns->engine, patterns->records->form[a], patterns->records->form[b], &agreement);
 	for (int c = 0; c < n; c++)
 	{
@@ -541,8 +537,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	patterns.step = Max(1, (uint32) ceil(blocking->expected / SAMPLE_PAIRS));
-	cd_candidates(engine, blocking, NULL, take_pattern, &patterns);
-	report->candidates = patterns.seen;
+	cd_candidates(engine, blocking, NULL, patterns.step, take_pattern, &patterns);
+	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
