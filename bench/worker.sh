@@ -55,12 +55,8 @@ calibrate() {
 command_of() { # the SQL expression of job i's command, $1 rounds
 	echo "CASE WHEN i % 2 = 0 THEN 'SELECT pg_sleep($SLEEP)' ELSE 'SELECT sum(sqrt(j)) FROM generate_series(1, $1) j' END"
 }
-cpu_ms() { # CPU time so far of the processes given, in ms
-	local total=0 p
-	for p in "$@"; do
-		[ -r "/proc/$p/stat" ] && total=$((total + $(sed 's/.*) //' "/proc/$p/stat" | awk '{print $12 + $13}')))
-	done
-	echo $((total * 1000 / $(getconf CLK_TCK)))
+cpu_us() { # CPU time so far of a process, in microseconds
+	awk '{ printf "%d\n", $1 / 1000 }' "/proc/$1/schedstat"
 }
 wait_minute() { sleep "$(q -d postgres -c "SELECT 60 - extract(epoch FROM clock_timestamp())::numeric % 60")"; }
 
@@ -72,11 +68,11 @@ ours() { # NAME SCHEDULE START: SQL expressions over i
 	q -d bench -c "CREATE EXTENSION customer_data"
 	wait_minute
 	q -d bench -c "SELECT count(customer_data.schedule('job ' || i, $2, $(command_of "$rounds"), start_at => $3)) FROM generate_series(1, $JOBS) i" >/dev/null
-	sleep $((MINUTES * 60 + 70))
+	sleep $((MINUTES * 60 + 110))
 	q -d bench -c "SELECT customer_data.pause(name) FROM customer_data.job" >/dev/null
 	sleep 12
 	q -d bench -F ' | ' <<-SQL
-		WITH span AS (SELECT date_trunc('minute', min(due_at)) + interval '1 minute' AS since FROM customer_data.job_run),
+		WITH span AS (SELECT date_trunc('minute', min(due_at) + interval '59.999 seconds') AS since FROM customer_data.job_run),
 		run AS (SELECT r.* FROM customer_data.job_run r, span WHERE due_at >= since AND due_at < since + interval '$MINUTES minutes' AND attempt = 1)
 		SELECT '$1', $JOBS * $MINUTES AS due, count(*) AS runs,
 		       $JOBS * $MINUTES - count(DISTINCT (job_id, due_at)) AS lost, count(*) - count(DISTINCT (job_id, due_at)) AS doubled,
@@ -122,10 +118,10 @@ idle() {
 	local launcher before after seconds=$((MINUTES * 6))
 	launcher=$(q -d postgres -c "SELECT pid FROM customer_data.worker WHERE kind = 'launcher'")
 	[ "$seconds" -ge 30 ] || seconds=30
-	before=$(cpu_ms "$launcher")
+	before=$(cpu_us "$launcher")
 	sleep "$seconds"
-	after=$(cpu_ms "$launcher")
-	echo "idle | $seconds s | CPU $((after - before)) ms | $(awk "BEGIN { printf \"%.4f\", ($after - $before) / 10.0 / $seconds }") % of a core | processes besides the launcher: $(q -d postgres -c "SELECT count(*) FROM customer_data.worker WHERE kind <> 'launcher'")"
+	after=$(cpu_us "$launcher")
+	echo "idle | $seconds s | CPU $((after - before)) us | $(awk "BEGIN { printf \"%.4f\", ($after - $before) / 10000.0 / $seconds }") % of a core | processes besides the launcher: $(q -d postgres -c "SELECT count(*) FROM customer_data.worker WHERE kind <> 'launcher'")"
 }
 databases() {
 	start customer_data "max_worker_processes = 9" "customer_data.max_workers = 8"

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "portrait/behaviour.h"
+#include "worker/progress.h"
 #include "run_as.h"
 #include "timeline/timeline.h"
 #include "utils/array.h"
@@ -698,7 +699,9 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 	int			size = BATCH_LEAST;
 	CdSetIterator it;
 	bool		more = true;
+	uint64		done = 0;
 
+	cd_progress_begin("customers", (uint64) cd_set_cardinality(asked));
 	cd_set_begin(&it, asked);
 	MemoryContextSwitchTo(evaluation->batch_context);
 	while (more)
@@ -711,6 +714,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		if (n == 0)
 			break;
 		bytes = run_batch(evaluation, ids, n, take, arg);
+		cd_progress_set(done += n);
 		MemoryContextReset(evaluation->batch_context);
 
 		/* Long timelines make smaller batches. */
@@ -719,6 +723,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		else if (bytes < BATCH_MEMORY / 4)
 			size = Min(size * 2, BATCH_MOST);
 	}
+	cd_progress_end();
 	MemoryContextSwitchTo(old);
 }
 

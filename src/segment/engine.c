@@ -8,6 +8,7 @@
 #include "run_as.h"
 #include "segment/engine.h"
 #include "timeline/timeline.h"
+#include "worker/progress.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -209,7 +210,9 @@ static void
 ask_everyone(CdRun *run)
 {
 	int64		last = -1;
+	uint64		done = 0;
 
+	cd_progress_begin("customers", 0);
 	for (;;)
 	{
 		Datum		args[2];
@@ -235,9 +238,11 @@ ask_everyone(CdRun *run)
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
+		cd_progress_set(done += run->count);
 		if (run->count < CD_BATCH)
 			break;
 	}
+	cd_progress_end();
 }
 
 /* Walk over the customers that some condition is due for. */
@@ -246,7 +251,9 @@ ask_due(CdRun *run)
 {
 	CdSetIterator walk;
 	bool		more = true;
+	uint64		done = 0;
 
+	cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
 	cd_set_begin(&walk, run->due);
 	while (more)
 	{
@@ -279,7 +286,9 @@ ask_due(CdRun *run)
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
+		cd_progress_set(done += nids);
 	}
+	cd_progress_end();
 }
 
 /* Put a customer's columns into a slot. */

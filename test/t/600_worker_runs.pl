@@ -140,6 +140,14 @@ is(ask($node, q{SELECT customer_data.prune_job_runs(10000); SELECT max(n) FROM (
 ask($node, q{UPDATE customer_data.job_run_entry SET started_at = started_at - interval '31 days' WHERE job_name LIKE 'crowd%'; SELECT customer_data.prune_job_runs(10000)});
 is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job LIKE 'crowd%'}), '0', 'and by age');
 
+# overload: jobs that are always due do not starve one that seldom is
+ask($node, q{SELECT customer_data.schedule('greedy ' || i, '1 second', 'SELECT pg_sleep(0.7)') FROM generate_series(1, 8) i;
+	SELECT customer_data.schedule('modest', '5 seconds', 'SELECT 1')});
+ok(defined wait_for($node, q{SELECT count(*) >= 3 FROM customer_data.job_run WHERE job = 'modest' AND status = 'succeeded'}, 40), 'a seldom due job is not starved by eight that are always due');
+is(ask($node, q{SELECT max(started_at - due_at) < interval '5 seconds' FROM customer_data.job_run WHERE job = 'modest'}), 't', 'it waits for its turn only');
+is(ask($node, q{SELECT count(DISTINCT job) FROM customer_data.job_run WHERE job LIKE 'greedy%'}), '8', 'and each of the eight has had its turn');
+ask($node, q{SELECT customer_data.unschedule(name) FROM customer_data.job WHERE name LIKE 'greedy%' OR name = 'modest'});
+
 # --- rights: the owner's and nobody else's ------------------------------------
 ask($node, q{CREATE ROLE clerk LOGIN; CREATE ROLE guest NOLOGIN; CREATE ROLE boss LOGIN;
 	CREATE TABLE public.secret (i int); INSERT INTO public.secret VALUES (1);
@@ -162,6 +170,11 @@ is(ask($node, q{SELECT status FROM customer_data.run_job('path', wait => true)})
 is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'path' AND status = 'succeeded' AND finished_at < now() + interval '1 minute'}), '1', 'its record is right');
 is((as_clerk(q{SELECT count(*) FROM customer_data.job WHERE owner <> 'clerk'::regrole}))[1], '0', 'nobody sees others\' jobs');
 as_clerk(q{SELECT customer_data.report_progress('x', 1, 2)});
+
+ask($node, q{GRANT INSERT ON public.done TO clerk; ALTER ROLE clerk SET search_path = nowhere});
+as_clerk(q{SELECT customer_data.schedule('whoami', '@yearly', $$INSERT INTO public.done (note) SELECT concat_ws('|', current_user, session_user, current_setting('search_path'), current_setting('TimeZone'))$$, time_zone => 'Asia/Taipei')});
+ask($node, q{SELECT customer_data.run_job('whoami', wait => true)});
+is(ask($node, q{SELECT note FROM public.done WHERE note LIKE 'clerk%'}), 'clerk|clerk|pg_catalog, customer_data, public, pg_temp|Asia/Taipei', 'user, search_path and time zone are those of the job');
 
 # an owner that may not log in: parked with the reason before 17, run from 17 on
 ask($node, q{SELECT customer_data.schedule('guest', '1 second', 'SELECT 1', run_as => 'guest')});
