@@ -124,6 +124,7 @@ CREATE TABLE customer_data.source_record (
     UNIQUE (source_id, key)
 );
 CREATE INDEX source_record_customer ON customer_data.source_record (customer_id);
+CREATE INDEX source_record_gone ON customer_data.source_record (customer_id) WHERE gone_at IS NOT NULL;
 COMMENT ON TABLE customer_data.source_record IS 'One row per source row ever seen, and the customer it belongs to';
 COMMENT ON COLUMN customer_data.source_record.hash IS 'Hash of the mapped values; NULL: nothing but the key is known (an event or a link named it)';
 COMMENT ON COLUMN customer_data.source_record.changed_at IS 'When the row changed: by the source''s changed_at, else when resolve() noticed';
