@@ -246,15 +246,17 @@ INSERT INTO customer_data.profile_column (name, type, expression, origin) VALUES
     ('events', 'customer_data.timeline', 'customer_data.customer_events(c.customer_id)', 'timeline'),
     ('tags', 'customer_data.tagset', 'coalesce(t.tags, customer_data.empty_tagset())', 'tag');
 
-CREATE FUNCTION customer_data.ensure_customer_table() RETURNS void
+CREATE FUNCTION customer_data.ensure_customer_table() RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    added customer_data.attribute;
+    added  customer_data.attribute;
+    change boolean := false;
 BEGIN
     IF to_regclass('customer_data.customer') IS NULL THEN
         CREATE TABLE customer_data.customer (customer_id bigint PRIMARY KEY);
+        change := true;
         COMMENT ON TABLE customer_data.customer IS 'One golden row per customer: the best value of each attribute; shaped by the sources'' mappings';
     END IF;
     IF to_regclass('customer_data.customer_tag') IS NULL AND to_regtype('customer_data.tagset') IS NOT NULL THEN
@@ -278,10 +280,12 @@ BEGIN
         INSERT INTO customer_data.profile_column (name, type, expression, origin)
         VALUES (added.name, added.type, format('c.%I', added.name), 'attribute')
         ON CONFLICT (name) DO NOTHING;
+        change := true;
     END LOOP;
+    RETURN change;
 END
 $$;
-COMMENT ON FUNCTION customer_data.ensure_customer_table() IS 'Creates customer, with a column for each mapped attribute, where missing';
+COMMENT ON FUNCTION customer_data.ensure_customer_table() IS 'Creates customer, with a column for each mapped attribute, where missing; answers whether anything was';
 
 CREATE FUNCTION customer_data.rebuild_profile() RETURNS void
     LANGUAGE plpgsql VOLATILE

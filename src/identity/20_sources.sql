@@ -209,8 +209,9 @@ BEGIN
     INSERT INTO customer_data.source (name, relation, key, mapping, trust, changed_at, region, kind, one_to_one, promise)
     VALUES (name, declared.relation, declared.key, coalesce(mapping, '{}'), trust, changed_at, region, kind,
             coalesce(one_to_one, false), declared.promise);
-    PERFORM customer_data.ensure_customer_table();
-    PERFORM customer_data.rebuild_profile();
+    IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN
+        PERFORM customer_data.rebuild_profile();
+    END IF;
     RETURN declared.promise;
 END
 $$;
@@ -243,8 +244,9 @@ BEGIN
         one_to_one = declared.one_to_one, promise = declared.promise,
         owner = current_user::regrole, time_zone = current_setting('TimeZone')
     WHERE s.source_id = old.source_id;
-    PERFORM customer_data.ensure_customer_table();
-    PERFORM customer_data.rebuild_profile();
+    IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN
+        PERFORM customer_data.rebuild_profile();
+    END IF;
     RETURN declared.promise;
 END
 $$;
