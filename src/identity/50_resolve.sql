@@ -472,6 +472,9 @@ DECLARE
     gone      bigint[] := '{}';
     affected  bigint[];
     emptied   bigint[];
+    message   text;
+    detail    text;
+    hint      text;
 BEGIN
     IF coalesce(current_setting('customer_data.as_of', true), '') <> '' THEN
         RAISE EXCEPTION 'resolve() cannot run while customer_data.as_of is set'
@@ -481,7 +484,16 @@ BEGIN
     PERFORM customer_data.ensure_customer_table();
     FOR s IN SELECT o.* FROM customer_data.source o WHERE o.relation IS NOT NULL ORDER BY o.source_id LOOP
         PERFORM customer_data.report_phase(format('resolve: reading source %s', s.name));
-        SELECT r.* INTO diff FROM customer_data.read_records(s.source_id, rebuild) r;
+        BEGIN
+            SELECT r.* INTO diff FROM customer_data.read_records(s.source_id, rebuild) r;
+        EXCEPTION WHEN OTHERS THEN
+            -- Say whose rows they were.
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+            RAISE EXCEPTION '%', CASE WHEN position(format('source "%s"', s.name) IN message) > 0 THEN message
+                                      ELSE format('source "%s": %s', s.name, message) END
+                USING ERRCODE = SQLSTATE, DETAIL = detail,
+                      HINT = coalesce(nullif(hint, ''), 'Change its declaration with alter_source(), or take it away with drop_source().');
+        END;
         changed := changed || coalesce(diff.changed, '{}');
         stirred := stirred || coalesce(diff.stirred, '{}');
         gone := gone || coalesce(diff.gone, '{}');

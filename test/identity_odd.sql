@@ -1,0 +1,75 @@
+-- Odd data and odd relations: nothing is lost, nothing crashes, errors say
+-- which source they are about and what to do.
+SET client_min_messages = error;
+SET search_path = customer_data, public;
+SELECT plan(38);
+
+-- every type as a value, and values that are hardly any
+CREATE TABLE public.odd (id text, t text, n numeric, f float8, b boolean, d date, ts timestamptz, j jsonb, a text[], u uuid, by bytea);
+INSERT INTO public.odd VALUES
+    ('1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    ('2', '', 'NaN', 'NaN', true, 'infinity', '-infinity', '{}', '{}', '00000000-0000-0000-0000-000000000000', ''),
+    ('3', E'\u200B \t\n', 0, '-Infinity', false, '0001-01-01 BC', '294276-01-01', 'null', '{NULL}', NULL, '\x00'),
+    ('4', repeat('長', 20000), 1e100, 1e-300, NULL, '5874897-01-01', 'epoch', '[1]', '{a,b}', NULL, NULL),
+    (E'\u0007\n''"', E'O''Brien "x" {a,b} \\ %s $1 💥', -1, 0, NULL, '1980-02-29', now(), '{"a": 1}', NULL, NULL, NULL),
+    ('', 'empty key', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (NULL, 'no key', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT ok(add_source('odd', 'odd', 'id', '{"full_name": "t", "points": "n", "share": "f", "active": "b", "birth_date": "d", "registered_at": "ts",
+    "document": "j", "list": "a", "device_id": "u", "blob": "by", "email": "t", "phone": "t", "address": "t", "company": "t", "postcode": "t",
+    "country": "t", "gender": "t", "national_id": "t", "website": "t"}') IS NOT NULL, 'every type is declared');
+SELECT is((SELECT records FROM resolve()), 6::bigint, 'six rows with a key are read');
+SELECT is((SELECT count(*) FROM customer), 6::bigint, 'each is somebody');
+SELECT is((SELECT format_type(atttypid, -1) FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attname = 'points'), 'numeric', 'a number is a number');
+SELECT is((SELECT active FROM customer WHERE customer_id = customer_id_of('odd', '2')), true, 'a boolean is a boolean');
+SELECT is((SELECT points FROM customer WHERE customer_id = customer_id_of('odd', '4')), 1e100, 'a large number is kept');
+SELECT is((SELECT full_name FROM customer WHERE customer_id = customer_id_of('odd', E'\u0007\n''"')), E'O''Brien "x" {a,b} \\ %s $1 💥', 'quotes and signs are kept');
+SELECT is((SELECT length(full_name) FROM customer WHERE customer_id = customer_id_of('odd', '4')), 20000, 'long text is kept');
+SELECT is((SELECT birth_date FROM customer WHERE customer_id = customer_id_of('odd', E'\u0007\n''"')), '1980-02-29'::date, '29 February is a day');
+SELECT is((SELECT birth_date FROM customer WHERE customer_id = customer_id_of('odd', '2')), NULL, 'infinity is no birthday');
+SELECT is((SELECT (records, merged, split)::text FROM resolve()), '(0,0,0)', 'a second run finds nothing new');
+SELECT is((SELECT (merged, split)::text FROM resolve(true)), '(0,0)', 'nor a full one');
+SELECT ok(customer_360(customer_id_of('odd', E'\u0007\n''"')) IS NOT NULL, 'customer_360 of odd data');
+SELECT is((SELECT count(*) FROM customer_lineage(customer_id_of('odd', '1'))), 0::bigint, 'nothing known has no lineage');
+SELECT is(customer_360(4294967295), NULL, 'nobody');
+
+-- relations that change between runs
+CREATE TABLE public.moving (id int, name text, mail text);
+INSERT INTO public.moving VALUES (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org');
+SELECT ok(add_source('moving', 'moving', 'id', '{"full_name": "name", "email": "mail"}') IS NOT NULL, 'a table');
+SELECT resolve();
+CREATE TABLE public.fresh (id int, mail text, extra int, name text);
+INSERT INTO public.fresh SELECT 1, 'w.oosterbaan@tulip.org', 1, 'Wilhelmina Oosterbaan';
+DROP TABLE moving;
+ALTER TABLE fresh RENAME TO moving;
+SELECT is((SELECT records FROM resolve()), 0::bigint, 'replaced by rename: the same rows are the same');
+ALTER TABLE moving DROP COLUMN mail;
+SELECT throws_ok('SELECT resolve()', '42703', 'source "moving": column "mail" does not exist', 'a column that went');
+DROP TABLE moving;
+SELECT throws_ok('SELECT resolve()', '42P01', 'source "moving": relation "public.moving" does not exist', 'a table that went');
+CREATE VIEW public.moving AS SELECT 1 AS id, 'Wilhelmina Oosterbaan' AS name, 1 / 0 AS mail;
+SELECT throws_ok('SELECT resolve()', '22012', 'source "moving": division by zero', 'an error in its rows');
+SELECT is((SELECT count(*) FROM source_record r JOIN source s USING (source_id) WHERE s.name = 'moving' AND gone_at IS NULL), 1::bigint, 'nothing was lost by it');
+DROP VIEW moving;
+CREATE TABLE public.moving (id int, name text, mail text);
+SELECT is((SELECT (records, customers)::text FROM resolve()), '(1,6)', 'an empty table is empty');
+INSERT INTO moving VALUES (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org'), (1, 'Twice', NULL);
+SELECT throws_ok('SELECT resolve()', '23505', 'the key of source "moving" is not unique', 'a key that occurs twice');
+DELETE FROM moving WHERE name = 'Twice';
+SELECT lives_ok('SELECT resolve()', 'until it does not');
+
+-- declarations
+SELECT throws_ok($$SELECT add_source('x', '', 'id', '{"email": "mail"}')$$, '22023', 'relation is empty', 'an empty relation');
+SELECT throws_ok($$SELECT add_source('x', 'SELECT 1; SELECT 2', 'id', '{"email": "mail"}')$$, '42601', NULL, 'two queries');
+SELECT throws_ok($$SELECT add_source('x', 'DELETE FROM public.moving RETURNING *', 'id', '{"email": "mail"}')$$, '42602', NULL, 'a command');
+SELECT throws_ok($$SELECT add_source('x', 'WITH d AS (DELETE FROM public.moving RETURNING *) SELECT * FROM d', 'id', '{"email": "mail"}')$$, NULL, NULL, 'a command in disguise');
+SELECT is((SELECT count(*) FROM moving), 1::bigint, 'deleted nothing');
+SELECT throws_ok($$SELECT add_source('', 'moving', 'id', '{"email": "mail"}')$$, '22023', 'a source needs a name', 'no name');
+SELECT throws_ok($$SELECT add_source(NULL, 'moving', 'id', '{"email": "mail"}')$$, '22023', 'a source needs a name', 'NULL for a name');
+SELECT throws_ok($$SELECT add_source('x', 'moving', NULL, '{"email": "mail"}')$$, '22004', 'source "x" needs a key', 'no key');
+SELECT throws_ok($$SELECT add_source('x', 'moving', 'id', NULL)$$, '22023', NULL, 'no mapping');
+SELECT throws_ok($$SELECT add_source('x', 'moving', 'id', '{"email": "generate_series(1, 3)"}')$$, '42803', NULL, 'a set');
+SELECT throws_ok($$SELECT add_source('x', 'moving', 'id', '{"email": ""}')$$, '22023', NULL, 'an empty expression');
+SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'nowhere', 'id')$$, '42704', 'source "nowhere" does not exist', 'a link to no source');
+SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'odd', 'nummer')$$, '42703', NULL, 'a link by no column');
+SELECT throws_ok($$SELECT drop_identity_link('l')$$, '42704', 'identity link "l" does not exist', 'a link that is not there');
+SELECT * FROM finish();
