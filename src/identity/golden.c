@@ -315,8 +315,13 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 			if (parts->value[o] == NULL)
 				parts->value[o] = iso_date(given[o]);
 		}
-		else if (a->kind == KIND_MOMENT && !parse_moment(given[o], &moment))
-			parts->value[o] = NULL;
+		else if (a->kind == KIND_MOMENT)
+		{
+			/* a moment only systems fill in, or none, has no standard form */
+			parts->value[o] = standard[o];
+			if (standard[o] != NULL && !parse_moment(standard[o], &moment))
+				parts->value[o] = NULL;
+		}
 		if (parts->value[o] == NULL)
 			continue;
 		parts->form[o] = standard[o] != NULL ? standard[o] : parts->value[o];
