@@ -12,7 +12,7 @@ CREATE TABLE customer_data.comparison_default (
     tf         real NOT NULL DEFAULT 0 CHECK (tf BETWEEN 0 AND 1),
     PRIMARY KEY (comparison, level)
 );
-COMMENT ON TABLE customer_data.comparison_default IS 'Levels of agreement as shipped; read customer_data.comparison, change with alter_comparison()';
+COMMENT ON TABLE customer_data.comparison_default IS 'Seed: levels of agreement as shipped; read customer_data.comparison, change with alter_comparison()';
 COMMENT ON COLUMN customer_data.comparison_default.comparison IS 'What is compared: a well-known attribute or group of them; custom stands for every other attribute';
 COMMENT ON COLUMN customer_data.comparison_default.level IS '0: differ; the highest level that holds is taken';
 COMMENT ON COLUMN customer_data.comparison_default.m IS 'Share of this level among pairs that are one customer';
@@ -167,7 +167,7 @@ CREATE TABLE customer_data.identifier_default (
     max_distinct int NOT NULL CHECK (max_distinct > 0),
     blocked      text NOT NULL DEFAULT '^(0*|-1|null|none|anonymous|unknown|test.*)$'
 );
-COMMENT ON TABLE customer_data.identifier_default IS 'Attributes whose equal values decide by themselves, as shipped; read customer_data.identifier, change with alter_identifier()';
+COMMENT ON TABLE customer_data.identifier_default IS 'Seed: attributes whose equal values decide by themselves, as shipped; read customer_data.identifier, change with alter_identifier()';
 INSERT INTO customer_data.identifier_default (attribute, priority, weight, max_distinct) VALUES
     ('national_id', 10, 8, 5),
     ('tax_id', 20, 8, 5),
@@ -236,7 +236,7 @@ CREATE TABLE customer_data.match_training (
     matches     float8 NOT NULL,
     unseen      text[] NOT NULL
 );
-COMMENT ON TABLE customer_data.match_training IS 'Each training: did it converge, what it expects, which levels it never saw';
+COMMENT ON TABLE customer_data.match_training IS 'Derived: each training: did it converge, what it expects, which levels it never saw';
 COMMENT ON COLUMN customer_data.match_training.matches IS 'Expected matches among the candidates';
 COMMENT ON COLUMN customer_data.match_training.unseen IS 'Levels that no expected match showed; they keep the shipped m';
 
@@ -246,7 +246,7 @@ CREATE TABLE customer_data.match_report (
     number bigint,
     detail text NOT NULL
 );
-COMMENT ON TABLE customer_data.match_report IS 'What the last matching left out or found suspicious: oversize keys, giant components, refused merges';
+COMMENT ON TABLE customer_data.match_report IS 'Derived: what the last matching left out or found suspicious: oversize keys, giant components, refused merges';
 
 CREATE TABLE customer_data.match_link (
     record_a bigint NOT NULL,
