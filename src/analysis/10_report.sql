@@ -1,17 +1,5 @@
 -- Analysis: reports over timelines and sets, as rows that charts are drawn from.
 
-CREATE FUNCTION customer_data.timeline_chunk_trans(internal, customer_data.timeline, bigint) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_chunk_trans';
-COMMENT ON FUNCTION customer_data.timeline_chunk_trans(internal, customer_data.timeline, bigint) IS 'Transition of timeline_chunk_agg';
-CREATE FUNCTION customer_data.timeline_chunk_final(internal) RETURNS customer_data.timeline
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_chunk_final';
-COMMENT ON FUNCTION customer_data.timeline_chunk_final(internal) IS 'Final step of timeline_chunk_agg';
-CREATE AGGREGATE customer_data.timeline_chunk_agg(events customer_data.timeline, chunk_no bigint) (
-    SFUNC = customer_data.timeline_chunk_trans, STYPE = internal, SSPACE = 512,
-    FINALFUNC = customer_data.timeline_chunk_final, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE customer_data.timeline_chunk_agg(customer_data.timeline, bigint) IS 'The chunks of a history as one timeline, joined in the order in which they were written';
-
 CREATE FUNCTION customer_data.event_buckets(events customer_data.timeline, pattern customer_data.event_pattern, bounds timestamptz[],
         property text DEFAULT NULL, of text DEFAULT NULL,
         OUT bucket int, OUT label text, OUT event_count bigint, OUT total double precision) RETURNS SETOF record

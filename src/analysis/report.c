@@ -1,7 +1,7 @@
 /*
  * report.c
- *		What the reports need of many timelines: the chunks of a customer put
- *		together in one pass, and events counted by period and property.
+ *		What the reports need of many timelines: events counted by period and
+ *		by the value of a property.
  */
 #include "postgres.h"
 
@@ -17,15 +17,6 @@
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-
-/* Chunks of one group on their way to become a timeline. */
-typedef struct ChunkState
-{
-	int			n;
-	int			size;
-	int64	   *chunk_no;
-	struct varlena **events;
-} ChunkState;
 
 /* One cell of the answer: a period and a value of the breakdown. */
 typedef struct Cell
@@ -58,90 +49,6 @@ typedef struct Labels
 	int		   *lengths;
 	int			nstrings;
 } Labels;
-
-/* timeline_chunk_agg transition: keep the chunk, detoasted when it is needed. */
-PG_FUNCTION_INFO_V1(cd_timeline_chunk_trans);
-Datum
-cd_timeline_chunk_trans(PG_FUNCTION_ARGS)
-{
-	MemoryContext context,
-				old;
-	ChunkState *state;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("timeline_chunk_agg is called outside an aggregate")));
-	old = MemoryContextSwitchTo(context);
-	state = PG_ARGISNULL(0) ? palloc0(sizeof(ChunkState)) : (ChunkState *) PG_GETARG_POINTER(0);
-	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
-	{
-		if (state->n == state->size)
-		{
-			state->size = state->size == 0 ? 1 : state->size * 4;
-			state->chunk_no = state->n == 0 ? palloc(sizeof(int64)) :
-				repalloc(state->chunk_no, state->size * sizeof(int64));
-			state->events = state->n == 0 ? palloc(sizeof(struct varlena *)) :
-				repalloc(state->events, state->size * sizeof(struct varlena *));
-		}
-		state->events[state->n] = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
-		state->chunk_no[state->n] = PG_GETARG_INT64(2);
-		state->n++;
-	}
-	MemoryContextSwitchTo(old);
-	PG_RETURN_POINTER(state);
-}
-
-/* Put the chunks into the order in which they were written; there are few. */
-static void
-sort_chunks(ChunkState *state)
-{
-	int			i,
-				j;
-
-	for (i = 1; i < state->n; i++)
-	{
-		int64		number = state->chunk_no[i];
-		struct varlena *events = state->events[i];
-
-		for (j = i; j > 0 && state->chunk_no[j - 1] > number; j--)
-		{
-			state->chunk_no[j] = state->chunk_no[j - 1];
-			state->events[j] = state->events[j - 1];
-		}
-		state->chunk_no[j] = number;
-		state->events[j] = events;
-	}
-}
-
-/* Join neighbours pairwise, so that a long history is copied log n times. */
-PG_FUNCTION_INFO_V1(cd_timeline_chunk_final);
-Datum
-cd_timeline_chunk_final(PG_FUNCTION_ARGS)
-{
-	ChunkState *state = PG_ARGISNULL(0) ? NULL : (ChunkState *) PG_GETARG_POINTER(0);
-	struct varlena **events;
-	int			n,
-				step,
-				i;
-
-	if (state == NULL || state->n == 0)
-		PG_RETURN_NULL();
-	if (state->n == 1)
-		PG_RETURN_POINTER(state->events[0]);
-	sort_chunks(state);
-	n = state->n;
-	events = palloc(n * sizeof(struct varlena *));
-	for (i = 0; i < n; i++)
-		events[i] = state->events[i];
-	for (step = 1; step < n; step *= 2)
-		for (i = 0; i + step < n; i += 2 * step)
-		{
-			CHECK_FOR_INTERRUPTS();
-			events[i] = cd_timeline_merge(events[i], events[i + step]);
-		}
-	PG_RETURN_POINTER(events[0]);
-}
 
 /* Find or make a cell. */
 static Cell *

@@ -192,8 +192,10 @@ BEGIN
         EXECUTE format('CREATE TRIGGER customer_data_events_%s_%s AFTER %s ON %s %s FOR EACH STATEMENT '
                        'EXECUTE FUNCTION customer_data.capture_events(%L)',
                        event_source_id, lower(part.event), part.event, relation, part.tables, event_source_id);
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER customer_data_events_%s_%s',
-                       relation, event_source_id, lower(part.event));
+        IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER customer_data_events_%s_%s',
+                           relation, event_source_id, lower(part.event));
+        END IF;
         installed := true;
     END LOOP;
     RETURN installed;
@@ -209,13 +211,18 @@ DECLARE
     t record;
 BEGIN
     FOR t IN
-        SELECT tgname, tgrelid::regclass AS relation
-        FROM pg_trigger
+        SELECT tgname, tgrelid::regclass AS relation, pg_has_role(c.relowner, 'USAGE') AS own
+        FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
         WHERE NOT tgisinternal AND tgparentid = 0
           AND tgname IN (SELECT format('customer_data_events_%s_%s', event_source_id, event)
                          FROM unnest('{insert,update,delete,truncate}'::text[]) event)
     LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.relation);
+        IF t.own THEN
+            EXECUTE format('DROP TRIGGER %I ON %s', t.tgname, t.relation);
+        ELSE
+            RAISE NOTICE 'trigger % of table % stays: only the owner of the table can drop it', t.tgname, t.relation
+                USING HINT = format('DROP TRIGGER %I ON %s;', t.tgname, t.relation);
+        END IF;
     END LOOP;
 END
 $$;

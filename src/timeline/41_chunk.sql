@@ -32,13 +32,25 @@ CREATE FUNCTION customer_data.customer_events(customer_id bigint) RETURNS custom
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'cd_customer_events';
 COMMENT ON FUNCTION customer_data.customer_events(bigint) IS 'What the customer did up to as_of(), by all its records; an empty timeline for one who did nothing';
 
+CREATE FUNCTION customer_data.timeline_chunk_trans(internal, customer_data.timeline, bigint) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_chunk_trans';
+COMMENT ON FUNCTION customer_data.timeline_chunk_trans(internal, customer_data.timeline, bigint) IS 'Transition of timeline_chunk_agg';
+CREATE FUNCTION customer_data.timeline_chunk_final(internal) RETURNS customer_data.timeline
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_chunk_final';
+COMMENT ON FUNCTION customer_data.timeline_chunk_final(internal) IS 'Final step of timeline_chunk_agg';
+CREATE AGGREGATE customer_data.timeline_chunk_agg(events customer_data.timeline, chunk_no bigint) (
+    SFUNC = customer_data.timeline_chunk_trans, STYPE = internal, SSPACE = 512,
+    FINALFUNC = customer_data.timeline_chunk_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE customer_data.timeline_chunk_agg(customer_data.timeline, bigint) IS 'The chunks of a history as one timeline, joined in the order in which they were written';
+
 -- Inlined into the query that calls it, so it can be joined and run in parallel.
 CREATE FUNCTION customer_data.customer_timelines(customers customer_data.customer_set) RETURNS TABLE (customer_id bigint, events customer_data.timeline)
     LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT m.customer_id, coalesce(h.events, customer_data.empty_timeline())
     FROM customer_data.members(customers) AS m (customer_id)
-    LEFT JOIN (SELECT r.customer_id, customer_data.timeline_merge_agg(c.events ORDER BY c.chunk_no) AS events
+    LEFT JOIN (SELECT r.customer_id, customer_data.timeline_chunk_agg(c.events, c.chunk_no) AS events
                FROM customer_data.timeline_chunk c
                JOIN customer_data.source_record r USING (record_id)
                WHERE r.customer_id = ANY (customers::bigint[])

@@ -145,7 +145,7 @@ BEGIN
             'SELECT NULL::bigint, NULL::text, NULL::timestamptz WHERE false')) AS t (hash bigint, key text, cursor timestamptz)
         GROUP BY t.hash, t.key, t.cursor
     ), stored AS (
-        SELECT c.record_id, customer_data.timeline_merge_agg(c.events ORDER BY c.chunk_no) AS events
+        SELECT c.record_id, customer_data.timeline_chunk_agg(c.events, c.chunk_no) AS events
         FROM customer_data.timeline_chunk c
         WHERE c.event_source_id = d.event_source_id
           AND (only_keys IS NULL
@@ -265,7 +265,7 @@ FROM (%s) e GROUP BY e.cd_sign, e.key$q$, query)) AS t (sign smallint, key text,
         SELECT m.record_id, m.key, m.events AS minus, u.before, customer_data.timeline_subtract(u.before, m.events) AS after
         FROM minus m
         LEFT JOIN plus p USING (record_id)
-        LEFT JOIN (SELECT h.record_id, customer_data.timeline_merge_agg(h.events ORDER BY h.chunk_no) AS events
+        LEFT JOIN (SELECT h.record_id, customer_data.timeline_chunk_agg(h.events, h.chunk_no) AS events
                    FROM hit h GROUP BY h.record_id) s USING (record_id)
         CROSS JOIN LATERAL (SELECT coalesce(s.events || p.events, s.events, p.events, customer_data.empty_timeline()) AS before) u
     ), put AS (

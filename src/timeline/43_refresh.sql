@@ -188,7 +188,7 @@ BEGIN
         INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
         SELECT c.record_id, c.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
         FROM (SELECT g.record_id, g.event_source_id,
-                     customer_data.timeline_parts(customer_data.timeline_merge_agg(g.events ORDER BY g.chunk_no),
+                     customer_data.timeline_parts(customer_data.timeline_chunk_agg(g.events, g.chunk_no),
                                                   customer_data.timeline_chunk_size()) AS p
               FROM gone g GROUP BY g.record_id, g.event_source_id) c
     )
