@@ -180,6 +180,16 @@ SELECT drop_event_source('carts');
 SELECT shop.count(customer_events(shop.customer('1')), 'basket') AS baskets;
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'customer_data_events%';
 
+-- Events follow the record they belong to: two customers become one, and part again.
+SELECT count(*) FROM resolve();
+SELECT event_total(customer_events(shop.customer('1'))) AS ann, event_total(customer_events(shop.customer('2'))) AS ben;
+SELECT must_link('shop', '1', 'shop', '2', 'the same person after all');
+SELECT count(*) FROM resolve();
+SELECT shop.customer('1') = shop.customer('2') AS one, event_total(customer_events(shop.customer('1'))) AS events;
+SELECT cannot_link('shop', '1', 'shop', '2', 'not at all');
+SELECT count(*) FROM resolve();
+SELECT event_total(customer_events(shop.customer('1'))) AS ann, event_total(customer_events(shop.customer('2'))) AS ben;
+
 -- Expressions run with the rights of whoever declared them.
 CREATE ROLE cd_event_marketing;
 GRANT USAGE ON SCHEMA shop TO cd_event_marketing;

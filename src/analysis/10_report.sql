@@ -6,19 +6,17 @@ CREATE FUNCTION customer_data.event_buckets(events customer_data.timeline, patte
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10 AS 'MODULE_PATHNAME', 'cd_event_buckets';
 COMMENT ON FUNCTION customer_data.event_buckets(customer_data.timeline, customer_data.event_pattern, timestamptz[], text, text) IS 'Events that match, counted and summed between each bound and the next, by the value of a property (''kind'': by kind)';
 
--- The histories that a report looks at: nothing later than as_of().
+-- The histories that a report looks at.  No setting is pinned, so that it is
+-- inlined into the report's query and nothing is copied on the way.
 CREATE FUNCTION customer_data.report_timelines(among customer_data.customer_set, since timestamptz, until timestamptz)
     RETURNS TABLE (customer_id bigint, events customer_data.timeline)
     LANGUAGE sql STABLE
-    SET search_path = customer_data, pg_catalog, pg_temp
-    SET work_mem = '256MB'
-    ROWS 100000
 AS $$
     SELECT r.customer_id, customer_data.timeline_chunk_agg(c.events, c.chunk_no)
     FROM customer_data.timeline_chunk c
-    JOIN customer_data.source_record r USING (record_id)
-    WHERE (report_timelines.among IS NULL OR r.customer_id <@ report_timelines.among)
-      AND c.last_at >= report_timelines.since AND c.first_at < report_timelines.until
+    JOIN customer_data.source_record r ON r.record_id OPERATOR(pg_catalog.=) c.record_id
+    WHERE (among IS NULL OR r.customer_id OPERATOR(customer_data.<@) among)
+      AND c.last_at OPERATOR(pg_catalog.>=) since AND c.first_at OPERATOR(pg_catalog.<) until
     GROUP BY r.customer_id
 $$;
 COMMENT ON FUNCTION customer_data.report_timelines(customer_data.customer_set, timestamptz, timestamptz) IS 'Timelines of the customers (of a set) that have events in a range; events outside it may be among them';
@@ -103,8 +101,8 @@ BEGIN
     bounds := customer_data.report_bounds(grain, time_zone, lower, upper);
     RETURN QUERY
     SELECT date_trunc(coalesce(event_report.grain, 'microseconds'), bounds[x.bucket] AT TIME ZONE event_report.time_zone),
-           x.label, s.set_name, sum(x.event_count)::bigint, count(DISTINCT x.customer_id),
-           sum(x.event_count)::float8 / count(DISTINCT x.customer_id), sum(x.total)
+           x.label, s.set_name, sum(x.event_count)::bigint, count(*),
+           sum(x.event_count)::float8 / count(*), sum(x.total)
     FROM (SELECT t.customer_id, (t.b).bucket, (t.b).label, (t.b).event_count, (t.b).total
           FROM (SELECT h.customer_id, customer_data.event_buckets(h.events, event_report.pattern, bounds, event_report.property, event_report.of) AS b
                 FROM customer_data.report_timelines(event_report.among, lower, upper) h) t) x
@@ -136,7 +134,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH chain AS MATERIALIZED (
-        SELECT h.customer_id, h.events,
+        SELECT h.customer_id, CASE WHEN funnel_report.property IS NOT NULL THEN h.events END AS events,
                customer_data.funnel_times(CASE WHEN funnel_report.since = '-infinity' AND funnel_report.until = 'infinity'
                                                     AND customer_data.timeline_last(h.events) < last_at
                                                THEN h.events ELSE customer_data.timeline_slice(h.events, funnel_report.since, last_at) END,
@@ -156,18 +154,21 @@ BEGIN
         FROM entered e
         JOIN customer_data.report_sets(funnel_report.by_set, funnel_report.set_names) s ON s.members IS NULL OR e.customer_id <@ s.members
     ), counted AS (
-        SELECT g.period, g.breakdown, g.set_name, n.step, count(*) FILTER (WHERE cardinality(g.times) >= n.step) AS customers,
+        SELECT g.period, g.breakdown, g.set_name, n.step, count(*) AS customers,
                percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY g.times[n.step] - g.times[n.step - 1])
-                   FILTER (WHERE cardinality(g.times) >= n.step AND n.step > 1) AS spent
-        FROM grp g CROSS JOIN generate_series(1, cardinality(funnel_report.steps)) AS n (step)
+                   FILTER (WHERE n.step > 1) AS spent
+        FROM grp g CROSS JOIN LATERAL generate_series(1, cardinality(g.times)) AS n (step)
         GROUP BY g.period, g.breakdown, g.set_name, n.step
+    ), row_of AS (
+        SELECT c.period, c.breakdown, c.set_name, array_agg(c.customers ORDER BY c.step) AS customers,
+               array_agg(c.spent[1] ORDER BY c.step) AS median, array_agg(c.spent[2] ORDER BY c.step) AS p90
+        FROM counted c GROUP BY c.period, c.breakdown, c.set_name
     )
-    SELECT c.period, c.breakdown, c.set_name, c.step, funnel_report.steps[c.step]::text, c.customers,
-           c.customers::float8 / first_value(c.customers) OVER w, c.customers::float8 / nullif(lag(c.customers) OVER w, 0),
-           c.spent[1], c.spent[2]
-    FROM counted c
-    WINDOW w AS (PARTITION BY c.period, c.breakdown, c.set_name ORDER BY c.step)
-    ORDER BY c.period, c.set_name, c.breakdown, c.step;
+    SELECT r.period, r.breakdown, r.set_name, n.step, funnel_report.steps[n.step]::text, coalesce(r.customers[n.step], 0),
+           coalesce(r.customers[n.step], 0)::float8 / r.customers[1], coalesce(r.customers[n.step], 0)::float8 / nullif(r.customers[n.step - 1], 0),
+           r.median[n.step], r.p90[n.step]
+    FROM row_of r CROSS JOIN generate_series(1, cardinality(funnel_report.steps)) AS n (step)
+    ORDER BY r.period, r.set_name, r.breakdown, n.step;
 END
 $$;
 COMMENT ON FUNCTION customer_data.funnel_report(customer_data.event_pattern[], interval, timestamptz, timestamptz, text, customer_data.customer_set, text, customer_data.customer_set[], text[], text, text)

@@ -459,7 +459,10 @@ BEGIN
     IF d.mode = 'trigger' THEN
         PERFORM customer_data.install_capture(customer_data.event_relation(d.relation), d.event_source_id);
     END IF;
-    PERFORM customer_data.rebuild_profile();
+    -- A role that only declares events need not own the view.
+    IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('customer_data.profile') AND a.attname = 'events') THEN
+        PERFORM customer_data.rebuild_profile();
+    END IF;
     RETURN d.promise;
 END
 $$;
