@@ -33,6 +33,8 @@ CdPool *
 cd_pool_create(MemoryContext context)
 {
 	CdPool	   *pool = MemoryContextAllocZero(context, sizeof(CdPool));
+	MemoryContext old;
+	int			i;
 
 	pool->context = context;
 	pool->cap = POOL_START;
@@ -43,6 +45,10 @@ cd_pool_create(MemoryContext context)
 	pool->local = MemoryContextAlloc(context, pool->cap * sizeof(int));
 	pool->table_size = pool->cap * 2;
 	pool->table = MemoryContextAllocZero(context, pool->table_size * sizeof(int));
+	old = MemoryContextSwitchTo(context);
+	for (i = 0; i < CD_SECTIONS; i++)
+		initStringInfo(&pool->scratch[i]);
+	MemoryContextSwitchTo(old);
 	return pool;
 }
 

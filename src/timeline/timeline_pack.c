@@ -25,6 +25,7 @@ typedef struct Ref
 {
 	const char *str;
 	int			len;
+	int			rank;			/* in the pool, when known */
 	int			code;
 } Ref;
 
@@ -100,55 +101,112 @@ bit_width(uint64 v)
 	return v == 0 ? 0 : pg_leftmost_one_pos64(v) + 1;
 }
 
-/* Writes codes of a fixed width. */
+/* Writes codes of a fixed width into room made beforehand. */
 typedef struct BitWriter
 {
-	StringInfo	buf;
+	uint8	   *p;
 	uint64		bits;
 	int			n;
 } BitWriter;
 
-/* Append the low bits of a code; width at most 56. */
+/* Prepare to write so many codes; the last write may touch 8 bytes more. */
+static inline void
+begin_bits(BitWriter *w, StringInfo buf, uint64 count, int width)
+{
+	uint64		bytes = (count * width + 7) / 8;
+
+	if (bytes > MaxAllocSize - 16)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("timeline is too large")));
+	enlargeStringInfo(buf, bytes + 8);
+	w->p = (uint8 *) buf->data + buf->len;
+	w->bits = 0;
+	w->n = 0;
+	buf->len += bytes;
+}
+
+/* Write the low bits of a code; width at most 56. */
 static inline void
 put_bits(BitWriter *w, uint64 code, int width)
 {
+	uint64		out;
+	int			whole;
+
 	w->bits |= code << w->n;
 	w->n += width;
-	while (w->n >= 8)
-	{
-		appendStringInfoCharMacro(w->buf, (char) w->bits);
-		w->bits >>= 8;
-		w->n -= 8;
-	}
+#ifdef WORDS_BIGENDIAN
+	out = __builtin_bswap64(w->bits);
+#else
+	out = w->bits;
+#endif
+	memcpy(w->p, &out, 8);
+	whole = w->n >> 3;
+	w->p += whole;
+	w->bits = whole == 8 ? 0 : w->bits >> (whole * 8);
+	w->n &= 7;
 }
 
-/* Write out the last, partial byte. */
-static inline void
-flush_bits(BitWriter *w)
-{
-	if (w->n > 0)
-		appendStringInfoCharMacro(w->buf, (char) w->bits);
-	w->bits = 0;
-	w->n = 0;
-}
-
-/* A row and its place among those added, for a stable sort. */
+/* A row and its time. */
 typedef struct SortRow
 {
 	TimestampTz at;
 	char	   *row;
 } SortRow;
 
-/* Order by time, then by when the event was added. */
-static int
-compare_rows(const void *a, const void *b)
+/* Sort by time, rows at the same instant staying as they were added. */
+static void
+sort_rows(SortRow *rows, int n)
 {
-	const SortRow *x = a;
-	const SortRow *y = b;
+	SortRow    *from = rows;
+	SortRow    *to;
+	int			run = 16;
+	int			i,
+				k;
 
-	if (x->at != y->at)
-		return x->at < y->at ? -1 : 1;
-	return (x->row > y->row) - (x->row < y->row);
+	/* Short runs by insertion, then merged ever longer. */
+	for (i = 0; i < n; i += run)
+	{
+		int			end = Min(i + run, n);
+
+		for (k = i + 1; k < end; k++)
+		{
+			SortRow		row = rows[k];
+			int			hole = k;
+
+			for (; hole > i && rows[hole - 1].at > row.at; hole--)
+				rows[hole] = rows[hole - 1];
+			rows[hole] = row;
+		}
+	}
+	if (n <= run)
+		return;
+	to = palloc_extended(n * sizeof(SortRow), MCXT_ALLOC_HUGE);
+	for (; run < n; run *= 2)
+	{
+		SortRow    *other = from;
+
+		CHECK_FOR_INTERRUPTS();
+		for (i = 0; i < n; i += 2 * run)
+		{
+			int			a = i,
+						a_end = Min(i + run, n),
+						b = a_end,
+						b_end = Min(i + 2 * run, n);
+
+			for (k = i; k < b_end; k++)
+				to[k] = a < a_end && (b >= b_end || from[a].at <= from[b].at) ? from[a++] : from[b++];
+		}
+		from = to;
+		to = other;
+	}
+	if (from != rows)
+	{
+		memcpy(rows, from, n * sizeof(SortRow));
+		pfree(from);
+	}
+	else
+		pfree(to);
 }
 
 /* List the rows in order. */
@@ -177,7 +235,7 @@ order_rows(Pack *pack)
 			sort[i].at = row.at;
 			sort[i].row = pack->rows[i];
 		}
-		qsort(sort, pack->n, sizeof(SortRow), compare_rows);
+		sort_rows(sort, pack->n);
 		for (i = 0; i < pack->n; i++)
 			pack->rows[i] = sort[i].row;
 		pfree(sort);
@@ -526,6 +584,52 @@ choose_ids(Pack *pack, StringInfo dictionary)
 	}
 }
 
+static CdPool *rank_pool;
+
+/* Order numbers in the pool by text. */
+static int
+compare_pooled(const void *a, const void *b)
+{
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+
+	return cd_compare_strings(rank_pool->str[x], rank_pool->len[x], rank_pool->str[y], rank_pool->len[y]);
+}
+
+/*
+ * Rank all texts of a pool once many of them were sorted by comparison: the
+ * pool of an aggregate no longer grows when its groups are finished.
+ */
+static void
+rank_texts(CdPool *pool)
+{
+	int		   *order = palloc_extended(pool->n * sizeof(int), MCXT_ALLOC_HUGE);
+	int			i;
+
+	for (i = 0; i < pool->n; i++)
+		order[i] = i;
+	rank_pool = pool;
+	qsort(order, pool->n, sizeof(int), compare_pooled);
+	if (pool->rank != NULL)
+		pfree(pool->rank);
+	pool->rank = MemoryContextAllocHuge(pool->context, pool->cap * sizeof(int));
+	for (i = 0; i < pool->n; i++)
+		pool->rank[order[i]] = i;
+	pool->ranked = pool->n;
+	pool->unranked = 0;
+	pfree(order);
+}
+
+/* Order texts by rank. */
+static int
+compare_ranks(const void *a, const void *b)
+{
+	const Ref  *x = *(const Ref *const *) a;
+	const Ref  *y = *(const Ref *const *) b;
+
+	return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
 /* Order texts by bytes. */
 static int
 compare_refs(const void *a, const void *b)
@@ -534,6 +638,36 @@ compare_refs(const void *a, const void *b)
 	const Ref  *y = *(const Ref *const *) b;
 
 	return cd_compare_strings(x->str, x->len, y->str, y->len);
+}
+
+/* Sort texts, by rank where all have one. */
+static void
+sort_texts(CdPool *pool, const Ref **refs, int n, bool ranked)
+{
+	int			i;
+
+	if (n < 2)
+		return;
+	if (!ranked)
+	{
+		qsort(refs, n, sizeof(Ref *), compare_refs);
+		pool->unranked += n;
+		return;
+	}
+	if (n > 64)
+	{
+		qsort(refs, n, sizeof(Ref *), compare_ranks);
+		return;
+	}
+	for (i = 1; i < n; i++)
+	{
+		const Ref  *ref = refs[i];
+		int			hole = i;
+
+		for (; hole > 0 && refs[hole - 1]->rank > ref->rank; hole--)
+			refs[hole] = refs[hole - 1];
+		refs[hole] = ref;
+	}
 }
 
 /* Append sorted texts, front-coded in blocks. */
@@ -599,11 +733,14 @@ build_dictionary(Pack *pack, int which, StringInfo out)
 	CdPool	   *pool = pack->builder->pool;
 	Refs		refs = {0};
 	const Ref **sorted;
+	bool		ranked = true;
 	int			i,
 				c,
 				k,
 				n = 0;
 
+	if (pool->unranked / 8 > pool->n)
+		rank_texts(pool);
 	pool->epoch++;
 	for (k = 0; k < pack->nkinds; k++)
 	{
@@ -618,7 +755,7 @@ build_dictionary(Pack *pack, int which, StringInfo out)
 			for (i = 0; i < kind->n; i++)
 			{
 				uint64		cell = col->cells[i];
-				Ref			ref;
+				Ref			ref = {0};
 
 				if (cell == 0)
 					continue;
@@ -633,6 +770,10 @@ build_dictionary(Pack *pack, int which, StringInfo out)
 					ref.len = pool->len[cell >> 1];
 					pool->stamp[cell >> 1] = pool->epoch;
 					pool->local[cell >> 1] = refs.n;
+					if (cell >> 1 < (uint64) pool->ranked)
+						ref.rank = pool->rank[cell >> 1];
+					else
+						ranked = false;
 				}
 				else
 				{
@@ -642,6 +783,7 @@ build_dictionary(Pack *pack, int which, StringInfo out)
 					memcpy(&mark, ref.str, 4);
 					ref.str += 4;
 					ref.len = -(mark + 1);
+					ranked = false;
 				}
 				if (refs.n >= refs.cap)
 				{
@@ -659,10 +801,11 @@ build_dictionary(Pack *pack, int which, StringInfo out)
 	sorted = palloc_extended(refs.n * sizeof(Ref *), MCXT_ALLOC_HUGE);
 	for (i = 0; i < refs.n; i++)
 		sorted[i] = &refs.refs[i];
-	qsort(sorted, refs.n, sizeof(Ref *), compare_refs);
+	sort_texts(pool, sorted, refs.n, ranked);
 	for (i = 0; i < refs.n; i++)
 	{
-		if (i > 0 && compare_refs(&sorted[i], &sorted[n - 1]) == 0)
+		/* Only texts that are not of the pool can be there twice. */
+		if (i > 0 && !ranked && compare_refs(&sorted[i], &sorted[n - 1]) == 0)
 			((Ref *) sorted[i])->code = n - 1;
 		else
 		{
@@ -698,7 +841,7 @@ put_times(StringInfo buf, const uint64 *offsets, int n)
 				last = 0,
 				word = 0,
 				mask;
-	BitWriter	w = {buf, 0, 0};
+	BitWriter	w;
 	int			i;
 	uint8	   *high;
 
@@ -714,9 +857,9 @@ put_times(StringInfo buf, const uint64 *offsets, int n)
 	put_varint(buf, high_bytes);
 	if (low_bits > 0)
 	{
+		begin_bits(&w, buf, n, low_bits);
 		for (i = 0; i < n; i++)
 			put_bits(&w, offsets[i] & mask, low_bits);
-		flush_bits(&w);
 	}
 	enlargeStringInfo(buf, high_bytes);
 	high = (uint8 *) buf->data + buf->len;
@@ -758,7 +901,7 @@ put_column(StringInfo buf, KindBuild *kind, Column *col)
 	int64		low = PG_INT64_MAX,
 				high = PG_INT64_MIN;
 	uint8		flags = nullable ? CD_COLF_NULLABLE : 0;
-	BitWriter	w = {buf, 0, 0};
+	BitWriter	w;
 	int64	   *ints = (int64 *) col->cells;
 
 	put_varint(buf, (uint64) col->which << 2 | col->type);
@@ -816,13 +959,13 @@ put_column(StringInfo buf, KindBuild *kind, Column *col)
 	put_varint(buf, cd_zigzag(low));
 	if (width == 0)
 		return;
+	begin_bits(&w, buf, kind->n, width);
 	for (i = 0; i < kind->n; i++)
 	{
 		bool		absent = col->present != NULL ? !col->present[i] : ints[i] < 0;
 
 		put_bits(&w, absent ? 0 : (uint64) ints[i] - (uint64) low + (nullable ? 1 : 0), width);
 	}
-	flush_bits(&w);
 }
 
 /* Append the order of kinds where events share an instant and it matters. */
@@ -865,13 +1008,13 @@ cd_builder_finish(CdBuilder *builder)
 {
 	Pack		pack;
 	CdPool	   *pool = builder->pool;
-	StringInfoData head,
-				kinds,
-				props,
-				columns,
-				ties,
-				ids,
-				dicts;
+	StringInfo	head = &pool->scratch[0];
+	StringInfo	kinds = &pool->scratch[1];
+	StringInfo	props = &pool->scratch[2];
+	StringInfo	columns = &pool->scratch[3];
+	StringInfo	ties = &pool->scratch[4];
+	StringInfo	ids = &pool->scratch[5];
+	StringInfo	dicts = &pool->scratch[6];
 	int			i,
 				c;
 	Size		size;
@@ -888,55 +1031,50 @@ cd_builder_finish(CdBuilder *builder)
 	fill_columns(&pack);
 	order_columns(&pack);
 
-	initStringInfo(&head);
-	initStringInfo(&kinds);
-	initStringInfo(&props);
-	initStringInfo(&columns);
-	initStringInfo(&ties);
-	initStringInfo(&ids);
-	initStringInfo(&dicts);
+	for (i = 0; i < CD_SECTIONS; i++)
+		resetStringInfo(&pool->scratch[i]);
 
-	choose_ids(&pack, &ids);
+	choose_ids(&pack, ids);
 	for (i = 0; i < pack.nprops; i++)
 	{
-		int			before = dicts.len;
+		int			before = dicts->len;
 
-		build_dictionary(&pack, CD_COL_PROPERTY + i, &dicts);
-		put_varint(&props, pool->len[pack.props[i]]);
-		appendBinaryStringInfo(&props, pool->str[pack.props[i]], pool->len[pack.props[i]]);
-		put_varint(&props, dicts.len - before);
+		build_dictionary(&pack, CD_COL_PROPERTY + i, dicts);
+		put_varint(props, pool->len[pack.props[i]]);
+		appendBinaryStringInfo(props, pool->str[pack.props[i]], pool->len[pack.props[i]]);
+		put_varint(props, dicts->len - before);
 	}
 	for (i = 0; i < pack.nkinds; i++)
 	{
 		KindBuild  *kind = &pack.kinds[i];
-		int			before = columns.len;
+		int			before = columns->len;
 
-		put_times(&columns, pack.offsets + kind->first, kind->n);
-		put_varint(&columns, kind->ncols);
+		put_times(columns, pack.offsets + kind->first, kind->n);
+		put_varint(columns, kind->ncols);
 		for (c = 0; c < kind->ncols; c++)
-			put_column(&columns, kind, &kind->cols[c]);
-		put_varint(&kinds, kind->namelen);
-		appendBinaryStringInfo(&kinds, kind->name, kind->namelen);
-		put_varint(&kinds, kind->n);
-		put_varint(&kinds, columns.len - before);
+			put_column(columns, kind, &kind->cols[c]);
+		put_varint(kinds, kind->namelen);
+		appendBinaryStringInfo(kinds, kind->name, kind->namelen);
+		put_varint(kinds, kind->n);
+		put_varint(kinds, columns->len - before);
 	}
-	put_ties(&pack, &ties);
-	while (ties.len + ids.len + dicts.len < 8)
-		appendStringInfoChar(&dicts, '\0');
+	put_ties(&pack, ties);
+	while (ties->len + ids->len + dicts->len < 8)
+		appendStringInfoChar(dicts, '\0');
 
-	appendStringInfoChar(&head, CD_TIMELINE_VERSION);
-	put_varint(&head, pack.n);
-	put_varint(&head, cd_zigzag(pack.base));
-	put_varint(&head, pack.unit);
-	put_varint(&head, pack.nkinds);
-	put_varint(&head, kinds.len);
-	put_varint(&head, pack.nprops);
-	put_varint(&head, props.len);
-	put_varint(&head, columns.len);
-	put_varint(&head, ties.len);
-	put_varint(&head, ids.len);
+	appendStringInfoChar(head, CD_TIMELINE_VERSION);
+	put_varint(head, pack.n);
+	put_varint(head, cd_zigzag(pack.base));
+	put_varint(head, pack.unit);
+	put_varint(head, pack.nkinds);
+	put_varint(head, kinds->len);
+	put_varint(head, pack.nprops);
+	put_varint(head, props->len);
+	put_varint(head, columns->len);
+	put_varint(head, ties->len);
+	put_varint(head, ids->len);
 
-	size = VARHDRSZ + head.len + (Size) kinds.len + props.len + columns.len + ties.len + ids.len + dicts.len;
+	size = VARHDRSZ + head->len + (Size) kinds->len + props->len + columns->len + ties->len + ids->len + dicts->len;
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -945,18 +1083,18 @@ cd_builder_finish(CdBuilder *builder)
 	result = palloc(size);
 	SET_VARSIZE(result, size);
 	p = VARDATA(result);
-	memcpy(p, head.data, head.len);
-	p += head.len;
-	memcpy(p, kinds.data, kinds.len);
-	p += kinds.len;
-	memcpy(p, props.data, props.len);
-	p += props.len;
-	memcpy(p, columns.data, columns.len);
-	p += columns.len;
-	memcpy(p, ties.data, ties.len);
-	p += ties.len;
-	memcpy(p, ids.data, ids.len);
-	p += ids.len;
-	memcpy(p, dicts.data, dicts.len);
+	memcpy(p, head->data, head->len);
+	p += head->len;
+	memcpy(p, kinds->data, kinds->len);
+	p += kinds->len;
+	memcpy(p, props->data, props->len);
+	p += props->len;
+	memcpy(p, columns->data, columns->len);
+	p += columns->len;
+	memcpy(p, ties->data, ties->len);
+	p += ties->len;
+	memcpy(p, ids->data, ids->len);
+	p += ids->len;
+	memcpy(p, dicts->data, dicts->len);
 	return result;
 }

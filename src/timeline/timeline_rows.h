@@ -6,6 +6,7 @@
 #ifndef CD_TIMELINE_ROWS_H
 #define CD_TIMELINE_ROWS_H
 
+#include "lib/stringinfo.h"
 #include "timeline/timeline.h"
 #include "utils/jsonb.h"
 
@@ -25,6 +26,9 @@ typedef struct CdRow
 	uint32		len;			/* of the row, this header included */
 } CdRow;
 
+/* Parts of an image that are put together apart. */
+#define CD_SECTIONS		7
+
 struct CdPool
 {
 	MemoryContext context;
@@ -40,6 +44,10 @@ struct CdPool
 	uint32		table_size;
 	char	   *arena;
 	Size		arena_left;
+	int		   *rank;			/* order of the first `ranked` strings */
+	int			ranked;
+	int			unranked;		/* how often a string without rank was sorted */
+	StringInfoData scratch[CD_SECTIONS];	/* sections of the image being made */
 };
 
 /* Copies events of one timeline into a builder, one by one. */
