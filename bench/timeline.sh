@@ -85,7 +85,7 @@ INSERT INTO result(per, what, whose, ms) SELECT :per, 'bytes an event', 'plain S
 SELECT measure(:per, what, 'customer_data', ours), measure(:per, what, 'plain SQL', plain) FROM question ORDER BY n;
 SQL
 	if [ -n "${PYTHON:-}" ]; then
-		sql -c "COPY (SELECT c, extract(epoch FROM at)::bigint AS at, kind, value, product FROM e) TO '$folder/e.csv' (FORMAT csv, HEADER)"
+		sql -c "COPY (SELECT c, extract(epoch FROM at)::bigint AS moment, kind, value, product FROM e) TO '$folder/e.csv' (FORMAT csv, HEADER)"
 		"$PYTHON" "$here/timeline_peers.py" "$folder/e.csv" | while IFS=$'\t' read -r whose what ms answer; do
 			sql -v per=$per -v whose="$whose" -v what="$what" -v ms="$ms" -v answer="$answer" <<<"INSERT INTO result(per, what, whose, ms, answer) VALUES (:per, :'what', :'whose', :'ms', :'answer');"
 		done
