@@ -86,6 +86,7 @@ cd_due_write(CdDue *due, int what, Datum key, Oid key_type, const char *statemen
 	DueEntry   *entry;
 	Oid			types[3] = {key_type, TIMESTAMPTZOID, InvalidOid};
 	Datum		values[3];
+	SPIPlanPtr	plan = NULL;
 
 	types[2] = cd_customer_set_type();
 	hash_seq_init(&scan, due->entries);
@@ -99,7 +100,15 @@ cd_due_write(CdDue *due, int what, Datum key, Oid key_type, const char *statemen
 		values[0] = key;
 		values[1] = TimestampTzGetDatum(entry->key.moment);
 		values[2] = PointerGetDatum(set);
-		SPI_execute_with_args(statement, 3, types, values, NULL, false, 0);
+		if (plan == NULL)
+			plan = SPI_prepare(statement, 3, types);
+		if (plan == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
+		SPI_execute_plan(plan, values, NULL, false, 0);
 		pfree(set);
 	}
+	if (plan != NULL)
+		SPI_freeplan(plan);
 }

@@ -734,7 +734,7 @@ cd_due_moment(TimestampTz until, TimestampTz now)
 
 	if (TIMESTAMP_NOT_FINITE(until) || until <= now)
 		return until;
-	if (until - now > 30 * USECS_PER_DAY)
+	if (until - now > 3 * USECS_PER_DAY)
 		rounded = until - until % USECS_PER_DAY;
 	else if (until - now > 6 * USECS_PER_HOUR)
 		rounded = until - until % USECS_PER_HOUR;

@@ -63,6 +63,10 @@ typedef struct Refresh
 	Tag		   *tags;			/* in order of definition */
 	CdExpression *expressions;	/* of tags, then of the last event and of given tags */
 	int			count;
+	int		   *by_path;		/* tags with one path, sorted by it */
+	int			nby_path;
+	int		   *trees;			/* tags that have a tree below them */
+	int			ntrees;
 	Tag			last_event;
 	Tag			given;
 	char	  **given_roots;	/* paths of manual and imported tags */
@@ -101,15 +105,31 @@ seek(Tag *tag, uint32 customer)
 static bool
 is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_given)
 {
+	int			low = 0,
+				high = refresh->nby_path;
 	int			i;
 
-	for (i = 0; i < refresh->count; i++)
+	while (low < high)
 	{
-		Tag		   *tag = &refresh->tags[i];
+		int			mid = low + (high - low) / 2;
+		Tag		   *tag = &refresh->tags[refresh->by_path[mid]];
+		int			order = memcmp(tag->path, entry->path, Min(tag->length, entry->length));
 
-		if (has[i] && (tag->result == RESULT_TAGS ? lies_below(entry, tag->path, tag->length) :
-					   has_path(entry, tag->path, tag->length)))
-			return true;
+		if (order == 0)
+			order = tag->length - entry->length;
+		if (order == 0)
+			return has[refresh->by_path[mid]];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (i = 0; i < refresh->ntrees; i++)
+	{
+		Tag		   *tag = &refresh->tags[refresh->trees[i]];
+
+		if (lies_below(entry, tag->path, tag->length))
+			return has[refresh->trees[i]];
 	}
 	for (i = 0; has_given && i < refresh->nroots; i++)
 	{
@@ -122,29 +142,73 @@ is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_give
 	return false;
 }
 
+/* Sort the tags by path, those with trees below them apart */
+static void
+index_paths(Refresh *refresh)
+{
+	int			i,
+				j;
+
+	refresh->by_path = palloc((refresh->count + 1) * sizeof(int));
+	refresh->trees = palloc((refresh->count + 1) * sizeof(int));
+	for (i = 0; i < refresh->count; i++)
+	{
+		if (refresh->tags[i].result == RESULT_TAGS)
+		{
+			refresh->trees[refresh->ntrees++] = i;
+			continue;
+		}
+		for (j = refresh->nby_path++; j > 0 && strcmp(refresh->tags[refresh->by_path[j - 1]].path, refresh->tags[i].path) > 0; j--)
+			refresh->by_path[j] = refresh->by_path[j - 1];
+		refresh->by_path[j] = i;
+	}
+}
+
+/* A customer's tags as they were, sorted by path. */
+typedef struct OldEntries
+{
+	CdTag	   *tags;
+	int			count;
+} OldEntries;
+
 /*
  * Keep the entry that is there where the new one says the same but for the
  * rounding of a score that was computed at another moment.
  */
 static void
-settle(const CdTagset *old, CdTag *tag)
+settle(const OldEntries *old, CdTag *tag)
 {
-	CdTag		before;
-	char		buffer[CD_MAX_TAG_PATH + 1];
+	int			low = 0,
+				high = old->count;
 
-	if (tag->half_life == 0 || !cd_tags_find(old, tag->path, tag->length, &before, buffer))
-		return;
-	if (before.at == tag->at && before.half_life == tag->half_life &&
-		fabs(before.score - tag->score) <= SAME_SCORE * fabs(tag->score))
+	while (low < high)
 	{
-		tag->score = before.score;
-		tag->until = before.until;
+		int			mid = low + (high - low) / 2;
+		const CdTag *before = &old->tags[mid];
+		int			order = memcmp(before->path, tag->path, Min(before->length, tag->length));
+
+		if (order == 0)
+			order = before->length - tag->length;
+		if (order < 0)
+			low = mid + 1;
+		else if (order > 0)
+			high = mid;
+		else
+		{
+			if (before->at == tag->at && before->half_life == tag->half_life &&
+				fabs(before->score - tag->score) <= SAME_SCORE * fabs(tag->score))
+			{
+				tag->score = before->score;
+				tag->until = before->until;
+			}
+			return;
+		}
 	}
 }
 
 /* Add what one tag's result says */
 static void
-add_result(Refresh *refresh, Tag *tag, const CdTagset *old, CdTagBuilder *builder)
+add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
 {
 	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0};
 	Datum		value = tag->values[tag->place];
@@ -274,6 +338,7 @@ batch_customers(Refresh *refresh, int *count)
 	CdSet	   *set;
 	uint64		n;
 	uint32	   *ids;
+	const Tag  *last = NULL;
 	int			i,
 				k;
 
@@ -281,8 +346,14 @@ batch_customers(Refresh *refresh, int *count)
 	{
 		Tag		   *tag = i < refresh->count ? &refresh->tags[i] : &refresh->given;
 
+		/* Most are asked about the same customers. */
+		if (last != NULL && tag->count == last->count &&
+			memcmp(tag->customers, last->customers, tag->count * sizeof(uint32)) == 0)
+			continue;
 		for (k = 0; k < tag->count; k++)
 			cd_set_builder_add(builder, tag->customers[k]);
+		if (tag->count > 0)
+			last = tag;
 	}
 	set = cd_set_builder_value(builder);
 	cd_set_builder_free(builder);
@@ -336,20 +407,23 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	bool	   *present = palloc0((refresh->count + 1) * sizeof(bool));
 	bool		has_given = seek(&refresh->given, customer);
 	CdTagReader reader;
+	OldEntries	entries;
 	int			i;
 
 	cd_tag_builder(&builder);
 	for (i = 0; i < refresh->count; i++)
 		has[i] = seek(&refresh->tags[i], customer);
 	cd_tags_begin(&reader, old);
+	entries.count = 0;
+	entries.tags = palloc((reader.left + 1) * sizeof(CdTag));
 	while (cd_tags_next(&reader))
 	{
-		CdTag		tag = reader.tag;
+		CdTag	   *tag = &entries.tags[entries.count++];
 
-		if (is_replaced(refresh, &tag, has, has_given))
-			continue;
-		tag.path = pnstrdup(tag.path, tag.length);
-		cd_tag_builder_add(&builder, &tag);
+		*tag = reader.tag;
+		tag->path = pnstrdup(tag->path, tag->length);
+		if (!is_replaced(refresh, tag, has, has_given))
+			cd_tag_builder_add(&builder, tag);
 	}
 	for (i = 0; i < refresh->count; i++)
 	{
@@ -357,7 +431,7 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 
 		if (!has[i] || is_outranked(refresh, i, present))
 			continue;
-		add_result(refresh, &refresh->tags[i], old, &builder);
+		add_result(refresh, &refresh->tags[i], &entries, &builder);
 		present[i] = builder.count > before;
 	}
 	if (has_given && given != NULL)
@@ -664,6 +738,7 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 			refresh.expressions[i].customers = DatumGetCdSet(customers[i]);
 	}
 	read_roots(&refresh, context);
+	index_paths(&refresh);
 	ask_last_event(&refresh, &refresh.expressions[count]);
 	refresh.expressions[count + 1].text = "true";
 	refresh.expressions[count + 1].owner = GetUserId();
