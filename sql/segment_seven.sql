@@ -92,6 +92,26 @@ SELECT failed FROM refresh_conditions(false, '2025-03-06 10:01:00+00');
 SELECT g.segment, c.full_name, g.change, g.why FROM segment_change g JOIN customer c USING (customer_id)
 WHERE g.refresh_id = (SELECT max(refresh_id) FROM segment_refresh) AND segment <> 'everyone else' ORDER BY 1, 2, 3;
 
+-- The members at other moments: as written down by the refreshes, and before
+-- there were any, from the timelines.
+SELECT string_agg(c.full_name, ' ' ORDER BY c.full_name) FROM members(segment_as_of('4 top, gone quiet', '2025-02-28 12:00:00+00')) m(id) JOIN customer c ON c.customer_id = m.id;
+SELECT at::date AS day, h.exact, regexp_replace(h.how, ' at .*', '') AS how,
+       (SELECT string_agg(c.full_name, ' ' ORDER BY c.full_name) FROM members(h.members) m(id) JOIN customer c ON c.customer_id = m.id) AS members
+FROM unnest('{2025-03-06 12:00+00,2025-03-01 12:00+00,2025-02-27 12:00+00,2025-02-26 12:00+00,2024-03-05 12:00+00}'::timestamptz[]) at,
+     segment_at('7 cart abandoned', at) h ORDER BY at DESC;
+SELECT cardinality(segment_as_of('4 top, gone quiet', '2024-09-01 00:00+00')) AS top_quiet_in_september,
+       (SELECT string_agg(c.full_name, ' ') FROM members(segment_as_of('4 top, gone quiet', '2024-09-01 00:00+00')) m(id) JOIN customer c ON c.customer_id = m.id) AS who,
+       cardinality(segment_as_of('everyone else', '2024-03-05 12:00+00')) AS everyone_else_in_march;
+SELECT segment, at, entered, exited, size FROM segment_size WHERE segment = '7 cart abandoned' ORDER BY at, refresh_id;
+
+-- Why someone is in a segment, or not, and what would change that.
+SET customer_data.as_of = '2025-02-28 12:00:00+00';
+SELECT e.* FROM customer c, explain_membership('2 looked at sachets', c.customer_id) e WHERE c.full_name = 'Boris';
+SELECT e.* FROM customer c, explain_membership('3 big, no campaign', c.customer_id) e WHERE c.full_name = 'Gia';
+SELECT e.* FROM customer c, explain_membership('4 top, gone quiet', c.customer_id) e WHERE c.full_name = 'Fatima';
+SELECT e.* FROM customer c, explain_membership('everyone else', c.customer_id) e WHERE c.full_name = 'Ada';
+RESET customer_data.as_of;
+
 -- An order that comes in is seen at once, without a refresh.
 SET customer_data.as_of = '2025-02-28 12:00:00+00';
 SELECT s FROM customer, segments_of(customer_id) s WHERE full_name = 'Hugo';

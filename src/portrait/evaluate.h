@@ -87,8 +87,11 @@ extern PGDLLIMPORT CdExpressionHook cd_expression_hook;
 /* Turn comparisons such as recency > 60 into functions with a validity. */
 extern Node *cd_rewrite_comparisons(Node *tree);
 
-/* The expression behind a column of profile that is computed when asked, or NULL */
-extern char *cd_moving_expression(Oid profile, AttrNumber attribute);
+/*
+ * The expression behind a column of profile that is computed when asked, or
+ * NULL; with "all" also behind a stored metric that the current user may run.
+ */
+extern char *cd_metric_expression(Oid profile, AttrNumber attribute, bool all);
 
 /*
  * When to look again at an answer that holds until a moment: that moment or

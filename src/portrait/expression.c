@@ -39,6 +39,8 @@
 #define METRIC_NAME			2
 #define METRIC_EXPRESSION	3
 #define METRIC_MOVING		4
+#define METRIC_READY_MADE	8
+#define METRIC_OWNER		9
 
 CdExpressionHook cd_expression_hook = NULL;
 
@@ -152,9 +154,12 @@ typedef struct ExpandContext
 	Relation	metric;			/* NULL before the room's tables exist */
 } ExpandContext;
 
-/* The expression behind a column that is computed when asked, or NULL */
+/*
+ * The expression behind a column that is computed when asked, or NULL; with
+ * "all" also behind a stored metric that is ready-made or the current user's.
+ */
 static char *
-moving_column(ExpandContext *context, AttrNumber attribute)
+moving_column(ExpandContext *context, AttrNumber attribute, bool all)
 {
 	char	   *name = get_attname(context->relation, attribute, false);
 	TupleDesc	desc = RelationGetDescr(context->metric);
@@ -171,7 +176,9 @@ moving_column(ExpandContext *context, AttrNumber attribute)
 
 		if (strcmp(TextDatumGetCString(value), name) != 0)
 			continue;
-		if (DatumGetBool(heap_getattr(tuple, METRIC_MOVING, desc, &isnull)))
+		if (DatumGetBool(heap_getattr(tuple, METRIC_MOVING, desc, &isnull)) ||
+			(all && (DatumGetBool(heap_getattr(tuple, METRIC_READY_MADE, desc, &isnull)) ||
+					 DatumGetObjectId(heap_getattr(tuple, METRIC_OWNER, desc, &isnull)) == GetUserId())))
 			found = TextDatumGetCString(heap_getattr(tuple, METRIC_EXPRESSION, desc, &isnull));
 	}
 	systable_endscan(scan);
@@ -180,7 +187,7 @@ moving_column(ExpandContext *context, AttrNumber attribute)
 
 /* The same for other rooms' conditions */
 char *
-cd_moving_expression(Oid profile, AttrNumber attribute)
+cd_metric_expression(Oid profile, AttrNumber attribute, bool all)
 {
 	ExpandContext context = {NULL, profile, NULL};
 	Oid			metric = get_relname_relid("metric", get_rel_namespace(profile));
@@ -189,7 +196,7 @@ cd_moving_expression(Oid profile, AttrNumber attribute)
 	if (!OidIsValid(metric))
 		return NULL;
 	context.metric = table_open(metric, AccessShareLock);
-	found = moving_column(&context, attribute);
+	found = moving_column(&context, attribute, all);
 	table_close(context.metric, AccessShareLock);
 	return found;
 }
@@ -212,7 +219,7 @@ expand_moving(Node *node, void *arg)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("the whole row of customer_data.profile cannot be used in an expression"),
 					 errhint("Name the columns.")));
-		text = moving_column(context, var->varattno);
+		text = moving_column(context, var->varattno, false);
 		if (text == NULL)
 			return node;
 		tree = transformExpr(context->pstate, raw_expression(text), EXPR_KIND_WHERE);

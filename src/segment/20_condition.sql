@@ -135,17 +135,22 @@ COMMENT ON COLUMN customer_data.condition_work.everyone IS 'Why everyone is aske
 
 INSERT INTO customer_data.condition (room, expression) VALUES ('everyone', 'true'), ('rest', 'true');
 
-CREATE FUNCTION customer_data.evaluate_conditions(condition_ids integer[], customers customer_data.customer_set[],
+CREATE FUNCTION customer_data.evaluate_conditions(condition_ids integer[], customers customer_data.customer_set[], recompute boolean DEFAULT false,
         OUT condition_id integer, OUT what text, OUT chunk integer, OUT due timestamptz,
         OUT customers customer_data.customer_set, OUT message text) RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_evaluate_conditions';
-COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[]) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows asked, true, due and error';
+COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[], boolean) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows asked, true, due and error; recompute: metrics and, for everyone, thresholds are computed for that moment instead of read';
 
 CREATE FUNCTION customer_data.check_condition(expression text,
         OUT segments text[], OUT columns text[], OUT metrics text[], OUT percents double precision[],
         OUT amongs text[], OUT plains boolean[], OUT untracked text, OUT by_sql boolean)
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_condition';
 COMMENT ON FUNCTION customer_data.check_condition(text) IS 'Refuses what cannot be a condition, with position and hint; says what it reads and whether its use of time can be followed';
+
+CREATE FUNCTION customer_data.condition_parts(expression text,
+        OUT part integer, OUT parent integer, OUT depth integer, OUT kind text, OUT expression_text text, OUT operand text)
+    RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cd_condition_parts';
+COMMENT ON FUNCTION customer_data.condition_parts(text) IS 'A condition taken apart at AND, OR and NOT: each part as SQL, and the operand that a comparison looks at';
 
 CREATE FUNCTION customer_data.members_of(condition_id integer) RETURNS customer_data.customer_set
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -165,8 +170,7 @@ DECLARE
     answer double precision;
 BEGIN
     EXECUTE format('WITH one AS MATERIALIZED (SELECT profile.%1$I::float8 AS value FROM customer_data.profile'
-                   ' WHERE profile.%1$I IS NOT NULL AND (%2$s'
-                   E'\n)) SELECT value FROM one ORDER BY value DESC'
+                   ' WHERE profile.%1$I IS NOT NULL AND (%2$s' || chr(10) || ')) SELECT value FROM one ORDER BY value DESC'
                    ' OFFSET greatest((SELECT ceil(count(*) * $1::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1',
                    metric, coalesce(among, 'true'))
         INTO answer USING percent;
@@ -174,6 +178,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.compute_threshold(text, double precision, text) IS 'The metric of the last customer within the top percent of those with a value (and for whom the condition holds); behind top_percent()';
+
+CREATE FUNCTION customer_data.threshold_as_of(owner regrole, time_zone text, metric text, percent double precision, among text)
+    RETURNS double precision LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    population customer_data.customer_set;
+    expression text := (SELECT m.expression FROM customer_data.metric m WHERE m.name = threshold_as_of.metric);
+BEGIN
+    IF among IS NOT NULL THEN
+        SELECT coalesce(customer_data.customer_set_or_agg(e.customers), '{}') INTO population
+        FROM customer_data.condition_threshold t,
+             LATERAL customer_data.evaluate_conditions(ARRAY[t.population_id], ARRAY[NULL]::customer_data.customer_set[], true) e
+        WHERE t.owner = threshold_as_of.owner AND t.time_zone = threshold_as_of.time_zone AND t.metric = threshold_as_of.metric
+          AND t.percent = threshold_as_of.percent AND t.among = threshold_as_of.among AND e.what = 'true';
+    END IF;
+    RETURN (
+        WITH one AS MATERIALIZED (
+            SELECT x.value::double precision AS value
+            FROM customer_data.try_expression(coalesce(expression, quote_ident(metric)), population) x WHERE x.value IS NOT NULL
+        )
+        SELECT value FROM one ORDER BY value DESC
+        OFFSET greatest((SELECT ceil(count(*) * threshold_as_of.percent::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION customer_data.threshold_as_of(regrole, text, text, double precision, text) IS 'The threshold of top_percent() at as_of(), computed from timelines instead of read';
 
 CREATE FUNCTION customer_data.top_percent(metric text, percent double precision, among text DEFAULT NULL)
     RETURNS double precision LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_top_percent';

@@ -66,7 +66,7 @@ AS $$
         FROM (SELECT array_agg(c.condition_id) AS ids,
                      array_agg(ARRAY[$1]::customer_data.customer_set) AS customers
               FROM customer_data.condition c WHERE c.room IN ('segment', 'everyone')) l,
-        LATERAL customer_data.evaluate_conditions(l.ids, l.customers) a
+        LATERAL customer_data.evaluate_conditions(l.ids, l.customers, true) a
         WHERE a.what IN ('true', 'error')
     ), inside AS (
         SELECT d.name, d.priority

@@ -69,7 +69,7 @@ cd_check_condition(PG_FUNCTION_ARGS)
 
 	profile = cd_open_profile();
 	cd_run_as_begin(GetUserId(), NULL, &save);
-	condition = cd_parse_condition(source, profile);
+	condition = cd_parse_condition(source, profile, CD_METRICS_STORED);
 	cd_check_columns(condition, profile, GetUserId());
 	segments = list_copy(condition->segments);
 	(void) cd_plan_condition(condition, profile, segments);

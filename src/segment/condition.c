@@ -515,6 +515,7 @@ typedef struct ExpandContext
 	CdCondition *condition;
 	ParseState *pstate;
 	Oid			profile;
+	bool		all;			/* also metrics that are stored */
 } ExpandContext;
 
 /*
@@ -535,14 +536,14 @@ expand_moving(Node *node, void *arg)
 		char	   *metric = TextDatumGetCString(((Const *) linitial(full_call(node)->args))->constvalue);
 		AttrNumber	attno = get_attnum(context->profile, metric);
 
-		if (cd_moving_expression(context->profile, attno) != NULL && context->condition->untracked == NULL)
+		if (cd_metric_expression(context->profile, attno, false) != NULL && context->condition->untracked == NULL)
 			context->condition->untracked = psprintf("top_percent('%s')", metric);
 		return node;
 	}
 	if (IsA(node, Var))
 	{
 		Var		   *var = (Var *) node;
-		char	   *text = cd_moving_expression(context->profile, var->varattno);
+		char	   *text = cd_metric_expression(context->profile, var->varattno, context->all);
 		Node	   *tree;
 
 		if (text == NULL)
@@ -560,7 +561,7 @@ expand_moving(Node *node, void *arg)
 }
 
 CdCondition *
-cd_parse_condition(const char *text, Relation profile)
+cd_parse_condition(const char *text, Relation profile, CdMetrics metrics)
 {
 	CdCondition *condition = palloc0(sizeof(CdCondition));
 	ParseState *pstate = make_parsestate(NULL);
@@ -613,9 +614,9 @@ cd_parse_condition(const char *text, Relation profile)
 	context.node = NULL;
 	check_walker(expr, &context);
 	condition->named = bms_copy(condition->columns);
-	if (!condition->by_sql)
+	if (!condition->by_sql && metrics != CD_METRICS_KEPT)
 	{
-		ExpandContext expand = {condition, pstate, RelationGetRelid(profile)};
+		ExpandContext expand = {condition, pstate, RelationGetRelid(profile), metrics == CD_METRICS_COMPUTED};
 
 		condition->columns = NULL;
 		expr = expand_moving(expr, &expand);

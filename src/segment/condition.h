@@ -37,6 +37,14 @@ typedef struct CdCondition
 	char	   *untracked;		/* what moves with time in a way unknown; NULL: nothing */
 } CdCondition;
 
+/* What becomes of metrics in a condition. */
+typedef enum CdMetrics
+{
+	CD_METRICS_KEPT,			/* read the columns as they are */
+	CD_METRICS_STORED,			/* compute those that move with time, read the others */
+	CD_METRICS_COMPUTED			/* compute all whose expression may be run as well */
+} CdMetrics;
+
 /* Open the view profile, or say what must be done first. */
 extern Relation cd_open_profile(void);
 
@@ -44,7 +52,7 @@ extern Relation cd_open_profile(void);
  * Parse a condition and refuse what cannot be one, with positions that refer
  * to the text.  Call it as the role that owns the condition.
  */
-extern CdCondition *cd_parse_condition(const char *text, Relation profile);
+extern CdCondition *cd_parse_condition(const char *text, Relation profile, CdMetrics metrics);
 
 /*
  * The form to be executed over a slot: columns of profile, then one boolean

@@ -306,7 +306,7 @@ cd_fill_slot(CdRun *run, TupleTableSlot *slot, int row)
 
 /* Read a condition's thresholds as they were computed last. */
 static void
-take_thresholds(CdAsked *asked)
+take_thresholds(CdRun *run, CdAsked *asked)
 {
 	ListCell   *cell;
 
@@ -324,7 +324,9 @@ take_thresholds(CdAsked *asked)
 		args[4] = threshold->among ? CStringGetTextDatum(threshold->among) : (Datum) 0;
 		if (threshold->among == NULL)
 			nulls[4] = 'n';
-		if (SPI_execute_with_args("SELECT value FROM customer_data.condition_threshold "
+		if (SPI_execute_with_args(run->recompute && run->everyone ?
+								  "SELECT customer_data.threshold_as_of($1, $2, $3, $4, $5)" :
+								  "SELECT value FROM customer_data.condition_threshold "
 								  "WHERE owner = $1 AND time_zone = $2 AND metric = $3 AND percent = $4 "
 								  "AND among IS NOT DISTINCT FROM $5",
 								  5, types, args, nulls, true, 1) != SPI_OK_SELECT)
@@ -383,7 +385,8 @@ set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
 static void
 parse_step(CdRun *run, CdAsked *asked)
 {
-	asked->condition = cd_parse_condition(asked->text, run->profile);
+	asked->condition = cd_parse_condition(asked->text, run->profile,
+										  run->recompute ? CD_METRICS_COMPUTED : CD_METRICS_STORED);
 	cd_check_columns(asked->condition, run->profile, asked->owner);
 }
 
@@ -600,7 +603,7 @@ cd_run_set_up(CdRun *run)
 		set_up(run, &run->asked[i], parse_step);
 	for (i = 0; i < run->nasked; i++)
 		if (!run->asked[i].failed)
-			take_thresholds(&run->asked[i]);
+			take_thresholds(run, &run->asked[i]);
 	order_conditions(run);
 	for (i = 0; i < run->nasked; i++)
 		set_up(run, &run->asked[i], plan_step);

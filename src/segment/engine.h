@@ -77,6 +77,7 @@ typedef struct CdRun
 	TimestampTz now;
 	TupleTableSlot *slots[CD_BLOCK];
 	ExprContext *econtext;
+	bool		recompute;		/* metrics and thresholds as of now, not as stored */
 	bool		whole_events;	/* leave the timeline uncut */
 	void		(*take_batch) (struct CdRun *run);
 	void		(*failed) (struct CdRun *run, CdAsked *asked, ErrorData *error, int row);

@@ -491,6 +491,7 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(run->context);
 	run->take_batch = ask_batch;
 	run->failed = send_error;
+	run->recompute = PG_GETARG_BOOL(2);
 
 	take_conditions(run, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));
 	if (run->nasked > 0 && (run->everyone || !cd_set_is_empty(run->due)))

@@ -1,0 +1,195 @@
+-- Segments at other moments, and why a customer is in one or not.
+
+-- A condition and all that it asks for by in_segment(), or, of the rest, all segments.
+CREATE FUNCTION customer_data.condition_closure(condition_id integer) RETURNS integer[]
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE needed(id) AS (
+        SELECT $1
+        UNION
+        SELECT d.condition_id
+        FROM needed n
+        JOIN customer_data.condition_need c ON c.condition_id = n.id AND c.kind = 'segment'
+        JOIN customer_data.segment_definition d ON d.name = c.name
+    )
+    SELECT array_agg(n.id) FROM (
+        SELECT id FROM needed
+        UNION
+        SELECT c.condition_id FROM customer_data.condition c
+        WHERE c.room IN ('segment', 'everyone')
+          AND EXISTS (SELECT FROM customer_data.condition r WHERE r.condition_id = $1 AND r.room = 'rest')
+    ) n
+$$;
+COMMENT ON FUNCTION customer_data.condition_closure(integer) IS 'The conditions that must be asked together with one';
+
+CREATE FUNCTION customer_data.segment_at(name text, at timestamptz,
+        OUT members customer_data.customer_set, OUT exact boolean, OUT how text)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    id    integer := customer_data.segment_condition(name);
+    ids   integer[];
+    c     record;
+    known timestamptz;
+    saved text := coalesce(current_setting('customer_data.as_of', true), '');
+    fault text;
+BEGIN
+    IF at IS NULL THEN
+        RAISE EXCEPTION 'the moment must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    -- What was written down then, as long as the segment is refreshed at all.
+    SELECT max(r.moment) INTO known FROM customer_data.segment_refresh r
+    WHERE r.moment <= at AND r.refresh_id >= (SELECT min(g.refresh_id) FROM customer_data.condition_change g WHERE g.condition_id = id);
+    IF known IS NOT NULL THEN
+        members := customer_data.members_of(id);
+        FOR c IN
+            SELECT customer_data.customer_set_or_agg(g.entered) AS entered, customer_data.customer_set_or_agg(g.exited) AS exited
+            FROM customer_data.condition_change g JOIN customer_data.segment_refresh r USING (refresh_id)
+            WHERE g.condition_id = id AND r.moment > at GROUP BY g.refresh_id ORDER BY g.refresh_id DESC
+        LOOP
+            members := (members - c.entered) | c.exited;
+        END LOOP;
+        exact := true;
+        how := format('as refreshed at %s', known);
+        RETURN;
+    END IF;
+
+    -- Before that, from the timelines, with what is known today.
+    ids := customer_data.condition_closure(id);
+    PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
+    SELECT customer_data.customer_set_or_agg(CASE WHEN e.condition_id = id THEN e.customers END)
+               FILTER (WHERE e.what = 'true'),
+           min(e.message) FILTER (WHERE e.what = 'error' AND e.condition_id = id)
+    INTO members, fault
+    FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e;
+    IF EXISTS (SELECT FROM customer_data.condition k WHERE k.condition_id = id AND k.room = 'rest') THEN
+        SELECT coalesce(customer_data.customer_set_or_agg(e.customers) FILTER (WHERE k.room = 'everyone'), '{}')
+               - coalesce(customer_data.customer_set_or_agg(e.customers) FILTER (WHERE k.room = 'segment'), '{}')
+        INTO members
+        FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e
+        JOIN customer_data.condition k USING (condition_id) WHERE e.what = 'true';
+    END IF;
+    PERFORM set_config('customer_data.as_of', saved, true);
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'the condition of segment "%" failed: %', name, fault USING ERRCODE = 'data_exception';
+    END IF;
+    members := coalesce(members, '{}');
+    SELECT count(*) = 0,
+           'recomputed from timelines, with what is known today'
+           || coalesce('; today''s value stands for ' || string_agg(DISTINCT n.name, ', ' ORDER BY n.name), '')
+    INTO exact, how
+    FROM customer_data.condition_need n
+    LEFT JOIN customer_data.metric m ON n.kind = 'metric' AND m.name = n.name
+    WHERE n.condition_id = ANY (ids)
+      AND (n.kind = 'tag' OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
+           OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = current_user::regrole, false)));
+END
+$$;
+COMMENT ON FUNCTION customer_data.segment_at(text, timestamptz) IS 'The members of a segment at a moment: as written down by the refreshes of that time, else recomputed from timelines; exact is false where something had to be taken as it is today';
+
+CREATE FUNCTION customer_data.segment_as_of(name text, at timestamptz) RETURNS customer_data.customer_set
+    LANGUAGE sql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT s.members FROM customer_data.segment_at($1, $2) s
+$$;
+COMMENT ON FUNCTION customer_data.segment_as_of(text, timestamptz) IS 'The members of a segment at another moment, also before it was defined; segment_at() says how exact that is';
+
+CREATE VIEW customer_data.segment_size AS
+SELECT d.name AS segment, r.moment AS at, r.refresh_id,
+       sum(c.entered) AS entered, sum(c.exited) AS exited,
+       sum(sum(c.entered) - sum(c.exited)) OVER (PARTITION BY d.name ORDER BY r.refresh_id) AS size
+FROM (SELECT condition_id, refresh_id, sum(customer_data.cardinality(entered)) AS entered, sum(customer_data.cardinality(exited)) AS exited
+      FROM customer_data.condition_change GROUP BY 1, 2) c
+JOIN customer_data.segment_definition d USING (condition_id)
+JOIN customer_data.segment_refresh r USING (refresh_id)
+GROUP BY d.name, r.moment, r.refresh_id;
+COMMENT ON VIEW customer_data.segment_size IS 'The size of each segment over time: a row per refresh that changed it';
+
+CREATE FUNCTION customer_data.plain_words(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+    SELECT regexp_replace(regexp_replace($1, '\(([-0-9.]+)\)::(double precision|numeric|bigint)', '\1', 'g'),
+                          '::(customer_data\.)?(event_pattern|interval|text|timeline|double precision)\M', '', 'g')
+$$;
+COMMENT ON FUNCTION customer_data.plain_words(text) IS 'An expression without the casts that its writer left out';
+
+-- Each part of the condition for one customer: what it says, what it looks
+-- at, until when that holds, and whether it is among those that would have to
+-- turn round for the membership to do so.
+CREATE FUNCTION customer_data.explain_membership(name text, customer_id bigint,
+        OUT part text, OUT holds boolean, OUT actual text, OUT holds_until timestamptz, OUT must_change boolean)
+    RETURNS SETOF record LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    id     integer := customer_data.segment_condition(name);
+    source text;
+    whom   customer_data.customer_set := ARRAY[explain_membership.customer_id]::customer_data.customer_set;
+    parts  integer[];
+    texts  text[]; kinds text[]; parents integer[]; depths integer[]; operands text[];
+    truth  boolean[]; cost integer[]; must boolean[]; seen text[]; untils timestamptz[];
+    i integer; k integer; best integer;
+    tried record;
+BEGIN
+    SELECT c.expression INTO source FROM customer_data.condition c WHERE c.condition_id = id AND c.room <> 'rest';
+    IF source IS NULL THEN
+        RETURN QUERY
+        SELECT format('in no other segment (%s)', s.s), false, s.s, NULL::timestamptz, true
+        FROM customer_data.segments_of(explain_membership.customer_id) AS s(s) WHERE s.s <> 'everyone else';
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT 'in no other segment', true, NULL::text, NULL::timestamptz, true;
+        END IF;
+        RETURN;
+    END IF;
+    SELECT array_agg(p.part ORDER BY p.part), array_agg(p.expression_text ORDER BY p.part), array_agg(p.kind ORDER BY p.part),
+           array_agg(p.parent ORDER BY p.part), array_agg(p.depth ORDER BY p.part), array_agg(p.operand ORDER BY p.part)
+    INTO parts, texts, kinds, parents, depths, operands
+    FROM customer_data.condition_parts(source) p;
+
+    -- From the leaves up: what holds, and how many leaves must turn for it to turn.
+    FOR i IN REVERSE cardinality(parts) .. 1 LOOP
+        SELECT x.value::boolean AS value, x.valid_until INTO tried FROM customer_data.try_expression(texts[i], whom) x;
+        truth[i] := tried.value;
+        untils[i] := tried.valid_until;
+        IF operands[i] IS NOT NULL THEN
+            seen[i] := (SELECT x.value FROM customer_data.try_expression(operands[i], whom) x);
+        END IF;
+        IF kinds[i] = 'leaf' THEN
+            cost[i] := 1;
+        ELSIF kinds[i] = 'not' THEN
+            cost[i] := (SELECT cost[c] FROM unnest(parts) c WHERE parents[c] = i);
+        ELSIF (kinds[i] = 'and') = coalesce(truth[i], false) THEN
+            cost[i] := (SELECT min(cost[c]) FROM unnest(parts) c WHERE parents[c] = i);
+        ELSE
+            cost[i] := (SELECT sum(cost[c]) FROM unnest(parts) c
+                        WHERE parents[c] = i AND coalesce(truth[c], false) = coalesce(truth[i], false));
+        END IF;
+    END LOOP;
+    -- From the whole down: the cheapest way to turn it.
+    must := array_fill(false, ARRAY[cardinality(parts)]);
+    must[1] := true;
+    FOR i IN 1 .. cardinality(parts) LOOP
+        CONTINUE WHEN NOT must[i] OR kinds[i] = 'leaf';
+        IF kinds[i] <> 'not' AND (kinds[i] = 'and') = coalesce(truth[i], false) THEN
+            SELECT c INTO best FROM unnest(parts) c WHERE parents[c] = i ORDER BY cost[c], c LIMIT 1;
+            must[best] := true;
+        ELSE
+            FOREACH k IN ARRAY parts LOOP
+                IF parents[k] = i AND (kinds[i] = 'not' OR coalesce(truth[k], false) = coalesce(truth[i], false)) THEN
+                    must[k] := true;
+                END IF;
+            END LOOP;
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT repeat('  ', depths[p]) || CASE kinds[p] WHEN 'and' THEN 'all of:' WHEN 'or' THEN 'any of:' WHEN 'not' THEN 'not:'
+               ELSE customer_data.plain_words(CASE WHEN operands[p] IS NULL THEN texts[p] ELSE regexp_replace(texts[p], '^\((.*)\)$', '\1') END) END,
+           truth[p], seen[p], nullif(untils[p], 'infinity'), must[p]
+    FROM unnest(parts) p ORDER BY p;
+END
+$$;
+COMMENT ON FUNCTION customer_data.explain_membership(text, bigint) IS 'Why a customer is in a segment or not: each part of its condition with what it looks at, until when it holds, and whether it is among the fewest parts that must turn for the membership to turn';
