@@ -100,11 +100,13 @@ COMMENT ON FUNCTION customer_data.segment_as_of(text, timestamptz) IS 'The membe
 CREATE VIEW customer_data.segment_size AS
 SELECT d.name AS segment, r.moment AS at, r.refresh_id,
        sum(c.entered) AS entered, sum(c.exited) AS exited,
-       sum(sum(c.entered) - sum(c.exited)) OVER (PARTITION BY d.name ORDER BY r.refresh_id) AS size
+       max(s.size) - coalesce(sum(sum(c.entered) - sum(c.exited)) OVER (PARTITION BY d.name ORDER BY r.refresh_id
+                              ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 0) AS size
 FROM (SELECT condition_id, refresh_id, sum(customer_data.cardinality(entered)) AS entered, sum(customer_data.cardinality(exited)) AS exited
       FROM customer_data.condition_change GROUP BY 1, 2) c
 JOIN customer_data.segment_definition d USING (condition_id)
 JOIN customer_data.segment_refresh r USING (refresh_id)
+JOIN customer_data.condition_state s USING (condition_id)
 GROUP BY d.name, r.moment, r.refresh_id;
 COMMENT ON VIEW customer_data.segment_size IS 'The size of each segment over time: a row per refresh that changed it';
 
@@ -115,6 +117,25 @@ AS $$
                           '::(customer_data\.)?(event_pattern|interval|text|timeline|double precision)\M', '', 'g')
 $$;
 COMMENT ON FUNCTION customer_data.plain_words(text) IS 'An expression without the casts that its writer left out';
+
+CREATE FUNCTION customer_data.prune_segment_history(keep interval) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    IF keep IS NULL OR keep < interval '0' THEN
+        RAISE EXCEPTION 'how much history to keep must be a span that is not negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM customer_data.segment_refresh r
+    WHERE r.moment < customer_data.as_of() - keep
+      AND r.refresh_id < (SELECT max(l.refresh_id) FROM customer_data.segment_refresh l);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION customer_data.prune_segment_history(interval) IS 'Forgets who entered and left longer ago than that; segment_as_of() then recomputes such moments from timelines';
 
 -- Each part of the condition for one customer: what it says, what it looks
 -- at, until when that holds, and whether it is among those that would have to
