@@ -5,7 +5,7 @@ SELECT plan(13);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
-    ('C3', 'Tulip Bulbs Deutschland GmbH', NULL, 'C1');
+    ('C3', 'Noordzee Export GmbH', NULL, 'C1');
 CREATE TABLE public.person (id int, name text, mail text, firm text, firm_no text);
 INSERT INTO public.person VALUES
     (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulipbulbs.nl', NULL, NULL),

@@ -9,6 +9,14 @@ CREATE TABLE customer_data.contact_account (
 CREATE INDEX contact_account_account ON customer_data.contact_account (account_id);
 COMMENT ON TABLE customer_data.contact_account IS 'Derived: the account (customer_id of a company) of each person, and by what: account number, internet domain or company name; resolve() keeps it';
 
+CREATE TABLE customer_data.account_named (
+    how        text NOT NULL,
+    value      text NOT NULL,
+    account_id bigint NOT NULL,
+    PRIMARY KEY (how, value)
+);
+COMMENT ON TABLE customer_data.account_named IS 'Derived: account numbers, domains and company names that name one account; resolve() keeps it';
+
 CREATE FUNCTION customer_data.host_of(website text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(regexp_replace(lower(website), '^([a-z]+://)?(www\.)?([^/:?#]*).*$', '\3'), '');
@@ -31,7 +39,7 @@ CREATE VIEW customer_data.account_key AS
     WHERE k.value <> '' AND s.kind IN ('known', 'account');
 COMMENT ON VIEW customer_data.account_key IS 'Account numbers, domains and company names of companies and of persons';
 
-CREATE FUNCTION customer_data.link_accounts(customers bigint[]) RETURNS bigint[]
+CREATE FUNCTION customer_data.write_accounts(customers bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -39,26 +47,10 @@ AS $$
 DECLARE
     differ bigint[];
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.source s WHERE s.kind = 'account')
-       AND NOT EXISTS (SELECT FROM customer_data.contact_account) THEN
-        RETURN NULL;
-    END IF;
-    -- An account that changed may be anybody's.
-    IF customers IS NOT NULL AND EXISTS (
-        SELECT FROM unnest(customers) AS c
-        LEFT JOIN customer_data.source_record r ON r.customer_id = c
-        LEFT JOIN customer_data.source s ON s.source_id = r.source_id
-        WHERE s.kind = 'account' OR EXISTS (SELECT FROM customer_data.contact_account a WHERE a.account_id = c)) THEN
-        customers := NULL;
-    END IF;
-    WITH named AS (
-        SELECT k.how, k.value, min(k.customer_id) AS account_id
-        FROM customer_data.account_key k WHERE k.is_account
-        GROUP BY k.how, k.value HAVING count(DISTINCT k.customer_id) = 1
-    ), found AS MATERIALIZED (
+    WITH found AS MATERIALIZED (
         SELECT DISTINCT ON (p.customer_id) p.customer_id, n.account_id, n.how
         FROM customer_data.account_key p
-        JOIN named n ON n.how = p.how AND n.value = p.value
+        JOIN customer_data.account_named n ON n.how = p.how AND n.value = p.value
         WHERE NOT p.is_account AND p.customer_id <> n.account_id
           AND (customers IS NULL OR p.customer_id = ANY (customers))
         ORDER BY p.customer_id, p.rank, n.account_id
@@ -77,6 +69,50 @@ BEGIN
     SELECT array_agg(c.customer_id) INTO differ
     FROM (SELECT customer_id FROM gone UNION ALL SELECT customer_id FROM written) c;
     RETURN differ;
+END
+$$;
+COMMENT ON FUNCTION customer_data.write_accounts(bigint[]) IS 'Looks up the accounts of these customers (NULL: all) and answers whose account changed';
+
+-- Everybody at once: by hashing, whatever the planner thinks of the numbers.
+CREATE FUNCTION customer_data.link_all_accounts() RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off SET plan_cache_mode = force_custom_plan
+    SET enable_nestloop = off SET enable_hashjoin = on SET enable_seqscan = on
+AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM customer_data.account_named;
+    INSERT INTO customer_data.account_named (how, value, account_id)
+    SELECT k.how, k.value, min(k.customer_id)
+    FROM customer_data.account_key k
+    WHERE k.is_account
+    GROUP BY k.how, k.value
+    HAVING count(DISTINCT k.customer_id) = 1;
+    RETURN customer_data.write_accounts(NULL);
+END
+$$;
+COMMENT ON FUNCTION customer_data.link_all_accounts() IS 'Makes account_named and contact_account anew and answers whose account changed';
+
+CREATE FUNCTION customer_data.link_accounts(customers bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM customer_data.source s WHERE s.kind = 'account')
+       AND NOT EXISTS (SELECT FROM customer_data.account_named) THEN
+        RETURN NULL;
+    END IF;
+    -- An account that changed may be anybody's.
+    IF customers IS NULL
+       OR EXISTS (SELECT FROM unnest(customers) AS c
+                  JOIN customer_data.source_record r ON r.customer_id = c
+                  JOIN customer_data.source s ON s.source_id = r.source_id
+                  WHERE s.kind = 'account')
+       OR EXISTS (SELECT FROM customer_data.contact_account a WHERE a.account_id = ANY (customers)) THEN
+        RETURN customer_data.link_all_accounts();
+    END IF;
+    RETURN customer_data.write_accounts(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_data.link_accounts(bigint[]) IS 'Brings contact_account up to date for these customers (NULL: all) and answers whose account changed';
