@@ -329,6 +329,7 @@ extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking,
 /* load.c */
 extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);
 extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
+extern void cd_engine_reload(CdEngine *engine);
 extern CdRecords *cd_records_load(CdEngine *engine);
 extern CdForm *cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form);
 extern char *cd_record_query(const CdLayout *layout, const char *condition);

@@ -532,6 +532,18 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	}
 }
 
+/*
+ * Read the model back as it was kept, so that what is scored now and what is
+ * scored by a later run agree to the last digit.
+ */
+void
+cd_engine_reload(CdEngine *engine)
+{
+	CdStatistics *unused;
+
+	engine->model = load_model(engine->context, engine->layout, &unused);
+}
+
 /* Lay a form behind the others. */
 CdForm *
 cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form)

@@ -239,6 +239,7 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
 	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS, report);
 	cd_engine_save(engine, report);
+	cd_engine_reload(engine);
 	return blocking;
 }
 
