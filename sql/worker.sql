@@ -81,6 +81,8 @@ SELECT schedule('x', '@daily', 'SELECT 1', on_overlap => 'pile up');
 SELECT schedule('x', '@daily', 'SELECT 1', timeout => '-1 s');
 SELECT schedule('x', '@daily', 'SELECT 1', max_retries => -1);
 SELECT schedule('x', '@daily', 'SELECT 1', time_zone => 'Mars/Olympus');
+SELECT schedule('x', '1 hour', 'SELECT 1', start_at => 'infinity');
+SELECT next_runs('1 month', 3, '-infinity');
 SELECT pause('writ');
 
 -- Nobody sees or touches another role's jobs, and nobody runs as another

@@ -247,6 +247,7 @@ BEGIN
     END IF;
     on_overlap := coalesce(on_overlap, 'skip');
     time_zone := coalesce(time_zone, current_setting('TimeZone'));
+    PERFORM customer_data.next_run(schedule, time_zone, start_at, now());
     PERFORM customer_data.check_job(caller, schedule, time_zone, command, owner, timeout, max_retries, backoff, on_overlap, notify);
     INSERT INTO customer_data.job_entry AS e (name, schedule, time_zone, command, exactly_once, owner, enabled, timeout, max_retries,
                                               backoff, on_overlap, catch_up, notify, start_at)
@@ -288,6 +289,7 @@ BEGIN
         RAISE EXCEPTION 'unset knows timeout, max_retries and notify, not "%"', wrong USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO old FROM customer_data.job_entry e WHERE e.job_id = id FOR UPDATE;
+    PERFORM customer_data.next_run(old.schedule, old.time_zone, start_at, now());
     PERFORM customer_data.check_job(caller, coalesce(schedule, old.schedule), coalesce(time_zone, old.time_zone),
                                     coalesce(command, old.command), coalesce(run_as, old.owner),
                                     timeout, max_retries, backoff, on_overlap, notify);

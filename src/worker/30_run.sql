@@ -1,13 +1,17 @@
 -- worker: the life of a run.  The functions of this part change the room's
 -- tables and so do nothing for anybody but their owner.
 
+CREATE FUNCTION customer_data.job_lock_holders(OUT job_id int, OUT pid int) RETURNS SETOF record
+    LANGUAGE sql STABLE ROWS 10 SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    SELECT l.objid::int, l.pid FROM pg_catalog.pg_locks l
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 3 AND l.classid = 1128548930
+      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+$$;
+COMMENT ON FUNCTION customer_data.job_lock_holders() IS 'The processes that run jobs now; job 0 is refresh_all()';
+
 CREATE FUNCTION customer_data.job_lock_holder(job int) RETURNS int
     LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
-    SELECT l.pid FROM pg_catalog.pg_locks l
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 3
-      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-      AND l.classid = 1128548930 AND l.objid = job::oid
-    LIMIT 1
+    SELECT h.pid FROM customer_data.job_lock_holders() h WHERE h.job_id = job LIMIT 1
 $$;
 COMMENT ON FUNCTION customer_data.job_lock_holder(int) IS 'The process that runs a job now, NULL if none does; job 0 is refresh_all()';
 

@@ -84,7 +84,7 @@ SELECT e.name, e.schedule,
 FROM customer_data.job_entry e
 LEFT JOIN customer_data.job_state s USING (job_id)
 LEFT JOIN pg_catalog.pg_roles o ON o.oid = e.owner
-LEFT JOIN LATERAL (SELECT customer_data.job_lock_holder(e.job_id) AS pid) l ON true
+LEFT JOIN customer_data.job_lock_holders() l ON l.job_id = e.job_id
 LEFT JOIN LATERAL (SELECT r.status, r.started_at, r.finished_at, r.error
                    FROM customer_data.job_run_entry r WHERE r.job_id = e.job_id
                    ORDER BY r.run_id DESC, r.attempt DESC LIMIT 1) last ON true;

@@ -27,6 +27,9 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+/* run_job waits so many times 50 ms for a free worker. */
+#define FREE_WORKER_TRIES	100
+
 /* A time zone by name, or an error that says so. */
 static pg_tz *
 zone_of(FunctionCallInfo fcinfo, int arg)
@@ -46,6 +49,20 @@ zone_of(FunctionCallInfo fcinfo, int arg)
 	return zone;
 }
 
+/* A moment given by SQL: finite, and with room for years of search around it. */
+static TimestampTz
+moment_of(FunctionCallInfo fcinfo, int arg)
+{
+	TimestampTz moment = PG_GETARG_TIMESTAMPTZ(arg);
+
+	if (moment < -100 * 366 * USECS_PER_DAY || moment > (int64) 8000 * 365 * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("moment is out of range for a schedule"),
+				 errdetail("Schedules are known between the years 1900 and 9990.")));
+	return moment;
+}
+
 /* next_run(schedule, time_zone, anchor, after) → timestamptz, infinity if none */
 PG_FUNCTION_INFO_V1(cd_next_run);
 Datum
@@ -57,7 +74,7 @@ cd_next_run(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	cd_schedule_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), &schedule);
 	PG_RETURN_TIMESTAMPTZ(cd_schedule_next(&schedule, zone_of(fcinfo, 1),
-										   PG_GETARG_TIMESTAMPTZ(2), PG_GETARG_TIMESTAMPTZ(3)));
+										   moment_of(fcinfo, 2), moment_of(fcinfo, 3)));
 }
 
 /* next_runs(schedule, n, since, time_zone) → setof timestamptz */
@@ -75,11 +92,7 @@ cd_next_runs(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return (Datum) 0;
 	cd_schedule_parse(text_to_cstring(PG_GETARG_TEXT_PP(0)), &schedule);
-	at = anchor = PG_GETARG_TIMESTAMPTZ(2);
-	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("since must be a finite moment")));
+	at = anchor = moment_of(fcinfo, 2);
 	zone = zone_of(fcinfo, 3);
 	for (int i = 0; i < PG_GETARG_INT32(1); i++)
 	{
@@ -106,9 +119,9 @@ cd_missed_runs(PG_FUNCTION_ARGS)
 {
 	CdSchedule	schedule;
 	pg_tz	   *zone = zone_of(fcinfo, 1);
-	TimestampTz anchor = PG_GETARG_TIMESTAMPTZ(2);
-	TimestampTz latest = PG_GETARG_TIMESTAMPTZ(3);
-	TimestampTz moment = PG_GETARG_TIMESTAMPTZ(4);
+	TimestampTz anchor = moment_of(fcinfo, 2);
+	TimestampTz latest = moment_of(fcinfo, 3);
+	TimestampTz moment = moment_of(fcinfo, 4);
 	int64		count = 1;
 	TupleDesc	desc;
 	Datum		values[2];
@@ -330,7 +343,7 @@ outcome(FunctionCallInfo fcinfo, int64 run_id, const char *status, int64 rows, c
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* Look a recorded outcome up. */
+/* Look a recorded outcome up, whatever this transaction's isolation level shows. */
 static Datum
 recorded_outcome(FunctionCallInfo fcinfo, int64 run_id, int32 attempt)
 {
@@ -342,11 +355,13 @@ recorded_outcome(FunctionCallInfo fcinfo, int64 run_id, int32 attempt)
 	char	   *error = NULL;
 	int64		rows = -1;
 
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	cd_as_owner_begin(&save);
 	if (SPI_execute_with_args("SELECT status, error, rows_changed FROM customer_data.job_run_entry"
 							  " WHERE run_id = $1 AND attempt = $2",
-							  2, types, values, NULL, false, 1) == SPI_OK_SELECT && SPI_processed == 1)
+							  2, types, values, NULL, true, 1) == SPI_OK_SELECT && SPI_processed == 1)
 	{
 		bool		isnull;
 		Datum		value;
@@ -360,6 +375,7 @@ recorded_outcome(FunctionCallInfo fcinfo, int64 run_id, int32 attempt)
 	}
 	cd_as_owner_end(&save);
 	SPI_finish();
+	PopActiveSnapshot();
 	return outcome(fcinfo, run_id, status, rows, error);
 }
 
@@ -456,16 +472,25 @@ static Datum
 run_in_worker(FunctionCallInfo fcinfo, int32 job_id, Oid owner, const char *name, bool wait)
 {
 	char		worker_name[BGW_MAXLEN];
-	int			slot = cd_slot_take(MyDatabaseId, owner, job_id, false, true);
-	uint64		generation;
+	int			slot = -1;
+	uint64		generation = 0;
 	CdSlot		seen;
 
 	snprintf(worker_name, sizeof(worker_name), "customer_data job %s", name);
-	if (slot >= 0)
+	/* all busy: wait a while for one to be done */
+	for (int tries = 0; tries < FREE_WORKER_TRIES; tries++)
 	{
-		generation = cd_shared->slots[slot].generation;
-		if (!cd_slot_start(slot, worker_name, MyProcPid))
+		slot = cd_slot_take(MyDatabaseId, owner, job_id, false, true);
+		if (slot >= 0)
+		{
+			generation = cd_shared->slots[slot].generation;
+			if (cd_slot_start(slot, worker_name, MyProcPid))
+				break;
 			slot = -1;
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 50, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
 	}
 	if (slot < 0)
 		ereport(ERROR,

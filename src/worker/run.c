@@ -370,7 +370,7 @@ cd_job_main(Datum main_arg)
 	pgstat_report_appname("customer_data job");
 	pgstat_report_activity(STATE_RUNNING, "taking a due run");
 	RegisterTimeout(USER_TIMEOUT, grace_is_over);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	cd_pin_session();
 
 	StartTransactionCommand();
 	claimed = OidIsValid(cd_job_table(NULL));

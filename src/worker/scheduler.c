@@ -422,7 +422,7 @@ cd_scheduler_main(Datum main_arg)
 	pgstat_report_activity(STATE_RUNNING, "reading due jobs");
 	/* whoever alters the extension comes first; this process tries again later */
 	SetConfigOption("lock_timeout", "30s", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	cd_pin_session();
 	cd_slot_state(CD_SLOT_RUNNING);
 
 	round_context = AllocSetContextCreate(TopMemoryContext, "customer_data scheduler", ALLOCSET_DEFAULT_SIZES);

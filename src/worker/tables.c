@@ -55,6 +55,22 @@ cd_job_table(Oid *owner)
 	return table;
 }
 
+/*
+ * What database and role may have set as their default, and what would keep a
+ * worker from writing its record.  A command can still set it for itself.
+ */
+void
+cd_pin_session(void)
+{
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_deferrable", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+#if PG_VERSION_NUM >= 170000
+	SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+#endif
+}
+
 /* Become the owner of the room's tables, security-restricted. */
 void
 cd_as_owner_begin(CdAsOwner *save)

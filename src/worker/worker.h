@@ -104,6 +104,7 @@ typedef struct CdAsOwner
 } CdAsOwner;
 
 extern Oid	cd_job_table(Oid *owner);
+extern void cd_pin_session(void);
 extern void cd_as_owner_begin(CdAsOwner *save);
 extern void cd_as_owner_end(CdAsOwner *save);
 extern bool cd_job_lock(int32 job_id, bool session);

@@ -147,6 +147,8 @@ ok(defined wait_for($node, q{SELECT count(*) >= 3 FROM customer_data.job_run WHE
 is(ask($node, q{SELECT max(started_at - due_at) < interval '5 seconds' FROM customer_data.job_run WHERE job = 'modest'}), 't', 'it waits for its turn only');
 is(ask($node, q{SELECT count(DISTINCT job) FROM customer_data.job_run WHERE job LIKE 'greedy%'}), '8', 'and each of the eight has had its turn');
 ask($node, q{SELECT customer_data.unschedule(name) FROM customer_data.job WHERE name LIKE 'greedy%' OR name = 'modest'});
+$node->append_conf('postgresql.conf', "customer_data.max_workers = 8\n");
+$node->reload;
 
 # --- rights: the owner's and nobody else's ------------------------------------
 ask($node, q{CREATE ROLE clerk LOGIN; CREATE ROLE guest NOLOGIN; CREATE ROLE boss LOGIN;
@@ -175,6 +177,11 @@ ask($node, q{GRANT INSERT ON public.done TO clerk; ALTER ROLE clerk SET search_p
 as_clerk(q{SELECT customer_data.schedule('whoami', '@yearly', $$INSERT INTO public.done (note) SELECT concat_ws('|', current_user, session_user, current_setting('search_path'), current_setting('TimeZone'))$$, time_zone => 'Asia/Taipei')});
 ask($node, q{SELECT customer_data.run_job('whoami', wait => true)});
 is(ask($node, q{SELECT note FROM public.done WHERE note LIKE 'clerk%'}), 'clerk|clerk|pg_catalog, customer_data, public, pg_temp|Asia/Taipei', 'user, search_path and time zone are those of the job');
+
+# what a role or a database has as its defaults does not keep a run from its record
+ask($node, q{ALTER ROLE clerk SET default_transaction_read_only = on; ALTER DATABASE shop SET default_transaction_isolation = 'serializable'; ALTER DATABASE shop SET statement_timeout = '10 ms'});
+is(ask($node, q{SET statement_timeout = 0; SELECT status FROM customer_data.run_job('whoami', wait => true)}), 'succeeded', 'defaults of role and database do not break a run');
+ask($node, q{ALTER ROLE clerk RESET ALL; ALTER DATABASE shop RESET ALL});
 
 # an owner that may not log in: parked with the reason before 17, run from 17 on
 ask($node, q{SELECT customer_data.schedule('guest', '1 second', 'SELECT 1', run_as => 'guest')});
