@@ -42,7 +42,7 @@
 #define EXCLUSIVE_MS	1000
 
 /* Keep workers out of a database somebody wants alone for so long. */
-#define HOLD_MS			10000
+#define HOLD_MS			5000
 
 /* A worker that the postmaster has not started by then never will be. */
 #define START_MS		15000

@@ -16,7 +16,7 @@ sub tick
 {
 	my ($database, $every) = @_;
 	ask($node, 'CREATE TABLE IF NOT EXISTS public.done (at timestamptz DEFAULT clock_timestamp())', $database);
-	ask($node, "SELECT customer_data.schedule('tick', '" . ($every || '1 second') . "', 'INSERT INTO public.done DEFAULT VALUES')", $database);
+	ask($node, "SELECT customer_data.schedule('tick', '" . ($every || '1 second') . "', 'INSERT INTO public.done DEFAULT VALUES', backoff => '1 second')", $database);
 }
 sub ticks_on
 {

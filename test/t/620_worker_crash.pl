@@ -117,12 +117,13 @@ while ($done < $kills && $tries++ < $kills * 20)
 {
 	sleep rand(0.35);
 	# half the time wait for a particular phase, so that each is met
-	my $wanted = (qw(taking taking running running recording recording scheduler launcher any any))[ int rand 10 ];
+	my ($rarest) = sort { ($killed{$a} // 0) <=> ($killed{$b} // 0) } 'job taking', 'job running', 'job recording', 'scheduler', 'launcher';
+	my $wanted = rand() < 0.6 ? $rarest : 'any';
 	my ($rc, $out);
-	for (1 .. 40)
+	for (1 .. 150)
 	{
 		($rc, $out) = $node->psql('shop', "SELECT pid, kind, state FROM customer_data.worker WHERE pid IS NOT NULL
-			AND ('$wanted' IN ('any', kind, state)) ORDER BY random() LIMIT 1");
+			AND '$wanted' IN ('any', CASE kind WHEN 'job' THEN 'job ' || state ELSE kind END) ORDER BY random() LIMIT 1");
 		last if !defined $rc || $rc != 0 || $out ne '';
 		sleep 0.005;
 	}
