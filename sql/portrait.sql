@@ -56,7 +56,7 @@ SELECT customers, evaluated, failed FROM refresh_metrics();
 SELECT touch(customer_set_agg(customer_id)) FROM portrait_shop.who WHERE id = 2;
 SELECT customers, evaluated = (SELECT count(*) FROM metric WHERE NOT moving) AS each_once, failed FROM refresh_metrics();
 SELECT w.id FROM metric m JOIN metric_due d USING (metric_id), members(d.customers) c JOIN portrait_shop.who w ON w.customer_id = c
-WHERE m.name = 'is_new' AND d.due BETWEEN now() + interval '3 days 22 hours' AND now() + interval '4 days';
+WHERE m.name = 'is_new' AND d.due BETWEEN now() + interval '3 days' AND now() + interval '4 days';
 UPDATE metric_due SET due = now() - interval '1 second' FROM metric m WHERE m.metric_id = metric_due.metric_id AND m.name = 'is_new';
 SELECT customers, evaluated, failed FROM refresh_metrics();
 

@@ -262,8 +262,8 @@ BEGIN
                 SELECT id, date_trunc('minute', moment) + interval '37 seconds' - (1 + random_int(3)) * interval '13 hours', (ARRAY['view', 'cart', 'purchase'])[1 + random_int(3)], 5 * random_int(20), 1 + random_int(2),
                        (ARRAY['outdoor', 'tea'])[1 + random_int(2)], 'p' || random_int(3)
                 FROM (SELECT id FROM contact ORDER BY random() LIMIT 15) few, generate_series(1, 3);
-                INSERT INTO contact SELECT (SELECT max(id) FROM contact) + g, 'Brno', moment::date - 9000 - 365 * g + 12, date_trunc('minute', moment) - interval '3 hours' + interval '37 seconds'
-                FROM generate_series(1, 2) g;
+                INSERT INTO contact SELECT (SELECT max(id) FROM contact) + g, 'Brno', moment::date - 9000 - 365 * (g + (SELECT max(id) FROM contact) % 37) + 12, date_trunc('minute', moment) - interval '3 hours' + interval '37 seconds'
+                FROM generate_series(1, 4) g;
                 PERFORM customer_data.resolve();
                 PERFORM customer_data.refresh_timelines();
                 PERFORM metrics_at(moment);

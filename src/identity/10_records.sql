@@ -63,7 +63,7 @@ CREATE TABLE customer_data.survivorship (
     rule       text NOT NULL CHECK (rule IN ('most_recent', 'most_trusted', 'most_frequent', 'longest',
                                              'most_complete', 'earliest', 'minimum', 'maximum', 'expression')),
     expression text,
-    owner      regrole NOT NULL DEFAULT current_user::regrole,
+    owner      regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone  text NOT NULL DEFAULT current_setting('TimeZone'),
     CHECK ((rule = 'expression') = (expression IS NOT NULL))
 );
@@ -82,7 +82,7 @@ CREATE TABLE customer_data.source (
     kind        text NOT NULL DEFAULT 'known' CHECK (kind IN ('known', 'anonymous', 'account')),
     one_to_one  boolean NOT NULL DEFAULT false,
     promise     text,
-    owner       regrole NOT NULL DEFAULT current_user::regrole,
+    owner       regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone   text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at    timestamptz NOT NULL DEFAULT now(),
     read_at     timestamptz,
@@ -156,7 +156,7 @@ CREATE TABLE customer_data.identity_link (
     source_b  int NOT NULL REFERENCES customer_data.source,
     key_b     text NOT NULL,
     at        text,
-    owner     regrole NOT NULL DEFAULT current_user::regrole,
+    owner     regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at  timestamptz NOT NULL DEFAULT now(),
     read_at   timestamptz
@@ -185,7 +185,7 @@ CREATE TABLE customer_data.match_decision (
     record_b   bigint NOT NULL REFERENCES customer_data.source_record ON DELETE CASCADE,
     decision   text NOT NULL CHECK (decision IN ('must_link', 'cannot_link')),
     reason     text,
-    decided_by regrole NOT NULL DEFAULT current_user::regrole,
+    decided_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     decided_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (record_a, record_b),
     CHECK (record_a < record_b)

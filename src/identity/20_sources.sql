@@ -242,7 +242,7 @@ BEGIN
     SET name = declared.name, relation = declared.relation, key = declared.key, mapping = declared.mapping,
         trust = declared.trust, changed_at = declared.changed_at, region = declared.region, kind = declared.kind,
         one_to_one = declared.one_to_one, promise = declared.promise,
-        owner = current_user::regrole, time_zone = current_setting('TimeZone')
+        owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
     WHERE s.source_id = old.source_id;
     IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN
         PERFORM customer_data.rebuild_profile();

@@ -129,7 +129,7 @@ CREATE TABLE customer_data.comparison_override (
     tf_base    real,
     origin     text NOT NULL CHECK (origin IN ('trained', 'set')),
     changed_at timestamptz NOT NULL DEFAULT now(),
-    changed_by regrole NOT NULL DEFAULT current_user::regrole,
+    changed_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     PRIMARY KEY (comparison, level)
 );
 COMMENT ON TABLE customer_data.comparison_override IS 'Levels whose values were learned or set by a person; a set value is not touched by training';
@@ -184,7 +184,7 @@ CREATE TABLE customer_data.identifier_override (
     blocked      text,
     enabled      boolean NOT NULL DEFAULT true,
     changed_at   timestamptz NOT NULL DEFAULT now(),
-    changed_by   regrole NOT NULL DEFAULT current_user::regrole
+    changed_by   regrole NOT NULL DEFAULT quote_ident(current_user)::regrole
 );
 COMMENT ON TABLE customer_data.identifier_override IS 'Identifiers added or changed by alter_identifier()';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identifier_override', '');

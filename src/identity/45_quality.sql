@@ -35,7 +35,7 @@ BEGIN
     VALUES (comparison, level, m, u, tf, -log(2.0, u::numeric), 'set')
     ON CONFLICT ON CONSTRAINT comparison_override_pkey DO UPDATE
     SET m = coalesce(EXCLUDED.m, o.m), u = coalesce(EXCLUDED.u, o.u), tf = coalesce(EXCLUDED.tf, o.tf),
-        tf_base = coalesce(EXCLUDED.tf_base, o.tf_base), origin = 'set', changed_at = now(), changed_by = current_user::regrole;
+        tf_base = coalesce(EXCLUDED.tf_base, o.tf_base), origin = 'set', changed_at = now(), changed_by = quote_ident(current_user)::regrole;
     PERFORM customer_data.touch_match_model();
 END
 $$;
@@ -76,7 +76,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT identifier_override_pkey DO UPDATE
     SET weight = coalesce(EXCLUDED.weight, o.weight), max_distinct = coalesce(EXCLUDED.max_distinct, o.max_distinct),
         priority = coalesce(EXCLUDED.priority, o.priority), blocked = coalesce(EXCLUDED.blocked, o.blocked),
-        enabled = EXCLUDED.enabled, changed_at = now(), changed_by = current_user::regrole;
+        enabled = EXCLUDED.enabled, changed_at = now(), changed_by = quote_ident(current_user)::regrole;
     PERFORM customer_data.touch_match_model();
 END
 $$;

@@ -6,7 +6,7 @@ CREATE TABLE customer_data.journey_definition (
     description text,
     model       text,
     version     int NOT NULL DEFAULT 1,
-    owner       regrole NOT NULL DEFAULT current_user::regrole,
+    owner       regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone   text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at    timestamptz NOT NULL DEFAULT now()
 );
@@ -120,7 +120,7 @@ AS $$
 DECLARE
     j customer_data.journey_definition := customer_data.journey_named(name);
 BEGIN
-    IF j.owner <> current_user::regrole THEN
+    IF j.owner <> quote_ident(current_user)::regrole THEN
         RAISE EXCEPTION 'journey "%" belongs to role %', name, j.owner
             USING ERRCODE = 'insufficient_privilege',
                   DETAIL = 'The conditions of its stages run with that role''s rights.',

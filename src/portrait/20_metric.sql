@@ -9,7 +9,7 @@ CREATE TABLE customer_data.metric (
     description text,
     unit text,
     ready_made boolean NOT NULL DEFAULT false,
-    owner regrole NOT NULL DEFAULT current_user::regrole,
+    owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone')
 );
 COMMENT ON TABLE customer_data.metric IS 'Metrics: each is a column of customer_metric and of profile';
@@ -178,7 +178,7 @@ BEGIN
     kept := CASE WHEN checked.type IN ('integer'::regtype, 'bigint', 'smallint', 'real', 'numeric')
                  THEN 'double precision'::regtype ELSE checked.type END;
     INSERT INTO customer_data.metric (name, expression, type, description, unit, owner, time_zone)
-    VALUES (name, expression, kept::text, description, unit, current_user::regrole, current_setting('TimeZone'));
+    VALUES (name, expression, kept::text, description, unit, quote_ident(current_user)::regrole, current_setting('TimeZone'));
     PERFORM customer_data.ensure_metrics();
     PERFORM customer_data.rebuild_profile();
 END
@@ -221,7 +221,7 @@ BEGIN
         END IF;
         UPDATE customer_data.metric m
         SET expression = alter_metric.expression, ready_made = false,
-            owner = current_user::regrole, time_zone = current_setting('TimeZone')
+            owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE m.metric_id = had.metric_id;
         DELETE FROM customer_data.metric_state s WHERE s.metric_id = had.metric_id;
     END IF;

@@ -12,7 +12,7 @@ CREATE TABLE customer_data.tag (
     exclusive_group text,
     branch text NOT NULL DEFAULT 'business' CHECK (branch IN ('base', 'business')),
     description text,
-    owner regrole NOT NULL DEFAULT current_user::regrole,
+    owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
     CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL))
 );
@@ -33,7 +33,7 @@ CREATE TABLE customer_data.given_tag (
     at timestamptz NOT NULL DEFAULT now(),
     until timestamptz,
     note text,
-    given_by regrole NOT NULL DEFAULT current_user::regrole,
+    given_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     PRIMARY KEY (record_id, path)
 );
 COMMENT ON TABLE customer_data.given_tag IS 'Manual and imported tags, on source records, so that they follow them through merges and splits';
@@ -198,7 +198,7 @@ BEGIN
     INSERT INTO customer_data.tag (path, kind, expression, result, half_life, valid_for, min_score,
                                    exclusive_group, branch, description, owner, time_zone)
     VALUES (path, kind, expression, gives, half_life, valid_for, min_score,
-            exclusive_group, branch, description, current_user::regrole, current_setting('TimeZone'));
+            exclusive_group, branch, description, quote_ident(current_user)::regrole, current_setting('TimeZone'));
     PERFORM customer_data.check_tag_cycles(path);
     PERFORM customer_data.reset_tag_group(exclusive_group);
 END
@@ -245,7 +245,7 @@ BEGIN
         SET expression = coalesce(alter_tag.expression, t.expression),
             half_life = coalesce(alter_tag.half_life, t.half_life),
             min_score = coalesce(alter_tag.min_score, t.min_score),
-            owner = current_user::regrole, time_zone = current_setting('TimeZone')
+            owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE t.tag_id = had.tag_id;
         PERFORM customer_data.check_tag_cycles(path);
         DELETE FROM customer_data.tag_state s WHERE s.tag_id = had.tag_id;
@@ -296,7 +296,7 @@ BEGIN
             HINT = 'See customer_lineage() for an id that was merged away.';
     END IF;
     INSERT INTO customer_data.given_tag (record_id, path, score, at, until, note, given_by)
-    VALUES (record, path, score, at, coalesce(until, at + defined.valid_for), note, current_user::regrole)
+    VALUES (record, path, score, at, coalesce(until, at + defined.valid_for), note, quote_ident(current_user)::regrole)
     ON CONFLICT ON CONSTRAINT given_tag_pkey DO UPDATE
     SET score = excluded.score, at = excluded.at, until = excluded.until, note = excluded.note, given_by = excluded.given_by;
     PERFORM customer_data.touch('tag', ARRAY[tag_customer.customer_id]::customer_data.customer_set);
@@ -347,7 +347,7 @@ DECLARE
 BEGIN
     SELECT array_agg(q.source) AS sources, array_agg(q.key) AS keys, array_agg(q.path) AS paths,
            array_agg(q.score) AS scores, array_agg(q.at) AS ats INTO given
-    FROM customer_data.query_as(current_user::regrole, current_setting('TimeZone'), query)
+    FROM customer_data.query_as(quote_ident(current_user)::regrole, current_setting('TimeZone'), query)
          AS q (source text, key text, path text, score double precision, at timestamptz);
     SELECT p INTO unknown FROM (SELECT DISTINCT unnest(given.paths) AS p) d
     WHERE NOT EXISTS (SELECT FROM customer_data.tag t
@@ -376,7 +376,7 @@ BEGIN
         ORDER BY r.record_id, g.path, g.at DESC NULLS LAST
     ), put AS (
         INSERT INTO customer_data.given_tag AS old (record_id, path, score, at, until, given_by)
-        SELECT r.record_id, r.path, r.score, r.at, r.at + t.valid_for, current_user::regrole
+        SELECT r.record_id, r.path, r.score, r.at, r.at + t.valid_for, quote_ident(current_user)::regrole
         FROM rows r
         JOIN customer_data.tag t ON t.kind = 'imported' AND (t.path = r.path OR starts_with(r.path, t.path || '.'))
         ON CONFLICT (record_id, path) DO UPDATE

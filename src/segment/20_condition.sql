@@ -5,7 +5,7 @@ CREATE TABLE customer_data.condition (
     condition_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     room         text NOT NULL CHECK (room IN ('everyone', 'segment', 'rest', 'population')),
     expression   text NOT NULL,
-    owner        regrole NOT NULL DEFAULT current_user::regrole,
+    owner        regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone    text NOT NULL DEFAULT current_setting('TimeZone'),
     version      int NOT NULL DEFAULT 1,
     by_sql       boolean NOT NULL DEFAULT false,
@@ -32,7 +32,7 @@ SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_need', '');
 
 CREATE TABLE customer_data.condition_threshold (
     threshold_id  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    owner         regrole NOT NULL DEFAULT current_user::regrole,
+    owner         regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone     text NOT NULL DEFAULT current_setting('TimeZone'),
     metric        text NOT NULL,
     percent       double precision NOT NULL CHECK (percent > 0 AND percent <= 100),

@@ -48,7 +48,7 @@ BEGIN
         UPDATE customer_data.condition c
         SET expression = declare_condition.expression, version = c.version + 1,
             by_sql = checked.by_sql, untracked = checked.untracked,
-            owner = current_user::regrole, time_zone = current_setting('TimeZone')
+            owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE c.condition_id = id;
         DELETE FROM customer_data.condition_need n WHERE n.condition_id = id;
         DELETE FROM customer_data.condition_uses_threshold u WHERE u.condition_id = id;
@@ -62,7 +62,7 @@ BEGIN
 
     FOR i IN 1 .. cardinality(checked.metrics) LOOP
         SELECT * INTO t FROM customer_data.condition_threshold h
-        WHERE h.owner = current_user::regrole AND h.time_zone = current_setting('TimeZone')
+        WHERE h.owner = quote_ident(current_user)::regrole AND h.time_zone = current_setting('TimeZone')
           AND h.metric = checked.metrics[i] AND h.percent = checked.percents[i]
           AND h.among IS NOT DISTINCT FROM checked.amongs[i];
         IF NOT FOUND THEN

@@ -84,7 +84,7 @@ BEGIN
     LEFT JOIN customer_data.metric m ON n.kind = 'metric' AND m.name = n.name
     WHERE n.condition_id = ANY (ids)
       AND (n.kind = 'tag' OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
-           OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = current_user::regrole, false)));
+           OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)));
 END
 $$;
 COMMENT ON FUNCTION customer_data.segment_at(text, timestamptz) IS 'The members of a segment at a moment: as written down by the refreshes of that time, else recomputed from timelines; exact is false where something had to be taken as it is today';

@@ -70,7 +70,7 @@ COMMENT ON FUNCTION customer_data.add_segment_from(text, text, jsonb, integer) I
 CREATE TABLE customer_data.segment_grant (
     segment    text NOT NULL REFERENCES customer_data.segment_definition ON UPDATE CASCADE ON DELETE CASCADE,
     role       regrole NOT NULL,
-    granted_by regrole NOT NULL DEFAULT current_user::regrole,
+    granted_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     granted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (segment, role)
 );

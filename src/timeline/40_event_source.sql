@@ -24,7 +24,7 @@ CREATE TABLE customer_data.event_source_definition (
     overlap         interval NOT NULL DEFAULT '1 hour',
     reconcile_every interval,
     promise         text NOT NULL,
-    owner           regrole NOT NULL DEFAULT current_user::regrole,
+    owner           regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone       text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at        timestamptz NOT NULL DEFAULT now(),
     CHECK ((cursor_column IS NOT NULL) = (mode IN ('xid', 'sequence', 'timestamp')))
@@ -531,7 +531,7 @@ BEGIN
     SET name = d.name, relation = d.relation, row_name = d.row_name, key = d.key, key_type = d.key_type, at = d.at, kind = d.kind, value = d.value,
         quantity = d.quantity, event_id = d.event_id, properties = d.properties, text_properties = d.text_properties, mode = d.mode, cursor_column = d.cursor_column, cursor_type = d.cursor_type,
         updates = d.updates, overlap = d.overlap, reconcile_every = d.reconcile_every, promise = d.promise,
-        owner = current_user::regrole, time_zone = current_setting('TimeZone')
+        owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
     WHERE e.event_source_id = d.event_source_id;
     PERFORM customer_data.remove_capture(d.event_source_id);
     IF d.mode = 'trigger' THEN
