@@ -254,6 +254,12 @@ BEGIN
                    coalesce((SELECT b.given[s.ordinal] FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison),
                             (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_b
             FROM line l
+            UNION ALL
+            -- Fields that agree together tell less than the sum of each: what the model takes back, so that the lines add up.
+            SELECT max(l.line_no) - 0.5, 'together', 'what these fields say in common counts once',
+                   (sum(CASE l.comparison WHEN 'sum' THEN 1 ELSE -1 END * round(l.weight::numeric, 2)))::real, NULL, NULL, NULL
+            FROM line l
+            HAVING abs(sum(CASE l.comparison WHEN 'sum' THEN 1 ELSE -1 END * round(l.weight::numeric, 2))) >= 0.01
         )
         SELECT CASE s.comparison WHEN 'sum' THEN 'decision' ELSE s.comparison END, s.value_a, s.value_b,
                CASE s.comparison WHEN 'sum' THEN customer_data.match_words(id_a, id_b, s.weight) ELSE s.condition END,
