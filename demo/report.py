@@ -46,9 +46,9 @@ def bars(pairs, unit=""):
     out = [f"<svg viewBox='0 0 720 {height}' role=img>"]
     for i, (name, v) in enumerate(pairs):
         y = 26 * i + 4
-        out.append(f"<text x=190 y={y + 15} text-anchor=end>{esc(name)}</text>"
-                   f"<rect x=200 y={y} width={max(1, 430 * v / most):.1f} height=20 rx=3 fill='{PALETTE[i % len(PALETTE)]}'/>"
-                   f"<text x={206 + 430 * v / most:.1f} y={y + 15}>{v:,}{esc(unit)}</text>")
+        out.append(f"<text x=225 y={y + 15} text-anchor=end>{esc(name)}</text>"
+                   f"<rect x=232 y={y} width={max(1, 400 * v / most):.1f} height=20 rx=3 fill='{PALETTE[i % len(PALETTE)]}'/>"
+                   f"<text x={238 + 400 * v / most:.1f} y={y + 15}>{v:,}{esc(unit)}</text>")
     return "".join(out) + "</svg>"
 
 

@@ -248,7 +248,7 @@ cd_event_buckets(PG_FUNCTION_ARGS)
 		context = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "event_buckets must return a row");
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("event_buckets must return a row")));
 		context->tuple_desc = BlessTupleDesc(desc);
 		cells = palloc0(sizeof(Cells));
 		context->user_fctx = cells;

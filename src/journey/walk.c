@@ -378,7 +378,7 @@ take_stages(Walk *walk, int32 journey)
 							  "FROM customer_data.journey_stage s JOIN customer_data.journey_definition j USING (journey_id) "
 							  "WHERE s.journey_id = $1 ORDER BY s.position",
 							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read stages");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read stages")));
 	walk->nstages = run->nasked = (int) SPI_processed;
 	walk->stages = palloc0(sizeof(Stage) * Max(1, walk->nstages));
 	run->asked = palloc0(sizeof(CdAsked) * Max(1, run->nasked));

@@ -59,7 +59,7 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("return type must be a row type")));
 	desc = BlessTupleDesc(desc);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -146,7 +146,7 @@ cd_top_percent(PG_FUNCTION_ARGS)
 		SPI_connect();
 		if (SPI_execute_with_args("SELECT customer_data.compute_threshold($1, $2, $3)",
 								  3, types, args, nulls, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not compute a threshold");
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not compute a threshold")));
 		cache->value = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 		cache->isnull = isnull;
 		SPI_finish();
@@ -172,7 +172,7 @@ cd_in_segment(PG_FUNCTION_ARGS)
 	args[1] = PG_GETARG_DATUM(1);
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT customer_data.is_member($2, $1)", 2, types, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read membership");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read membership")));
 	answer = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 	SPI_finish();
 	PG_RETURN_BOOL(answer);

@@ -189,7 +189,7 @@ check_function(Oid funcid, void *arg)
 	Form_pg_proc proc;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", funcid);
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("cache lookup failed for function %u", funcid)));
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	if (proc->provolatile == PROVOLATILE_VOLATILE)
 		ereport(ERROR,

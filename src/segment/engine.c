@@ -92,7 +92,7 @@ take_members(CdRun *run)
 		args[1] = Int32GetDatum(first);
 		args[2] = Int32GetDatum(last);
 		if (SPI_execute_plan(run->read_members, args, NULL, true, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not read the members of segment \"%s\"", segment->name);
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the members of segment \"%s\"", segment->name)));
 		builder = cd_set_builder();
 		for (k = 0; k < SPI_processed; k++)
 		{
@@ -182,7 +182,7 @@ take_events(CdRun *run)
 		run->nulls[place][row] = false;
 	}
 	if (SPI_execute_plan(run->read_events, &arg, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read timelines");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read timelines")));
 	for (k = 0; k < SPI_processed; k++)
 	{
 		bool		isnull;
@@ -223,7 +223,7 @@ ask_everyone(CdRun *run)
 		args[1] = Int64GetDatum(CD_BATCH);
 		old = MemoryContextSwitchTo(run->batch);
 		if (SPI_execute_plan(run->read_profile, args, NULL, true, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not read profile");
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
 		take_batch(run);
 		if (run->count > 0)
 		{
@@ -272,7 +272,7 @@ ask_due(CdRun *run)
 
 			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 			if (SPI_execute_plan(run->read_profile, &arg, NULL, true, 0) != SPI_OK_SELECT)
-				elog(ERROR, "could not read profile");
+				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
 			rows = SPI_tuptable;
 			take_batch(run);
 			if (run->count > 0)
@@ -330,7 +330,7 @@ take_thresholds(CdRun *run, CdAsked *asked)
 								  "WHERE owner = $1 AND time_zone = $2 AND metric = $3 AND percent = $4 "
 								  "AND among IS NOT DISTINCT FROM $5",
 								  5, types, args, nulls, true, 1) != SPI_OK_SELECT)
-			elog(ERROR, "could not read thresholds");
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read thresholds")));
 		threshold->isnull = true;
 		if (SPI_processed == 1)
 			threshold->value = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
@@ -420,7 +420,7 @@ get_segment(CdRun *run, const char *name)
 	args[0] = CStringGetTextDatum(name);
 	if (SPI_execute_with_args("SELECT condition_id FROM customer_data.segment_definition WHERE name = $1",
 							  1, types, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read segments");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read segments")));
 	segment = palloc0(sizeof(CdNeed));
 	segment->name = pstrdup(name);
 	segment->condition_id = SPI_processed == 0 ? 0 :

@@ -278,7 +278,7 @@ ask_by_sql(CdRun *run, CdAsked *asked)
 					 "WHERE profile.customer_id = ANY ($1) AND (%s\n) ORDER BY 1", asked->text);
 	arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	if (SPI_execute_with_args(query.data, 1, &argtype, &arg, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "condition %d is not a query", asked->id);
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("condition %d is not a query", asked->id)));
 	found = SPI_processed;
 	for (row = 0; row < run->count; row++)
 	{
@@ -433,7 +433,7 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 	if (SPI_execute_with_args("SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone "
 							  "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)",
 							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read conditions");
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read conditions")));
 	rows = SPI_tuptable;
 	run->nasked = (int) SPI_processed;
 	run->asked = palloc0(sizeof(CdAsked) * Max(run->nasked, 1));

@@ -81,7 +81,7 @@ cd_compare_cut(TimestampTz at, const Interval *span, int op, TimestampTz now)
 				return after_cut(next, span, now) && !after;
 			}
 		default:
-			elog(ERROR, "unrecognized comparison %d", op);
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("unrecognized comparison %d", op)));
 	}
 	return false;
 }

@@ -400,7 +400,7 @@ threshold_constant(FuncExpr *call, PlanContext *context)
 									  Float8GetDatum(threshold->value), threshold->isnull,
 									  FLOAT8PASSBYVAL);
 	}
-	elog(ERROR, "threshold of top_percent(\"%s\") is missing", TextDatumGetCString(metric->constvalue));
+	ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("threshold of top_percent(\"%s\") is missing", TextDatumGetCString(metric->constvalue))));
 	return NULL;
 }
 
@@ -418,7 +418,7 @@ segment_column(FuncExpr *call, PlanContext *context)
 		if (strcmp(lfirst(cell), name) == 0)
 			return (Node *) makeVar(1, context->natts + i, BOOLOID, -1, InvalidOid, 0);
 	}
-	elog(ERROR, "segment \"%s\" is missing", name);
+	ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("segment \"%s\" is missing", name)));
 	return NULL;
 }
 

@@ -195,7 +195,7 @@ cd_timeline_parts(PG_FUNCTION_ARGS)
 		context = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "timeline_parts must return a row");
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("timeline_parts must return a row")));
 		context->tuple_desc = BlessTupleDesc(desc);
 		state = palloc0(sizeof(PartsState));
 		state->whole = PG_GETARG_TIMELINE(0);
