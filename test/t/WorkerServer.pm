@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Exporter 'import';
 
-our @EXPORT = qw(server revive ask wait_for log_lines pids);
+our @EXPORT = qw(server revive ask try_ask wait_for log_lines pids);
 
 # A started server with these further settings.
 sub server
@@ -50,6 +50,15 @@ sub ask
 	return $node->safe_psql($database || 'shop', $sql);
 }
 
+# The answer, or undef from a server that is down: a psql that finds nobody may
+# leave before it has read its input, and that breaks the pipe to it.
+sub try_ask
+{
+	my ($node, $sql, $database) = @_;
+	my ($rc, $out) = eval { $node->psql($database || 'shop', $sql) };
+	return defined $rc && $rc == 0 ? $out : undef;
+}
+
 # Ask until the answer is true; how long it took in seconds, undef if it never was.
 # A server that is down for the moment is asked again.
 sub wait_for
@@ -58,8 +67,8 @@ sub wait_for
 	my $began = time;
 	while (time - $began < ($seconds || 20))
 	{
-		my ($rc, $out) = $node->psql($database || 'shop', $sql);
-		return time - $began if defined $rc && $rc == 0 && $out eq 't';
+		my $out = try_ask($node, $sql, $database);
+		return time - $began if defined $out && $out eq 't';
 		sleep 0.05;
 	}
 	return undef;
