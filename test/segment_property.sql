@@ -254,7 +254,7 @@ DECLARE
 BEGIN
     FOR w IN SELECT t.name, d.condition_id FROM twin t JOIN customer_data.segment_definition d USING (name) WHERE t.moves ORDER BY 1 LOOP
         wrong := false;
-        FOR i IN 1 .. 80 LOOP
+        FOR i IN 1 .. 400 LOOP
             IF i % 40 = 1 THEN
                 -- Little happens, so that there is little to go for.
                 DELETE FROM event;
@@ -273,7 +273,7 @@ BEGIN
             END IF;
             -- To where the answer expired, and then to where that is noticed.
             SELECT min(d.due) INTO goal FROM customer_data.condition_due d WHERE d.condition_id = w.condition_id AND d.due > moment;
-            EXIT WHEN goal IS NULL;
+            CONTINUE WHEN goal IS NULL;
             IF goal - interval '1 second' > moment THEN
                 moment := goal - interval '1 second';
                 PERFORM customer_data.refresh_conditions(false, moment);
