@@ -272,7 +272,7 @@ CREATE FUNCTION customer_data.due_jobs(moment timestamptz, OUT job_id int, OUT o
      JOIN customer_data.job_entry e USING (job_id)
      LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.owner
      WHERE s.start <= moment AND e.enabled
-     ORDER BY s.start, e.job_id
+     ORDER BY row_number() OVER (PARTITION BY e.owner ORDER BY s.start, e.job_id), s.start, e.job_id
      LIMIT 1000)
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, NULL,
@@ -282,7 +282,7 @@ CREATE FUNCTION customer_data.due_jobs(moment timestamptz, OUT job_id int, OUT o
     FROM customer_data.job_state s JOIN customer_data.job_entry e USING (job_id)
     WHERE s.start > moment AND e.enabled
 $$;
-COMMENT ON FUNCTION customer_data.due_jobs(timestamptz) IS 'Jobs to start now, the longest due first; the last row says when the next one is, -infinity if a restore left jobs to be set up';
+COMMENT ON FUNCTION customer_data.due_jobs(timestamptz) IS 'Jobs to start now, each role''s longest due in turn; the last row says when the next one is, -infinity if a restore left jobs to be set up';
 
 CREATE FUNCTION customer_data.scheduler_set_up() RETURNS TABLE (message text)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$

@@ -295,6 +295,7 @@ call_for_job(const char *sql, int32 job_id, const char *text)
 static bool
 start_due(List *due)
 {
+	bool		blocked = false;
 	ListCell   *lc;
 
 	foreach(lc, due)
@@ -317,13 +318,19 @@ start_due(List *due)
 			continue;
 		}
 		slot = cd_slot_take(MyDatabaseId, job->owner, job->job_id, false, false);
+		if (slot == -2)
+		{
+			/* its role has all it may have; other roles' jobs may start */
+			blocked = true;
+			continue;
+		}
 		if (slot < 0)
 			return true;
 		snprintf(name, sizeof(name), "customer_data job %s", job->name);
 		if (!cd_slot_start(slot, name, MyProcPid))
 			return true;
 	}
-	return false;
+	return blocked;
 }
 
 /* Does another database wait for a scheduler? */

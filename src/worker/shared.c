@@ -99,8 +99,10 @@ scheduler_limit(void)
 }
 
 /*
- * Take a slot, or return -1.  Where databases wait for workers, none of them
- * gets more than its share of those for runs.
+ * Take a slot, or return -1 if there is none for this database, -2 if there is
+ * none for this role.  Where databases wait for workers, none of them gets
+ * more than its share of those for runs.  No role gets the last of them while
+ * it has another: a role whose jobs run for hours must not shut out the rest.
  */
 int
 cd_slot_take(Oid database, Oid role, int32 job_id, bool scheduler, bool manual)
@@ -109,9 +111,11 @@ cd_slot_take(Oid database, Oid role, int32 job_id, bool scheduler, bool manual)
 				taken = 0,
 				schedulers = 0,
 				mine = 0,
+				of_role = 0,
 				waiting = 0,
 				result = -1;
 	int			limit = Min(cd_max_workers, cd_shared->slot_count);
+	int			for_runs;
 
 	LWLockAcquire(cd_shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < cd_shared->slot_count; i++)
@@ -129,14 +133,22 @@ cd_slot_take(Oid database, Oid role, int32 job_id, bool scheduler, bool manual)
 		taken++;
 		if (s->scheduler)
 			schedulers++;
-		else if (s->database == database)
-			mine++;
+		else
+		{
+			if (s->database == database)
+				mine++;
+			if (s->role == role)
+				of_role++;
+		}
 	}
 	for (int i = 0; i < cd_shared->database_count; i++)
 		if (cd_shared->databases[i].oid != InvalidOid && cd_shared->databases[i].oid != database &&
 			cd_shared->databases[i].waiting)
 			waiting++;
-	if (unused >= 0 && taken < limit &&
+	for_runs = limit - Max(schedulers, 1);
+	if (!scheduler && for_runs >= CD_SHARED_PLACES && of_role >= for_runs - 1)
+		result = -2;
+	else if (unused >= 0 && taken < limit &&
 		(scheduler ? schedulers < scheduler_limit() :
 		 (waiting == 0 || mine < Max(1, (limit - schedulers) / (waiting + 1)))))
 	{

@@ -17,6 +17,9 @@
 #define CD_ERROR_LENGTH		400
 #define CD_NAME_LENGTH		64
 
+/* With so many places for runs, the last is kept from roles that have others. */
+#define CD_SHARED_PLACES	4
+
 /* What a worker is doing; the order is the order of its life. */
 typedef enum CdSlotState
 {

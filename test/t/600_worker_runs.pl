@@ -252,5 +252,16 @@ ok($phases{'cooling down'}, 'a new phase takes the place of the old');
 is(ask($node, q{SELECT count(*) FROM customer_data.progress}), '0', 'when the work ends nothing is left of it');
 is(ask($node, q{SELECT application_name FROM pg_stat_activity WHERE backend_type = 'customer_data launcher'}), 'customer_data launcher', 'the launcher is in pg_stat_activity');
 
+# --- one role's long jobs leave room for another role's ------------------------
+ask($node, q{CREATE ROLE hog LOGIN; CREATE ROLE patient LOGIN; GRANT hog, patient TO CURRENT_USER});
+ask($node, q{SELECT customer_data.schedule('hog ' || i, '@yearly', 'SELECT pg_sleep(60)', run_as => 'hog') FROM generate_series(1, 30) i});
+ask($node, q{SELECT customer_data.schedule('patient ' || i, '@yearly', 'SELECT 1', run_as => 'patient') FROM generate_series(1, 2) i});
+ask($node, q{UPDATE customer_data.job_state SET next_run = now() - interval '5 minutes' WHERE job_id IN (SELECT job_id FROM customer_data.job WHERE name LIKE 'hog%'); SELECT customer_data.note_start('-infinity')});
+ok(defined wait_for($node, q{SELECT count(*) = 6 FROM customer_data.job_run WHERE job LIKE 'hog%' AND status = 'running'}), 'a role fills all places for runs but one');
+ask($node, q{UPDATE customer_data.job_state SET next_run = now() WHERE job_id IN (SELECT job_id FROM customer_data.job WHERE name LIKE 'patient%'); SELECT customer_data.note_start('-infinity')});
+ok(defined wait_for($node, q{SELECT count(*) = 2 FROM customer_data.job_run WHERE job LIKE 'patient%' AND status = 'succeeded'}, 10), 'and another role\'s jobs run beside them, though due later');
+is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job LIKE 'hog%' AND status = 'running'}), '6', 'which takes none of the places it has');
+ask($node, q{SELECT customer_data.unschedule(name) FROM customer_data.job WHERE owner = 'hog'::regrole; SELECT pg_terminate_backend(pid) FROM customer_data.worker WHERE job LIKE 'hog%' OR state = 'running' AND kind = 'job'});
+
 $node->stop;
 done_testing();
