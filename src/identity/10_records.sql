@@ -332,12 +332,28 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.rebuild_profile() IS 'Makes the view profile from profile_column; columns are appended, never moved';
 
+CREATE TABLE customer_data.identity_write (
+    write_id   int PRIMARY KEY DEFAULT 1 CHECK (write_id = 1),
+    written_by xid8 NOT NULL
+);
+COMMENT ON TABLE customer_data.identity_write IS 'State: the transaction that wrote records or customers last; who reads an older snapshot than its commit cannot write';
+INSERT INTO customer_data.identity_write (written_by) VALUES ('0');
+
+-- One lock and one row for any number of records.  In READ COMMITTED what
+-- others wrote is seen once they let go; in REPEATABLE READ and above it is
+-- not, and the update of the row fails (40001) where anything was written.
 CREATE FUNCTION customer_data.lock_identity() RETURNS void
-    LANGUAGE sql VOLATILE
-    BEGIN ATOMIC
-        SELECT pg_catalog.pg_advisory_xact_lock(1668571500, 1);
-    END;
-COMMENT ON FUNCTION customer_data.lock_identity() IS 'One transaction at a time creates, joins or parts records; held until it ends';
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1668571500, 1);
+    IF EXISTS (SELECT FROM customer_data.identity_write w WHERE w.written_by <> pg_current_xact_id()) THEN
+        UPDATE customer_data.identity_write SET written_by = pg_current_xact_id();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.lock_identity() IS 'One transaction at a time creates, joins or parts records; held until it ends. A serialization failure where another wrote since a REPEATABLE READ transaction began';
 
 CREATE FUNCTION customer_data.touch_customers(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE

@@ -330,24 +330,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.assign_customers(bigint[], text) IS 'Clusters the affected records (NULL: all), gives clusters their customer ids and notes merges and splits';
 
--- Writes the golden rows of these customers, and removes those without records.
-CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION customer_data.write_golden_rows(query text, customers bigint[]) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
+COMMENT ON FUNCTION customer_data.write_golden_rows(text, bigint[]) IS 'Runs a query of golden_query() for some customers; its plan is kept';
+
+CREATE FUNCTION customer_data.golden_query(chosen boolean) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-DECLARE
-    columns text;
-    picks   text;
-    sets    text;
-    own     pg_catalog.record;
-BEGIN
-    SELECT string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
-           string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
-           string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum)
-    INTO columns, picks, sets
-    FROM pg_attribute p JOIN customer_data.attribute a ON a.name = p.attname
-    WHERE p.attrelid = 'customer_data.customer'::regclass AND p.attnum > 1 AND NOT p.attisdropped;
-    EXECUTE format($query$
+    SELECT format($query$
         WITH made AS MATERIALIZED (
             SELECT r.customer_id,
                    customer_data.golden(CASE WHEN v.record_id IS NOT NULL THEN r.record_id END, s.trust, r.changed_at, v.given, v.standard, v.issue) AS golden
@@ -364,10 +355,30 @@ BEGIN
         INSERT INTO customer_data.customer (customer_id%s)
         SELECT g.customer_id%s FROM made g
         ON CONFLICT (customer_id) DO %s
-    $query$, CASE WHEN customers IS NULL THEN '' ELSE '(SELECT DISTINCT unnest($1) AS customer_id) w JOIN' END,
-             CASE WHEN customers IS NULL THEN '' ELSE 'ON r.customer_id = w.customer_id' END,
-             coalesce(columns, ''), coalesce(picks, ''), coalesce('UPDATE SET ' || sets, 'NOTHING'))
-    USING customers;
+        $query$, CASE WHEN chosen THEN '(SELECT DISTINCT unnest($1) AS customer_id) w JOIN' ELSE '' END,
+                 CASE WHEN chosen THEN 'ON r.customer_id = w.customer_id' ELSE '' END,
+                 string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
+                 string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
+                 coalesce('UPDATE SET ' || string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum), 'NOTHING'))
+    FROM pg_attribute p JOIN customer_data.attribute a ON a.name = p.attname
+    WHERE p.attrelid = 'customer_data.customer'::regclass AND p.attnum > 1 AND NOT p.attisdropped
+$$;
+COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that writes the golden rows of some customers ($1), or of all';
+
+-- Writes the golden rows of these customers, and removes those without records.
+CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    own     pg_catalog.record;
+    emptied bigint[];
+BEGIN
+    IF customers IS NULL THEN
+        EXECUTE customer_data.golden_query(false);
+    ELSE
+        PERFORM customer_data.write_golden_rows(customer_data.golden_query(true), customers);
+    END IF;
     FOR own IN
         SELECT a.name, a.ordinal, a.type, u.expression, u.owner, u.time_zone
         FROM customer_data.survivorship u
@@ -395,24 +406,35 @@ BEGIN
                 ) DESC NULLS LAST, candidate.trust DESC, candidate.changed_at DESC, candidate.record_id
         $query$, own.ordinal, CASE WHEN customers IS NULL THEN '' ELSE format(' AND r.customer_id = ANY (%L::bigint[])', customers) END, own.expression);
     END LOOP;
-    WITH emptied AS (
-        DELETE FROM customer_data.customer c
-        WHERE (customers IS NULL OR c.customer_id = ANY (customers))
-          AND NOT EXISTS (SELECT FROM customer_data.source_record r
-                          WHERE r.customer_id = c.customer_id AND r.gone_at IS NULL)
-        RETURNING c.customer_id
-    ), forgotten AS (
-        DELETE FROM customer_data.customer_origin o USING emptied e WHERE o.customer_id = e.customer_id
-    )
-    INSERT INTO customer_data.customer_change (kind, customer_id, cause)
-    SELECT 'gone', e.customer_id, 'no record is left' FROM emptied e;
+    IF customers IS NULL THEN
+        SELECT array_agg(c.customer_id) INTO emptied
+        FROM customer_data.customer c
+        WHERE NOT EXISTS (SELECT FROM customer_data.source_record r WHERE r.customer_id = c.customer_id AND r.gone_at IS NULL);
+    ELSE
+        SELECT array_agg(c.customer_id) INTO emptied
+        FROM unnest(customers) AS w JOIN customer_data.customer c ON c.customer_id = w
+        WHERE NOT EXISTS (SELECT FROM customer_data.source_record r WHERE r.customer_id = c.customer_id AND r.gone_at IS NULL);
+    END IF;
+    IF emptied IS NOT NULL THEN
+        WITH forgotten AS (
+            DELETE FROM customer_data.customer_origin o WHERE o.customer_id = ANY (emptied)
+        ), removed AS (
+            DELETE FROM customer_data.customer c WHERE c.customer_id = ANY (emptied) RETURNING c.customer_id
+        )
+        INSERT INTO customer_data.customer_change (kind, customer_id, cause)
+        SELECT 'gone', e.customer_id, 'no record is left' FROM removed e;
+    END IF;
+    -- Who was gone and has records again is back.
     INSERT INTO customer_data.customer_change (kind, customer_id, cause)
     SELECT 'back', h.customer_id, 'a record came back'
-    FROM (SELECT DISTINCT ON (g.customer_id) g.customer_id, g.kind
-          FROM customer_data.customer_change g
-          WHERE g.kind IN ('gone', 'back') AND (customers IS NULL OR g.customer_id = ANY (customers))
-          ORDER BY g.customer_id, g.change_id DESC) h
-    WHERE h.kind = 'gone' AND EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = h.customer_id);
+    FROM (SELECT DISTINCT g.customer_id FROM customer_data.customer_change g
+          WHERE g.kind = 'gone' AND customers IS NULL
+          UNION
+          SELECT w FROM unnest(customers) AS w
+          WHERE EXISTS (SELECT FROM customer_data.customer_change g WHERE g.kind = 'gone' AND g.customer_id = w)) h
+    JOIN customer_data.customer c ON c.customer_id = h.customer_id
+    WHERE (SELECT g.kind FROM customer_data.customer_change g
+           WHERE g.customer_id = h.customer_id AND g.kind IN ('gone', 'back') ORDER BY g.change_id DESC LIMIT 1) = 'gone';
 END
 $$;
 COMMENT ON FUNCTION customer_data.write_golden(bigint[]) IS 'Writes the golden rows of these customers (NULL: all); a customer without a record goes';

@@ -156,17 +156,25 @@ read_config(MemoryContext context)
 {
 	Config	   *config = MemoryContextAllocZero(context, sizeof(Config));
 	uint64		i;
+	static SPIPlanPtr rules = NULL;
 
 	SPI_connect();
-	SPI_execute("SELECT a.ordinal::int, coalesce(nullif(s.rule, 'expression'), a.survivorship), a.type, "
-				"CASE WHEN a.part_of IS NOT NULL THEN dense_rank() OVER (ORDER BY a.part_of)::int ELSE 0 END, "
-				"a.name = 'phone', a.part_of IS NOT DISTINCT FROM 'name', "
-				"EXISTS (SELECT FROM pg_catalog.pg_attribute c "
-				"WHERE c.attrelid = pg_catalog.to_regclass('customer_data.customer') "
-				"AND c.attname = a.name AND NOT c.attisdropped) "
-				"FROM customer_data.attribute a "
-				"LEFT JOIN customer_data.survivorship s ON s.attribute = a.name "
-				"ORDER BY a.ordinal DESC", true, 0);
+	if (rules == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare("SELECT a.ordinal::int, coalesce(nullif(s.rule, 'expression'), a.survivorship), a.type, "
+									   "CASE WHEN a.part_of IS NOT NULL THEN dense_rank() OVER (ORDER BY a.part_of)::int ELSE 0 END, "
+									   "a.name = 'phone', a.part_of IS NOT DISTINCT FROM 'name', c.attname IS NOT NULL "
+									   "FROM customer_data.attribute a "
+									   "LEFT JOIN customer_data.survivorship s ON s.attribute = a.name "
+									   "LEFT JOIN pg_catalog.pg_attribute c "
+									   "ON c.attrelid = pg_catalog.to_regclass('customer_data.customer') "
+									   "AND c.attname = a.name AND NOT c.attisdropped "
+									   "ORDER BY a.ordinal DESC", 0, NULL);
+
+		SPI_keepplan(made);
+		rules = made;
+	}
+	SPI_execute_plan(rules, NULL, NULL, true, 0);
 	config->n = SPI_processed == 0 ? 0 : atoi(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	config->attribute = MemoryContextAllocZero(context, sizeof(Attribute) * (config->n + 1));
 	config->free_fill = MemoryContextAllocZero(context, sizeof(bool) * (config->n + 2));
@@ -673,6 +681,41 @@ cd_golden_final(PG_FUNCTION_ARGS)
 							 construct_md_array(records, nulls, 1, dims, lbs, INT8OID, sizeof(int64),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), row, row_nulls)));
+}
+
+/*
+ * write_golden_rows(query text, customers bigint[]): run the query that writes
+ * golden rows.  It is the same until customer has another column, so that its
+ * plan is kept for the next record.
+ */
+PG_FUNCTION_INFO_V1(cd_write_golden_rows);
+Datum
+cd_write_golden_rows(PG_FUNCTION_ARGS)
+{
+	static char *kept_query = NULL;
+	static SPIPlanPtr kept_plan = NULL;
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Datum		customers = PG_GETARG_DATUM(1);
+
+	SPI_connect();
+	if (kept_query == NULL || strcmp(kept_query, query) != 0)
+	{
+		Oid			type = INT8ARRAYOID;
+		SPIPlanPtr	made = SPI_prepare(query, 1, &type);
+		char	   *copy = MemoryContextStrdup(TopMemoryContext, query);
+
+		SPI_keepplan(made);
+		if (kept_query != NULL)
+		{
+			SPI_freeplan(kept_plan);
+			pfree(kept_query);
+		}
+		kept_query = copy;
+		kept_plan = made;
+	}
+	SPI_execute_plan(kept_plan, &customers, NULL, false, 0);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /*

@@ -58,14 +58,48 @@ node_of(const Nodes *nodes, int64 id)
 	return low < nodes->n && nodes->id[low] == id ? (int64) low : -1;
 }
 
+/* Questions about some records are asked for each record written: their plans are kept. */
+#define KEPT_PLANS	6
+
+/* The plan of a question about some records, made once per session. */
+static SPIPlanPtr
+kept_plan(const char *query)
+{
+	static SPIPlanPtr plan[KEPT_PLANS];
+	static char *text[KEPT_PLANS];
+	static int	next = 0;
+	Oid			types[1] = {INT8ARRAYOID};
+	SPIPlanPtr	made;
+	char	   *copy;
+
+	for (int i = 0; i < KEPT_PLANS; i++)
+		if (text[i] != NULL && strcmp(text[i], query) == 0)
+			return plan[i];
+	made = SPI_prepare(query, 1, types);
+	copy = MemoryContextStrdup(TopMemoryContext, query);
+	SPI_keepplan(made);
+	if (text[next] != NULL)
+	{
+		SPI_freeplan(plan[next]);
+		pfree(text[next]);
+	}
+	plan[next] = made;
+	text[next] = copy;
+	next = (next + 1) % KEPT_PLANS;
+	return made;
+}
+
 /* Run a query row by row in batches. */
 static void
 each_row(const char *query, Datum argument, bool has_argument,
 		 void (*take) (void *state, uint64 row), void *state)
 {
-	Oid			types[1] = {INT8ARRAYOID};
-	Portal		portal = SPI_cursor_open_with_args(NULL, query, has_argument ? 1 : 0, types,
-												   &argument, NULL, false, CURSOR_OPT_NO_SCROLL);
+	Portal		portal;
+
+	if (has_argument)
+		portal = SPI_cursor_open(NULL, kept_plan(query), &argument, NULL, false);
+	else
+		portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, false, CURSOR_OPT_NO_SCROLL);
 
 	for (;;)
 	{
@@ -90,7 +124,7 @@ typedef struct Grouping
 	uint32	   *found_node;
 	uint32		nfound;
 	uint32		maxfound;
-	int			kind;			/* tag kind being read */
+	int			nidentifiers;	/* the first kinds of tags */
 } Grouping;
 
 static void
@@ -174,26 +208,32 @@ put_tag(Grouping *g, int64 node, int kind, uint64 value)
 }
 
 static void
-take_identifier(void *state, uint64 row)
+take_identifiers(void *state, uint64 row)
 {
 	Grouping   *g = (Grouping *) state;
 	bool		isnull;
-	int64		id = column_int8(row, 1, &isnull);
-	text	   *value = DatumGetTextPP(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
+	int64		node = node_of(&g->nodes, column_int8(row, 1, &isnull));
 
-	put_tag(g, node_of(&g->nodes, id), g->kind,
-			DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), 0)));
+	for (int kind = 0; kind < g->nidentifiers; kind++)
+	{
+		Datum		datum = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, kind + 2, &isnull);
+		text	   *value;
+
+		if (isnull)
+			continue;
+		value = DatumGetTextPP(datum);
+		put_tag(g, node, kind,
+				DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), 0)));
+	}
 }
 
 /* Follow links from the affected records until no record is added. */
 static Datum
 closure(Datum affected)
 {
-	Oid			types[1] = {INT8ARRAYOID};
 	bool		isnull;
-	Datum		answer;
 
-	SPI_execute_with_args(
+	SPI_execute_plan(kept_plan(
 						  "WITH RECURSIVE reached(r) AS ("
 						  " SELECT u FROM unnest($1) AS u"
 						  " UNION"
@@ -205,40 +245,45 @@ closure(Datum affected)
 						  "  UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = reached.r AND decision = 'must_link'"
 						  "  UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = reached.r AND decision = 'must_link'"
 						  " ) n)"
-						  " SELECT coalesce(array_agg(DISTINCT r), '{}') FROM reached", 1, types, &affected, NULL, false, 0);
-	answer = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	return answer;
+						  " SELECT coalesce(array_agg(DISTINCT r), '{}') FROM reached"), &affected, NULL, false, 0);
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 }
 
 /* Identifier limits and one-to-one sources become tags. */
 static void
 read_tags(Grouping *g, Datum ids, bool some)
 {
-	SPITupleTable *table;
-	uint64		n;
+	static SPIPlanPtr identifiers = NULL;
+	StringInfoData columns;
 	bool		isnull;
 	int			max_source = 0;
 
 	g->maxfound = 1024;
 	g->found = palloc(g->maxfound * sizeof(CdTag));
 	g->found_node = palloc(g->maxfound * sizeof(uint32));
-	SPI_execute("SELECT a.ordinal::int, i.max_distinct FROM customer_data.identifier i"
-				" JOIN customer_data.attribute a ON a.name = i.attribute ORDER BY a.ordinal", true, 0);
-	table = SPI_tuptable;
-	n = SPI_processed;
+	if (identifiers == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare("SELECT a.ordinal::int, i.max_distinct FROM customer_data.identifier i"
+									   " JOIN customer_data.attribute a ON a.name = i.attribute ORDER BY a.ordinal", 0, NULL);
+
+		SPI_keepplan(made);
+		identifiers = made;
+	}
+	SPI_execute_plan(identifiers, NULL, NULL, false, 0);
 	for (uint32 i = 0; i < g->nodes.n; i++)
 		max_source = Max(max_source, g->nodes.source[i]);
-	g->c.limit = palloc((n + 1) * sizeof(int));
-	for (uint64 i = 0; i < n; i++)
+	g->nidentifiers = g->c.nkinds = (int) SPI_processed;
+	g->c.limit = palloc((SPI_processed + 1) * sizeof(int));
+	initStringInfo(&columns);
+	for (int i = 0; i < g->nidentifiers; i++)
 	{
-		int			ordinal = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
-
-		g->kind = g->c.nkinds;
-		g->c.limit[g->c.nkinds++] = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
-		each_row(psprintf("SELECT record_id, standard[%d] FROM customer_data.record_value WHERE standard[%d] IS NOT NULL%s",
-						  ordinal, ordinal, some ? " AND record_id = ANY ($1)" : ""),
-				 ids, some, take_identifier, g);
+		appendStringInfo(&columns, ", standard[%d]",
+						 DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+		g->c.limit[i] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
 	}
+	each_row(psprintf("SELECT record_id%s FROM customer_data.record_value%s", columns.data,
+					  some ? " WHERE record_id = ANY ($1)" : ""),
+			 ids, some, take_identifiers, g);
 	if (max_source > 0)
 	{
 		/* records of one source exclude each other: each source is a kind of its own */
