@@ -466,8 +466,8 @@ bind_condition(BoundCondition *bound, const CdCondition *cond, const CdKind *kin
 static inline bool
 name_meant(const CdAlternative *alt, const CdKind *kind)
 {
-	return (alt->prefix ? kind->namelen >= alt->namelen : kind->namelen == alt->namelen) &&
-		memcmp(kind->name, alt->name, alt->namelen) == 0;
+	return (alt->prefix ? kind->namelen >= alt->name.len : kind->namelen == alt->name.len) &&
+		memcmp(kind->name, alt->name.str, alt->name.len) == 0;
 }
 
 /* Bind to one kind; false when no event of it can match. */
@@ -525,7 +525,7 @@ cd_pattern_bind(const CdPattern *pattern, const CdTimeline *tl,
 		return 0;
 	if (single)
 	{
-		if (!cd_timeline_find_kind(tl, pattern->alternatives[0].name, pattern->alternatives[0].namelen, &kind))
+		if (!cd_timeline_find_kind(tl, &pattern->alternatives[0].name, &kind))
 			return 0;
 	}
 	else

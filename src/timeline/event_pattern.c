@@ -301,8 +301,7 @@ read_alternative(Parser *parser, CdAlternative *alt)
 		return false;
 	if (!check_length(parser))
 		return false;
-	alt->name = pnstrdup(parser->word.data, parser->word.len);
-	alt->namelen = parser->word.len;
+	cd_name_set(&alt->name, pnstrdup(parser->word.data, parser->word.len), parser->word.len);
 	if (parser->p < parser->end && *parser->p == '*')
 	{
 		alt->prefix = true;
@@ -409,8 +408,8 @@ make_pattern(const CdPattern *pattern)
 
 		if (i > 0)
 			appendStringInfoChar(&buf, '|');
-		if (alt->namelen > 0)
-			cd_append_name(&buf, alt->name, alt->namelen, '"');
+		if (alt->name.len > 0)
+			cd_append_name(&buf, alt->name.str, alt->name.len, '"');
 		if (alt->prefix)
 			appendStringInfoChar(&buf, '*');
 		for (c = 0; c < alt->nconditions; c++)
@@ -540,6 +539,7 @@ cd_event_matches(PG_FUNCTION_ARGS)
 	CdBuilder	builder;
 	struct varlena *value;
 	CdTimeline	tl;
+	CdKindScan	scan;
 	CdKind		kind;
 	CdMatcher	matcher;
 	text	   *name;
@@ -564,7 +564,8 @@ cd_event_matches(PG_FUNCTION_ARGS)
 		cd_builder_jsonb(&builder, PG_GETARG_DATUM(5));
 	value = cd_builder_finish(&builder);
 	cd_timeline_open(&tl, value);
-	PG_RETURN_BOOL(cd_timeline_find_kind(&tl, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), &kind) &&
+	cd_kind_scan_begin(&tl, &scan);
+	PG_RETURN_BOOL(cd_kind_scan_next(&tl, &scan, &kind) &&
 				   cd_pattern_bind_kind(pattern, &kind, &matcher) &&
 				   cd_matcher_test(&matcher, 0));
 }

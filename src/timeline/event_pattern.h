@@ -56,8 +56,7 @@ typedef struct CdCondition
 typedef struct CdAlternative
 {
 	bool		prefix;			/* any kind that starts with name ("" for all) */
-	char	   *name;
-	int			namelen;
+	CdName		name;
 	int			nconditions;
 	CdCondition *conditions;
 } CdAlternative;

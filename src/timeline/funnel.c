@@ -294,41 +294,21 @@ funnel_search(Funnel *funnel, const CdStep *steps, int64 n)
 	return funnel->level;
 }
 
-/*
- * The search without modes over steps that are one kind each: the kinds' times
- * are merged as they are read, up to the first step that never happened.
- */
+/* Up to so many events of the steps their times are unpacked in front. */
+#define FUNNEL_SMALL		256
+#define FUNNEL_LARGE		32768
+
+/* Merge the kinds' times as they are read: one pass without room for them. */
 static void
-funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
+funnel_merge(Funnel *funnel, const CdKind *kinds, int n)
 {
-	CdKind		kinds[CD_MAX_STEPS];
 	CdTimes		times[CD_MAX_STEPS];
 	TimestampTz next[CD_MAX_STEPS];
-	int			n = 0,
-				k;
+	int			k;
 
-	while (n < patterns->n)
-	{
-		const CdAlternative *alt = &patterns->patterns[n]->alternatives[0];
-
-		if (!cd_timeline_find_kind(tl, alt->name, alt->namelen, &kinds[n]) || kinds[n].n == 0)
-			break;
-		n++;
-	}
-	funnel->level = Min(n, 1);
-	if (n <= 1)
-		return;
 	for (k = 0; k < n; k++)
 	{
-		/* No step can be reached before the one before it has happened once. */
-		int			from = k == 0 ? 0 : cd_kind_lower_bound(&kinds[k], next[k - 1]);
-
-		if (from >= kinds[k].n)
-		{
-			n = k;
-			break;
-		}
-		cd_times_begin(&times[k], &kinds[k], from);
+		cd_times_begin(&times[k], &kinds[k], 0);
 		next[k] = cd_times_next(&times[k]);
 	}
 	while (funnel->level < n)
@@ -359,6 +339,87 @@ funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
 			funnel->limit[step] = funnel->limit[step - 1];
 			funnel->level = Max(funnel->level, step + 1);
 		}
+	}
+}
+
+/*
+ * Step by step: each event of a step goes on from the latest event of the
+ * step before that is not later, and so from the latest start there is; those
+ * too long after it are dropped.  Times are in units since the base, in room
+ * for the events of all steps, twice.
+ */
+static void
+funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64 *room, int64 size)
+{
+	uint64	   *at = room;		/* events reached at the step before */
+	uint64	   *start = room;	/* and when the chain of each started */
+	uint64	   *starts = room + size;
+	int			count = kinds[0].n;
+	int			k,
+				i;
+
+	cd_kind_offsets(&kinds[0], at);
+	for (k = 1; k < n; k++)
+	{
+		uint64	   *next = at + (k == 1 ? count : kinds[k - 1].n);
+		int			from = 0;
+		int			reached = 0;
+
+		cd_kind_offsets(&kinds[k], next);
+		for (i = 0; i < kinds[k].n; i++)
+		{
+			uint64		x = next[i];
+
+			while (from < count && at[from] <= x)
+				from++;
+			if (from == 0 || x - start[from - 1] > window)
+				continue;
+			next[reached] = x;
+			starts[reached++] = start[from - 1];
+			if (k == n - 1)
+				break;
+		}
+		if (reached == 0)
+			break;
+		funnel->level = k + 1;
+		count = reached;
+		at = next;
+		start = starts;
+		starts += kinds[k].n;
+	}
+}
+
+/*
+ * The search without modes over steps that are one kind each, up to the first
+ * that never happened.
+ */
+static void
+funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
+{
+	CdKind		kinds[CD_MAX_STEPS];
+	uint32		found = cd_timeline_find_kinds(tl, patterns->kinds, patterns->n, kinds);
+	int64		total = 0;
+	int			n;
+
+	for (n = 0; n < patterns->n && (found & ((uint32) 1 << n)) && kinds[n].n > 0; n++)
+		total += kinds[n].n;
+	funnel->level = Min(n, 1);
+	if (n <= 1)
+		return;
+	if (!funnel->plain || total > FUNNEL_LARGE)
+		funnel_merge(funnel, kinds, n);
+	else if (total <= FUNNEL_SMALL)
+	{
+		uint64		room[FUNNEL_SMALL * 2];
+
+		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, total);
+	}
+	else
+	{
+		uint64	   *room = palloc(total * 2 * sizeof(uint64));
+
+		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, total);
+		pfree(room);
 	}
 }
 

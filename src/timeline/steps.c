@@ -60,7 +60,8 @@ cd_patterns_read(FunctionCallInfo fcinfo, Datum array, void **extra)
 
 		cache->plain = p->n == 1 && !p->alternatives[0].prefix && p->alternatives[0].nconditions == 0;
 		for (k = 0; k < i && cache->plain; k++)
-			cache->plain = strcmp(p->alternatives[0].name, cache->patterns[k]->alternatives[0].name) != 0;
+			cache->plain = strcmp(p->alternatives[0].name.str, cache->kinds[k].str) != 0;
+		cache->kinds[i] = p->alternatives[0].name;
 	}
 	cache->source = palloc(VARSIZE(arr));
 	memcpy(cache->source, arr, VARSIZE(arr));

@@ -23,6 +23,7 @@ typedef struct CdPatterns
 	int			n;
 	CdPattern **patterns;
 	bool		plain;			/* each is one kind, all different, no conditions */
+	CdName		kinds[CD_MAX_STEPS];	/* these, if plain */
 } CdPatterns;
 
 /* The patterns of an event_pattern[] argument; *extra keeps them between calls. */

@@ -186,8 +186,24 @@ pg_noreturn extern void cd_timeline_corrupt(void);
 /* Open a detoasted (possibly short) varlena. */
 extern void cd_timeline_open(CdTimeline *tl, const struct varlena *value);
 
+/* A name to look for, with its first bytes as a number. */
+typedef struct CdName
+{
+	const char *str;
+	int			len;
+	uint64		key;
+} CdName;
+extern void cd_name_set(CdName *name, const char *str, int len);
+
 /* Find one kind by name; false when there are no such events. */
-extern bool cd_timeline_find_kind(const CdTimeline *tl, const char *name, int len, CdKind *kind);
+extern bool cd_timeline_find_kind(const CdTimeline *tl, const CdName *name, CdKind *kind);
+
+/*
+ * Find several different kinds, up to CD_MAX_FIND, in one walk over the
+ * directory; answers which of them (a bit each) were found.
+ */
+#define CD_MAX_FIND		32
+extern uint32 cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind *kinds);
 
 /* Walk the directory: start with *pos = NULL; false at its end. */
 typedef struct CdKindScan
@@ -203,6 +219,9 @@ extern bool cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *ki
 extern int	cd_kind_lower_bound(const CdKind *kind, TimestampTz at);
 extern TimestampTz cd_kind_at(const CdKind *kind, int i);
 extern void cd_times_begin(CdTimes *times, const CdKind *kind, int from);
+
+/* All times of a kind, in units since the timeline's base. */
+extern void cd_kind_offsets(const CdKind *kind, uint64 *offsets);
 
 /* Earliest and latest moment; DT_NOEND and DT_NOBEGIN when empty. */
 extern TimestampTz cd_timeline_first_at(const CdTimeline *tl);

@@ -121,7 +121,7 @@ cd_timeline_fetch(Datum value, const CdPattern *pattern)
 		pos += len;
 		(void) cd_read_length(&pos, tl.props, tl.nevents);
 		section_len = cd_read_length(&pos, tl.props, tl.ties - section);
-		if (len == alt->namelen && memcmp(name, alt->name, len) == 0)
+		if (len == alt->name.len && memcmp(name, alt->name.str, len) == 0)
 		{
 			if (section_len > parts.size / 2)
 				return (struct varlena *) PG_DETOAST_DATUM_PACKED(value);

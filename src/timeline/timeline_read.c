@@ -121,6 +121,47 @@ open_section(CdKind *kind, const uint8 *section, uint32 len)
 	kind->end = end;
 }
 
+/* Prepare to look for a name. */
+void
+cd_name_set(CdName *name, const char *str, int len)
+{
+	uint8		first[8] = {0};
+
+	memcpy(first, str, Min(len, 8));
+	name->str = str;
+	name->len = len;
+	name->key = cd_load64(first);
+}
+
+/* Whether bytes of the image, whose first ones were loaded as a number, are the name. */
+static inline bool
+is_name(const CdName *name, const uint8 *str, int len, uint64 first)
+{
+	return len == name->len && first == name->key &&
+		(len <= 8 || memcmp(str + 8, name->str + 8, len - 8) == 0);
+}
+
+/*
+ * Step over one entry of the kind directory.  A name is followed by the rest
+ * of the image, which has 8 bytes more at least.
+ */
+static inline const uint8 *
+directory_entry(const CdTimeline *tl, const uint8 *pos, const uint8 *section,
+				const uint8 **name, int *namelen, uint64 *first, int *n, uint32 *section_len)
+{
+	*namelen = cd_read_length(&pos, tl->props, tl->props - pos);
+	*name = pos;
+	if (*namelen > tl->props - pos)
+		cd_timeline_corrupt();
+	*first = cd_load64(pos);
+	if (*namelen < 8)
+		*first &= (UINT64CONST(1) << (*namelen * 8)) - 1;
+	pos += *namelen;
+	*n = cd_read_length(&pos, tl->props, tl->nevents);
+	*section_len = cd_read_length(&pos, tl->props, tl->ties - section);
+	return pos;
+}
+
 /* Start a walk over the kind directory. */
 void
 cd_kind_scan_begin(const CdTimeline *tl, CdKindScan *scan)
@@ -134,19 +175,16 @@ cd_kind_scan_begin(const CdTimeline *tl, CdKindScan *scan)
 bool
 cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *kind)
 {
+	const uint8 *name;
+	uint64		first;
 	uint32		len;
 
 	if (scan->number >= tl->nkinds)
 		return false;
+	scan->pos = directory_entry(tl, scan->pos, scan->section, &name, &kind->namelen, &first, &kind->n, &len);
 	kind->tl = tl;
 	kind->number = scan->number++;
-	kind->namelen = cd_read_length(&scan->pos, tl->props, tl->props - scan->pos);
-	kind->name = (const char *) scan->pos;
-	if (kind->namelen > tl->props - scan->pos)
-		cd_timeline_corrupt();
-	scan->pos += kind->namelen;
-	kind->n = cd_read_length(&scan->pos, tl->props, tl->nevents);
-	len = cd_read_length(&scan->pos, tl->props, tl->ties - scan->section);
+	kind->name = (const char *) name;
 	open_section(kind, scan->section, len);
 	scan->section += len;
 	return true;
@@ -154,37 +192,50 @@ cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *kind)
 
 /* Find one kind by name; false when there are no such events. */
 bool
-cd_timeline_find_kind(const CdTimeline *tl, const char *name, int len, CdKind *kind)
+cd_timeline_find_kind(const CdTimeline *tl, const CdName *name, CdKind *kind)
+{
+	return cd_timeline_find_kinds(tl, name, 1, kind) != 0;
+}
+
+/* Find several kinds by name in one walk over the directory. */
+uint32
+cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind *kinds)
 {
 	const uint8 *pos = tl->kinds;
 	const uint8 *section = tl->columns;
-	int			i;
+	uint32		found = 0;
+	int			left = n;
+	int			i,
+				k;
 
-	for (i = 0; i < tl->nkinds; i++)
+	for (i = 0; i < tl->nkinds && left > 0; i++)
 	{
-		int			namelen = cd_read_length(&pos, tl->props, tl->props - pos);
-		const uint8 *kname = pos;
-		int			n;
+		const uint8 *name;
+		int			namelen,
+					nevents;
+		uint64		first;
 		uint32		section_len;
 
-		if (namelen > tl->props - pos)
-			cd_timeline_corrupt();
-		pos += namelen;
-		n = cd_read_length(&pos, tl->props, tl->nevents);
-		section_len = cd_read_length(&pos, tl->props, tl->ties - section);
-		if (namelen == len && memcmp(kname, name, len) == 0)
+		pos = directory_entry(tl, pos, section, &name, &namelen, &first, &nevents, &section_len);
+		for (k = 0; k < n; k++)
 		{
+			CdKind	   *kind = &kinds[k];
+
+			if (!is_name(&names[k], name, namelen, first))
+				continue;
 			kind->tl = tl;
 			kind->number = i;
-			kind->name = (const char *) kname;
+			kind->name = (const char *) name;
 			kind->namelen = namelen;
-			kind->n = n;
+			kind->n = nevents;
 			open_section(kind, section, section_len);
-			return true;
+			found |= (uint32) 1 << k;
+			left--;
+			break;
 		}
 		section += section_len;
 	}
-	return false;
+	return found;
 }
 
 /* A word of the upper parts, zero beyond their end. */
@@ -325,6 +376,33 @@ cd_times_begin(CdTimes *times, const CdKind *kind, int from)
 		cd_timeline_corrupt();
 	while (left-- > 0)
 		times->bits &= times->bits - 1;
+}
+
+/* All times of a kind, in units since the timeline's base. */
+void
+cd_kind_offsets(const CdKind *kind, uint64 *offsets)
+{
+	int			low_bits = kind->low_bits;
+	uint64		mask = (UINT64CONST(1) << low_bits) - 1;
+	uint64		low_bit = 0;
+	uint32		word;
+	int			i = 0;
+
+	for (word = 0; i < kind->n; word++)
+	{
+		uint64		bits;
+		uint64		high = (uint64) word * 64 - i;
+
+		if (word * 8 >= kind->high_bytes)
+			cd_timeline_corrupt();
+		for (bits = high_word(kind, word); bits != 0 && i < kind->n; bits &= bits - 1)
+		{
+			uint64		low = (cd_load64(kind->low + (low_bit >> 3)) >> (low_bit & 7)) & mask;
+
+			offsets[i++] = (high-- + __builtin_ctzll(bits)) << low_bits | low;
+			low_bit += low_bits;
+		}
+	}
 }
 
 /* The moment of event i. */
