@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(59);
+SELECT plan(64);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -111,6 +111,24 @@ $$;
 SELECT is((SELECT count(*) FROM tl WHERE window_funnel(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '4 s') <> pg_temp.defined_funnel(c, '4 s', false)), 0::bigint, 'window_funnel by definition');
 SELECT is((SELECT count(*) FROM tl WHERE window_funnel(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '4 s', 'strict_once') <> pg_temp.defined_funnel(c, '4 s', true)), 0::bigint, 'strict_once by definition');
 SELECT is((SELECT count(*) FROM tl WHERE cardinality(funnel_times(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '5 s')) <> window_funnel(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '5 s')), 0::bigint, 'funnel_times has a time for each step reached');
+
+-- Steps of one kind each, from a few events to many, beside window functions over the rows
+CREATE TEMP TABLE wide AS
+SELECT c, i AS ord, timestamptz '2026-01-01+00' + CASE WHEN random() < 0.5 THEN floor(random() * 2000) * interval '1 hour' ELSE random() * 2000 * interval '1 hour' END AS at,
+       (ARRAY['a', 'a kind with a long name', 'a kind with a longer name', 'd', 'x'])[1 + floor(5 * random() ^ (1 + c % 3))] AS kind
+FROM generate_series(1, 60) c, generate_series(1, 40000) i
+WHERE i <= CASE c WHEN 60 THEN 40000 WHEN 59 THEN 33000 ELSE 1.8 ^ (c % 14) END;
+CREATE TEMP TABLE wide_tl AS SELECT c, timeline_agg(at, kind ORDER BY at, ord) AS t FROM wide GROUP BY c;
+CREATE FUNCTION pg_temp.wide_funnel(within interval) RETURNS TABLE (c int, level int) LANGUAGE sql AS $$
+    WITH s0 AS (SELECT c, at, array_position('{a,a kind with a long name,a kind with a longer name,d}', kind) AS step FROM wide),
+    s1 AS (SELECT *, max(at) FILTER (WHERE step = 1) OVER w AS c1 FROM s0 WINDOW w AS (PARTITION BY c ORDER BY at, step ROWS UNBOUNDED PRECEDING)),
+    s2 AS (SELECT *, max(c1) FILTER (WHERE step = 2 AND at <= c1 + within) OVER w AS c2 FROM s1 WINDOW w AS (PARTITION BY c ORDER BY at, step ROWS UNBOUNDED PRECEDING)),
+    s3 AS (SELECT *, max(c2) FILTER (WHERE step = 3 AND at <= c2 + within) OVER w AS c3 FROM s2 WINDOW w AS (PARTITION BY c ORDER BY at, step ROWS UNBOUNDED PRECEDING))
+    SELECT c, max(CASE WHEN step = 4 AND at <= c3 + within THEN 4 WHEN step = 3 AND c3 IS NOT NULL THEN 3 WHEN step = 2 AND c2 IS NOT NULL THEN 2 WHEN step = 1 THEN 1 ELSE 0 END) FROM s3 GROUP BY c;
+$$;
+SELECT is((SELECT count(*) FROM wide_tl JOIN pg_temp.wide_funnel(w) f USING (c)
+           WHERE window_funnel(t, ARRAY['a', '"a kind with a long name"', '"a kind with a longer name"', 'd']::event_pattern[], w) <> f.level), 0::bigint, 'window_funnel of plain kinds, ' || w)
+FROM unnest(ARRAY['0', '90 minutes', '10 hours', '20 days', '2 months']::interval[]) w;
 
 -- Sequences by definition: again and again the match that ends first
 CREATE FUNCTION pg_temp.slow_sequence(customer int, predicates text[], gaps boolean[], checks text[]) RETURNS int LANGUAGE plpgsql AS $$
