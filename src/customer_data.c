@@ -97,6 +97,7 @@ _PG_init(void)
 							   check_as_of, assign_as_of, NULL);
 	cd_worker_init();
 	cd_identity_engine_init();
+	cd_segment_init();
 	MarkGUCPrefixReserved("customer_data");
 }
 

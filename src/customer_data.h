@@ -42,6 +42,7 @@ extern TimestampTz cd_validity(void);
 
 /* Set-up of the rooms that have settings or workers, called once at load. */
 extern void cd_worker_init(void);
+extern void cd_segment_init(void);
 extern void cd_identity_engine_init(void);
 
 #endif							/* CD_CUSTOMER_DATA_H */

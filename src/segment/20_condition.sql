@@ -98,6 +98,7 @@ CREATE TABLE customer_data.segment_refresh (
     entered    bigint NOT NULL DEFAULT 0,
     exited     bigint NOT NULL DEFAULT 0,
     failed     int NOT NULL DEFAULT 0,
+    failing    int[] NOT NULL DEFAULT '{}',
     seconds    double precision
 );
 CREATE INDEX segment_refresh_moment ON customer_data.segment_refresh (moment);
@@ -105,6 +106,7 @@ COMMENT ON TABLE customer_data.segment_refresh IS 'One row per refresh of segmen
 COMMENT ON COLUMN customer_data.segment_refresh.moment IS 'The moment that membership is of';
 COMMENT ON COLUMN customer_data.segment_refresh.touched IS 'Customers whose data had changed';
 COMMENT ON COLUMN customer_data.segment_refresh.expired IS 'Answers that were due because time passed';
+COMMENT ON COLUMN customer_data.segment_refresh.failing IS 'Conditions whose members it left as they were because they failed';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.segment_refresh', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.segment_refresh_refresh_id_seq', '');
 
@@ -120,6 +122,29 @@ CREATE INDEX condition_change_refresh ON customer_data.condition_change (refresh
 COMMENT ON TABLE customer_data.condition_change IS 'Whom each refresh let in and out, and why';
 COMMENT ON COLUMN customer_data.condition_change.why IS 'data: something about the customer changed; time: an answer expired; threshold: the top percent moved; segment: another segment changed; definition: the condition did; rebuild: a full refresh found it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_change', '');
+
+CREATE TABLE customer_data.condition_snapshot (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    day          date NOT NULL,
+    refresh_id   bigint NOT NULL,
+    moment       timestamptz NOT NULL,
+    size         bigint NOT NULL,
+    PRIMARY KEY (condition_id, day)
+);
+COMMENT ON TABLE customer_data.condition_snapshot IS 'Which members each condition had on each day, as the day''s first refresh left them; the members are in condition_snapshot_chunk';
+COMMENT ON COLUMN customer_data.condition_snapshot.day IS 'Day of the moment, in UTC';
+COMMENT ON COLUMN customer_data.condition_snapshot.refresh_id IS 'The refresh whose outcome it is, which may have been forgotten since';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_snapshot', '');
+
+CREATE TABLE customer_data.condition_snapshot_chunk (
+    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
+    chunk        int NOT NULL,
+    refresh_id   bigint NOT NULL,
+    members      customer_data.customer_set NOT NULL,
+    PRIMARY KEY (condition_id, chunk, refresh_id)
+);
+COMMENT ON TABLE customer_data.condition_snapshot_chunk IS 'Members in snapshots, chunk by chunk; a chunk that is as it was the day before is not written again';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_snapshot_chunk', '');
 
 CREATE UNLOGGED TABLE customer_data.condition_work (
     condition_id int PRIMARY KEY,

@@ -238,6 +238,38 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_rest(bigint) IS 'Part of a refresh: the segment everyone else';
 
+-- The first refresh of a day, and the first of a condition, keeps a snapshot.
+CREATE FUNCTION customer_data.take_snapshots(refresh bigint) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    today date := (customer_data.as_of() AT TIME ZONE 'UTC')::date;
+    taken integer;
+BEGIN
+    WITH due AS (
+        INSERT INTO customer_data.condition_snapshot (condition_id, day, refresh_id, moment, size)
+        SELECT c.condition_id, today, take_snapshots.refresh, customer_data.as_of(), s.size
+        FROM customer_data.condition c JOIN customer_data.condition_state s USING (condition_id)
+        WHERE c.room <> 'population' AND s.error IS NULL
+          AND NOT EXISTS (SELECT FROM customer_data.condition_snapshot p
+                          WHERE p.condition_id = c.condition_id AND p.day >= today)
+        RETURNING condition_id
+    ), kept AS (
+        INSERT INTO customer_data.condition_snapshot_chunk (condition_id, chunk, refresh_id, members)
+        SELECT m.condition_id, m.chunk, take_snapshots.refresh, m.members
+        FROM due JOIN customer_data.condition_member m USING (condition_id)
+        LEFT JOIN LATERAL (SELECT k.members FROM customer_data.condition_snapshot_chunk k
+                           WHERE k.condition_id = m.condition_id AND k.chunk = m.chunk
+                           ORDER BY k.refresh_id DESC LIMIT 1) before ON true
+        WHERE before.members IS DISTINCT FROM m.members
+    )
+    SELECT count(*) INTO taken FROM due;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION customer_data.take_snapshots(bigint) IS 'Part of a refresh: keeps the members of each condition that has no snapshot of the day yet; answers how many';
+
 CREATE FUNCTION customer_data.refresh_conditions(rebuild boolean, at timestamptz,
         OUT segments integer, OUT customers bigint, OUT entered bigint, OUT exited bigint,
         OUT failed integer, OUT seconds double precision)
@@ -301,6 +333,9 @@ BEGIN
         PERFORM customer_data.refresh_wave(refresh, w, touched);
     END LOOP;
     PERFORM customer_data.refresh_rest(refresh);
+    IF customer_data.take_snapshots(refresh) > 0 THEN
+        PERFORM customer_data.prune_segment_history();
+    END IF;
 
     SELECT coalesce(sum(customer_data.cardinality(c.entered)), 0), coalesce(sum(customer_data.cardinality(c.exited)), 0)
     INTO entered, exited
@@ -315,6 +350,7 @@ BEGIN
     UPDATE customer_data.segment_refresh r
     SET entered = refresh_conditions.entered, exited = refresh_conditions.exited,
         failed = refresh_conditions.failed, seconds = refresh_conditions.seconds,
+        failing = ARRAY(SELECT s.condition_id FROM customer_data.condition_state s WHERE s.error IS NOT NULL ORDER BY 1),
         expired = (SELECT coalesce(sum(customer_data.cardinality(k.expired)), 0) FROM customer_data.condition_work k)
     WHERE r.refresh_id = refresh;
     -- Journeys look at whoever changed, and at whoever changed segment.

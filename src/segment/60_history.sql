@@ -23,61 +23,99 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.condition_closure(integer) IS 'The conditions that must be asked together with one';
 
+-- The members that a snapshot holds: of each chunk what was written last.
+CREATE FUNCTION customer_data.snapshot_members(condition_id integer, refresh bigint) RETURNS customer_data.customer_set
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(customer_data.customer_set_or_agg(m.members), '{}')
+    FROM (SELECT DISTINCT k.chunk FROM customer_data.condition_snapshot_chunk k WHERE k.condition_id = $1) c,
+    LATERAL (SELECT k.members FROM customer_data.condition_snapshot_chunk k
+             WHERE k.condition_id = $1 AND k.chunk = c.chunk AND k.refresh_id <= $2
+             ORDER BY k.refresh_id DESC LIMIT 1) m
+$$;
+COMMENT ON FUNCTION customer_data.snapshot_members(integer, bigint) IS 'The members of a condition in the snapshot that a refresh left';
+
+-- A snapshot and what refreshes changed since; from the nearest one before.
+CREATE FUNCTION customer_data.kept_members(condition_id integer, at timestamptz,
+        OUT members customer_data.customer_set, OUT exact boolean, OUT how text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    shot customer_data.condition_snapshot;
+    last customer_data.segment_refresh;
+    turn record;
+BEGIN
+    SELECT * INTO shot FROM customer_data.condition_snapshot s
+    WHERE s.condition_id = kept_members.condition_id AND s.moment <= at ORDER BY s.moment DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    members := customer_data.snapshot_members(shot.condition_id, shot.refresh_id);
+    IF (SELECT min(r.refresh_id) FROM customer_data.segment_refresh r) > shot.refresh_id THEN
+        -- Who came and went between snapshots has been forgotten.
+        exact := shot.moment = at;
+        how := format('as of the daily snapshot of %s', shot.moment);
+        RETURN;
+    END IF;
+    SELECT * INTO last FROM customer_data.segment_refresh r WHERE r.moment <= at ORDER BY r.refresh_id DESC LIMIT 1;
+    FOR turn IN
+        SELECT customer_data.customer_set_or_agg(g.entered) AS entered, customer_data.customer_set_or_agg(g.exited) AS exited
+        FROM customer_data.condition_change g
+        WHERE g.condition_id = shot.condition_id AND g.refresh_id > shot.refresh_id AND g.refresh_id <= last.refresh_id
+        GROUP BY g.refresh_id ORDER BY g.refresh_id
+    LOOP
+        members := (members | turn.entered) - turn.exited;
+    END LOOP;
+    exact := shot.condition_id <> ALL (last.failing);
+    how := format('as refreshed at %s', last.moment)
+        || CASE WHEN exact THEN '' ELSE '; its condition failed then, so these are members of before' END;
+END
+$$;
+COMMENT ON FUNCTION customer_data.kept_members(integer, timestamptz) IS 'The members of a condition at a moment, as refreshes wrote them down; NULL where none did';
+
 CREATE FUNCTION customer_data.segment_at(name text, at timestamptz,
         OUT members customer_data.customer_set, OUT exact boolean, OUT how text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    id    integer := customer_data.segment_condition(name);
-    ids   integer[];
-    c     record;
-    known timestamptz;
-    saved text := coalesce(current_setting('customer_data.as_of', true), '');
-    fault text;
+    id      integer := customer_data.segment_condition(name);
+    rest    boolean := (SELECT c.room = 'rest' FROM customer_data.condition c WHERE c.condition_id = id);
+    ids     integer[];
+    saved   text := coalesce(current_setting('customer_data.as_of', true), '');
+    covered customer_data.customer_set;
+    fault   text;
 BEGIN
-    IF at IS NULL THEN
-        RAISE EXCEPTION 'the moment must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    IF at IS NULL OR NOT isfinite(at) THEN
+        RAISE EXCEPTION 'the moment must be a finite one' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- What was written down then, as long as the segment is refreshed at all.
-    SELECT max(r.moment) INTO known FROM customer_data.segment_refresh r
-    WHERE r.moment <= at AND r.refresh_id >= (SELECT min(g.refresh_id) FROM customer_data.condition_change g WHERE g.condition_id = id);
-    IF known IS NOT NULL THEN
-        members := customer_data.members_of(id);
-        FOR c IN
-            SELECT customer_data.customer_set_or_agg(g.entered) AS entered, customer_data.customer_set_or_agg(g.exited) AS exited
-            FROM customer_data.condition_change g JOIN customer_data.segment_refresh r USING (refresh_id)
-            WHERE g.condition_id = id AND r.moment > at GROUP BY g.refresh_id ORDER BY g.refresh_id DESC
-        LOOP
-            members := (members - c.entered) | c.exited;
-        END LOOP;
-        exact := true;
-        how := format('as refreshed at %s', known);
-        RETURN;
+    IF at <= now() THEN
+        SELECT k.members, k.exact, k.how INTO members, exact, how FROM customer_data.kept_members(id, at) k;
+        IF members IS NOT NULL THEN
+            RETURN;
+        END IF;
     END IF;
 
-    -- Before that, from the timelines, with what is known today.
+    -- Before it was kept, and ahead of the clock: from the timelines, with
+    -- what is known today.
     ids := customer_data.condition_closure(id);
     PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
-    SELECT customer_data.customer_set_or_agg(CASE WHEN e.condition_id = id THEN e.customers END)
-               FILTER (WHERE e.what = 'true'),
+    SELECT customer_data.customer_set_or_agg(e.customers) FILTER (WHERE e.what = 'true' AND (e.condition_id = id OR rest AND c.room = 'everyone')),
+           customer_data.customer_set_or_agg(e.customers) FILTER (WHERE e.what = 'true' AND rest AND c.room = 'segment'),
            min(e.message) FILTER (WHERE e.what = 'error' AND e.condition_id = id)
-    INTO members, fault
-    FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e;
-    IF EXISTS (SELECT FROM customer_data.condition k WHERE k.condition_id = id AND k.room = 'rest') THEN
-        SELECT coalesce(customer_data.customer_set_or_agg(e.customers) FILTER (WHERE k.room = 'everyone'), '{}')
-               - coalesce(customer_data.customer_set_or_agg(e.customers) FILTER (WHERE k.room = 'segment'), '{}')
-        INTO members
-        FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e
-        JOIN customer_data.condition k USING (condition_id) WHERE e.what = 'true';
-    END IF;
+    INTO members, covered, fault
+    FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e
+    JOIN customer_data.condition c USING (condition_id);
     PERFORM set_config('customer_data.as_of', saved, true);
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'the condition of segment "%" failed: %', name, fault USING ERRCODE = 'data_exception';
     END IF;
-    members := coalesce(members, '{}');
+    members := coalesce(members, '{}') - coalesce(covered, '{}');
     SELECT count(*) = 0,
            'recomputed from timelines, with what is known today'
+           || CASE WHEN at > now() THEN ', as if nothing new happened' ELSE '' END
            || coalesce('; today''s value stands for ' || string_agg(DISTINCT n.name, ', ' ORDER BY n.name), '')
     INTO exact, how
     FROM customer_data.condition_need n
@@ -85,6 +123,7 @@ BEGIN
     WHERE n.condition_id = ANY (ids)
       AND (n.kind = 'tag' OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
            OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)));
+    exact := exact AND at <= now();
 END
 $$;
 COMMENT ON FUNCTION customer_data.segment_at(text, timestamptz) IS 'The members of a segment at a moment: as written down by the refreshes of that time, else recomputed from timelines; exact is false where something had to be taken as it is today';
@@ -110,6 +149,17 @@ JOIN customer_data.condition_state s USING (condition_id)
 GROUP BY d.name, r.moment, r.refresh_id;
 COMMENT ON VIEW customer_data.segment_size IS 'The size of each segment over time: a row per refresh that changed it';
 
+CREATE VIEW customer_data.segment_size_daily AS
+SELECT d.name AS segment, p.day, p.size, p.size - lag(p.size) OVER (PARTITION BY p.condition_id ORDER BY p.day) AS change,
+       round(100.0 * p.size / nullif(e.size, 0), 1) AS percent
+FROM customer_data.condition_snapshot p
+JOIN customer_data.segment_definition d USING (condition_id)
+LEFT JOIN (SELECT s.day, s.size FROM customer_data.condition_snapshot s
+           JOIN customer_data.condition c USING (condition_id) WHERE c.room = 'everyone') e USING (day);
+COMMENT ON VIEW customer_data.segment_size_daily IS 'The size of each segment day by day, from the daily snapshots: a line per segment in a chart';
+COMMENT ON COLUMN customer_data.segment_size_daily.change IS 'Members more or fewer than in the snapshot before';
+COMMENT ON COLUMN customer_data.segment_size_daily.percent IS 'Share of all customers of that day';
+
 CREATE FUNCTION customer_data.plain_words(expression text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
@@ -118,24 +168,45 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.plain_words(text) IS 'An expression without the casts that its writer left out';
 
-CREATE FUNCTION customer_data.prune_segment_history(keep interval) RETURNS bigint
+CREATE FUNCTION customer_data.prune_segment_history(keep interval DEFAULT NULL, keep_snapshots interval DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
+    changes_before   timestamptz := customer_data.as_of() - coalesce(keep,
+        make_interval(days => nullif(current_setting('customer_data.segment_change_keep_days')::int, -1)));
+    snapshots_before timestamptz := customer_data.as_of() - coalesce(keep_snapshots,
+        make_interval(days => nullif(current_setting('customer_data.segment_snapshot_keep_days')::int, -1)));
     gone bigint;
 BEGIN
-    IF keep IS NULL OR keep < interval '0' THEN
+    IF keep < interval '0' OR keep_snapshots < interval '0' THEN
         RAISE EXCEPTION 'how much history to keep must be a span that is not negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     DELETE FROM customer_data.segment_refresh r
-    WHERE r.moment < customer_data.as_of() - keep
+    WHERE r.moment < changes_before
       AND r.refresh_id < (SELECT max(l.refresh_id) FROM customer_data.segment_refresh l);
     GET DIAGNOSTICS gone = ROW_COUNT;
+    -- The last snapshot stays, and of each chunk what the oldest one left refers to.
+    WITH old AS (
+        DELETE FROM customer_data.condition_snapshot p
+        WHERE p.moment < snapshots_before
+          AND p.day < (SELECT max(l.day) FROM customer_data.condition_snapshot l WHERE l.condition_id = p.condition_id)
+        RETURNING p.condition_id, p.refresh_id
+    ), oldest AS (
+        SELECT o.condition_id, (SELECT min(l.refresh_id) FROM customer_data.condition_snapshot l
+                                WHERE l.condition_id = o.condition_id AND l.refresh_id > max(o.refresh_id)) AS refresh_id
+        FROM old o GROUP BY 1
+    )
+    DELETE FROM customer_data.condition_snapshot_chunk k
+    USING oldest o
+    WHERE k.condition_id = o.condition_id AND k.refresh_id < o.refresh_id
+      AND EXISTS (SELECT FROM customer_data.condition_snapshot_chunk l
+                  WHERE l.condition_id = k.condition_id AND l.chunk = k.chunk
+                    AND l.refresh_id > k.refresh_id AND l.refresh_id <= o.refresh_id);
     RETURN gone;
 END
 $$;
-COMMENT ON FUNCTION customer_data.prune_segment_history(interval) IS 'Forgets who entered and left longer ago than that; segment_as_of() then recomputes such moments from timelines';
+COMMENT ON FUNCTION customer_data.prune_segment_history(interval, interval) IS 'Forgets who entered and left, and daily snapshots, older than that (NULL: as the settings customer_data.segment_change_keep_days and segment_snapshot_keep_days say); the first refresh of each day does so. Answers how many refreshes were forgotten';
 
 -- Each part of the condition for one customer: what it says, what it looks
 -- at, until when that holds, and whether it is among those that would have to

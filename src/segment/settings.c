@@ -1,0 +1,26 @@
+/*
+ * settings.c
+ *		Settings of segments.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "utils/guc.h"
+
+static int	change_keep_days = 365;
+static int	snapshot_keep_days = 1095;
+
+/* Define the settings of this room. */
+void
+cd_segment_init(void)
+{
+	DefineCustomIntVariable("customer_data.segment_change_keep_days",
+							"How many days to remember who entered and left which segment, and why.",
+							"-1 keeps it for ever.",
+							&change_keep_days, 365, -1, 1000000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("customer_data.segment_snapshot_keep_days",
+							"How many days to keep the daily snapshots of segments.",
+							"-1 keeps them for ever.",
+							&snapshot_keep_days, 1095, -1, 1000000, PGC_USERSET, 0, NULL, NULL, NULL);
+}
