@@ -6,8 +6,8 @@
  * A customer's stages are found by asking the stages' conditions at every
  * moment where an answer can change: when something happened, and when an
  * answer that was given expires.  What is known at each of these moments is
- * the timeline up to it; attributes, metrics, tags and segments are those of
- * today.  So the present stage, the whole history and the next moment to look
+ * the timeline up to it and the metrics computed from that; attributes, tags
+ * and segments are those of today.  So the present stage, the whole history and the next moment to look
  * at the customer again come out of one walk, and depend on nothing that was
  * stored before.
  */
@@ -202,6 +202,9 @@ walk_customer(Walk *walk, int row)
 		cd_as_of_end(&save);
 		if (events != NULL)
 			until = earlier(until, cd_timeline_next_after(&reader, now));
+		/* The first thing known may lie ahead. */
+		if (timeless)
+			until = earlier(until, start);
 
 		for (i = 0; i < walk->nstages; i++)
 			if (walk->stages[i].holds)
@@ -481,6 +484,7 @@ cd_walk_journey(PG_FUNCTION_ARGS)
 	run->rowtype = rsinfo->setDesc;
 	run->now = cd_as_of();
 	run->whole_events = true;
+	run->recompute = true;
 
 	SPI_connect();
 	run->context = AllocSetContextCreate(CurrentMemoryContext, "journey", ALLOCSET_DEFAULT_SIZES);
