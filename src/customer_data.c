@@ -31,6 +31,35 @@ typedef struct AsOfExtra
 	TimestampTz value;
 } AsOfExtra;
 
+/* Read a moment; false, without an error, where the text is none. */
+bool
+cd_parse_moment(const char *str, TimestampTz *result)
+{
+	fsec_t		fsec;
+	struct pg_tm tt,
+			   *tm = &tt;
+	int			tz,
+				dtype,
+				nf;
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	int			error;
+
+	error = ParseDateTime(str, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf);
+	if (error == 0)
+	{
+#if PG_VERSION_NUM >= 160000
+		DateTimeErrorExtra extra;
+
+		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz, &extra);
+#else
+		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz);
+#endif
+	}
+	return error == 0 && dtype == DTK_DATE && tm2timestamp(tm, fsec, &tz, result) == 0;
+}
+
 /* Accept an empty text (not set) or anything timestamptz_in accepts. */
 static bool
 check_as_of(char **newval, void **extra, GucSource source)
@@ -44,29 +73,8 @@ check_as_of(char **newval, void **extra, GucSource source)
 	if (parsed->set)
 	{
 		char	   *str = *newval;
-		fsec_t		fsec;
-		struct pg_tm tt,
-				   *tm = &tt;
-		int			tz,
-					dtype,
-					nf;
-		char	   *field[MAXDATEFIELDS];
-		int			ftype[MAXDATEFIELDS];
-		char		workbuf[MAXDATELEN + MAXDATEFIELDS];
-		int			dterr;
 
-		dterr = ParseDateTime(str, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf);
-		if (dterr == 0)
-		{
-#if PG_VERSION_NUM >= 160000
-			DateTimeErrorExtra errextra;
-
-			dterr = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz, &errextra);
-#else
-			dterr = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz);
-#endif
-		}
-		if (dterr != 0 || dtype != DTK_DATE || tm2timestamp(tm, fsec, &tz, &parsed->value) != 0)
+		if (!cd_parse_moment(str, &parsed->value))
 		{
 			GUC_check_errdetail("\"%s\" is not a moment.", str);
 			GUC_check_errhint("Write it as '2026-03-01 12:00+00', or empty for the transaction's own time.");

@@ -27,6 +27,7 @@ extern void cd_as_of_begin(TimestampTz at, CdAsOf *save);
 extern void cd_as_of_end(const CdAsOf *save);
 
 /* True while customer_data.as_of is set: refreshes refuse then. */
+extern bool cd_parse_moment(const char *str, TimestampTz *result);
 extern bool cd_as_of_is_set(void);
 
 /*

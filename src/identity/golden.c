@@ -204,35 +204,6 @@ read_config(MemoryContext context)
 	return config;
 }
 
-/* Read a moment leniently; false where the text is none. */
-static bool
-parse_moment(const char *str, TimestampTz *result)
-{
-	fsec_t		fsec;
-	struct pg_tm tt,
-			   *tm = &tt;
-	int			tz,
-				dtype,
-				nf;
-	char	   *field[MAXDATEFIELDS];
-	int			ftype[MAXDATEFIELDS];
-	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
-	int			error;
-
-	error = ParseDateTime(str, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf);
-	if (error == 0)
-	{
-#if PG_VERSION_NUM >= 160000
-		DateTimeErrorExtra extra;
-
-		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz, &extra);
-#else
-		error = DecodeDateTime(field, ftype, nf, &dtype, tm, &fsec, &tz);
-#endif
-	}
-	return error == 0 && dtype == DTK_DATE && tm2timestamp(tm, fsec, &tz, result) == 0;
-}
-
 /* to_moment(text) → timestamptz: NULL where the text is no moment. */
 PG_FUNCTION_INFO_V1(cd_to_moment);
 Datum
@@ -240,7 +211,7 @@ cd_to_moment(PG_FUNCTION_ARGS)
 {
 	TimestampTz moment;
 
-	if (!parse_moment(text_to_cstring(PG_GETARG_TEXT_PP(0)), &moment))
+	if (!cd_parse_moment(text_to_cstring(PG_GETARG_TEXT_PP(0)), &moment))
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(moment);
 }
@@ -264,7 +235,7 @@ iso_date(const char *str)
 			return NULL;
 		return psprintf("%04d-%02d-%02d", y, m, d);
 	}
-	if (!parse_moment(str, &moment) || TIMESTAMP_NOT_FINITE(moment) ||
+	if (!cd_parse_moment(str, &moment) || TIMESTAMP_NOT_FINITE(moment) ||
 		timestamp2tm(moment, &tz, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 1)
 		return NULL;
 	return psprintf("%04d-%02d-%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
@@ -327,7 +298,7 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 		{
 			/* a moment only systems fill in, or none, has no standard form */
 			parts->value[o] = standard[o];
-			if (standard[o] != NULL && !parse_moment(standard[o], &moment))
+			if (standard[o] != NULL && !cd_parse_moment(standard[o], &moment))
 				parts->value[o] = NULL;
 		}
 		if (parts->value[o] == NULL)
@@ -347,8 +318,8 @@ compare_values(const Attribute *a, const char *x, const char *y)
 		TimestampTz tx = 0,
 					ty = 0;
 
-		(void) parse_moment(x, &tx);
-		(void) parse_moment(y, &ty);
+		(void) cd_parse_moment(x, &tx);
+		(void) cd_parse_moment(y, &ty);
 		return tx < ty ? -1 : tx > ty;
 	}
 	if (a->kind == KIND_NUMBER)

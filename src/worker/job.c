@@ -381,11 +381,11 @@ recorded_outcome(FunctionCallInfo fcinfo, int64 run_id, int32 attempt)
 
 /* Run a claimed run's command in a subtransaction; an error is returned. */
 static ErrorData *
-run_command_here(CdRun *run)
+run_command_here(CdJobRun *run)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	CdRun	   *outer = cd_current_run;
+	CdJobRun	   *outer = cd_current_run;
 	ErrorData  *volatile error = NULL;
 
 	cd_current_run = run;
@@ -443,7 +443,7 @@ run_command_here(CdRun *run)
 static Datum
 run_here(FunctionCallInfo fcinfo, int32 job_id, Oid owner, const char *name, bool manual)
 {
-	CdRun		run;
+	CdJobRun		run;
 	ErrorData  *error;
 
 	if (!cd_job_lock(job_id, false))

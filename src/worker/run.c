@@ -49,7 +49,7 @@
 /* A command that does not heed its timeout is ended after this. */
 #define GRACE_MS		10000
 
-CdRun	   *cd_current_run = NULL;
+CdJobRun	   *cd_current_run = NULL;
 
 /* Refuse what would end the transaction the command runs in. */
 static void
@@ -201,7 +201,7 @@ cd_command_is_transaction_sql(PG_FUNCTION_ARGS)
  * there is none or the job is another role's by now.  In an open transaction.
  */
 bool
-cd_run_claim(int32 job_id, Oid role, bool manual, CdRun *run)
+cd_run_claim(int32 job_id, Oid role, bool manual, CdJobRun *run)
 {
 	Oid			types[] = {INT4OID, OIDOID, BOOLOID};
 	Datum		values[] = {Int32GetDatum(job_id), ObjectIdGetDatum(role), BoolGetDatum(manual)};
@@ -276,7 +276,7 @@ pin_settings(const char *time_zone, bool local)
 
 /* The command and its success, as far as possible one transaction. */
 static void
-run_to_success(CdRun *run)
+run_to_success(CdJobRun *run)
 {
 	TimestampTz started = GetCurrentTimestamp();
 
@@ -307,7 +307,7 @@ run_to_success(CdRun *run)
 
 /* Was this error our own timeout? */
 static bool
-timed_out(const CdRun *run, const ErrorData *error, TimestampTz started)
+timed_out(const CdJobRun *run, const ErrorData *error, TimestampTz started)
 {
 	return run->timeout_ms > 0 && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
 		TimestampDifferenceExceeds(started, GetCurrentTimestamp(), (int) run->timeout_ms);
@@ -315,7 +315,7 @@ timed_out(const CdRun *run, const ErrorData *error, TimestampTz started)
 
 /* Write a failed attempt in a transaction of its own, and log it. */
 static void
-record_failure(CdRun *run, ErrorData *error, bool timeout)
+record_failure(CdJobRun *run, ErrorData *error, bool timeout)
 {
 	char	   *verdict = NULL;
 
@@ -340,7 +340,7 @@ record_failure(CdRun *run, ErrorData *error, bool timeout)
 PGDLLEXPORT void
 cd_job_main(Datum main_arg)
 {
-	static CdRun run;
+	static CdJobRun run;
 	CdSlot	   *slot;
 	Oid			database;
 	Oid			role;

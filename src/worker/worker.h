@@ -117,7 +117,7 @@ extern void cd_run_end(int64 run_id, int32 attempt, const char *status, ErrorDat
 					   char **verdict);
 
 /* run.c: a claimed run. */
-typedef struct CdRun
+typedef struct CdJobRun
 {
 	int32		job_id;
 	int64		run_id;
@@ -127,10 +127,10 @@ typedef struct CdRun
 	char	   *name;
 	char	   *command;
 	char	   *time_zone;
-} CdRun;
+} CdJobRun;
 
-extern CdRun *cd_current_run;
-extern bool cd_run_claim(int32 job_id, Oid role, bool manual, CdRun *run);
+extern CdJobRun *cd_current_run;
+extern bool cd_run_claim(int32 job_id, Oid role, bool manual, CdJobRun *run);
 extern uint64 cd_execute_command(const char *command);
 extern bool cd_command_is_transaction(const char *command);
 
