@@ -246,6 +246,11 @@ INSERT INTO customer_data.profile_column (name, type, expression, origin) VALUES
     ('events', 'customer_data.timeline', 'customer_data.customer_events(c.customer_id)', 'timeline'),
     ('tags', 'customer_data.tagset', 'coalesce(t.tags, customer_data.empty_tagset())', 'tag');
 
+CREATE TABLE customer_data.profile_made (
+    query text NOT NULL
+);
+COMMENT ON TABLE customer_data.profile_made IS 'The query that the view profile was made from last, so that it is not made again in vain and locked; derived';
+
 CREATE FUNCTION customer_data.ensure_customer_table() RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -296,7 +301,7 @@ DECLARE
     joins   text := '';
     have_m  boolean;
     have_t  boolean := to_regclass('customer_data.customer_tag') IS NOT NULL;
-    query   text;
+    made    text;
 BEGIN
     IF to_regclass('customer_data.customer') IS NULL THEN
         RETURN;
@@ -318,19 +323,25 @@ BEGIN
     WHERE (p.origin <> 'timeline' OR to_regproc('customer_data.customer_events') IS NOT NULL)
       AND (p.origin <> 'tag' OR have_t)
       AND (p.origin <> 'metric' OR have_m);
-    query := format(' VIEW customer_data.profile AS SELECT c.customer_id%s FROM customer_data.customer c%s',
-                    coalesce(', ' || columns, ''), joins);
+    made := format(' VIEW customer_data.profile AS SELECT c.customer_id%s FROM customer_data.customer c%s',
+                   coalesce(', ' || columns, ''), joins);
+    IF to_regclass('customer_data.profile') IS NOT NULL
+       AND EXISTS (SELECT FROM customer_data.profile_made p WHERE p.query = made) THEN
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM pg_attribute v
                WHERE v.attrelid = to_regclass('customer_data.profile') AND v.attnum > 1
                  AND NOT EXISTS (SELECT FROM customer_data.profile_column p WHERE p.name = v.attname)) THEN
         -- A column went: refused with the list of what depends on the view.
         EXECUTE 'DROP VIEW customer_data.profile';
     END IF;
-    EXECUTE 'CREATE OR REPLACE' || query;
+    EXECUTE 'CREATE OR REPLACE' || made;
     COMMENT ON VIEW customer_data.profile IS 'One row per customer: golden attributes, events, tags, metrics; what conditions are asked of';
+    DELETE FROM customer_data.profile_made;
+    INSERT INTO customer_data.profile_made VALUES (made);
 END
 $$;
-COMMENT ON FUNCTION customer_data.rebuild_profile() IS 'Makes the view profile from profile_column; columns are appended, never moved';
+COMMENT ON FUNCTION customer_data.rebuild_profile() IS 'Makes the view profile from profile_column where that changed; columns are appended, never moved';
 
 CREATE TABLE customer_data.identity_write (
     write_id   int PRIMARY KEY DEFAULT 1 CHECK (write_id = 1),
