@@ -1,7 +1,7 @@
 -- Event sources against a slow and obvious twin: random inserts, updates,
 -- deletes, truncations and late arrivals in every mode; after each refresh the
 -- stored histories are the rows of the tables, neither fewer nor more.
-SELECT plan(5);
+SELECT plan(9);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
@@ -123,4 +123,41 @@ SELECT is((SELECT count(*) FROM customer c, LATERAL (SELECT customer_events(c.cu
            JOIN LATERAL customer_timelines(customer_set(ARRAY[c.customer_id])) b ON true
            WHERE o.one IS DISTINCT FROM b.events), 0::bigint, 'one by one and in bulk answer the same');
 SELECT cmp_ok((SELECT count(*) FROM stored), '>', 1000::bigint, 'and there are many');
+
+-- Rows are taken with their types as they are; what comes of it is what the same
+-- rows give as JSON.
+CREATE TABLE typed AS
+    SELECT n % 50 AS grp, '2026-01-01'::timestamptz + n * interval '1 minute' AS at, 'k' || n % 3 AS kind,
+           (random() * 60000 - 30000)::int2 AS i2, (random() * 4e9 - 2e9)::int4 AS i4, ((random() - 0.5) * 1.8e19)::int8 AS i8,
+           ((random() - 0.5) * power(10, random() * 30 - 15))::float4 AS f4, (random() - 0.5) * power(10, random() * 60 - 30) AS f8,
+           CASE WHEN random() < 0.1 THEN NULL ELSE trunc(((random() - 0.5)::numeric) * power(10::numeric, (random() * 40 - 15)::int), (random() * 25)::int) END AS num,
+           random() < 0.5 AS yes, repeat('質', (random() * 100)::int) AS txt,
+           (ARRAY['1', 'null', '"a"', 'true', '{"x": [1, 2.50]}', '[]', '12345678901234567890.123'])[1 + floor(random() * 7)] AS doc
+    FROM generate_series(1, 5000) n
+    UNION ALL
+    SELECT 1000 + n::int, '2026-01-01', 'edge', 0, 0, v, v, v, v, true, '', 'null'
+    FROM unnest(ARRAY[0, -1, 9007199254740991, 9007199254740992, 9007199254740993, -9007199254740993, 9223372036854775807, -9223372036854775808, 10000, 9999, 100000000]) WITH ORDINALITY u (v, n)
+    UNION ALL
+    SELECT 2000 + n::int, '2026-01-01', 'edge', 0, 0, 0, 0, 0, v, true, '', 'null'
+    FROM unnest('{0.0001,0.00001,0.10,1e20,1e21,1e22,1e23,1e24,1e30,1e-19,1e-20,1e-21,1e-24,123456789.123456789,99999999999.9999,9999999999999999.9,0.000000000000000000000000000001,-5.50,1e200}'::numeric[]) WITH ORDINALITY u (v, n);
+SELECT is((SELECT count(*) FROM (
+    SELECT (event_batch_agg(at, kind, num, i8, txt, 'i2'::text, i2, 'i4'::text, i4, 'i8'::text, i8, 'f4'::text, f4, 'f8'::text, f8, 'num'::text, num, 'yes'::text, yes, 'txt'::text, txt, 'doc'::text, doc::jsonb, 'json'::text, doc::json)).events AS a,
+           timeline_agg(at, kind, num::float8, i8::float8, txt, jsonb_build_object('i2', i2, 'i4', i4, 'i8', i8, 'f4', f4, 'f8', f8, 'num', num, 'yes', yes, 'txt', txt, 'doc', doc::jsonb, 'json', doc::json)) AS b
+    FROM typed GROUP BY grp) x WHERE a <> b), 0::bigint, 'typed columns become the properties that JSON would carry');
+SELECT is((SELECT count(*) FROM (SELECT (event_batch_agg(at, kind, f4, i4, NULL::text)).events AS a, timeline_agg(at, kind, f4::float8, i4::float8, NULL, NULL) AS b FROM typed GROUP BY typed.ctid) x WHERE a <> b),
+    0::bigint, 'and values those of the cast');
+SELECT is((SELECT (taken, rejected)::text FROM (SELECT (event_batch_agg(a, k, v, q, e, 'p'::text, p)).* FROM (VALUES
+    ('2026-01-01'::timestamptz, 'ok', 1::float8, 1::numeric, 'e', 'p'), (NULL, 'k', 1, 1, 'e', 'p'), ('infinity', 'k', 1, 1, 'e', 'p'), ('2026-01-01', NULL, 1, 1, 'e', 'p'),
+    ('2026-01-01', '', 1, 1, 'e', 'p'), ('2026-01-01', repeat('k', 256), 1, 1, 'e', 'p'), ('2026-01-01', 'k', 'NaN', 1, 'e', 'p'), ('2026-01-01', 'k', 1, 'Infinity', 'e', 'p'),
+    ('2026-01-01', 'k', 1, 1, repeat('e', 1048577), 'p'), ('2026-01-01', 'k', 1, 1, 'e', repeat('p', 1048577)), ('2026-01-01', 'k', NULL, NULL, NULL, NULL)) v (a, k, v, q, e, p)) x),
+    '(2,9)', 'rows that cannot be events are counted');
+
+-- One long text, and one too long: the row is rejected, the others come in.
+CREATE TABLE review (who int, at timestamptz, words text, id bigserial, loaded_at timestamptz DEFAULT now());
+INSERT INTO review VALUES (1, '2026-02-01', repeat('很', 349525)), (1, '2026-02-02', repeat('很', 349526)), (2, '2026-02-03', '质量很差');
+SELECT count(add_event_source('review_' || m, 'public.review', 'account', 'who', 'at', $$'review'$$, properties => '{"text": "words"}', mode => m, cursor_column => c))
+FROM (VALUES ('full', NULL), ('sequence', 'id'), ('timestamp', 'loaded_at')) v (m, c) \g /dev/null
+SELECT count(*) FROM refresh_timelines('review_full') UNION ALL SELECT count(*) FROM refresh_timelines('review_sequence') UNION ALL SELECT count(*) FROM refresh_timelines('review_timestamp') \g /dev/null
+SELECT results_eq($$SELECT name, rows, rejected, (SELECT reason FROM event_rejection r WHERE r.event_source = name) FROM event_source WHERE name LIKE 'review%' ORDER BY 1$$,
+    $$SELECT 'review_' || m, 2::bigint, 1::bigint, 'a property is longer than 1 MB'::text FROM unnest('{full,sequence,timestamp}'::text[]) m ORDER BY 1$$, 'a text beyond the limit rejects its row alone');
 SELECT * FROM finish();

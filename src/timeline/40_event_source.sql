@@ -13,7 +13,9 @@ CREATE TABLE customer_data.event_source_definition (
     at              text NOT NULL,
     kind            text NOT NULL,
     value           text,
+    value_type      regtype,
     quantity        text,
+    quantity_type   regtype,
     event_id        text,
     properties      jsonb NOT NULL DEFAULT '{}',
     text_properties text[] NOT NULL DEFAULT '{}',
@@ -35,6 +37,8 @@ COMMENT ON COLUMN customer_data.event_source_definition.row_name IS 'What a quer
 COMMENT ON COLUMN customer_data.event_source_definition.source_id IS 'The source whose records the events belong to';
 COMMENT ON COLUMN customer_data.event_source_definition.key IS 'Expression over the row: the key of the record the event belongs to';
 COMMENT ON COLUMN customer_data.event_source_definition.key_type IS 'Type of that expression, so that an index on it can be used';
+COMMENT ON COLUMN customer_data.event_source_definition.value_type IS 'Type of that expression where it is a number that needs no cast';
+COMMENT ON COLUMN customer_data.event_source_definition.quantity_type IS 'Type of that expression where it is a number that needs no cast';
 COMMENT ON COLUMN customer_data.event_source_definition.at IS 'Expression over the row: when it happened';
 COMMENT ON COLUMN customer_data.event_source_definition.kind IS 'Expression over the row: what happened';
 COMMENT ON COLUMN customer_data.event_source_definition.event_id IS 'Expression over the row: events of one record with the same id are one event';
@@ -283,13 +287,21 @@ BEGIN
                   HINT = format('GRANT SELECT ON %s TO %s;', d.relation, current_user);
     END;
     d.key_type := customer_data.check_event_expression(item, d.key, 'text', 'key');
+    d.value_type := NULL;
+    d.quantity_type := NULL;
     FOR part IN
         SELECT * FROM (VALUES ('at', d.at, 'timestamptz'::regtype), ('kind', d.kind, 'text'),
                               ('value', d.value, 'float8'), ('quantity', d.quantity, 'float8'),
                               ('event_id', d.event_id, 'text')) AS v (name, expression, type)
         WHERE expression IS NOT NULL
     LOOP
-        PERFORM customer_data.check_event_expression(item, part.expression, part.type, part.name);
+        type := customer_data.check_event_expression(item, part.expression, part.type, part.name);
+        CONTINUE WHEN type <> ALL ('{int2,int4,int8,float4,float8,numeric}'::regtype[]);
+        IF part.name = 'value' THEN
+            d.value_type := type;
+        ELSIF part.name = 'quantity' THEN
+            d.quantity_type := type;
+        END IF;
     END LOOP;
     IF jsonb_typeof(d.properties) <> 'object' THEN
         RAISE EXCEPTION 'properties of event source "%" are not an object', d.name
@@ -449,10 +461,10 @@ BEGIN
     d.overlap := coalesce(overlap, interval '1 hour');
     d.reconcile_every := reconcile_every;
     d := customer_data.check_event_source(d);
-    INSERT INTO customer_data.event_source_definition AS e (name, relation, row_name, source_id, key, key_type, at, kind, value, quantity,
-        event_id, properties, text_properties, mode, cursor_column, cursor_type, updates, overlap, reconcile_every, promise)
-    VALUES (d.name, d.relation, d.row_name, d.source_id, d.key, d.key_type, d.at, d.kind, d.value, d.quantity,
-        d.event_id, d.properties, d.text_properties, d.mode, d.cursor_column, d.cursor_type, d.updates, d.overlap, d.reconcile_every, d.promise)
+    INSERT INTO customer_data.event_source_definition AS e (name, relation, row_name, source_id, key, key_type, at, kind, value, value_type,
+        quantity, quantity_type, event_id, properties, text_properties, mode, cursor_column, cursor_type, updates, overlap, reconcile_every, promise)
+    VALUES (d.name, d.relation, d.row_name, d.source_id, d.key, d.key_type, d.at, d.kind, d.value, d.value_type,
+        d.quantity, d.quantity_type, d.event_id, d.properties, d.text_properties, d.mode, d.cursor_column, d.cursor_type, d.updates, d.overlap, d.reconcile_every, d.promise)
     RETURNING e.event_source_id INTO d.event_source_id;
     INSERT INTO customer_data.event_source_state (event_source_id, relation_oid)
     VALUES (d.event_source_id, customer_data.event_relation(d.relation));
@@ -528,8 +540,9 @@ BEGIN
     d.reconcile_every := coalesce(reconcile_every, d.reconcile_every);
     d := customer_data.check_event_source(d);
     UPDATE customer_data.event_source_definition e
-    SET name = d.name, relation = d.relation, row_name = d.row_name, key = d.key, key_type = d.key_type, at = d.at, kind = d.kind, value = d.value,
-        quantity = d.quantity, event_id = d.event_id, properties = d.properties, text_properties = d.text_properties, mode = d.mode, cursor_column = d.cursor_column, cursor_type = d.cursor_type,
+    SET name = d.name, relation = d.relation, row_name = d.row_name, key = d.key, key_type = d.key_type, at = d.at, kind = d.kind,
+        value = d.value, value_type = d.value_type, quantity = d.quantity, quantity_type = d.quantity_type, event_id = d.event_id,
+        properties = d.properties, text_properties = d.text_properties, mode = d.mode, cursor_column = d.cursor_column, cursor_type = d.cursor_type,
         updates = d.updates, overlap = d.overlap, reconcile_every = d.reconcile_every, promise = d.promise,
         owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
     WHERE e.event_source_id = d.event_source_id;

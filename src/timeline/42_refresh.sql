@@ -1,56 +1,102 @@
 -- Timeline, refresh: what is new in an event source becomes chunks.
 
+-- The expression rows are grouped by: keys keep a type that can be grouped fast
+-- and has statistics.
+CREATE FUNCTION customer_data.event_key_expression(d customer_data.event_source_definition) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    RETURN format(E'(%s\n)%s', d.key,
+        CASE WHEN d.key_type = ANY ('{int2,int4,int8,uuid}'::regtype[]) THEN ''
+             WHEN d.key_type = ANY ('{text,varchar}'::regtype[]) THEN ' COLLATE "C"' ELSE '::text COLLATE "C"' END);
+COMMENT ON FUNCTION customer_data.event_key_expression(customer_data.event_source_definition) IS 'The expression an event source''s rows are grouped by';
+
 -- The query that reads a source's rows as columns of an event, plus the reason
--- why a row cannot be one and what it looks like.  Keys keep a type that can be
--- grouped fast and has statistics.
-CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
-    LANGUAGE plpgsql STABLE
+-- why a row cannot be one (the rules event_batch_agg follows) and what it looks like.
+CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_definition, from_item text, condition text, more text DEFAULT '') RETURNS text
+    LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-DECLARE
-    properties text;
-BEGIN
-    SELECT string_agg(format(E'%L, (%s\n)%s', p.key, p.value #>> '{}',
-                             CASE WHEN p.key = ANY (d.text_properties) THEN '::text' ELSE '' END), ', ' ORDER BY p.key)
-    INTO properties
-    FROM jsonb_each(d.properties) p;
-    RETURN format($q$SELECT e.*,
+    SELECT format($q$SELECT e.*,
     CASE WHEN e.key IS NULL THEN 'key is NULL' WHEN e.at IS NULL THEN 'time is NULL'
          WHEN NOT isfinite(e.at) THEN 'time is infinite'
          WHEN e.kind IS NULL THEN 'kind is NULL' WHEN e.kind = '' THEN 'kind is empty'
          WHEN octet_length(e.kind) > 255 THEN 'kind is longer than 255 bytes'
          WHEN e.value IN ('NaN', 'Infinity', '-Infinity') THEN 'value is not finite'
-         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite'%s END AS reason
-FROM (SELECT (%s
-)%s AS key, (%s
+         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite'
+         WHEN octet_length(e.event_id) > 1048576 THEN 'event id is longer than 1 MB'
+         WHEN pg_column_size(e.properties) > 16384
+              AND EXISTS (SELECT FROM jsonb_each_text(e.properties) p WHERE octet_length(p.value) > 1048576) THEN 'a property is longer than 1 MB'%s END AS reason
+FROM (SELECT %s AS key, (%s
 )::timestamptz AS at, (%s
 )::text AS kind, (%s
 )::float8 AS value, (%s
 )::float8 AS quantity, (%s
-)::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row FROM %s%s) e$q$,
+)::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row%s FROM %s%s) e$q$,
         CASE WHEN d.cursor_column IS NULL THEN '' ELSE $q$ WHEN e.cursor IS NULL THEN 'cursor column is NULL'$q$ END,
-        d.key,
-        CASE WHEN d.key_type = ANY ('{int2,int4,int8,uuid}'::regtype[]) THEN ''
-             WHEN d.key_type = ANY ('{text,varchar}'::regtype[]) THEN ' COLLATE "C"' ELSE '::text COLLATE "C"' END,
+        customer_data.event_key_expression(d),
         d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
-        CASE WHEN properties IS NULL THEN 'NULL::jsonb' ELSE 'jsonb_build_object(' || properties || ')' END,
+        coalesce((SELECT format('jsonb_build_object(%s)', string_agg(format(E'%L, (%s\n)%s', p.key, p.value #>> '{}',
+                      CASE WHEN p.key = ANY (d.text_properties) THEN '::text' ELSE '' END), ', ' ORDER BY p.key))
+                  FROM jsonb_each(d.properties) p HAVING count(*) > 0), 'NULL::jsonb'),
         coalesce(quote_ident(d.cursor_column), 'NULL::text'),
-        d.row_name, from_item, coalesce(' WHERE ' || condition, ''));
-END
+        d.row_name, more, from_item, coalesce(' WHERE ' || condition, ''))
 $$;
-COMMENT ON FUNCTION customer_data.event_row_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as events';
+COMMENT ON FUNCTION customer_data.event_row_query(customer_data.event_source_definition, text, text, text) IS 'The query that reads an event source''s rows as events';
 
--- The same, grouped into one timeline per key: key, events, rows taken, rows rejected.
-CREATE FUNCTION customer_data.event_group_query(d customer_data.event_source_definition, from_item text, condition text) RETURNS text
+-- Mode timestamp knows the rows of its overlap again by a hash of what they say.
+CREATE FUNCTION customer_data.event_row_hash() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN 'hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0)';
+COMMENT ON FUNCTION customer_data.event_row_hash() IS 'The expression that tells rows of event_row_query apart';
+
+CREATE TYPE customer_data.event_batch AS (events customer_data.timeline, taken bigint, rejected bigint);
+COMMENT ON TYPE customer_data.event_batch IS 'What event_batch_agg makes of rows: their timeline, the rows taken, the rows that could not be events';
+CREATE FUNCTION customer_data.event_batch_trans(internal, timestamptz, text, "any", "any", VARIADIC "any") RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_batch_trans';
+COMMENT ON FUNCTION customer_data.event_batch_trans(internal, timestamptz, text, "any", "any", "any") IS 'Transition of event_batch_agg';
+CREATE FUNCTION customer_data.event_batch_final(internal) RETURNS customer_data.event_batch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_batch_final';
+COMMENT ON FUNCTION customer_data.event_batch_final(internal) IS 'Final step of event_batch_agg';
+CREATE AGGREGATE customer_data.event_batch_agg(at timestamptz, kind text, value "any", quantity "any", VARIADIC "any") (
+    SFUNC = customer_data.event_batch_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.event_batch_final
+);
+COMMENT ON AGGREGATE customer_data.event_batch_agg(timestamptz, text, "any", "any", "any")
+    IS 'Rows of an event source as one timeline; the event id comes last, then names (constants) and values of properties in turn';
+
+-- The rows grouped into one timeline per key: key, events, rows taken, rows
+-- rejected, and since a moment the rows themselves, as mode timestamp knows them
+-- (the rejected ones too, if they are counted here).  By another column as well,
+-- where from_item has one.
+CREATE FUNCTION customer_data.event_group_query(d customer_data.event_source_definition, from_item text, condition text,
+    since timestamptz DEFAULT NULL, rejects boolean DEFAULT true, also_by text DEFAULT NULL) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    SELECT format($q$SELECT e.key::text,
-    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
-    count(*) FILTER (WHERE e.reason IS NULL), count(*) FILTER (WHERE e.reason IS NOT NULL)
-FROM (%s) e GROUP BY e.key$q$, customer_data.event_row_query(d, from_item, condition))
+    SELECT format($q$SELECT t.key::text, (t.batch).events, CASE WHEN t.key IS NULL THEN 0 ELSE (t.batch).taken END,
+    (t.batch).rejected + CASE WHEN t.key IS NULL THEN (t.batch).taken ELSE 0 END, t.hashes, t.cursors%s
+FROM (SELECT e.key, customer_data.event_batch_agg(%s, e.kind, e.raw_value, e.raw_quantity, e.event_id%s) AS batch, %s%s
+FROM (%s) e GROUP BY e.key%s) t$q$,
+        ', t.' || also_by,
+        CASE WHEN d.cursor_column IS NULL THEN 'e.at' ELSE 'CASE WHEN e.cursor IS NOT NULL THEN e.at END' END,
+        p.arguments,
+        CASE WHEN since IS NULL THEN 'NULL::bigint[] AS hashes, NULL::timestamptz[] AS cursors'
+             ELSE format('array_agg(%1$s) FILTER (WHERE %2$s) AS hashes, array_agg(e.cursor::timestamptz) FILTER (WHERE %2$s) AS cursors',
+                         customer_data.event_row_hash(),
+                         format('e.cursor >= %L::timestamptz::%s', since, d.cursor_type) || CASE WHEN rejects THEN '' ELSE ' AND e.reason IS NULL' END) END,
+        ', e.' || also_by,
+        customer_data.event_row_query(d, from_item, condition,
+            format(E', (%s\n)%s AS raw_value, (%s\n)%s AS raw_quantity%s%s',
+                   coalesce(d.value, 'NULL'), CASE WHEN d.value_type IS NULL THEN '::float8' ELSE '' END,
+                   coalesce(d.quantity, 'NULL'), CASE WHEN d.quantity_type IS NULL THEN '::float8' ELSE '' END,
+                   p.columns, ', ' || also_by)),
+        ', e.' || also_by)
+    FROM (SELECT coalesce(string_agg(format(', %L::text, e.property_%s', q.key, q.n), '' ORDER BY q.n), '') AS arguments,
+                 coalesce(string_agg(format(E', (%s\n)%s AS property_%s', q.value #>> '{}',
+                                            CASE WHEN q.key = ANY (d.text_properties) THEN '::text' ELSE '' END, q.n), '' ORDER BY q.n), '') AS columns
+          FROM jsonb_each(d.properties) WITH ORDINALITY AS q (key, value, n)) p
 $$;
-COMMENT ON FUNCTION customer_data.event_group_query(customer_data.event_source_definition, text, text) IS 'The query that reads an event source''s rows as one timeline per key';
+COMMENT ON FUNCTION customer_data.event_group_query(customer_data.event_source_definition, text, text, timestamptz, boolean, text)
+    IS 'The query that reads an event source''s rows as one timeline per key';
 
 -- The rejected ones among them, by reason; asked only when there are some.
 CREATE FUNCTION customer_data.event_reject_query(d customer_data.event_source_definition, from_item text, condition text, wanted boolean) RETURNS text
@@ -73,8 +119,12 @@ CREATE FUNCTION customer_data.timeline_chunk_size() RETURNS int
     RETURN 4096;
 COMMENT ON FUNCTION customer_data.timeline_chunk_size() IS 'Events of a full chunk, which no append rewrites';
 
--- Appends: one small chunk per record, nothing rewritten.
-CREATE FUNCTION customer_data.append_events(d customer_data.event_source_definition, from_item text, condition text) RETURNS customer_data.event_batch_result
+-- Appends: one small chunk per record, nothing rewritten.  Rows in the order of
+-- their records, which the index and later readers like.  What makes later reads
+-- pass over the same rows (the queue emptied, the rows seen) is done in the same
+-- statement, that is in the same snapshot, and from one reading of them.
+CREATE FUNCTION customer_data.append_events(d customer_data.event_source_definition, from_item text, condition text,
+    since timestamptz DEFAULT NULL) RETURNS customer_data.event_batch_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -82,16 +132,24 @@ DECLARE
     result customer_data.event_batch_result;
 BEGIN
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition))
-            AS t (key text, events customer_data.timeline, n bigint, bad bigint)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition, since))
+            AS t (key text, events customer_data.timeline, n bigint, bad bigint, hashes bigint[], cursors timestamptz[])
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
         FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.n > 0)) i
+    ), queued AS (
+        DELETE FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id
+    ), seen AS (
+        INSERT INTO customer_data.event_seen (event_source_id, hash, key, seen_at, times)
+        SELECT d.event_source_id, u.hash, b.key, u.cursor, count(*)
+        FROM batch b, unnest(b.hashes, b.cursors) AS u (hash, cursor)
+        WHERE since IS NOT NULL
+        GROUP BY u.hash, b.key, u.cursor
     ), put AS (
         INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
         SELECT c.record_id, d.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
-        FROM (SELECT i.record_id, customer_data.timeline_parts(b.events, customer_data.timeline_chunk_size()) AS p
-              FROM batch b JOIN ids i USING (key) WHERE b.n > 0) c
+        FROM (SELECT r.record_id, customer_data.timeline_parts(r.events, customer_data.timeline_chunk_size()) AS p
+              FROM (SELECT i.record_id, b.events FROM batch b JOIN ids i USING (key) WHERE b.n > 0 ORDER BY i.record_id) r) c
     ), rejects AS (
         INSERT INTO customer_data.event_rejected AS r (event_source_id, reason, events, example)
         SELECT d.event_source_id, j.reason, j.n, j.example
@@ -107,15 +165,13 @@ BEGIN
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION customer_data.append_events(customer_data.event_source_definition, text, text) IS 'Appends a batch of new events to the records they belong to';
+COMMENT ON FUNCTION customer_data.append_events(customer_data.event_source_definition, text, text, timestamptz) IS 'Appends a batch of new events to the records they belong to';
 
 -- Reconciles: reads everything, stores what differs.  With only_keys just these
--- records are read and replaced.  What makes later reads pass over the same
--- rows (the queue emptied, the rows seen) is done in the same statement, that
--- is in the same snapshot.  Events of one instant that merely come in another
--- order are left as they are.
+-- records are read and replaced.  Events of one instant that merely come in
+-- another order are left as they are.
 CREATE FUNCTION customer_data.reconcile_events(d customer_data.event_source_definition, from_item text, condition text,
-    only_keys text[], seen_query text) RETURNS customer_data.event_batch_result
+    only_keys text[], since timestamptz) RETURNS customer_data.event_batch_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan
@@ -125,14 +181,13 @@ DECLARE
 BEGIN
     IF only_keys IS NULL THEN
         DELETE FROM customer_data.event_rejected r WHERE r.event_source_id = d.event_source_id;
-        IF d.mode <> 'trigger' AND seen_query IS NULL
-           AND NOT EXISTS (SELECT FROM customer_data.timeline_chunk c WHERE c.event_source_id = d.event_source_id) THEN
-            RETURN customer_data.append_events(d, from_item, condition);
+        IF NOT EXISTS (SELECT FROM customer_data.timeline_chunk c WHERE c.event_source_id = d.event_source_id) THEN
+            RETURN customer_data.append_events(d, from_item, condition, since);
         END IF;
     END IF;
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition))
-            AS t (key text, events customer_data.timeline, n bigint, bad bigint)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, from_item, condition, since, only_keys IS NULL))
+            AS t (key text, events customer_data.timeline, n bigint, bad bigint, hashes bigint[], cursors timestamptz[])
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
         FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(b.key) FROM batch b WHERE b.n > 0)) i
@@ -140,10 +195,10 @@ BEGIN
         DELETE FROM customer_data.event_queue q WHERE q.event_source_id = d.event_source_id AND only_keys IS NULL
     ), seen AS (
         INSERT INTO customer_data.event_seen (event_source_id, hash, key, seen_at, times)
-        SELECT d.event_source_id, t.hash, t.key, t.cursor, count(*)
-        FROM customer_data.query_as(d.owner, d.time_zone, coalesce(seen_query,
-            'SELECT NULL::bigint, NULL::text, NULL::timestamptz WHERE false')) AS t (hash bigint, key text, cursor timestamptz)
-        GROUP BY t.hash, t.key, t.cursor
+        SELECT d.event_source_id, u.hash, b.key, u.cursor, count(*)
+        FROM batch b, unnest(b.hashes, b.cursors) AS u (hash, cursor)
+        WHERE since IS NOT NULL
+        GROUP BY u.hash, b.key, u.cursor
     ), stored AS (
         SELECT c.record_id, customer_data.timeline_chunk_agg(c.events, c.chunk_no) AS events
         FROM customer_data.timeline_chunk c
@@ -186,7 +241,7 @@ BEGIN
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_definition, text, text, text[], text) IS 'Reads an event source from its beginning, or the named keys of it, and stores what differs';
+COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_definition, text, text, text[], timestamptz) IS 'Reads an event source from its beginning, or the named keys of it, and stores what differs';
 
 -- The condition that selects the rows of some keys, able to use an index on the key.
 CREATE FUNCTION customer_data.event_keys_condition(d customer_data.event_source_definition, keys text[]) RETURNS text
@@ -237,15 +292,11 @@ BEGIN
     )
     SELECT array_agg(DISTINCT g.record_id), coalesce(sum(g.event_count), 0) INTO emptied, result.removed FROM gone g;
 
-    query := replace(customer_data.event_row_query(d,
-        format('pg_temp.cd_event_batch CROSS JOIN LATERAL generate_series(1, cd_event_batch.cd_times) AS cd_time (cd_nth)'
-               ' CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, cd_event_batch.cd_row) AS %s', d.relation, d.row_name), NULL),
-        ' AS source_row FROM', ' AS source_row, cd_sign FROM');
+    query := format('pg_temp.cd_event_batch CROSS JOIN LATERAL generate_series(1, cd_event_batch.cd_times) AS cd_time (cd_nth)'
+                    ' CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, cd_event_batch.cd_row) AS %s', d.relation, d.row_name);
     WITH batch AS MATERIALIZED (
-        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, format($q$SELECT e.cd_sign, e.key::text,
-    customer_data.timeline_agg(e.at, e.kind, e.value, e.quantity, e.event_id, e.properties) FILTER (WHERE e.reason IS NULL),
-    count(*) FILTER (WHERE e.reason IS NULL), count(*) FILTER (WHERE e.reason IS NOT NULL)
-FROM (%s) e GROUP BY e.cd_sign, e.key$q$, query)) AS t (sign smallint, key text, events customer_data.timeline, n bigint, bad bigint)
+        SELECT * FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_group_query(d, query, NULL, also_by => 'cd_sign'))
+            AS t (key text, events customer_data.timeline, n bigint, bad bigint, hashes bigint[], cursors timestamptz[], sign smallint)
     ), ids AS MATERIALIZED (
         SELECT i.key, i.record_id
         FROM customer_data.ensure_records(d.source_id, (SELECT array_agg(DISTINCT b.key) FROM batch b WHERE b.n > 0)) i
@@ -279,7 +330,8 @@ FROM (%s) e GROUP BY e.cd_sign, e.key$q$, query)) AS t (sign smallint, key text,
         SELECT d.event_source_id, j.reason, j.n, j.example
         FROM customer_data.query_as(d.owner, d.time_zone,
                  CASE WHEN (SELECT sum(b.bad) FROM batch b) > 0
-                      THEN format('SELECT e.reason, sum(e.cd_sign), max(left(e.source_row::text, 200)) FROM (%s) e WHERE e.reason IS NOT NULL GROUP BY 1', query)
+                      THEN format('SELECT e.reason, sum(e.cd_sign), max(left(e.source_row::text, 200)) FROM (%s) e WHERE e.reason IS NOT NULL GROUP BY 1',
+                                  customer_data.event_row_query(d, query, NULL, ', cd_sign'))
                       ELSE 'SELECT NULL::text, NULL::bigint, NULL::text WHERE false' END)
             AS j (reason text, n bigint, example text)
         ON CONFLICT ON CONSTRAINT event_rejected_pkey DO UPDATE
@@ -299,18 +351,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.take_event_queue(customer_data.event_source_definition, oid) IS 'Mode trigger: applies the rows written since the last refresh';
 
--- Mode timestamp: the rows behind the overlap's start with a hash of what they
--- say, to be told from those already seen.
-CREATE FUNCTION customer_data.event_seen_query(d customer_data.event_source_definition, from_item text, condition text, accepted boolean) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-    SELECT format('SELECT hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
-                  'e.key::text, e.cursor::timestamptz FROM (%s) e%s', customer_data.event_row_query(d, from_item, condition),
-                  CASE WHEN accepted THEN ' WHERE e.reason IS NULL' ELSE '' END)
-$$;
-COMMENT ON FUNCTION customer_data.event_seen_query(customer_data.event_source_definition, text, text, boolean) IS 'The query that answers which rows of an event source have been seen';
-
 -- Mode timestamp: rows of the overlap that were not there last time are
 -- appended; where a row is gone from it, or rows are declared to change, the
 -- records are read anew.
@@ -325,8 +365,9 @@ DECLARE
 BEGIN
     WITH win AS (
         SELECT t.hash, t.key, count(*) AS times
-        FROM customer_data.query_as(d.owner, d.time_zone, customer_data.event_seen_query(d, from_item, condition, false))
-            AS t (hash bigint, key text, cursor timestamptz)
+        FROM customer_data.query_as(d.owner, d.time_zone,
+                 format('SELECT %s, e.key::text FROM (%s) e', customer_data.event_row_hash(), customer_data.event_row_query(d, from_item, condition)))
+            AS t (hash bigint, key text)
         GROUP BY t.hash, t.key
     )
     SELECT array_agg(DISTINCT coalesce(w.key, s.key)) INTO again
@@ -338,16 +379,13 @@ BEGIN
         part := array_remove(again, NULL);
         DELETE FROM customer_data.event_seen e
         WHERE e.event_source_id = d.event_source_id AND (e.key = ANY (part) OR e.key IS NULL AND cardinality(part) < cardinality(again));
-        result := customer_data.reconcile_events(d, from_item, customer_data.event_keys_condition(d, part), part,
-            customer_data.event_seen_query(d, from_item, format('%s AND (%s)', condition, customer_data.event_keys_condition(d, part)), true));
+        result := customer_data.reconcile_events(d, from_item, customer_data.event_keys_condition(d, part), part, since);
     END IF;
     WITH win AS MATERIALIZED (
         SELECT t.*, row_number() OVER (PARTITION BY t.hash) AS nth
         FROM customer_data.query_as(d.owner, d.time_zone, format('SELECT e.reason, e.key::text, e.at, e.kind, e.value, e.quantity, e.event_id, '
-                'e.properties, e.cursor::timestamptz, '
-                'hash_record_extended(ROW(e.key, e.at, e.kind, e.value, e.quantity, e.event_id, e.properties, e.cursor), 0), '
-                'CASE WHEN e.reason IS NOT NULL THEN left(e.source_row::text, 200) END FROM (%s) e',
-                customer_data.event_row_query(d, from_item, condition)))
+                'e.properties, e.cursor::timestamptz, %s, CASE WHEN e.reason IS NOT NULL THEN left(e.source_row::text, 200) END FROM (%s) e',
+                customer_data.event_row_hash(), customer_data.event_row_query(d, from_item, condition)))
             AS t (reason text, key text, at timestamptz, kind text, value float8, quantity float8, event_id text,
                   properties jsonb, cursor timestamptz, hash bigint, example text)
     ), fresh AS (

@@ -107,9 +107,7 @@ BEGIN
     END CASE;
 
     IF everything THEN
-        result := customer_data.reconcile_events(d, item, bound, NULL,
-            CASE WHEN d.mode = 'timestamp' AND since IS NOT NULL
-                 THEN customer_data.event_seen_query(d, item, customer_data.event_since_condition(d, since), false) END);
+        result := customer_data.reconcile_events(d, item, bound, NULL, since);
         st.reconciled_at := now();
         st.reconcile := false;
     ELSIF d.mode = 'trigger' THEN
