@@ -258,6 +258,53 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_data.event_promise(text, text, boolean, interval, interval) IS 'What an ingestion mode promises, in words';
 
+-- Refuses a mode that the relation cannot keep the promise of.  Asked when the
+-- source is declared, and again when another relation has taken its name.
+CREATE FUNCTION customer_data.check_event_mode(name text, mode text, item text, relation regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    what text;
+    hint text := 'Choose mode timestamp, with a cursor_column that says when a row arrived or changed, or full.';
+BEGIN
+    IF mode NOT IN ('xid', 'sequence', 'trigger') THEN
+        RETURN;
+    END IF;
+    SELECT CASE c.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+                          WHEN 'f' THEN 'a foreign table' END INTO what
+    FROM pg_class c WHERE c.oid = relation;
+    what := coalesce(what, 'a query');
+    IF mode <> 'xid' AND what <> 'a table' THEN
+        RAISE EXCEPTION 'mode "%" of event source "%" needs a table, not %', mode, name, what
+            USING ERRCODE = 'wrong_object_type', HINT = hint;
+    END IF;
+    IF customer_data.reads_foreign_table(item) THEN
+        RAISE EXCEPTION 'mode "%" of event source "%" cannot read a foreign table', mode, name
+            USING ERRCODE = 'wrong_object_type',
+                  DETAIL = CASE mode WHEN 'xid' THEN 'Transaction ids of another server mean nothing in this one.'
+                                     WHEN 'sequence' THEN 'Nobody here can wait for writers on another server.'
+                                     ELSE 'Triggers here see nothing of what is written on another server, and cannot collect the rows of foreign partitions.' END,
+                  HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_event_mode(text, text, text, regclass) IS 'Refuses a mode that a relation cannot keep the promise of';
+
+-- Whatever is behind it: the plan shows what views and partitions hide.
+CREATE FUNCTION customer_data.reads_foreign_table(item text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT * FROM %s', item) INTO plan;
+    RETURN jsonb_path_exists(plan::jsonb, '$.**."Node Type" ? (@ == "Foreign Scan")');
+END
+$$;
+COMMENT ON FUNCTION customer_data.reads_foreign_table(text) IS 'Whether a foreign table is behind what is written after FROM';
+
 -- Checks a definition as a whole and fills in what was left open.
 CREATE FUNCTION customer_data.check_event_source(d customer_data.event_source_definition) RETURNS customer_data.event_source_definition
     LANGUAGE plpgsql VOLATILE
@@ -270,6 +317,7 @@ DECLARE
     part     record;
     type     regtype;
     sequence text;
+    plain    boolean;
     problem  boolean;
 BEGIN
     item := customer_data.relation_item(d.relation);
@@ -326,14 +374,15 @@ BEGIN
 
     type := NULL;
     -- The mode: as asked, else by the cursor column's type, else by what the table has.
-    IF d.cursor_column IS NULL AND coalesce(d.mode, 'xid') = 'xid' AND relkind IN ('r', 'p') THEN
+    plain := relkind IN ('r', 'p') AND NOT customer_data.reads_foreign_table(item);
+    IF d.cursor_column IS NULL AND coalesce(d.mode, 'xid') = 'xid' AND plain THEN
         SELECT a.attname INTO d.cursor_column
         FROM pg_attribute a JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
         WHERE a.attrelid = relid AND a.atttypid = 'xid8'::regtype AND NOT a.attisdropped
           AND pg_get_expr(f.adbin, f.adrelid) ~ 'pg_current_xact_id'
         ORDER BY a.attnum LIMIT 1;
     END IF;
-    IF d.cursor_column IS NULL AND coalesce(d.mode, 'sequence') = 'sequence' AND relkind IN ('r', 'p') THEN
+    IF d.cursor_column IS NULL AND coalesce(d.mode, 'sequence') = 'sequence' AND plain THEN
         SELECT a.attname INTO d.cursor_column
         FROM pg_attribute a
         WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped
@@ -354,7 +403,7 @@ BEGIN
                        WHEN type = ANY ('{int2,int4,int8}'::regtype[]) THEN 'sequence'
                        WHEN type = ANY ('{timestamptz,timestamp,date}'::regtype[]) THEN 'timestamp'
                        WHEN type IS NOT NULL THEN 'unknown'
-                       WHEN relkind IN ('r', 'p') AND has_table_privilege(relid, 'TRIGGER') THEN 'trigger'
+                       WHEN plain AND has_table_privilege(relid, 'TRIGGER') THEN 'trigger'
                        ELSE 'full' END;
     END IF;
     IF d.mode NOT IN ('xid', 'sequence', 'trigger', 'timestamp', 'full') THEN
@@ -365,6 +414,7 @@ BEGIN
         RAISE EXCEPTION 'unknown mode "%" of event source "%"', d.mode, d.name
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Modes are xid, sequence, trigger, timestamp and full.';
     END IF;
+    PERFORM customer_data.check_event_mode(d.name, d.mode, item, relid);
     IF d.mode IN ('xid', 'sequence', 'timestamp') AND d.cursor_column IS NULL THEN
         RAISE EXCEPTION 'mode "%" of event source "%" needs a cursor column', d.mode, d.name
             USING ERRCODE = 'invalid_parameter_value',
@@ -377,11 +427,6 @@ BEGIN
         RAISE EXCEPTION 'mode "%" cannot use cursor column "%" of type %', d.mode, d.cursor_column, type
             USING ERRCODE = 'datatype_mismatch',
                   HINT = 'Mode xid takes a column of type xid8, sequence an integer, timestamp a timestamp or date.';
-    END IF;
-    IF d.mode IN ('sequence', 'trigger') AND relkind IS DISTINCT FROM 'r' AND relkind IS DISTINCT FROM 'p' THEN
-        RAISE EXCEPTION 'mode "%" of event source "%" needs a table', d.mode, d.name
-            USING ERRCODE = 'wrong_object_type',
-                  HINT = 'For a view, a foreign table or a query choose mode xid, timestamp or full.';
     END IF;
     IF d.mode = 'sequence' THEN
         sequence := pg_get_serial_sequence(d.relation, d.cursor_column);

@@ -48,11 +48,19 @@ BEGIN
     -- The relation is looked up anew: another table may have taken its name.
     item := customer_data.ask_event_source(d, format('SELECT customer_data.relation_item(%L)', d.relation));
     relid := customer_data.ask_event_source(d, format('SELECT customer_data.event_relation(%L)::oid::text', d.relation))::oid;
+    IF relid IS DISTINCT FROM st.relation_oid THEN
+        PERFORM customer_data.ask_event_source(d, format('SELECT customer_data.check_event_mode(%L, %L, %L, %L::oid::regclass)::text', d.name, d.mode, item, relid));
+    END IF;
     everything := everything OR st.reconcile OR d.mode = 'full' OR relid IS DISTINCT FROM st.relation_oid
         OR now() >= st.reconciled_at + d.reconcile_every;
     IF d.mode = 'trigger' THEN
         everything := customer_data.ask_event_source(d, format('SELECT customer_data.install_capture(%s::oid::regclass, %s)::text',
-                                                               relid, d.event_source_id))::boolean OR everything;
+                                                               relid, d.event_source_id))::boolean OR everything
+            -- Rows captured before a column got its name cannot be read by it.
+            OR EXISTS (SELECT FROM customer_data.event_queue q
+                       WHERE q.event_source_id = d.event_source_id AND q.relation_oid = relid AND q.sign <> 0
+                         AND NOT q.source_row ?& (SELECT array_agg(a.attname::text) FROM pg_attribute a
+                                                  WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped));
     END IF;
     bound := NULL;
     CASE d.mode
@@ -210,7 +218,7 @@ DECLARE
     touched customer_data.customer_set;
     message text;
     hint    text;
-    context text;
+    detail  text;
 BEGIN
     IF current_setting('customer_data.as_of', true) <> '' THEN
         RAISE EXCEPTION 'cannot refresh while customer_data.as_of is set'
@@ -246,13 +254,13 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             -- One failing source stops no other: nothing of it was stored, its
             -- cursor stayed, and the error is kept where people look.
-            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
             failed := failed + 1;
             INSERT INTO customer_data.event_source_state AS s (event_source_id, error, failed_at)
             VALUES (d.event_source_id, message, now())
             ON CONFLICT ON CONSTRAINT event_source_state_pkey DO UPDATE SET error = excluded.error, failed_at = excluded.failed_at;
             RAISE WARNING 'event source "%" could not be read: %', d.name, message
-                USING DETAIL = context, HINT = coalesce(nullif(hint, ''), 'See customer_data.event_source; the other sources were read.');
+                USING DETAIL = coalesce(nullif(detail, ''), 'Nothing of it was stored; the next refresh begins where the last one ended.'), HINT = coalesce(nullif(hint, ''), 'See customer_data.event_source; the other sources were read.');
         END;
     END LOOP;
     DELETE FROM customer_data.event_queue q
