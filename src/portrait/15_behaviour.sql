@@ -17,3 +17,8 @@ COMMENT ON FUNCTION customer_data.favourite(customer_data.timeline, customer_dat
 CREATE FUNCTION customer_data.favourite_hour(events customer_data.timeline, pattern customer_data.event_pattern DEFAULT '*') RETURNS integer
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_favourite_hour';
 COMMENT ON FUNCTION customer_data.favourite_hour(customer_data.timeline, customer_data.event_pattern) IS 'The hour of the day (0 to 23, session time zone) in which most of the matching events fall; of equals the earliest';
+
+CREATE FUNCTION customer_data.value_counts(events customer_data.timeline, pattern customer_data.event_pattern, property text,
+        half_life interval DEFAULT NULL) RETURNS customer_data.tagset
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_value_counts';
+COMMENT ON FUNCTION customer_data.value_counts(customer_data.timeline, customer_data.event_pattern, text, interval) IS 'How often each value of a property was met among the matching events, less for those longer before the last one if there is a half-life; what a tag with a weighing is made of';

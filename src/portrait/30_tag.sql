@@ -14,7 +14,11 @@ CREATE TABLE customer_data.tag (
     description text,
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
-    CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL))
+    weighing text CHECK (weighing IN ('share', 'tfidf', 'lift', 'lift_low')),
+    prior double precision,
+    top integer,
+    CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL)),
+    CHECK (weighing IS NULL OR prior >= 0 AND top > 0)
 );
 COMMENT ON TABLE customer_data.tag IS 'The taxonomy: what each tag means and where it comes from';
 COMMENT ON COLUMN customer_data.tag.result IS 'What the expression gives: whether there is the tag, its score, or a tagset whose tags hang below the path';
@@ -23,6 +27,9 @@ COMMENT ON COLUMN customer_data.tag.valid_for IS 'How long a manual or imported 
 COMMENT ON COLUMN customer_data.tag.min_score IS 'Below this score there is no tag';
 COMMENT ON COLUMN customer_data.tag.exclusive_group IS 'Of the tags of a group a customer has only the first, in order of definition';
 COMMENT ON COLUMN customer_data.tag.branch IS 'base: common to all; business: of one line of business';
+COMMENT ON COLUMN customer_data.tag.weighing IS 'How the counts that the expression gives become scores: share, tfidf, lift, lift_low; NULL: they are scores';
+COMMENT ON COLUMN customer_data.tag.prior IS 'Observations that a score is shrunk by';
+COMMENT ON COLUMN customer_data.tag.top IS 'So many values at most, those with the highest scores';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.tag', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.tag_tag_id_seq', '');
 
@@ -57,6 +64,30 @@ CREATE TABLE customer_data.tag_due (
 );
 CREATE INDEX ON customer_data.tag_due (due);
 COMMENT ON TABLE customer_data.tag_due IS 'Derived: whose tag is to be looked at again from when on, though nothing new arrived; entries may be early';
+
+CREATE TABLE customer_data.tag_population_state (
+    tag_id integer PRIMARY KEY REFERENCES customer_data.tag (tag_id) ON DELETE CASCADE,
+    customers bigint NOT NULL,
+    everyone bigint NOT NULL,
+    missed bigint NOT NULL,
+    trained_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE customer_data.tag_population_state IS 'Derived: when the population that a tag is weighed against was last learned';
+COMMENT ON COLUMN customer_data.tag_population_state.customers IS 'Customers with any value';
+COMMENT ON COLUMN customer_data.tag_population_state.everyone IS 'Customers there were';
+COMMENT ON COLUMN customer_data.tag_population_state.missed IS 'How many customers, at most, have a value that was left out for want of memory';
+
+CREATE TABLE customer_data.tag_population (
+    tag_id integer NOT NULL REFERENCES customer_data.tag_population_state (tag_id) ON DELETE CASCADE,
+    label text NOT NULL,
+    shown text,
+    customers bigint NOT NULL,
+    share double precision NOT NULL,
+    PRIMARY KEY (tag_id, label)
+);
+COMMENT ON TABLE customer_data.tag_population IS 'Derived: how common each value is that a tag is weighed against; at most 100,000 a tag';
+COMMENT ON COLUMN customer_data.tag_population.shown IS 'The form of a word that is written most';
+COMMENT ON COLUMN customer_data.tag_population.share IS 'Mean share of the value among the counts of a customer';
 
 CREATE TABLE customer_data.tag_count_by_day (
     day date NOT NULL,
@@ -160,9 +191,56 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.check_tag(text, text, interval, interval) IS 'Checks the parts of a tag''s definition against each other and answers the type of its result';
 
+CREATE FUNCTION customer_data.check_weighing(weighing text, result text, prior double precision, top integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF weighing IS NULL THEN
+        RETURN;
+    END IF;
+    IF weighing NOT IN ('share', 'tfidf', 'lift', 'lift_low') THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('there is no weighing "%s"', weighing),
+            HINT = 'Weighings are share, tfidf, lift and lift_low.';
+    END IF;
+    IF result IS DISTINCT FROM 'customer_data.tagset' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'only counts can be weighed',
+            HINT = 'Let the expression be value_counts(...) or word_counts(...), and the kind affinity or text.';
+    END IF;
+    IF prior IS NULL OR prior < 0 OR prior = 'infinity' OR prior = 'NaN' OR prior = 0 AND weighing IN ('lift', 'lift_low') OR top IS NULL OR top < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'prior must not be negative, above zero for a lift, and top must be positive';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_weighing(text, text, double precision, integer) IS 'Refuses a way of weighing that does not fit';
+
+CREATE FUNCTION customer_data.learn_population(tag_id integer) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_learn_population';
+COMMENT ON FUNCTION customer_data.learn_population(integer) IS 'Counts everybody''s values for a tag that is weighed against them; a part of train_tag()';
+
+CREATE FUNCTION customer_data.train_tag(path text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    had customer_data.tag := customer_data.find_tag(path);
+    learned bigint;
+BEGIN
+    IF had.weighing IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('tag "%s" is not weighed against a population', path);
+    END IF;
+    PERFORM customer_data.rebuild_profile();
+    learned := customer_data.learn_population(had.tag_id);
+    DELETE FROM customer_data.tag_state s WHERE s.tag_id = had.tag_id;
+    RETURN learned;
+END
+$$;
+COMMENT ON FUNCTION customer_data.train_tag(text) IS 'Learns anew the population that a tag is weighed against; the next refresh asks everyone. Answers the customers with any value';
+
 CREATE FUNCTION customer_data.add_tag(path text, expression text DEFAULT NULL, kind text DEFAULT 'rule',
         half_life interval DEFAULT NULL, valid_for interval DEFAULT NULL, min_score double precision DEFAULT NULL,
-        exclusive_group text DEFAULT NULL, branch text DEFAULT 'business', description text DEFAULT NULL) RETURNS void
+        exclusive_group text DEFAULT NULL, branch text DEFAULT 'business', description text DEFAULT NULL,
+        weighing text DEFAULT NULL, prior double precision DEFAULT 3, top integer DEFAULT 10) RETURNS void
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     gives text;
@@ -186,6 +264,7 @@ BEGIN
     PERFORM customer_data.rebuild_profile();
     gives := customer_data.check_tag(kind, expression, half_life,
                                      CASE WHEN kind NOT IN ('manual', 'imported') THEN valid_for END);
+    PERFORM customer_data.check_weighing(weighing, gives, prior, top);
     -- What hangs below a path of a tagset belongs to that tag alone.
     SELECT t.path INTO above FROM customer_data.tag t
     WHERE t.result = 'customer_data.tagset' AND starts_with(add_tag.path, t.path || '.')
@@ -196,14 +275,15 @@ BEGIN
             HINT = 'Choose a path that is not below the other.';
     END IF;
     INSERT INTO customer_data.tag (path, kind, expression, result, half_life, valid_for, min_score,
-                                   exclusive_group, branch, description, owner, time_zone)
+                                   exclusive_group, branch, description, owner, time_zone, weighing, prior, top)
     VALUES (path, kind, expression, gives, half_life, valid_for, min_score,
-            exclusive_group, branch, description, quote_ident(current_user)::regrole, current_setting('TimeZone'));
+            exclusive_group, branch, description, quote_ident(current_user)::regrole, current_setting('TimeZone'),
+            weighing, CASE WHEN weighing IS NOT NULL THEN prior END, CASE WHEN weighing IS NOT NULL THEN top END);
     PERFORM customer_data.check_tag_cycles(path);
     PERFORM customer_data.reset_tag_group(exclusive_group);
 END
 $$;
-COMMENT ON FUNCTION customer_data.add_tag(text, text, text, interval, interval, double precision, text, text, text) IS 'Declares a tag: a path and, unless people give it, the expression over profile that decides it';
+COMMENT ON FUNCTION customer_data.add_tag(text, text, text, interval, interval, double precision, text, text, text, text, double precision, integer) IS 'Declares a tag: a path and, unless people give it, the expression over profile that decides it';
 
 CREATE FUNCTION customer_data.reset_tag_group(exclusive_group text) RETURNS void
     LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -249,6 +329,7 @@ BEGIN
         WHERE t.tag_id = had.tag_id;
         PERFORM customer_data.check_tag_cycles(path);
         DELETE FROM customer_data.tag_state s WHERE s.tag_id = had.tag_id;
+        DELETE FROM customer_data.tag_population_state s WHERE s.tag_id = had.tag_id AND alter_tag.expression IS NOT NULL;
         PERFORM customer_data.reset_tag_group(had.exclusive_group);
     END IF;
     IF alter_tag.description IS NOT NULL THEN
@@ -433,6 +514,14 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.expression IS NOT NULL)
         ORDER BY 1
     LOOP
+        -- What tags are weighed against is learned when there is none yet, and
+        -- anew when there are a fifth more or fewer customers.
+        PERFORM customer_data.train_tag(t.path)
+        FROM customer_data.tag t
+        LEFT JOIN customer_data.tag_population_state p USING (tag_id)
+        WHERE t.tag_id = ANY (todo) AND t.weighing IS NOT NULL
+          AND (p.tag_id IS NULL
+               OR abs((SELECT count(*) FROM customer_data.customer) - p.everyone) > 0.2 * p.everyone);
         -- Whoever is asked about one tag of a group is asked about all of it.
         SELECT array_agg(CASE WHEN g.everyone THEN NULL ELSE moved | g.customers END ORDER BY n.tag_id)
         INTO needs

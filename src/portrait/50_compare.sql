@@ -100,7 +100,7 @@ BEGIN
     FOR pattern IN
         SELECT DISTINCT replace(m[1], '''''', '''')
         FROM regexp_matches(defined.expression,
-                            '(?:event_[a-z]+|happened|decayed_sum|affinity|favourite|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''', 'g') m
+                            '(?:event_[a-z]+|happened|decayed_sum|affinity|favourite|value_counts|word_counts|topics|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''', 'g') m
     LOOP
         RETURN QUERY
         SELECT 'event', pattern, format('%s %s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''))
@@ -111,6 +111,39 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.explain_tag(bigint, text) IS 'Why a customer has a tag or not: its score, decay and rule, what the rule looks at, the latest events it counts';
+
+CREATE FUNCTION customer_data.explain_weighing(customer_id bigint, path text)
+    RETURNS TABLE (tag text, count double precision, share double precision, customers bigint, population_share double precision,
+                   tfidf double precision, lift double precision, lift_low double precision, lift_high double precision)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    defined customer_data.tag := customer_data.find_tag(explain_weighing.path);
+    counts customer_data.tagset;
+    everyone double precision;
+BEGIN
+    IF defined.weighing IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('tag "%s" is not weighed against a population', explain_weighing.path),
+            HINT = 'See explain_tag().';
+    END IF;
+    SELECT t.value::customer_data.tagset INTO counts
+    FROM customer_data.try_expression(defined.expression, ARRAY[explain_weighing.customer_id]::customer_data.customer_set) t;
+    everyone := (SELECT s.customers FROM customer_data.tag_population_state s WHERE s.tag_id = defined.tag_id);
+    RETURN QUERY
+    SELECT format('%s.%s', defined.path, coalesce(p.shown, n.shown, n.label)), n.n, n.n / (n.total + defined.prior), p.customers, p.share,
+           n.n / (n.total + defined.prior) * ln((1 + everyone) / (1 + p.customers)),
+           l.lift, l.lift / exp(1.959964 / sqrt(n.n + defined.prior)), l.lift * exp(1.959964 / sqrt(n.n + defined.prior))
+    FROM (SELECT split_part(g.path, '.', 1) AS label, max(nullif(split_part(g.path, '.', 2), '')) AS shown,
+                 sum(g.score::double precision) AS n, sum(sum(g.score::double precision)) OVER () AS total
+          FROM customer_data.tags(counts) g GROUP BY 1) n
+    LEFT JOIN customer_data.tag_population p ON p.tag_id = defined.tag_id AND p.label = n.label
+    CROSS JOIN LATERAL (SELECT (n.n + defined.prior) / nullif(n.total * coalesce(p.share, 0) + defined.prior, 0)) l (lift)
+    ORDER BY CASE defined.weighing WHEN 'tfidf' THEN n.n / (n.total + defined.prior) * ln((1 + everyone) / (1 + p.customers))
+                                   WHEN 'share' THEN n.n ELSE l.lift END DESC NULLS LAST, 1;
+END
+$$;
+COMMENT ON FUNCTION customer_data.explain_weighing(bigint, text) IS 'What the scores of a weighed tag rest on: the customer''s counts, how common each value is, and the score by each way of weighing';
 
 CREATE FUNCTION customer_data.share_interval(hits bigint, trials bigint, OUT low double precision, OUT high double precision)
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

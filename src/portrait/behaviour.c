@@ -109,26 +109,16 @@ cd_decayed_sum(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(sum);
 }
 
-/* How often, and how lately, a property had a value. */
-typedef struct Tally
-{
-	const char *value;
-	int			length;
-	double		weight;
-	int			count;
-	TimestampTz last;
-} Tally;
-
 /* Count the text values of a property; returns how many, *total the weight of all matches */
 static int
 tally_values(const CdTimeline *tl, const CdMatcher *matchers, int n, const char *name, int length,
-			 int64 half_life, TimestampTz anchor, Tally **tallies, double *total)
+			 int64 half_life, TimestampTz anchor, CdTally **tallies, double *total)
 {
 	int			property = cd_timeline_find_property(tl, name, length);
 	CdDict		dict;
 	const char **values;
 	int		   *lengths;
-	Tally	   *all;
+	CdTally    *all;
 	int			kept = 0;
 	int			i,
 				k;
@@ -140,7 +130,7 @@ tally_values(const CdTimeline *tl, const CdMatcher *matchers, int n, const char 
 	if (dict.n == 0)
 		return 0;
 	cd_dict_strings(&dict, &values, &lengths);
-	all = palloc0(dict.n * sizeof(Tally));
+	all = palloc0(dict.n * sizeof(CdTally));
 	for (i = 0; i < n; i++)
 	{
 		const CdMatcher *m = &matchers[i];
@@ -156,7 +146,7 @@ tally_values(const CdTimeline *tl, const CdMatcher *matchers, int n, const char 
 			TimestampTz at = cd_times_next(&times);
 			int64		code;
 			double		weight = 1;
-			Tally	   *tally;
+			CdTally    *tally;
 
 			if (!cd_matcher_test(m, k) || !cd_column_integer(&column, k, &code))
 				continue;
@@ -187,8 +177,8 @@ tally_values(const CdTimeline *tl, const CdMatcher *matchers, int n, const char 
 static int
 compare_tallies(const void *a, const void *b)
 {
-	const Tally *x = a;
-	const Tally *y = b;
+	const CdTally *x = a;
+	const CdTally *y = b;
 	int			order;
 
 	if (x->weight != y->weight)
@@ -216,27 +206,36 @@ last_match(const CdMatcher *matchers, int n)
 	return last;
 }
 
+void
+cd_tally(const CdTimeline *tl, const CdPattern *pattern, const char *property, int length,
+		 int64 half_life, CdTallies *result)
+{
+	CdMatcher	few[CD_FEW],
+			   *matchers;
+	int			n = cd_pattern_bind(pattern, tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
+
+	result->anchor = half_life > 0 ? last_match(matchers, n) : DT_NOBEGIN;
+	result->count = tally_values(tl, matchers, n, property, length, half_life, result->anchor,
+								 &result->tallies, &result->total);
+	if (result->count > 1)
+		qsort(result->tallies, result->count, sizeof(CdTally), compare_tallies);
+}
+
 /* favourite(events, pattern, property): the value most often met, the later of equals */
 PG_FUNCTION_INFO_V1(cd_favourite);
 Datum
 cd_favourite(PG_FUNCTION_ARGS)
 {
 	text	   *name = PG_GETARG_TEXT_PP(2);
-	const CdPattern *pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
 	CdTimeline	tl;
-	CdMatcher	few[CD_FEW],
-			   *matchers;
-	Tally	   *tallies;
-	double		total;
-	int			n;
+	CdTallies	found;
 
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	n = cd_pattern_bind(pattern, &tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
-	n = tally_values(&tl, matchers, n, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), 0, 0, &tallies, &total);
-	if (n == 0)
+	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name),
+			 VARSIZE_ANY_EXHDR(name), 0, &found);
+	if (found.count == 0)
 		PG_RETURN_NULL();
-	qsort(tallies, n, sizeof(Tally), compare_tallies);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(tallies[0].value, tallies[0].length));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(found.tallies[0].value, found.tallies[0].length));
 }
 
 /* favourite_hour(events, pattern): hour of the day, session time zone, most events fall in */
@@ -285,17 +284,16 @@ cd_favourite_hour(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(best);
 }
 
-/* A property's value as the label of a tag; 0 where nothing is left of it */
-static int
-make_label(const Tally *tally, char *label, int room)
+int
+cd_make_label(const char *text, int length, char *label, int room)
 {
-	int			length = pg_mbcliplen(tally->value, tally->length, room);
 	int			from = 0;
 	int			i;
 
+	length = pg_mbcliplen(text, length, room);
 	for (i = 0; i < length; i++)
 	{
-		unsigned char c = tally->value[i];
+		unsigned char c = text[i];
 
 		label[i] = c == '.' || c == '*' ? '_' : c < ' ' || c == 0x7F ? ' ' : (char) c;
 	}
@@ -318,17 +316,12 @@ cd_affinity(PG_FUNCTION_ARGS)
 {
 	CdTagBuilder builder;
 	CdTimeline	tl;
-	CdMatcher	few[CD_FEW],
-			   *matchers;
 	text	   *name;
 	int64		half_life = 0;
 	double		prior = PG_ARGISNULL(4) ? 3 : PG_GETARG_FLOAT8(4);
 	int			top = PG_ARGISNULL(5) ? 10 : PG_GETARG_INT32(5);
-	TimestampTz anchor;
-	Tally	   *tallies;
-	double		total;
-	int			n,
-				i;
+	CdTallies	found;
+	int			i;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -340,25 +333,20 @@ cd_affinity(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 		half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(3));
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	n = cd_pattern_bind(cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), &tl,
-						DT_NOBEGIN, DT_NOEND, few, &matchers);
-	anchor = last_match(matchers, n);
-	n = tally_values(&tl, matchers, n, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), half_life, anchor,
-					 &tallies, &total);
+	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name),
+			 VARSIZE_ANY_EXHDR(name), half_life, &found);
 	cd_tag_builder(&builder);
-	if (n > 0)
-		qsort(tallies, n, sizeof(Tally), compare_tallies);
-	for (i = 0; i < n && i < top; i++)
+	for (i = 0; i < found.count && i < top; i++)
 	{
 		CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0};
-		char	   *label = palloc(128);
+		char	   *label = palloc(CD_MAX_LABEL);
 
 		tag.path = label;
-		tag.length = make_label(&tallies[i], label, 128);
-		tag.score = (float4) (tallies[i].weight / (total + prior));
+		tag.length = cd_make_label(found.tallies[i].value, found.tallies[i].length, label, CD_MAX_LABEL);
+		tag.score = (float4) (found.tallies[i].weight / (found.total + prior));
 		if (half_life > 0)
 		{
-			tag.at = anchor;
+			tag.at = found.anchor;
 			tag.half_life = half_life;
 		}
 		if (tag.length > 0)

@@ -17,6 +17,7 @@
 #include "portrait/behaviour.h"
 #include "portrait/due.h"
 #include "portrait/tagset.h"
+#include "portrait/weigh.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,10 @@ typedef struct Tag
 	bool		has_min;
 	double		min_score;
 	char	   *group;			/* NULL: none */
+	CdWeighing	weighing;
+	double		prior;
+	int			top;
+	CdPopulation *population;
 	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
@@ -223,9 +228,16 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 	}
 	if (tag->result == RESULT_TAGS)
 	{
+		CdTagset   *given = (CdTagset *) PG_DETOAST_DATUM_PACKED(value);
 		CdTagReader reader;
 
-		cd_tags_begin(&reader, (CdTagset *) PG_DETOAST_DATUM_PACKED(value));
+		if (tag->weighing != CD_WEIGH_NOT)
+		{
+			cd_weigh(tag->population, tag->weighing, tag->prior, tag->top, tag->has_min, tag->min_score,
+					 given, tag->path, tag->length, builder);
+			return;
+		}
+		cd_tags_begin(&reader, given);
 		while (cd_tags_next(&reader))
 		{
 			CdTag		child = reader.tag;
@@ -551,7 +563,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	Datum		value;
 
 	SPI_execute_with_args("SELECT path, expression, result::pg_catalog.regtype, owner, time_zone,"
-						  " half_life, min_score, exclusive_group"
+						  " half_life, min_score, exclusive_group, weighing, prior, top"
 						  " FROM customer_data.tag WHERE tag_id OPERATOR(pg_catalog.=) $1",
 						  1, types, &id, NULL, true, 1);
 	if (SPI_processed == 0)
@@ -578,8 +590,13 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	tag->has_min = !isnull;
 	tag->min_score = isnull ? 0 : DatumGetFloat8(value);
 	tag->group = SPI_getvalue(tuple, desc, 8);
-	MemoryContextSwitchTo(old);
+	tag->weighing = cd_weighing(SPI_getvalue(tuple, desc, 9));
+	tag->prior = DatumGetFloat8(SPI_getbinval(tuple, desc, 10, &isnull));
+	tag->top = DatumGetInt32(SPI_getbinval(tuple, desc, 11, &isnull));
 	SPI_freetuptable(SPI_tuptable);
+	if (tag->weighing != CD_WEIGH_NOT)
+		tag->population = cd_population_read(tag->id);
+	MemoryContextSwitchTo(old);
 }
 
 /* Read the paths below which tags are given by people or imports */
