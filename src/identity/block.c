@@ -459,8 +459,9 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 }
 
 /*
- * Hand every candidate pair to the sink once: all pairs, or those with at
- * least one changed record; or a sample, of one in so many records.
+ * Hand every candidate pair to the sink once, record by record: all pairs, or
+ * those with at least one changed record; or a sample, of one in so many
+ * records.
  */
 void
 cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint32 every, CdPairSink sink, void *state)
@@ -470,7 +471,8 @@ cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint3
 
 	for (uint32 r = 0; r < n; r++)
 	{
-		Size		found;
+		Size		found = 0;
+		uint32		kept = 0;
 
 		if (changed != NULL && !changed[r])
 			continue;
@@ -482,18 +484,23 @@ cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint3
 			for (uint32 s = 0; s < (changed == NULL ? r : n); s++)
 			{
 				if (s != r && !(changed != NULL && changed[s] && s > r))
-					sink(state, Min(r, s), Max(r, s));
+					blocking->touched[kept++] = s;
 			}
-			continue;
 		}
-		found = gather(blocking, r, changed == NULL);
+		else
+			found = gather(blocking, r, changed == NULL);
 		for (Size i = 0; i < found; i++)
 		{
 			uint32		s = blocking->touched[i];
 
 			if (blocking->score[s] >= threshold && !(changed != NULL && changed[s] && s > r))
-				sink(state, Min(r, s), Max(r, s));
+			{
+				blocking->touched[kept++] = s;
+				cd_prefetch_form(blocking->records->form[s]);
+			}
 			blocking->score[s] = 0;
 		}
+		if (kept > 0)
+			sink(state, r, blocking->touched, kept);
 	}
 }

@@ -14,6 +14,12 @@
 #include "access/tupdesc.h"
 #include "utils/memutils.h"
 
+#if defined(__GNUC__)
+#define cd_prefetch(address)	__builtin_prefetch(address)
+#else
+#define cd_prefetch(address)	((void) 0)
+#endif
+
 #define CD_MAX_COMPARISONS	40
 #define CD_MAX_LEVELS		8
 #define CD_MAX_SLOTS		48
@@ -65,24 +71,32 @@ typedef struct CdToken
 {
 	uint64		hash;			/* of namespace and text: also its blocking key */
 	uint32		offset;			/* text in the dictionary's pool */
-	float		bits;			/* surprise that another record holds it, too */
 	uint16		len;			/* bytes */
 	uint16		chars;			/* code points */
 	uint8		space;			/* namespace */
 	bool		ascii;
 	int16		given;			/* number among given names with other forms, -1 */
-	uint32		roman;			/* the token that reads it in Latin, itself if Latin */
 	char		sound[10];		/* phonetic code, zero-terminated */
 } CdToken;
 
-/* What tells two tokens apart at a glance. */
+/*
+ * What is read of a token for each pair, four to a cache line: its rarity, and
+ * what tells two of them apart at a glance.  A token of another script shows
+ * the face of its Latin reading, by which it is compared.
+ */
 typedef struct CdGlance
 {
 	uint32		letters;		/* which of a-z and 0-5 occur */
+	float		bits;			/* surprise that another record holds it, too */
+	uint32		roman;			/* the token that reads it in Latin, itself if Latin */
 	uint16		sound;			/* of the phonetic code */
 	uint8		chars;
-	uint8		plain;			/* ASCII, and no given name with other forms */
+	uint8		face;			/* CD_FACE_… */
 } CdGlance;
+
+#define CD_FACE_LATIN	1		/* letters, sound and chars say how it is written */
+#define CD_FACE_GIVEN	2		/* a given name with other forms */
+#define CD_FACE_FIRST	2		/* bits below the class of the first letter */
 
 typedef struct CdDictionary
 {
@@ -177,6 +191,8 @@ typedef struct CdModel
 	int			ncomparisons;
 	CdComparison comparison[CD_MAX_COMPARISONS];
 	double		lambda;			/* share of matches among all pairs */
+	float		prior;			/* log odds of it */
+	float		prior_housemates;	/* of being one person against two of a household */
 	double		records;		/* of which frequencies were counted */
 	bool		trained;
 	bool		made;			/* frequencies were counted */
@@ -209,6 +225,17 @@ typedef struct CdKey
 	bool		sure;			/* an identifier: sharing it is enough */
 } CdKey;
 
+/* Comparisons in the order of their cost, and what they can add at most. */
+typedef struct CdScoringPlan
+{
+	int			n;
+	int			order[CD_MAX_COMPARISONS];
+	uint8		slot[CD_MAX_COMPARISONS];	/* in that order */
+	float		add[CD_MAX_COMPARISONS];	/* most, in that order */
+	float		most[CD_MAX_COMPARISONS];
+	float		least[CD_MAX_COMPARISONS][CD_MAX_LEVELS];	/* log2 P(level) among others, at the parent where it is least */
+} CdScoringPlan;
+
 /* Everything a scan or a probe needs. */
 typedef struct CdEngine
 {
@@ -220,6 +247,7 @@ typedef struct CdEngine
 	bool		counting;		/* keys are being counted, not followed */
 	int			name_slot;		/* -1: no names */
 	bool		used[CD_MAX_SLOTS]; /* slots that any record fills */
+	CdScoringPlan plan;
 } CdEngine;
 
 /* The records of a batch, ascending by id. */
@@ -233,15 +261,50 @@ typedef struct CdRecords
 	Size		left;
 } CdRecords;
 
-/* form.c */
+/* dictionary.c; namespaces of tokens, whole values live in CD_SPACE_SLOT + slot */
+#define CD_SPACE_NAME		1
+#define CD_SPACE_WORD		2
+#define CD_SPACE_COMPANY	3
+#define CD_SPACE_NUMBER		4
+#define CD_SPACE_MAILBOX	5
+#define CD_SPACE_DOMAIN		6
+#define CD_SPACE_SLOT		16
+
 extern CdDictionary *cd_dictionary_create(MemoryContext context, uint32 expected);
 extern uint32 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len);
 extern uint32 cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family);
-extern CdForm *cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnull, int n, CdForm *into);
-extern Size cd_form_size(const CdLayout *layout, const CdForm *form);
+extern int	cd_read_latin(const char *text, int len, bool family, char *out, int max);
 extern uint64 cd_hash64(uint64 seed, const char *data, int len);
 
+/* form.c */
+extern CdForm *cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnull, int n, CdForm *into);
+extern Size cd_form_size(const CdLayout *layout, const CdForm *form);
+
 #define CD_TOKEN_TEXT(dict, id) ((dict)->pool + (dict)->token[id].offset)
+
+/* Bring what is read first of a form into the caches. */
+static inline void
+cd_prefetch_form(const CdForm *form)
+{
+	cd_prefetch(form);
+	cd_prefetch((const char *) form + 64);
+	cd_prefetch((const char *) form + 128);
+}
+
+/* Bring what is read first of a form's tokens into the caches. */
+static inline void
+cd_prefetch_tokens(const CdEngine *engine, const CdForm *form)
+{
+	int			words = form->start[engine->layout->nslots];
+
+	for (int k = 0; k < words; k++)
+	{
+		uint32		token = form->word[k] & CD_TOKEN_MASK;
+
+		if (token < engine->dict->ntokens)
+			cd_prefetch(&engine->dict->glance[token]);
+	}
+}
 
 /* similar.c */
 typedef enum CdLikeness
@@ -264,9 +327,9 @@ extern bool cd_personal_tf(const CdComparison *comparison, int level);
 extern float cd_personal_weight(const CdModel *model, int c, int level);
 extern float cd_least_of_two(float a, float b);
 
-/* Prior log odds of being one person against being two of a household. */
-extern float cd_housemate_odds(const CdModel *model);
-
+extern void cd_settle_prior(CdModel *model);
+extern void cd_plan_scoring(CdEngine *engine);
+extern bool cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result);
 extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
 
 /* statistics.c */
@@ -283,7 +346,7 @@ extern int	cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, in
 extern int	cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key);
 
 /* block.c */
-typedef void (*CdPairSink) (void *state, uint32 a, uint32 b);
+typedef void (*CdPairSink) (void *state, uint32 record, const uint32 *candidate, uint32 n);
 
 typedef struct CdBlocking
 {
@@ -336,8 +399,11 @@ extern char *cd_record_query(const CdLayout *layout, const char *condition);
 extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);
 
 /* matcher.c */
+extern bool cd_same_identifier(const CdLayout *layout, int slot, const CdForm *a, const CdForm *b);
 extern float cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 							CdAgreement *agreement, float *part, uint64 *identifiers);
+extern bool cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor,
+								 float *weight, uint64 *identifiers);
 
 /* settings */
 extern int	cd_matching_memory;		/* kB */

@@ -16,16 +16,6 @@
 #include "utils/builtins.h"
 
 #define MAX_TOKENS_PER_SLOT		12
-#define MAX_TOKEN_BYTES			60
-
-/* Namespaces of tokens; whole values live in SPACE_SLOT + slot. */
-#define SPACE_NAME		1
-#define SPACE_WORD		2
-#define SPACE_COMPANY	3
-#define SPACE_NUMBER	4
-#define SPACE_MAILBOX	5
-#define SPACE_DOMAIN	6
-#define SPACE_SLOT		16
 
 /* A piece of text under decoding. */
 typedef struct Piece
@@ -33,258 +23,6 @@ typedef struct Piece
 	const char *text;
 	int			len;
 } Piece;
-
-/* Hash bytes to 64 bits, never 0. */
-uint64
-cd_hash64(uint64 seed, const char *data, int len)
-{
-	uint64		h = DatumGetUInt64(hash_any_extended((const unsigned char *) data, len, seed));
-
-	return h == 0 ? 1 : h;
-}
-
-CdDictionary *
-cd_dictionary_create(MemoryContext context, uint32 expected)
-{
-	CdDictionary *dict = MemoryContextAllocZero(context, sizeof(CdDictionary));
-
-	dict->context = context;
-	dict->maxtokens = Max(expected, 64);
-	dict->token = MemoryContextAllocHuge(context, (Size) dict->maxtokens * sizeof(CdToken));
-	dict->glance = MemoryContextAllocHuge(context, (Size) dict->maxtokens * sizeof(CdGlance));
-	dict->nbuckets = 128;
-	while (dict->nbuckets < dict->maxtokens * 2)
-		dict->nbuckets *= 2;
-	dict->bucket = MemoryContextAllocExtended(context, (Size) dict->nbuckets * sizeof(uint32),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	dict->poolsize = (Size) dict->maxtokens * 8;
-	dict->pool = MemoryContextAllocHuge(context, dict->poolsize);
-	return dict;
-}
-
-/* Double the bucket array and place every token anew. */
-static void
-dictionary_rehash(CdDictionary *dict)
-{
-	uint32		mask;
-
-	pfree(dict->bucket);
-	dict->nbuckets *= 2;
-	mask = dict->nbuckets - 1;
-	dict->bucket = MemoryContextAllocExtended(dict->context, (Size) dict->nbuckets * sizeof(uint32),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint32 i = 0; i < dict->ntokens; i++)
-	{
-		uint32		b = (uint32) dict->token[i].hash & mask;
-
-		while (dict->bucket[b] != 0)
-			b = (b + 1) & mask;
-		dict->bucket[b] = i + 1;
-	}
-}
-
-/*
- * Code how a token sounds: consonants in classes, a leading vowel as 'a', other
- * vowels dropped, doubled sounds once.  Only Latin letters sound.
- */
-static void
-sound_code(const char *s, int len, char *out)
-{
-	int			n = 0;
-
-	for (int i = 0; i < len && n < 8; i++)
-	{
-		char		c = s[i];
-		char		next = i + 1 < len ? s[i + 1] : '\0';
-		char		code = '\0';
-
-		switch (c)
-		{
-			case 'a': case 'e': case 'i': case 'o': case 'u': case 'y':
-				code = i == 0 ? 'a' : '\0';
-				break;
-			case 'b': case 'p':
-				code = (c == 'p' && next == 'h') ? 'f' : 'p';
-				break;
-			case 'f': case 'v': case 'w':
-				code = (c == 'w' && i > 0) ? '\0' : (c == 'w' && next == 'r') ? '\0' : 'f';
-				break;
-			case 'c':
-				code = (next == 'e' || next == 'i' || next == 'y' || next == 'h') ? 's' : 'k';
-				break;
-			case 's': case 'z': case 'x':
-				code = 's';
-				break;
-			case 'g':
-				code = (next == 'h' && i > 0) ? '\0' : (i == 0 && next == 'n') ? '\0' : 'k';
-				break;
-			case 'k': case 'q':
-				code = (i == 0 && next == 'n') ? '\0' : 'k';
-				break;
-			case 'd': case 't':
-				code = 't';
-				break;
-			case 'j':
-				code = 'j';
-				break;
-			case 'l':
-				code = 'l';
-				break;
-			case 'm': case 'n':
-				code = 'n';
-				break;
-			case 'r':
-				code = 'r';
-				break;
-			case 'h':
-				code = i == 0 ? 'h' : '\0';
-				break;
-			default:
-				if (IS_HIGHBIT_SET(c) || (c >= '0' && c <= '9'))
-				{
-					out[0] = '\0';
-					return;
-				}
-				break;
-		}
-		if (code != '\0' && (n == 0 || out[n - 1] != code))
-			out[n++] = code;
-	}
-	out[n] = '\0';
-}
-
-/* Note what tells a token apart at a glance. */
-static void
-glance_at(CdGlance *glance, const CdToken *t, const char *text)
-{
-	glance->letters = 0;
-	for (int i = 0; i < t->len; i++)
-	{
-		if (text[i] >= 'a' && text[i] <= 'z')
-			glance->letters |= 1u << (text[i] - 'a');
-		else if (text[i] >= '0' && text[i] <= '9')
-			glance->letters |= 1u << (26 + (text[i] - '0') % 6);
-	}
-	glance->sound = (uint16) DatumGetUInt32(hash_any((const unsigned char *) t->sound, strlen(t->sound)));
-	glance->chars = (uint8) Min(t->chars, 255);
-	glance->plain = t->ascii && t->given < 0;
-}
-
-/* Number a token, adding it when new. */
-uint32
-cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
-{
-	uint64		hash;
-	uint32		mask = dict->nbuckets - 1;
-	uint32		b;
-	CdToken    *t;
-
-	if (len > MAX_TOKEN_BYTES)
-		len = pg_mbcliplen(text, len, MAX_TOKEN_BYTES);
-	hash = cd_hash64(space, text, len);
-	b = (uint32) hash & mask;
-	while (dict->bucket[b] != 0)
-	{
-		t = &dict->token[dict->bucket[b] - 1];
-		if (t->hash == hash && t->space == space && t->len == len)
-			return dict->bucket[b] - 1;
-		b = (b + 1) & mask;
-	}
-	if (dict->ntokens >= CD_TOKEN_MASK)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many distinct values to match at once"),
-				 errdetail("At most %u distinct tokens can be held.", CD_TOKEN_MASK)));
-	if (dict->ntokens == dict->maxtokens)
-	{
-		dict->maxtokens += dict->maxtokens / 2;
-		dict->token = repalloc_huge(dict->token, (Size) dict->maxtokens * sizeof(CdToken));
-		dict->glance = repalloc_huge(dict->glance, (Size) dict->maxtokens * sizeof(CdGlance));
-	}
-	while (dict->poolused + len > dict->poolsize)
-	{
-		dict->poolsize *= 2;
-		dict->pool = repalloc_huge(dict->pool, dict->poolsize);
-	}
-	if (dict->poolused + len > PG_UINT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too much text to match at once")));
-	t = &dict->token[dict->ntokens];
-	memset(t, 0, sizeof(CdToken));
-	t->hash = hash;
-	t->offset = (uint32) dict->poolused;
-	t->len = len;
-	t->ascii = cd_is_ascii(text, len);
-	t->chars = t->ascii ? len : pg_mbstrlen_with_len(text, len);
-	t->space = space;
-	t->roman = dict->ntokens;
-	t->given = space == SPACE_NAME && t->ascii ? cd_given_name_find(text, len) : -1;
-	if (space == SPACE_NAME || space == SPACE_WORD || space == SPACE_COMPANY)
-		sound_code(text, len, t->sound);
-	glance_at(&dict->glance[dict->ntokens], t, text);
-	memcpy(dict->pool + dict->poolused, text, len);
-	dict->poolused += len;
-	dict->bucket[b] = ++dict->ntokens;
-	if (dict->ntokens > dict->nbuckets / 2)
-		dictionary_rehash(dict);
-	return dict->ntokens - 1;
-}
-
-/* Read a text in Latin letters, lowered and without spaces; answers its length. */
-static int
-read_latin(const char *text, int len, bool family, char *out, int max)
-{
-	uint32		cp[MAX_TOKEN_BYTES + 1];
-	int			n = 0;
-	int			count;
-	int			bytes;
-	char	   *roman;
-
-	if (len > MAX_TOKEN_BYTES)
-		len = pg_mbcliplen(text, len, MAX_TOKEN_BYTES);
-	count = cd_utf8_decode(text, len, cp);
-	if (count > 0 && cd_is_han(cp[0]))
-	{
-		CdText		t;
-
-		cd_text_init(&t, 32);
-		cd_han_append_reading(&t, cp, count, family);
-		roman = cd_text_encode(&t, &bytes);
-	}
-	else
-		roman = cd_romanize(text, len, &bytes);
-	for (int i = 0; i < bytes && n < max; i++)
-	{
-		char		c = (roman[i] >= 'A' && roman[i] <= 'Z') ? roman[i] + ('a' - 'A') : roman[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-			out[n++] = c;
-	}
-	return n;
-}
-
-/* Number a token that may be written in another script, and its Latin reading. */
-uint32
-cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family)
-{
-	uint32		before = dict->ntokens;
-	uint32		id = cd_dictionary_intern(dict, space, text, len);
-
-	if (id == before && !dict->token[id].ascii)
-	{
-		char		roman[MAX_TOKEN_BYTES];
-		int			n = read_latin(text, len, family, roman, sizeof(roman));
-
-		if (n > 0)
-		{
-			uint32		read = cd_dictionary_intern(dict, space, roman, n);
-
-			dict->token[id].roman = read;
-		}
-	}
-	return id;
-}
 
 /* True for a byte that belongs to a word. */
 static inline bool
@@ -494,7 +232,7 @@ read_names(Names *names)
 	{
 		names->nroman[i] = 0;
 		if (!cd_is_ascii(names->piece[i].text, names->piece[i].len))
-			names->nroman[i] = read_latin(names->piece[i].text, names->piece[i].len,
+			names->nroman[i] = cd_read_latin(names->piece[i].text, names->piece[i].len,
 										  names->role[i] == CD_ROLE_FAMILY, names->roman[i], sizeof(names->roman[i]));
 	}
 }
@@ -694,7 +432,7 @@ put_bigrams(CdDictionary *dict, uint32 *word, int *n, int from, const Piece *pie
 
 		if (second >= end)
 			break;
-		put_word(word, n, from, cd_dictionary_intern(dict, SPACE_COMPANY, s, second + pg_mblen(second) - s));
+		put_word(word, n, from, cd_dictionary_intern(dict, CD_SPACE_COMPANY, s, second + pg_mblen(second) - s));
 		s = second;
 	}
 }
@@ -835,7 +573,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 		{
 			for (int i = 0; i < names.n; i++)
 				put_word(into->word, &nwords, from,
-						 cd_dictionary_intern_read(dict, SPACE_NAME, names.piece[i].text, names.piece[i].len,
+						 cd_dictionary_intern_read(dict, CD_SPACE_NAME, names.piece[i].text, names.piece[i].len,
 												   names.role[i] == CD_ROLE_FAMILY) |
 						 ((uint32) names.role[i] << CD_ROLE_SHIFT));
 			continue;
@@ -853,7 +591,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						char		date[12];
 
 						into->word[nwords++] = packed;
-						into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, date,
+						into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, date,
 																	snprintf(date, sizeof(date), "%u", packed));
 					}
 				}
@@ -881,12 +619,12 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						domain = "gmail.com";
 						domainlen = 9;
 					}
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_MAILBOX, tight, boxlen);
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_DOMAIN, domain, domainlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_MAILBOX, tight, boxlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_DOMAIN, domain, domainlen);
 					into->word[nwords++] = mailbox_bits(tight, boxlen, &names);
 					tight[boxlen] = '@';
 					memcpy(tight + boxlen + 1, domain, domainlen);
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, boxlen + 1 + domainlen);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, boxlen + 1 + domainlen);
 				}
 				break;
 			case CD_SLOT_PHONE:
@@ -903,7 +641,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 
 					while (skip < len - 5 && tight[skip] == '0')
 						skip++;
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight + skip, len - skip);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight + skip, len - skip);
 				}
 				break;
 			case CD_SLOT_STREET:
@@ -921,7 +659,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						{
 							if (is_number(&piece[i]))
 							{
-								uint32		id = cd_dictionary_intern(dict, SPACE_NUMBER, piece[i].text, piece[i].len);
+								uint32		id = cd_dictionary_intern(dict, CD_SPACE_NUMBER, piece[i].text, piece[i].len);
 								bool		seen = false;
 
 								for (int j = 0; j < nnumbers; j++)
@@ -944,7 +682,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						{
 							if (!is_number(&piece[i]))
 								put_word(into->word, &nwords, from,
-										 cd_dictionary_intern_read(dict, SPACE_WORD, piece[i].text, piece[i].len, false));
+										 cd_dictionary_intern_read(dict, CD_SPACE_WORD, piece[i].text, piece[i].len, false));
 						}
 					}
 					if (nwords == at + 1)
@@ -969,7 +707,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 							put_bigrams(dict, into->word, &nwords, from, &piece[i]);
 						else
 							put_word(into->word, &nwords, from,
-									 cd_dictionary_intern(dict, SPACE_COMPANY, piece[i].text, piece[i].len));
+									 cd_dictionary_intern(dict, CD_SPACE_COMPANY, piece[i].text, piece[i].len));
 					}
 				}
 				break;
@@ -977,17 +715,17 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 			case CD_SLOT_CODE:
 				len = squeezed(v->text, v->len, tight, sizeof(tight));
 				if (len > 0)
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, len);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, len);
 				break;
 			case CD_SLOT_PLACE:
 				/* a town is the same in either script */
-				if (!cd_is_ascii(v->text, v->len) && (len = read_latin(v->text, v->len, false, tight, 100)) > 0)
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, tight, len);
+				if (!cd_is_ascii(v->text, v->len) && (len = cd_read_latin(v->text, v->len, false, tight, 100)) > 0)
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, len);
 				else
-					into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
+					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, v->text, v->len);
 				break;
 			default:
-				into->word[nwords++] = cd_dictionary_intern(dict, SPACE_SLOT + s, v->text, v->len);
+				into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, v->text, v->len);
 				break;
 		}
 		if (nwords > CD_FORM_WORDS - 2 * MAX_TOKENS_PER_SLOT)

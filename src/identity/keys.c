@@ -111,8 +111,8 @@ word_keys(KeyList *list, const CdDictionary *dict, uint32 id, bool ends)
 
 	if (t->chars < 2 && t->ascii)
 		return;
-	if (t->roman != id)
-		word_keys(list, dict, t->roman, ends);
+	if (dict->glance[id].roman != id)
+		word_keys(list, dict, dict->glance[id].roman, ends);
 	list->group++;
 	if (t->sound[0] != '\0' && t->sound[1] != '\0' && t->chars >= 3)
 		add_key(list, cd_hash64(KEY_SOUND + t->space * 1000, t->sound, strlen(t->sound)), 0.8f, NULL, &parts, true);

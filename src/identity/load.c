@@ -347,10 +347,10 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		model->version = DatumGetInt64(column(0, 7, &isnull));
 		model->same_attributes = DatumGetBool(column(0, 8, &isnull));
 	}
+	model->records = records;
 	cd_model_independent(model);
 	if (model->trained)
 		load_dependence(model);
-	model->records = records;
 	*stats = cd_statistics_create(context, records, floor, 1024);
 	model->rarity_known = cd_rarity_known(*stats);
 	return model;

@@ -63,6 +63,37 @@ is_blocked(const CdEngine *engine, int slot, uint32 token)
 	return answer;
 }
 
+/* Do two forms hold the same identifier in a slot? */
+bool
+cd_same_identifier(const CdLayout *layout, int slot, const CdForm *a, const CdForm *b)
+{
+	/* of an e-mail address the fourth word is the whole */
+	int			at = layout->slot[slot].kind == CD_SLOT_EMAIL ? 3 : 0;
+
+	return a->start[slot] != a->start[slot + 1] && b->start[slot] != b->start[slot + 1] &&
+		a->word[a->start[slot] + at] == b->word[b->start[slot] + at];
+}
+
+/* What identifiers that agree add; their slots are told as bits. */
+static float
+identifier_weight(CdEngine *engine, const CdForm *a, const CdForm *b, uint64 *identifiers)
+{
+	float		weight = 0;
+
+	*identifiers = 0;
+	for (int i = 0; i < engine->layout->nidentifiers; i++)
+	{
+		int			s = engine->layout->identifier[i];
+
+		if (!cd_same_identifier(engine->layout, s, a, b) ||
+			is_blocked(engine, s, a->word[a->start[s] + (engine->layout->slot[s].kind == CD_SLOT_EMAIL ? 3 : 0)]))
+			continue;
+		weight += engine->layout->slot[s].identifier;
+		*identifiers |= UINT64CONST(1) << s;
+	}
+	return weight;
+}
+
 /*
  * The weight of two forms: what the model says, and what identifiers that
  * agree add; their slots are told as bits.
@@ -71,26 +102,21 @@ float
 cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 			   CdAgreement *agreement, float *part, uint64 *identifiers)
 {
-	float		weight;
-
 	cd_agreement(engine, a, b, agreement);
-	weight = cd_weight(engine->model, agreement, part);
-	*identifiers = 0;
-	for (int i = 0; i < engine->layout->nidentifiers; i++)
-	{
-		int			s = engine->layout->identifier[i];
+	return cd_weight(engine->model, agreement, part) + identifier_weight(engine, a, b, identifiers);
+}
 
-		/* of an e-mail address the fourth word is the whole */
-		int			at = engine->layout->slot[s].kind == CD_SLOT_EMAIL ? 3 : 0;
+/* The same weight where it reaches the floor; false, sooner, where it does not. */
+bool
+cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor,
+					 float *weight, uint64 *identifiers)
+{
+	CdAgreement agreement;
 
-		if (a->start[s] == a->start[s + 1] || b->start[s] == b->start[s + 1] ||
-			a->word[a->start[s] + at] != b->word[b->start[s] + at] ||
-			is_blocked(engine, s, a->word[a->start[s] + at]))
-			continue;
-		weight += engine->layout->slot[s].identifier;
-		*identifiers |= UINT64CONST(1) << s;
-	}
-	return weight;
+	if (!cd_agreement_above(engine, a, b, floor, &agreement))
+		return false;
+	*weight = cd_weight(engine->model, &agreement, NULL) + identifier_weight(engine, a, b, identifiers);
+	return *weight >= floor;
 }
 
 /* Links waiting to be written. */
@@ -150,25 +176,32 @@ identifier_cause(LinkSink *sink, uint64 identifiers)
 	return answer;
 }
 
-/* Score a candidate and keep its link. */
+/* Score the candidates of a record and keep their links. */
 static void
-score_pair(void *state, uint32 a, uint32 b)
+score_candidates(void *state, uint32 r, const uint32 *candidate, uint32 n)
 {
 	LinkSink   *sink = (LinkSink *) state;
-	CdAgreement agreement;
-	uint64		identifiers;
-	float		weight = cd_pair_weight(sink->engine, sink->records->form[a], sink->records->form[b],
-										&agreement, NULL, &identifiers);
+	const CdRecords *records = sink->records;
 
-	sink->pairs++;
-	if (weight < LINK_FLOOR)
-		return;
-	sink->a[sink->n] = Int64GetDatum(sink->records->id[a]);
-	sink->b[sink->n] = Int64GetDatum(sink->records->id[b]);
-	sink->weight[sink->n] = Float4GetDatum(weight);
-	sink->cause[sink->n] = identifiers == 0 ? sink->model : identifier_cause(sink, identifiers);
-	if (++sink->n == LINKS_AT_ONCE)
-		flush_links(sink);
+	sink->pairs += n;
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		a = Min(r, candidate[i]);
+		uint32		b = Max(r, candidate[i]);
+		float		weight;
+		uint64		identifiers;
+
+		if (i + 3 < n)
+			cd_prefetch_tokens(sink->engine, records->form[candidate[i + 3]]);
+		if (!cd_pair_weight_above(sink->engine, records->form[a], records->form[b], LINK_FLOOR, &weight, &identifiers))
+			continue;
+		sink->a[sink->n] = Int64GetDatum(records->id[a]);
+		sink->b[sink->n] = Int64GetDatum(records->id[b]);
+		sink->weight[sink->n] = Float4GetDatum(weight);
+		sink->cause[sink->n] = identifiers == 0 ? sink->model : identifier_cause(sink, identifiers);
+		if (++sink->n == LINKS_AT_ONCE)
+			flush_links(sink);
+	}
 }
 
 static LinkSink *
@@ -326,7 +359,8 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	if (blocking == NULL)
 		blocking = cd_blocking_create(engine, records, mark);
 	sink = sink_create(engine, records);
-	cd_candidates(engine, blocking, mark, 1, score_pair, sink);
+	cd_plan_scoring(engine);
+	cd_candidates(engine, blocking, mark, 1, score_candidates, sink);
 	flush_links(sink);
 	if (!whole)
 		run_with("INSERT INTO customer_data.record_affected (record_id, cause)"

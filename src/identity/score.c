@@ -21,7 +21,7 @@
 static inline float
 token_bits(const CdEngine *engine, uint32 token)
 {
-	return engine->dict->token[token].bits;
+	return engine->dict->glance[token].bits;
 }
 
 /* Name tokens of one side, by role. */
@@ -499,6 +499,79 @@ compare_companies(CdEngine *engine, const uint32 *a, int na, const uint32 *b, in
 	return 0;
 }
 
+/* Find the level of one comparison of two forms, CD_MISSING where one says nothing. */
+static uint8
+compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, const CdForm *b,
+			const NameLevels *names, float *bits)
+{
+	CdDictionary *dict = engine->dict;
+	int			s = comparison->slot;
+	int			na = FORM_LEN(a, s);
+	int			nb = FORM_LEN(b, s);
+	const uint32 *wa = FORM_AT(a, s);
+	const uint32 *wb = FORM_AT(b, s);
+	uint8		level = 0;
+
+	*bits = 0;
+	if (na == 0 || nb == 0)
+		return CD_MISSING;
+	switch (comparison->kind)
+	{
+		case CD_CMP_FAMILY:
+			*bits = names->family_bits;
+			return names->family;
+		case CD_CMP_GIVEN:
+			*bits = names->given_bits;
+			return names->given;
+		case CD_CMP_MIDDLE:
+			*bits = names->middle_bits;
+			return names->middle;
+		case CD_CMP_BIRTH:
+			level = compare_births(wa[0], wb[0]);
+			if (level == 4)
+				*bits = token_bits(engine, wa[1]);
+			return level;
+		case CD_CMP_EMAIL:
+			return compare_emails(engine, wa, wb, names->agrees, bits);
+		case CD_CMP_PHONE:
+			if (wa[0] == wb[0])
+				level = 2;
+			else if (cd_token_distance(dict, wa[0], wb[0], 1) == 1)
+				level = 1;
+			break;
+		case CD_CMP_STREET:
+			return compare_streets(engine, wa, na, wb, nb, bits);
+		case CD_CMP_POSTCODE:
+			level = compare_postcodes(engine, wa[0], wb[0]);
+			if (level == 4)
+				*bits = token_bits(engine, wa[0]);
+			return level;
+		case CD_CMP_COMPANY:
+			return compare_companies(engine, wa, na, wb, nb, bits);
+		case CD_CMP_CODE:
+			if (wa[0] == wb[0])
+				level = 2;
+			else if (dict->token[wa[0]].chars >= 5 && cd_token_distance(dict, wa[0], wb[0], 1) == 1)
+				level = 1;
+			break;
+		case CD_CMP_CLASS:
+			level = wa[0] == wb[0];
+			if (level)
+				*bits = token_bits(engine, wa[0]);
+			return level;
+		case CD_CMP_PLACE:
+		case CD_CMP_VALUE:
+			if (wa[0] == wb[0])
+				level = 2;
+			else if (cd_token_likeness(dict, wa[0], wb[0]) >= CD_SIMILAR)
+				level = 1;
+			break;
+	}
+	if (level == 2)
+		*bits = token_bits(engine, wa[0]);
+	return level;
+}
+
 /* Find the level of every comparison of two forms. */
 void
 cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result)
@@ -512,100 +585,135 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
-		const CdComparison *comparison = &model->comparison[c];
-		int			s = comparison->slot;
-		int			na;
-		int			nb;
-		const uint32 *wa;
-		const uint32 *wb;
-		uint8		level = 0;
-		float		bits = 0;
-
-		if (!engine->used[s])
-			continue;
-		na = FORM_LEN(a, s);
-		nb = FORM_LEN(b, s);
-		if (na == 0 || nb == 0)
-			continue;
-		wa = FORM_AT(a, s);
-		wb = FORM_AT(b, s);
-		switch (comparison->kind)
-		{
-			case CD_CMP_FAMILY:
-			case CD_CMP_GIVEN:
-			case CD_CMP_MIDDLE:
-				if (comparison->kind == CD_CMP_FAMILY)
-				{
-					level = names.family;
-					bits = names.family_bits;
-				}
-				else if (comparison->kind == CD_CMP_GIVEN)
-				{
-					level = names.given;
-					bits = names.given_bits;
-				}
-				else
-				{
-					level = names.middle;
-					bits = names.middle_bits;
-				}
-				break;
-			case CD_CMP_BIRTH:
-				level = compare_births(wa[0], wb[0]);
-				if (level == 4)
-					bits = token_bits(engine, wa[1]);
-				break;
-			case CD_CMP_EMAIL:
-				level = compare_emails(engine, wa, wb, names.agrees, &bits);
-				break;
-			case CD_CMP_PHONE:
-				if (wa[0] == wb[0])
-					level = 2;
-				else if (cd_token_distance(engine->dict, wa[0], wb[0], 1) == 1)
-					level = 1;
-				if (level == 2)
-					bits = token_bits(engine, wa[0]);
-				break;
-			case CD_CMP_STREET:
-				level = compare_streets(engine, wa, na, wb, nb, &bits);
-				break;
-			case CD_CMP_POSTCODE:
-				level = compare_postcodes(engine, wa[0], wb[0]);
-				if (level == 4)
-					bits = token_bits(engine, wa[0]);
-				break;
-			case CD_CMP_COMPANY:
-				level = compare_companies(engine, wa, na, wb, nb, &bits);
-				break;
-			case CD_CMP_CODE:
-				if (wa[0] == wb[0])
-				{
-					level = 2;
-					bits = token_bits(engine, wa[0]);
-				}
-				else if (engine->dict->token[wa[0]].chars >= 5 &&
-						 cd_token_distance(engine->dict, wa[0], wb[0], 1) == 1)
-					level = 1;
-				break;
-			case CD_CMP_CLASS:
-				level = wa[0] == wb[0];
-				if (level)
-					bits = token_bits(engine, wa[0]);
-				break;
-			case CD_CMP_PLACE:
-			case CD_CMP_VALUE:
-				if (wa[0] == wb[0])
-				{
-					level = 2;
-					bits = token_bits(engine, wa[0]);
-				}
-				else if (cd_token_likeness(engine->dict, wa[0], wb[0]) >= CD_SIMILAR)
-					level = 1;
-				break;
-		}
-		result->level[c] = level;
-		result->rarity[c] = bits;
+		if (engine->used[model->comparison[c].slot])
+			result->level[c] = compare_one(engine, &model->comparison[c], a, b, &names, &result->rarity[c]);
 	}
+}
+
+/* Rank of a kind of comparison: what costs little to compare comes first. */
+static int
+effort(CdComparisonKind kind)
+{
+	switch (kind)
+	{
+		case CD_CMP_BIRTH:
+		case CD_CMP_CLASS:
+			return 0;
+		case CD_CMP_CODE:
+		case CD_CMP_FAMILY:
+		case CD_CMP_GIVEN:
+		case CD_CMP_MIDDLE:
+			return 1;
+		case CD_CMP_PHONE:
+		case CD_CMP_EMAIL:
+			return 2;
+		case CD_CMP_POSTCODE:
+		case CD_CMP_PLACE:
+			return 3;
+		case CD_CMP_VALUE:
+			return 4;
+		case CD_CMP_STREET:
+		case CD_CMP_COMPANY:
+			break;
+	}
+	return 5;
+}
+
+/*
+ * Lay down in which order pairs are compared, and what each comparison can
+ * add at most: a pair that cannot reach the floor any more is given up.
+ */
+void
+cd_plan_scoring(CdEngine *engine)
+{
+	const CdModel *model = engine->model;
+	CdScoringPlan *plan = &engine->plan;
+	float		rarest = (float) log2(model->records);
+
+	plan->n = 0;
+	for (int rank = 0; rank <= 5; rank++)
+	{
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			if (engine->used[model->comparison[c].slot] && effort(model->comparison[c].kind) == rank)
+				plan->order[plan->n++] = c;
+		}
+	}
+	for (int i = 0; i < plan->n; i++)
+	{
+		int			c = plan->order[i];
+		const CdComparison *comparison = &model->comparison[c];
+
+		plan->most[c] = 0;
+		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			float		least = model->other.logp[c][CD_MAX_LEVELS][k];
+			float		rarity = Max(cd_rarity_weight(comparison, k, 2 * rarest), 0);
+
+			if (model->other.parent[c] >= 0)
+			{
+				for (int l = 0; l < model->comparison[model->other.parent[c]].nlevels; l++)
+					least = Min(least, model->other.logp[c][l][k]);
+			}
+			plan->least[c][k] = least;
+			plan->most[c] = Max(plan->most[c], model->logm[c][k] - least + model->rarity_known * rarity);
+		}
+		plan->slot[i] = comparison->slot;
+		plan->add[i] = plan->most[c];
+	}
+}
+
+/*
+ * The same as cd_agreement for a pair whose weight, with what identifiers
+ * add, may reach the floor; false as soon as it cannot.
+ */
+bool
+cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result)
+{
+	const CdModel *model = engine->model;
+	const CdScoringPlan *plan = &engine->plan;
+	float		bound = model->prior + 0.01f;
+	NameLevels	names;
+	bool		named = false;
+
+	memset(result->level, CD_MISSING, sizeof(result->level));
+	for (int i = 0; i < plan->n; i++)
+	{
+		int			s = plan->slot[i];
+
+		if (a->start[s] != a->start[s + 1] && b->start[s] != b->start[s + 1])
+			bound += plan->add[i];
+	}
+	for (int i = 0; i < engine->layout->nidentifiers; i++)
+	{
+		if (cd_same_identifier(engine->layout, engine->layout->identifier[i], a, b))
+			bound += engine->layout->slot[engine->layout->identifier[i]].identifier;
+	}
+	names.agrees = false;
+	for (int i = 0; i < plan->n; i++)
+	{
+		int			c = plan->order[i];
+		const CdComparison *comparison = &model->comparison[c];
+		int			s = plan->slot[i];
+		uint8		level;
+
+		if (a->start[s] == a->start[s + 1] || b->start[s] == b->start[s + 1])
+			continue;
+		if (!named && engine->name_slot >= 0 && (s == engine->name_slot || comparison->kind == CD_CMP_EMAIL))
+		{
+			compare_names(engine, a, b, engine->name_slot, &names);
+			named = true;
+		}
+		level = compare_one(engine, comparison, a, b, &names, &result->rarity[c]);
+		result->level[c] = level;
+		bound -= plan->most[c];
+		if (level != CD_MISSING)
+			bound += model->logm[c][level] - plan->least[c][level] +
+				model->rarity_known * cd_rarity_weight(comparison, level, result->rarity[c]);
+		if (bound < floor)
+			return false;
+	}
+	return true;
 }
 
 /* What the rarity of the values adds to the likelihood ratio of a level. */
@@ -658,12 +766,20 @@ cd_personal_weight(const CdModel *model, int c, int level)
  * A record has as many records of one housemate as of its own person, and of
  * the latter one is itself; in a customer base few live together.
  */
-float
-cd_housemate_odds(const CdModel *model)
+static float
+housemate_odds(const CdModel *model)
 {
 	double		twins = Max(model->lambda * model->records, 0.05);
 
 	return (float) log2(twins / (HOUSEMATES * (twins + 1)));
+}
+
+/* Compute the prior odds of a pair against strangers and against housemates. */
+void
+cd_settle_prior(CdModel *model)
+{
+	model->prior = (float) log2(model->lambda / (1.0 - model->lambda));
+	model->prior_housemates = housemate_odds(model);
 }
 
 /* Log odds against two alternatives together, given those against each. */
@@ -684,8 +800,8 @@ cd_least_of_two(float a, float b)
 float
 cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 {
-	float		weight = (float) log2(model->lambda / (1.0 - model->lambda));
-	float		alone = cd_housemate_odds(model);
+	float		weight = model->prior;
+	float		alone = model->prior_housemates;
 	float		both;
 
 	for (int c = 0; c < model->ncomparisons; c++)

@@ -47,7 +47,7 @@ cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max)
 	return cd_osa(cs, cd_utf8_decode(s, x->len, cs), ct, cd_utf8_decode(t, y->len, ct), max);
 }
 
-/* Judge two different tokens, nothing remembered. */
+/* Judge two different Latin readings, nothing remembered. */
 static CdLikeness
 judge(CdDictionary *dict, uint32 a, uint32 b)
 {
@@ -57,11 +57,6 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 	double		similarity;
 	int			distance;
 
-	/* what is written in another script is compared by its reading */
-	a = dict->token[a].roman;
-	b = dict->token[b].roman;
-	if (a == b)
-		return CD_CLOSE;
 	x = &dict->token[a];
 	y = &dict->token[b];
 	shorter = Min(x->chars, y->chars);
@@ -89,26 +84,36 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 }
 
 /*
- * Are two plain tokens surely different?  By their letters alone at least
- * three edits are needed, too few letters can match, and they do not sound
+ * Are two tokens surely different?  By their letters and lengths alone too
+ * many edits are needed, too few letters can match, and they do not sound
  * alike: judge() would say so, too.
  */
 static inline bool
 differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 {
-	int			missing;
+	int			missing_x;
+	int			missing_y;
+	int			shorter = Min(x->chars, y->chars);
+	int			edits;
 	int			most;
+	int			start;
 	float		bound;
 
-	if (!x->plain || !y->plain || x->chars < 2 || y->chars < 2 || x->sound == y->sound)
+	if (!(x->face & y->face & CD_FACE_LATIN) || (x->face & y->face & CD_FACE_GIVEN) || shorter < 2 ||
+		(x->sound == y->sound && x->sound != 0))
 		return false;
-	missing = Max(pg_popcount32(x->letters & ~y->letters), pg_popcount32(y->letters & ~x->letters));
-	if (missing < 3)
+	missing_x = pg_popcount32(x->letters & ~y->letters);
+	missing_y = pg_popcount32(y->letters & ~x->letters);
+	edits = Max(Max(missing_x, missing_y), Max(x->chars, y->chars) - shorter);
+	if (edits < (shorter >= 5 ? 3 : 2))
 		return false;
-	most = Min(x->chars - pg_popcount32(x->letters & ~y->letters),
-			   y->chars - pg_popcount32(y->letters & ~x->letters));
+	most = Min(x->chars - missing_x, y->chars - missing_y);
+	if (most <= 0)
+		return true;
+	/* Jaro's measure with so many matches in order, and Winkler's for the start */
+	start = (x->face ^ y->face) >> CD_FACE_FIRST ? 0 : Min(most, 4);
 	bound = ((float) most / x->chars + (float) most / y->chars + 1.0f) / 3.0f;
-	return bound + 0.4f * (1.0f - bound) < 0.84f;
+	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
 }
 
 /* How alike two tokens of one namespace are. */
@@ -123,6 +128,11 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 		return CD_SAME;
 	if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
 		return CD_DIFFERENT;
+	/* what is written in another script is compared by its reading */
+	a = dict->glance[a].roman;
+	b = dict->glance[b].roman;
+	if (a == b)
+		return CD_CLOSE;
 	if (a > b)
 	{
 		uint32		swap = a;

@@ -105,5 +105,5 @@ void
 cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from)
 {
 	for (uint32 i = from; i < dict->ntokens; i++)
-		dict->token[i].bits = (float) (log2(stats->records) - cd_statistics_bits(stats, dict->token[i].hash) / 8.0);
+		dict->glance[i].bits = (float) (log2(stats->records) - cd_statistics_bits(stats, dict->token[i].hash) / 8.0);
 }

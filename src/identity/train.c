@@ -60,6 +60,7 @@ typedef struct Patterns
 void
 cd_model_independent(CdModel *model)
 {
+	cd_settle_prior(model);
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		CdComparison *comparison = &model->comparison[c];
@@ -164,9 +165,8 @@ patterns_grow(Patterns *patterns)
 
 /* Add a candidate pair to the patterns. */
 static void
-take_pattern(void *state, uint32 a, uint32 b)
+take_pattern(Patterns *patterns, uint32 a, uint32 b)
 {
-	Patterns   *patterns = (Patterns *) state;
 	const CdModel *model = patterns->engine->model;
 	CdAgreement agreement;
 	float		rarity = 0;
@@ -208,12 +208,26 @@ take_pattern(void *state, uint32 a, uint32 b)
 		patterns_grow(patterns);
 }
 
+/* Add the candidates of a record to the patterns. */
+static void
+take_patterns(void *state, uint32 r, const uint32 *candidate, uint32 n)
+{
+	Patterns   *patterns = (Patterns *) state;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (i + 3 < n)
+			cd_prefetch_tokens(patterns->engine, patterns->records->form[candidate[i + 3]]);
+		take_pattern(patterns, Min(r, candidate[i]), Max(r, candidate[i]));
+	}
+}
+
 /* Probability of a match for a pattern. */
 static double
 pattern_probability(const CdModel *model, const Pattern *pattern)
 {
-	double		weight = log2(model->lambda / (1 - model->lambda)) + pattern->rarity;
-	double		alone = cd_housemate_odds(model) + pattern->personal;
+	double		weight = model->prior + pattern->rarity;
+	double		alone = model->prior_housemates + pattern->personal;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
@@ -537,7 +551,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	patterns.step = Max(1, (uint32) ceil(blocking->expected / SAMPLE_PAIRS));
-	cd_candidates(engine, blocking, NULL, patterns.step, take_pattern, &patterns);
+	cd_candidates(engine, blocking, NULL, patterns.step, take_patterns, &patterns);
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 
