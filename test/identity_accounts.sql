@@ -1,7 +1,7 @@
 -- Companies and their persons.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(13);
+SELECT plan(34);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
@@ -30,4 +30,59 @@ SELECT is(account_of(customer_id_of('crm', '1')), NULL, 'a company that loses it
 UPDATE person SET firm_no = 'C2' WHERE id = 4;
 SELECT resolve();
 SELECT is(account_of(customer_id_of('crm', '4')), customer_id_of('company', 'C2'), 'a person who moves to a company');
+
+-- What two accounts share names neither, unless more is known.
+SELECT take_touched('portrait') IS NOT NULL AS taken \gset
+INSERT INTO company VALUES
+    ('S1', 'Sunrise Bakery Ltd', 'https://sunrisegroup.org', NULL), ('S2', 'Sunrise Mills Ltd', 'sunrisegroup.org', 'S1'),
+    ('L1', 'Linden Apotheke', NULL, NULL), ('L2', 'Linden-Apotheke', NULL, NULL),
+    ('W1', '武汉海明智业电子商务有限公司', NULL, NULL), ('G1', 'Corner Shop', 'gmail.com', NULL);
+ALTER TABLE company ADD town text, ADD zip text, ADD road text;
+UPDATE company SET town = 'Leipzig', zip = '04109' WHERE id = 'L1';
+UPDATE company SET town = 'Kassel', zip = '34117' WHERE id = 'L2';
+UPDATE company SET town = '武汉' WHERE id = 'W1';
+ALTER TABLE person ADD town text, ADD zip text, ADD job text;
+INSERT INTO person (id, name, mail, firm, town, zip, job) VALUES
+    (11, 'Maud Ellison', 'maud@sunrisegroup.org', NULL, NULL, NULL, 'Operator'),
+    (12, 'Percy Winslow', 'percy@sunrisegroup.org', 'Sunrise Mills Limited', NULL, NULL, 'Chief Executive Officer'),
+    (13, 'Greta Hollerbach', 'greta@gmail.com', 'Linden Apotheke', 'Kassel', NULL, 'Einkäuferin'),
+    (14, 'Kuno Weidemann', 'kuno@gmail.com', 'Linden Apotheke', NULL, NULL, 'Assistentin der Geschäftsführung'),
+    (15, '王海明', NULL, '海明智业', '武汉', NULL, '总经理'),
+    (16, '李思远', NULL, '海明智业', '成都', NULL, NULL);
+SELECT ok(alter_source('company', mapping => '{"company": "name", "website": "web", "parent_account_id": "parent", "city": "town", "postcode": "zip", "street": "road"}') IS NOT NULL, 'companies have places');
+SELECT ok(alter_source('crm', mapping => '{"full_name": "name", "email": "mail", "company": "firm", "account_id": "firm_no", "city": "town", "postcode": "zip", "job_title": "job"}') IS NOT NULL, 'and persons titles');
+SELECT ok(records > 0, 'read anew') FROM resolve();
+SELECT is(account_of(customer_id_of('crm', '11')), NULL, 'a domain that two companies share names neither');
+SELECT is((SELECT (account_id, how)::text FROM contact_account WHERE customer_id = customer_id_of('crm', '12')),
+          format('(%s,"company name, domain")', customer_id_of('company', 'S2')), 'together with a name it does');
+SELECT is((SELECT (account_id, how)::text FROM contact_account WHERE customer_id = customer_id_of('crm', '13')),
+          format('(%s,"company name, place")', customer_id_of('company', 'L2')), 'of two companies of one name, the one in the same place');
+SELECT is(account_of(customer_id_of('crm', '14')), NULL, 'nothing tells which of the two');
+SELECT is((SELECT (account_id, how)::text FROM contact_account WHERE customer_id = customer_id_of('crm', '15')),
+          format('(%s,"brand, place")', customer_id_of('company', 'W1')), 'the brand of a company, in its place');
+SELECT is(account_of(customer_id_of('crm', '16')), NULL, 'elsewhere the brand alone is too little');
+SELECT is((SELECT count(*) FROM contact_account WHERE account_id = customer_id_of('company', 'G1')), 0::bigint, 'a mail provider is nobody''s company');
+SELECT is(account_parent(customer_id_of('company', 'S2')), customer_id_of('company', 'S1'), 'the company above');
+SELECT results_eq($$SELECT role FROM account_contacts(customer_id_of('company', 'S1'), true)$$, ARRAY['decision maker'], 'a role by the job title');
+SELECT is((customer_360(customer_id_of('company', 'S2')) -> 'contacts' -> 0 ->> 'role', (customer_360(customer_id_of('company', 'S2')) ->> 'parent_account')::bigint)::text,
+          format('("decision maker",%s)', customer_id_of('company', 'S1')), 'customer_360 of a company has its contacts and the company above');
+UPDATE company SET parent = 'S2' WHERE id = 'S1';
+SELECT resolve();
+SELECT is((SELECT count(*) FROM account_family(customer_id_of('company', 'S1'))), 2::bigint, 'companies above each other in a circle end');
+
+-- A changed company is looked at by those whom it concerns.
+SELECT take_touched('portrait') IS NOT NULL AS taken \gset
+INSERT INTO company (id, name, web) VALUES ('Z1', 'Zephyr Wind AG', 'wisla.org');
+UPDATE person SET firm_no = NULL WHERE id = 4;
+SELECT resolve();
+SELECT is(account_of(customer_id_of('crm', '4')), customer_id_of('company', 'Z1'), 'a new company finds its contact');
+SELECT set_eq($$SELECT m FROM members(take_touched('portrait')) m$$,
+              $$VALUES (customer_id_of('crm', '4')), (customer_id_of('company', 'Z1'))$$, 'and nobody else is touched');
+SELECT is((SELECT count(*) FROM account_overview WHERE contacts > 0), (SELECT count(DISTINCT account_id) FROM contact_account), 'account_overview counts contacts');
+CREATE TEMP TABLE before AS SELECT * FROM contact_account;
+SELECT link_accounts(NULL);
+SELECT bag_eq('SELECT * FROM contact_account', 'SELECT * FROM before', 'step by step comes to what a whole run comes to');
+SELECT is(upsert_record('company', 'long', jsonb_build_object('company', repeat('Very Long Name ', 1000), 'website', 'https://' || repeat('x', 9000) || '.org')) IS NULL, false, 'a name of fifteen thousand characters');
+SELECT is(upsert_record('crm', 'long', jsonb_build_object('full_name', 'Ottilie Krämer', 'company', repeat('Very Long Name ', 1000))) IS NULL, false, 'is a company''s');
+SELECT is(account_of(customer_id_of('crm', 'long')), customer_id_of('company', 'long'), 'as good as any');
 SELECT * FROM finish();

@@ -347,7 +347,7 @@ CREATE TABLE customer_data.identity_write (
     write_id   int PRIMARY KEY DEFAULT 1 CHECK (write_id = 1),
     written_by xid8 NOT NULL
 );
-COMMENT ON TABLE customer_data.identity_write IS 'State: the transaction that wrote records or customers last; who reads an older snapshot than its commit cannot write';
+COMMENT ON TABLE customer_data.identity_write IS 'Run-time state: the transaction that wrote records or customers last; who reads an older snapshot than its commit cannot write';
 INSERT INTO customer_data.identity_write (written_by) VALUES ('0');
 
 -- One lock and one row for any number of records.  In READ COMMITTED what

@@ -330,10 +330,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.assign_customers(bigint[], text) IS 'Clusters the affected records (NULL: all), gives clusters their customer ids and notes merges and splits';
 
-CREATE FUNCTION customer_data.write_golden_rows(query text, customers bigint[]) RETURNS void
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
-COMMENT ON FUNCTION customer_data.write_golden_rows(text, bigint[]) IS 'Runs a query of golden_query() for some customers; its plan is kept';
-
 CREATE FUNCTION customer_data.golden_query(chosen boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -365,6 +361,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that writes the golden rows of some customers ($1), or of all';
 
+CREATE FUNCTION customer_data.write_golden_rows(customers bigint[]) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
+COMMENT ON FUNCTION customer_data.write_golden_rows(bigint[]) IS 'Writes the golden rows of some customers, by golden_query(); the plan is kept';
+
 -- Writes the golden rows of these customers, and removes those without records.
 CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -377,7 +377,7 @@ BEGIN
     IF customers IS NULL THEN
         EXECUTE customer_data.golden_query(false);
     ELSE
-        PERFORM customer_data.write_golden_rows(customer_data.golden_query(true), customers);
+        PERFORM customer_data.write_golden_rows(customers);
     END IF;
     FOR own IN
         SELECT a.name, a.ordinal, a.type, u.expression, u.owner, u.time_zone

@@ -206,6 +206,8 @@ DECLARE
     standard text[];
     issue    smallint[];
     linked   bigint[];
+    affected bigint[];
+    known    boolean;
     answer   bigint;
 BEGIN
     IF key IS NULL THEN
@@ -244,15 +246,24 @@ BEGIN
         DELETE FROM customer_data.match_link l WHERE r.record_id IN (l.record_a, l.record_b) RETURNING l.record_a, l.record_b
     )
     SELECT array_agg(CASE WHEN o.record_a = r.record_id THEN o.record_b ELSE o.record_a END) INTO linked FROM old o;
-    INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)
-    SELECT least(p.record_id, r.record_id), greatest(p.record_id, r.record_id), p.weight, 'model'
-    FROM customer_data.probe(given, standard, r.record_id) p
-    WHERE p.weight > -10;
-    PERFORM customer_data.settle_records(
-        ARRAY(SELECT o.record_id FROM customer_data.source_record o WHERE o.customer_id = r.customer_id AND o.gone_at IS NULL
-              UNION SELECT o.record_id FROM customer_data.source_record o
-              WHERE o.gone_at IS NULL AND o.customer_id IN (SELECT x.customer_id FROM customer_data.source_record x WHERE x.record_id = ANY (linked))),
-        ARRAY[r.record_id], NULL, format('record %s of %s written', key, source));
+    WITH link AS (
+        INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)
+        SELECT least(p.record_id, r.record_id), greatest(p.record_id, r.record_id), p.weight, 'model'
+        FROM customer_data.probe(given, standard, r.record_id) p
+        WHERE p.weight > -10
+        RETURNING weight
+    )
+    SELECT coalesce(max(l.weight), -1) > 0 INTO known FROM link l;
+    IF r.customer_id < 0 AND NOT known THEN
+        -- Somebody new, whom nobody resembles.
+        UPDATE customer_data.source_record o SET customer_id = nextval('customer_data.customer_id_seq') WHERE o.record_id = r.record_id;
+        affected := '{}';
+    ELSE
+        affected := ARRAY(SELECT o.record_id FROM customer_data.source_record o WHERE o.customer_id = r.customer_id AND o.gone_at IS NULL
+                          UNION SELECT o.record_id FROM customer_data.source_record o
+                          WHERE o.gone_at IS NULL AND o.customer_id IN (SELECT x.customer_id FROM customer_data.source_record x WHERE x.record_id = ANY (linked)));
+    END IF;
+    PERFORM customer_data.settle_records(affected, ARRAY[r.record_id], NULL, format('record %s of %s written', key, source));
     SELECT o.customer_id INTO answer FROM customer_data.source_record o WHERE o.record_id = r.record_id;
     RETURN answer;
 END
@@ -340,10 +351,14 @@ BEGIN
                                                                        FROM customer_data.events(customer_data.customer_events($1)) e), ''[]''))'
             INTO extra USING now_id, extra;
     END IF;
-    extra := extra || coalesce((SELECT jsonb_build_object('account', jsonb_build_object('customer_id', a.account_id, 'how', a.how))
+    extra := extra || coalesce((SELECT jsonb_build_object('account', jsonb_build_object(
+                                           'customer_id', a.account_id, 'how', a.how,
+                                           'role', customer_data.buying_role(golden ->> 'job_title', golden ->> 'buying_role')))
                                 FROM customer_data.contact_account a WHERE a.customer_id = now_id), '{}')
-                   || coalesce((SELECT jsonb_build_object('contacts', jsonb_agg(a.customer_id ORDER BY a.customer_id))
-                                FROM customer_data.contact_account a WHERE a.account_id = now_id HAVING count(*) > 0), '{}');
+                   || coalesce((SELECT jsonb_build_object('parent_account', p) FROM customer_data.account_parent(now_id) p WHERE p IS NOT NULL), '{}')
+                   || coalesce((SELECT jsonb_build_object('contacts', jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                                           'customer_id', a.customer_id, 'role', a.role, 'job_title', a.job_title, 'how', a.how))))
+                                FROM customer_data.account_contacts(now_id) a HAVING count(*) > 0), '{}');
     RETURN jsonb_build_object(
         'customer_id', now_id,
         'attributes', golden,

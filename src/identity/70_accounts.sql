@@ -9,36 +9,52 @@ CREATE TABLE customer_data.contact_account (
 CREATE INDEX contact_account_account ON customer_data.contact_account (account_id);
 COMMENT ON TABLE customer_data.contact_account IS 'Derived: the account (customer_id of a company) of each person, and by what: account number, internet domain or company name; resolve() keeps it';
 
-CREATE TABLE customer_data.account_named (
-    how        text NOT NULL,
-    value      text NOT NULL,
-    account_id bigint NOT NULL,
-    PRIMARY KEY (how, value)
+CREATE TABLE customer_data.account_key (
+    how         text NOT NULL,
+    value       text NOT NULL,
+    customer_id bigint NOT NULL,
+    is_account  boolean NOT NULL,
+    PRIMARY KEY (how, value, customer_id, is_account)
 );
-COMMENT ON TABLE customer_data.account_named IS 'Derived: account numbers, domains and company names that name one account; resolve() keeps it';
+CREATE INDEX account_key_customer ON customer_data.account_key (customer_id);
+COMMENT ON TABLE customer_data.account_key IS 'Derived: account numbers, domains and company names, of companies and of persons, and which company is above which; resolve() keeps it';
+COMMENT ON COLUMN customer_data.account_key.is_account IS 'True: the key says what a company is; false: where a person belongs';
 
 CREATE FUNCTION customer_data.host_of(website text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(regexp_replace(lower(website), '^([a-z]+://)?(www\.)?([^/:?#]*).*$', '\3'), '');
 COMMENT ON FUNCTION customer_data.host_of(text) IS 'The host in a web address, without www.';
 
+CREATE FUNCTION customer_data.is_public_mail(domain text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN domain ~ '^((gmail|googlemail|yahoo|ymail|rocketmail|hotmail|outlook|live|msn|icloud|me|mac|aol|gmx|web|mail|email|inbox|protonmail|proton|zoho|yandex|ya|rambler|bk|list|ukr|qq|foxmail|163|126|yeah|sina|sohu|139|189|aliyun|21cn|tom|hinet|pchome|seznam|wp|o2|onet|interia|op|libero|virgilio|tin|alice|orange|wanadoo|free|laposte|sfr|neuf|bbox|t-online|freenet|arcor|1und1|bluewin|telenet|skynet|ziggo|kpnmail|planet|home|xs4all|hetnet|terra|uol|bol|globo|ig|naver|hanmail|daum|nate|docomo|ezweb|softbank|nifty|rediffmail|btinternet|sky|talktalk|virginmedia|ntlworld|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|earthlink|shaw|rogers|sympatico|bigpond|optusnet|xtra|telia|tele2|online)\.(com|net|org|de|at|ch|fr|it|es|nl|be|uk|co\.uk|ie|se|no|dk|fi|pl|cz|sk|hu|ro|bg|gr|pt|ru|ua|by|kz|com\.cn|cn|com\.tw|net\.tw|tw|com\.hk|hk|jp|co\.jp|ne\.jp|kr|in|co\.in|com\.br|com\.mx|com\.ar|com\.au|co\.nz|ca|us|me|eu))$';
+COMMENT ON FUNCTION customer_data.is_public_mail(text) IS 'Is the domain one of the large mail providers, which says nothing of the company a person works for';
+
 -- What names an account: of companies what they are, of persons where they
--- belong.  A key that two accounts share names neither.
-CREATE VIEW customer_data.account_key AS
-    SELECT r.customer_id, s.kind = 'account' AS is_account, k.rank, k.how, k.value
+-- belong.  Long values are kept by their hash.
+CREATE VIEW customer_data.account_key_given AS
+    SELECT r.customer_id, s.kind = 'account' AS is_account, k.how,
+           CASE WHEN octet_length(k.value) > 200 THEN md5(k.value) ELSE k.value END AS value
     FROM customer_data.source s
     JOIN customer_data.source_record r ON r.source_id = s.source_id AND r.gone_at IS NULL
     JOIN customer_data.record_value v ON v.record_id = r.record_id
     CROSS JOIN LATERAL (VALUES
-        (1, 'account number', lower(v.given[30])),
-        (1, 'account number', CASE WHEN s.kind = 'account' THEN lower(r.key) END),
-        (2, 'domain', lower(v.standard[23])),
-        (2, 'domain', customer_data.host_of(v.standard[22])),
-        (3, 'domain', CASE WHEN s.kind <> 'account' THEN split_part(v.standard[8], '@', 2) END),
-        (4, 'company name', v.standard[20])) AS k(rank, how, value)
-    WHERE k.value <> '' AND s.kind IN ('known', 'account');
-COMMENT ON VIEW customer_data.account_key IS 'Account numbers, domains and company names of companies and of persons';
+        ('account number', lower(btrim(v.given[30]))),
+        ('account number', CASE WHEN s.kind = 'account' THEN lower(btrim(r.key)) END),
+        ('domain', lower(v.standard[23])),
+        ('domain', customer_data.host_of(v.standard[22])),
+        ('domain', split_part(v.standard[8], '@', 2)),
+        ('company name', v.standard[20]),
+        ('brand', (customer_data.company_parts(v.given[20])).brand),
+        ('key', CASE WHEN s.kind = 'account' THEN s.source_id || ' ' || r.key END),
+        ('parent key', CASE WHEN s.kind = 'account' THEN s.source_id || ' ' ||
+                       v.given[(SELECT a.ordinal FROM customer_data.attribute a WHERE a.name = 'parent_account_id')] END)) AS k(how, value)
+    WHERE k.value <> '' AND s.kind IN ('known', 'account')
+      AND NOT (k.how = 'domain' AND customer_data.is_public_mail(k.value));
+COMMENT ON VIEW customer_data.account_key_given IS 'What account_key holds, from the records as they are';
 
+-- Lead to account: the accounts that a person's account number, domains and
+-- company name point at; where they point at several, the place decides.
 CREATE FUNCTION customer_data.write_accounts(customers bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -47,17 +63,64 @@ AS $$
 DECLARE
     differ bigint[];
 BEGIN
-    WITH found AS MATERIALIZED (
-        SELECT DISTINCT ON (p.customer_id) p.customer_id, n.account_id, n.how
-        FROM customer_data.account_key p
-        JOIN customer_data.account_named n ON n.how = p.how AND n.value = p.value
-        WHERE NOT p.is_account AND p.customer_id <> n.account_id
-          AND (customers IS NULL OR p.customer_id = ANY (customers))
-        ORDER BY p.customer_id, p.rank, n.account_id
+    WITH mine AS MATERIALIZED (
+        SELECT p.customer_id, p.how, p.value
+        FROM unnest(customers) AS w JOIN customer_data.account_key p ON p.customer_id = w
+        WHERE NOT p.is_account
+    ), named AS MATERIALIZED (
+        -- A key of very many accounts tells nothing.
+        SELECT k.how, k.value, array_agg(a.customer_id) AS accounts
+        FROM (SELECT DISTINCT m.how, m.value FROM mine m) k
+        JOIN customer_data.account_key a ON a.how = k.how AND a.value = k.value AND a.is_account
+        GROUP BY k.how, k.value
+        HAVING count(*) <= 50
+    ), pointed AS MATERIALIZED (
+        SELECT m.customer_id, a.account_id, array_agg(DISTINCT m.how) AS hows
+        FROM mine m
+        JOIN named n ON n.how = m.how AND n.value = m.value
+        CROSS JOIN unnest(n.accounts) AS a(account_id)
+        WHERE a.account_id <> m.customer_id
+        GROUP BY m.customer_id, a.account_id
+    ), named_score AS MATERIALIZED (
+        SELECT p.customer_id, p.account_id, p.hows,
+               CASE WHEN 'account number' = ANY (p.hows) THEN 100 ELSE 0 END
+               + CASE WHEN 'domain' = ANY (p.hows) THEN 12 ELSE 0 END
+               + CASE WHEN 'company name' = ANY (p.hows) THEN 10 WHEN 'brand' = ANY (p.hows) THEN 5 ELSE 0 END AS score,
+               count(*) OVER (PARTITION BY p.customer_id) AS choices
+        FROM pointed p
+    ), asked AS MATERIALIZED (
+        SELECT n.customer_id, n.account_id FROM named_score n WHERE n.choices > 1 OR n.score < 7
+    ), place AS MATERIALIZED (
+        SELECT i.id, array_agg(DISTINCT v.standard[13]) AS cities, array_agg(DISTINCT v.standard[15]) AS postcodes,
+               array_agg(DISTINCT coalesce(v.standard[11], v.standard[10])) AS streets
+        FROM (SELECT a.customer_id AS id FROM asked a UNION SELECT a.account_id FROM asked a) i
+        JOIN customer_data.source_record r ON r.customer_id = i.id AND r.gone_at IS NULL
+        JOIN customer_data.record_value v ON v.record_id = r.record_id
+        GROUP BY i.id
+    ), near AS MATERIALIZED (
+        SELECT a.customer_id, a.account_id,
+               CASE WHEN p.postcodes && o.postcodes THEN 4 ELSE 0 END
+               + CASE WHEN p.cities && o.cities THEN 2 ELSE 0 END
+               + CASE WHEN EXISTS (SELECT FROM unnest(p.streets) AS x, unnest(o.streets) AS y
+                                   WHERE customer_data.address_similarity(x, y) > 0.8) THEN 3 ELSE 0 END AS score
+        FROM asked a JOIN place p ON p.id = a.customer_id JOIN place o ON o.id = a.account_id
+    ), ranked AS (
+        SELECT n.customer_id, n.account_id, n.hows, n.score + coalesce(e.score, 0) AS score, coalesce(e.score, 0) AS near,
+               rank() OVER (PARTITION BY n.customer_id ORDER BY n.score + coalesce(e.score, 0) DESC) AS place_no,
+               count(*) OVER (PARTITION BY n.customer_id, n.score + coalesce(e.score, 0)) AS equals
+        FROM named_score n
+        LEFT JOIN near e ON e.customer_id = n.customer_id AND e.account_id = n.account_id
+    ), found AS MATERIALIZED (
+        SELECT r.customer_id, r.account_id,
+               (SELECT string_agg(h, ', ' ORDER BY h) FROM unnest(r.hows) AS h
+                WHERE h <> 'brand' OR NOT 'company name' = ANY (r.hows))
+               || CASE WHEN r.near > 0 THEN ', place' ELSE '' END AS how
+        FROM ranked r
+        WHERE r.place_no = 1 AND r.equals = 1 AND r.score >= 7
     ), gone AS (
         DELETE FROM customer_data.contact_account a
-        WHERE (customers IS NULL OR a.customer_id = ANY (customers))
-          AND NOT EXISTS (SELECT FROM found f WHERE f.customer_id = a.customer_id)
+        USING unnest(customers) AS w
+        WHERE a.customer_id = w AND NOT EXISTS (SELECT FROM found f WHERE f.customer_id = a.customer_id)
         RETURNING a.customer_id
     ), written AS (
         INSERT INTO customer_data.contact_account AS a (customer_id, account_id, how)
@@ -71,7 +134,7 @@ BEGIN
     RETURN differ;
 END
 $$;
-COMMENT ON FUNCTION customer_data.write_accounts(bigint[]) IS 'Looks up the accounts of these customers (NULL: all) and answers whose account changed';
+COMMENT ON FUNCTION customer_data.write_accounts(bigint[]) IS 'Looks up the accounts of these customers and answers whose account changed';
 
 -- Everybody at once: by hashing, whatever the planner thinks of the numbers.
 CREATE FUNCTION customer_data.link_all_accounts() RETURNS bigint[]
@@ -82,40 +145,57 @@ CREATE FUNCTION customer_data.link_all_accounts() RETURNS bigint[]
 AS $$
 #variable_conflict use_column
 BEGIN
-    DELETE FROM customer_data.account_named;
-    INSERT INTO customer_data.account_named (how, value, account_id)
-    SELECT k.how, k.value, min(k.customer_id)
-    FROM customer_data.account_key k
-    WHERE k.is_account
-    GROUP BY k.how, k.value
-    HAVING count(DISTINCT k.customer_id) = 1;
-    RETURN customer_data.write_accounts(NULL);
+    DELETE FROM customer_data.account_key;
+    INSERT INTO customer_data.account_key (how, value, customer_id, is_account)
+    SELECT DISTINCT k.how, k.value, k.customer_id, k.is_account FROM customer_data.account_key_given k;
+    ANALYZE customer_data.account_key;
+    RETURN customer_data.write_accounts(ARRAY(SELECT p.customer_id FROM customer_data.account_key p WHERE NOT p.is_account
+                                              UNION SELECT a.customer_id FROM customer_data.contact_account a));
 END
 $$;
-COMMENT ON FUNCTION customer_data.link_all_accounts() IS 'Makes account_named and contact_account anew and answers whose account changed';
+COMMENT ON FUNCTION customer_data.link_all_accounts() IS 'Makes account_key and contact_account anew and answers whose account changed';
 
 CREATE FUNCTION customer_data.link_accounts(customers bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+DECLARE
+    contacts bigint[];
 BEGIN
     IF NOT EXISTS (SELECT FROM customer_data.source s WHERE s.kind = 'account')
-       AND NOT EXISTS (SELECT FROM customer_data.account_named) THEN
+       AND NOT EXISTS (SELECT FROM customer_data.account_key) THEN
         RETURN NULL;
     END IF;
-    -- An account that changed may be anybody's.
-    IF customers IS NULL
-       OR EXISTS (SELECT FROM unnest(customers) AS c
-                  JOIN customer_data.source_record r ON r.customer_id = c
-                  JOIN customer_data.source s ON s.source_id = r.source_id
-                  WHERE s.kind = 'account')
-       OR EXISTS (SELECT FROM customer_data.contact_account a WHERE a.account_id = ANY (customers)) THEN
+    IF customers IS NULL OR NOT EXISTS (SELECT FROM customer_data.account_key) THEN
         RETURN customer_data.link_all_accounts();
     END IF;
-    RETURN customer_data.write_accounts(customers);
+    -- An account that changed is looked at by those whom its keys named, or name now.
+    WITH given AS MATERIALIZED (
+        SELECT DISTINCT k.how, k.value, k.customer_id, k.is_account
+        FROM (SELECT DISTINCT u AS id FROM unnest(customers) AS u) w JOIN customer_data.account_key_given k ON k.customer_id = w.id
+    ), lost AS (
+        DELETE FROM customer_data.account_key o
+        USING (SELECT DISTINCT u AS id FROM unnest(customers) AS u) w
+        WHERE o.customer_id = w.id
+          AND NOT EXISTS (SELECT FROM given g WHERE g.how = o.how AND g.value = o.value AND g.customer_id = o.customer_id AND g.is_account = o.is_account)
+        RETURNING o.how, o.value, o.is_account
+    ), gained AS (
+        INSERT INTO customer_data.account_key (how, value, customer_id, is_account)
+        SELECT g.how, g.value, g.customer_id, g.is_account
+        FROM given g
+        WHERE NOT EXISTS (SELECT FROM customer_data.account_key o
+                          WHERE o.how = g.how AND o.value = g.value AND o.customer_id = g.customer_id AND o.is_account = g.is_account)
+        RETURNING how, value, is_account
+    )
+    SELECT array_agg(DISTINCT p.customer_id) INTO contacts
+    FROM (SELECT l.how, l.value FROM lost l WHERE l.is_account UNION SELECT g.how, g.value FROM gained g WHERE g.is_account) k
+    JOIN customer_data.account_key p ON p.how = k.how AND p.value = k.value AND NOT p.is_account;
+    contacts := contacts || ARRAY(SELECT a.customer_id FROM customer_data.contact_account a WHERE a.account_id = ANY (customers));
+    RETURN customer_data.write_accounts(ARRAY(SELECT unnest(customers) UNION SELECT unnest(contacts)));
 END
 $$;
-COMMENT ON FUNCTION customer_data.link_accounts(bigint[]) IS 'Brings contact_account up to date for these customers (NULL: all) and answers whose account changed';
+COMMENT ON FUNCTION customer_data.link_accounts(bigint[]) IS 'Brings account_key and contact_account up to date for these customers (NULL: all) and answers whose account changed';
 
 CREATE FUNCTION customer_data.account_of(customer_id bigint) RETURNS bigint
     LANGUAGE sql STABLE
@@ -130,33 +210,76 @@ CREATE FUNCTION customer_data.account_parent(customer_id bigint) RETURNS bigint
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
     SELECT min(p.customer_id)
-    FROM customer_data.source_record r
-    JOIN customer_data.source s ON s.source_id = r.source_id AND s.kind = 'account'
-    JOIN customer_data.record_value v ON v.record_id = r.record_id
-    JOIN customer_data.attribute a ON a.name = 'parent_account_id'
-    JOIN customer_data.source_record p ON p.source_id = r.source_id AND p.key = v.given[a.ordinal] AND p.gone_at IS NULL
-    WHERE r.customer_id = account_parent.customer_id AND r.gone_at IS NULL AND p.customer_id <> r.customer_id
+    FROM customer_data.account_key c
+    JOIN customer_data.account_key p ON p.how = 'key' AND p.value = c.value
+    WHERE c.customer_id = account_parent.customer_id AND c.how = 'parent key' AND p.customer_id <> c.customer_id
 $$;
 COMMENT ON FUNCTION customer_data.account_parent(bigint) IS 'The company that a company belongs to: its attribute parent_account_id names the other''s key in the same source';
 
-CREATE FUNCTION customer_data.account_contacts(account_id bigint, with_subsidiaries boolean DEFAULT false)
-    RETURNS TABLE (customer_id bigint, of_account bigint, how text)
+CREATE FUNCTION customer_data.account_family(account_id bigint) RETURNS TABLE (customer_id bigint, depth int)
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE company (id) AS (
-        SELECT account_contacts.account_id
-        UNION
-        SELECT r.customer_id
-        FROM company c
-        JOIN customer_data.source_record p ON p.customer_id = c.id AND p.gone_at IS NULL
-        JOIN customer_data.attribute a ON a.name = 'parent_account_id'
-        JOIN customer_data.record_value v ON v.source_id = p.source_id AND v.given[a.ordinal] = p.key
-        JOIN customer_data.source_record r ON r.record_id = v.record_id AND r.gone_at IS NULL
-        WHERE with_subsidiaries
-    )
-    SELECT t.customer_id, t.account_id, t.how
-    FROM company c JOIN customer_data.contact_account t ON t.account_id = c.id
-    ORDER BY t.account_id, t.customer_id
+    WITH RECURSIVE company (id, depth) AS (
+        SELECT account_family.account_id, 0
+        UNION ALL
+        SELECT c.customer_id, company.depth + 1
+        FROM company
+        JOIN customer_data.account_key p ON p.customer_id = company.id AND p.how = 'key'
+        JOIN customer_data.account_key c ON c.how = 'parent key' AND c.value = p.value
+        WHERE c.customer_id <> company.id
+    ) CYCLE id SET seen USING path
+    SELECT c.id, min(c.depth) FROM company c WHERE NOT c.seen GROUP BY c.id ORDER BY 2, 1
 $$;
-COMMENT ON FUNCTION customer_data.account_contacts(bigint, boolean) IS 'The persons of an account, on request with those of its subsidiaries';
+COMMENT ON FUNCTION customer_data.account_family(bigint) IS 'A company and those below it, with the number of steps down';
+
+CREATE FUNCTION customer_data.buying_role(job_title text, given_role text DEFAULT NULL) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE
+        WHEN lower(given_role) ~ 'deci[sd]|entscheid|décid|决策|決策|拍板' THEN 'decision maker'
+        WHEN lower(given_role) ~ 'influenc|beeinfluss|prescript|影响|影響' THEN 'influencer'
+        WHEN lower(given_role) ~ 'user|nutzer|anwender|utilisat|usuari|用户|用戶|使用' THEN 'key user'
+        WHEN given_role ~ '[^[:space:]]' THEN lower(btrim(given_role))
+        WHEN lower(job_title) ~ '\m(assistant|assistenz|assistentin|secretary|sekret|intern|trainee|praktikant|werkstudent|stagiaire)|助理|秘书|秘書|实习|實習' THEN 'contact'
+        WHEN lower(job_title) ~ '\m(ceo|cfo|cto|cio|coo|cmo|cpo|chief|owner|founder|president|partner|managing director|director|directeur|directrice|direktor|direttore|gerente|vp|vice president|head|leiter|leiterin|geschäftsführer|geschaeftsfuehrer|inhaber|vorstand|prokurist|chef|gérant|pdg|bestuurder|eigenaar|dyrektor|prezes)\M|abteilungsleit|总经理|總經理|总裁|總裁|董事|总监|總監|首席|老板|社長|部長|取締役|대표|이사' THEN 'decision maker'
+        WHEN lower(job_title) ~ '\m(consultant|berater|beraterin|architect|architekt|advisor|adviser|analyst|analytiker|scientist|specialist|spezialist|expert|buyer|purchas\w*|procurement|einkäufer\w*|einkauf|acheteur|inkoper)\M|顾问|顧問|采购|採購|架构师|架構師|分析师|分析師|专家|專家' THEN 'influencer'
+        WHEN lower(job_title) ~ '\m(engineer|ingenieur\w*|ingénieur|technician|techniker|technikerin|operator|developer|entwickler\w*|administrator|admin|nurse|designer|mechanic|mechaniker|supervisor|clerk|sachbearbeiter\w*)\M|工程师|工程師|技术员|技術員|操作|管理员|管理員' THEN 'key user'
+        WHEN coalesce(job_title, given_role) IS NOT NULL THEN 'contact'
+    END;
+COMMENT ON FUNCTION customer_data.buying_role(text, text) IS 'Role in a purchase: as given, else by the job title: decision maker, influencer, key user, contact; NULL where nothing is known';
+
+CREATE FUNCTION customer_data.account_contacts(account_id bigint, with_subsidiaries boolean DEFAULT false)
+    RETURNS TABLE (customer_id bigint, of_account bigint, how text, role text, job_title text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    title text := 'NULL::text';
+    role  text := 'NULL::text';
+BEGIN
+    -- The golden row has the columns that mappings brought.
+    SELECT coalesce(max(format('c.%I::text', p.attname)) FILTER (WHERE p.attname = 'job_title'), title),
+           coalesce(max(format('c.%I::text', p.attname)) FILTER (WHERE p.attname = 'buying_role'), role)
+    INTO title, role
+    FROM pg_attribute p
+    WHERE p.attrelid = to_regclass('customer_data.customer') AND p.attname IN ('job_title', 'buying_role') AND NOT p.attisdropped;
+    RETURN QUERY EXECUTE format($query$
+        SELECT t.customer_id, t.account_id, t.how, customer_data.buying_role(%1$s, %2$s), %1$s
+        FROM (SELECT f.customer_id AS id FROM customer_data.account_family($1) f WHERE $2 OR f.depth = 0) company
+        JOIN customer_data.contact_account t ON t.account_id = company.id
+        JOIN customer_data.customer c ON c.customer_id = t.customer_id
+        ORDER BY t.account_id, array_position(ARRAY['decision maker', 'influencer', 'key user', 'contact'], customer_data.buying_role(%1$s, %2$s)), t.customer_id
+    $query$, title, role) USING account_id, coalesce(with_subsidiaries, false);
+END
+$$;
+COMMENT ON FUNCTION customer_data.account_contacts(bigint, boolean) IS 'The persons of an account with their roles (attribute buying_role, else by job title), on request with those of its subsidiaries';
+
+CREATE VIEW customer_data.account_overview AS
+    SELECT a.customer_id AS account_id, a.parent_id, coalesce(n.contacts, 0) AS contacts, coalesce(n.hows, '{}') AS found_by
+    FROM (SELECT k.customer_id, customer_data.account_parent(k.customer_id) AS parent_id
+          FROM (SELECT DISTINCT k.customer_id FROM customer_data.account_key k WHERE k.how = 'key') k) a
+    LEFT JOIN (SELECT t.account_id, sum(t.n)::bigint AS contacts, jsonb_object_agg(t.how, t.n) AS hows
+               FROM (SELECT c.account_id, c.how, count(*) AS n FROM customer_data.contact_account c GROUP BY c.account_id, c.how) t
+               GROUP BY t.account_id) n ON n.account_id = a.customer_id;
+COMMENT ON VIEW customer_data.account_overview IS 'Each company: the one above it, and its contacts by what names them';

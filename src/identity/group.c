@@ -59,7 +59,7 @@ node_of(const Nodes *nodes, int64 id)
 }
 
 /* Questions about some records are asked for each record written: their plans are kept. */
-#define KEPT_PLANS	6
+#define KEPT_PLANS	7
 
 /* The plan of a question about some records, made once per session. */
 static SPIPlanPtr
@@ -249,6 +249,35 @@ closure(Datum affected)
 	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 }
 
+/* A company is not the one above it, however alike they are, unless a person says so. */
+static void
+read_parents(Grouping *g, Datum ids, bool some)
+{
+	static SPIPlanPtr attribute = NULL;
+	bool		isnull;
+	int			ordinal;
+
+	if (attribute == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare("SELECT a.ordinal::int FROM customer_data.attribute a WHERE a.name = 'parent_account_id'"
+									   " AND EXISTS (SELECT FROM customer_data.source s WHERE s.kind = 'account')", 0, NULL);
+
+		SPI_keepplan(made);
+		attribute = made;
+	}
+	SPI_execute_plan(attribute, NULL, NULL, false, 0);
+	if (SPI_processed == 0)
+		return;
+	ordinal = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	each_row(psprintf("SELECT v.record_id, p.record_id, false FROM customer_data.record_value v"
+					  " JOIN customer_data.source s ON s.source_id = v.source_id AND s.kind = 'account'"
+					  " JOIN customer_data.source_record p ON p.source_id = v.source_id AND p.key = v.given[%d]"
+					  " WHERE v.given[%d] IS NOT NULL AND NOT EXISTS (SELECT FROM customer_data.match_decision d"
+					  " WHERE d.record_a = least(v.record_id, p.record_id) AND d.record_b = greatest(v.record_id, p.record_id)"
+					  " AND d.decision = 'must_link')%s", ordinal, ordinal, some ? " AND v.record_id = ANY ($1)" : ""),
+			 ids, some, take_decision, g);
+}
+
 /* Identifier limits and one-to-one sources become tags. */
 static void
 read_tags(Grouping *g, Datum ids, bool some)
@@ -356,6 +385,7 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s",
 					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
 			 ids, some, take_decision, &g);
+	read_parents(&g, ids, some);
 	read_tags(&g, ids, some);
 	g.c.n = g.nodes.n;
 	g.c.informed = g.nodes.informed;
