@@ -3,13 +3,19 @@
  *		The way of customers through the stages of a journey, from the first
  *		thing known of them on.
  *
- * A customer's stages are found by asking the stages' conditions at every
- * moment where an answer can change: when something happened, and when an
- * answer that was given expires.  What is known at each of these moments is
- * the timeline up to it and the metrics computed from that; attributes, tags
- * and segments are those of today.  So the present stage, the whole history and the next moment to look
- * at the customer again come out of one walk, and depend on nothing that was
- * stored before.
+ * What is known at a moment of the way is the timeline up to it and the
+ * metrics computed from that; attributes, tags and segments are those of
+ * today.  A stage's condition is asked when the way depends on it, and asked
+ * again when its answer expires: the last stage that holds is looked for from
+ * above, and nobody asks for the stages below the one a customer is in.  So
+ * the present stage, the whole history and the next moment to look at the
+ * customer again come out of one walk, which costs about as much as there are
+ * answers that change, and depend on nothing that was stored before.
+ *
+ * Conditions that look at events through the functions that know of timelines
+ * reaching ahead (cd_timelines_ahead) are handed the whole timeline at every
+ * moment.  For others it is cut at the moment, and they are asked whenever
+ * something happens.
  */
 #include "postgres.h"
 
@@ -19,11 +25,14 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -35,7 +44,11 @@ typedef struct Stage
 	CdAsked    *asked;
 	Interval   *minimum_stay;	/* NULL: none */
 	Interval   *lapse;			/* how long after its condition ceased it is left; NULL: never */
+	bool		uses_events;
+	bool		ahead;			/* may be handed a timeline that reaches ahead */
+	/* of the customer being followed */
 	bool		holds;
+	TimestampTz until;			/* the answer is good before; DT_NOBEGIN: not asked yet */
 } Stage;
 
 /* The walk's own part of the run. */
@@ -50,6 +63,12 @@ typedef struct Walk
 	int			asking;			/* the stage whose condition is evaluated */
 	bool		failed;
 	TimestampTz *due;			/* of each customer of the batch */
+	/* the customer being followed */
+	struct varlena *events;		/* NULL if unused */
+	CdTimeline	reader;
+	TimestampTz now;			/* the moment of the way */
+	TimestampTz cut_at;			/* which the cut timeline is of */
+	struct varlena *cut;
 } Walk;
 
 /* at + span */
@@ -125,31 +144,111 @@ cause_at(const CdTimeline *reader, TimestampTz at)
 	return "time";
 }
 
-/* Ask all stages at a moment; the first moment at which an answer may change. */
-static TimestampTz
-ask_stages(Walk *walk, int row)
+/* The timeline of the customer as known at the moment of the way. */
+static Datum
+known_events(Walk *walk)
+{
+	if (walk->cut == NULL || walk->cut_at != walk->now)
+	{
+		if (walk->cut != NULL && walk->cut != walk->events)
+			pfree(walk->cut);
+		walk->cut = cd_timeline_cut(walk->events, walk->now);
+		walk->cut_at = walk->now;
+	}
+	return PointerGetDatum(walk->cut);
+}
+
+/* Does a stage's condition hold at the moment of the way?  Lowers *until to when to ask again. */
+static bool
+stage_holds(Walk *walk, int i, TimestampTz *until)
 {
 	CdRun	   *run = &walk->run;
-	TimestampTz until = DT_NOEND;
-	int			i,
-				k;
+	Stage	   *stage = &walk->stages[i];
 
-	for (i = 0; i < walk->nstages; i++)
+	if (stage->until <= walk->now)
 	{
-		CdAsked    *asked = walk->stages[i].asked;
+		CdAsOf		save;
 		Datum		value;
 		bool		isnull;
 
-		for (k = 0; k < asked->nneeds; k++)
-			run->slots[0]->tts_values[asked->needs[k]->column] =
-				BoolGetDatum(cd_stored_member(asked->needs[k], run->ids[row]));
 		walk->asking = i;
+		if (stage->uses_events)
+			run->slots[0]->tts_values[run->events - 1] = stage->ahead ? PointerGetDatum(walk->events) : known_events(walk);
+		cd_as_of_begin(walk->now, &save);
+		cd_timelines_ahead = stage->ahead;
 		cd_validity_reset();
-		value = ExecEvalExprSwitchContext(asked->state, run->econtext, &isnull);
-		walk->stages[i].holds = !isnull && DatumGetBool(value);
-		until = earlier(until, cd_validity());
+		value = ExecEvalExprSwitchContext(stage->asked->state, run->econtext, &isnull);
+		cd_timelines_ahead = false;
+		cd_as_of_end(&save);
+		stage->holds = !isnull && DatumGetBool(value);
+		stage->until = cd_validity();
+		if (stage->uses_events && !stage->ahead)
+			stage->until = earlier(stage->until, cd_timeline_next_after(&walk->reader, walk->now));
+		stage->until = Max(stage->until, walk->now + 1);
+		ResetExprContext(run->econtext);
 	}
-	return until;
+	*until = earlier(*until, stage->until);
+	return stage->holds;
+}
+
+/* The last stage above one whose condition holds, or that one. */
+static int
+last_holding(Walk *walk, int above, TimestampTz *until)
+{
+	int			i;
+
+	for (i = walk->nstages - 1; i > above; i--)
+		if (stage_holds(walk, i, until))
+			return i;
+	return above;
+}
+
+/*
+ * Where the way goes from a stage (-1: none) at the moment; *until receives
+ * when to look again where it stays.  *ceased is when the condition of the
+ * stage ceased to hold, DT_NOEND while it holds.
+ */
+static int
+next_stage(Walk *walk, int stage, TimestampTz entered, TimestampTz *ceased, TimestampTz *until)
+{
+	Stage	   *current;
+	int			next;
+
+	*until = DT_NOEND;
+	if (stage < 0)
+		return last_holding(walk, -1, until);
+	current = &walk->stages[stage];
+
+	/* When the condition ceased counts also while the minimum stay lasts. */
+	if (current->lapse != NULL)
+	{
+		if (stage_holds(walk, stage, until))
+			*ceased = DT_NOEND;
+		else if (*ceased == DT_NOEND)
+			*ceased = walk->now;
+	}
+	if (current->minimum_stay != NULL && entered != DT_NOBEGIN)
+	{
+		TimestampTz free_at = plus_span(entered, current->minimum_stay);
+
+		if (walk->now < free_at)
+		{
+			*until = earlier(*until, free_at);
+			return stage;
+		}
+	}
+	next = last_holding(walk, stage, until);
+	if (next != stage || current->lapse == NULL || *ceased == DT_NOEND)
+		return next;
+	else
+	{
+		TimestampTz lapsed = plus_span(*ceased, current->lapse);
+
+		if (walk->now >= lapsed)
+			return last_holding(walk, -1, until);
+		*until = earlier(*until, lapsed);
+	}
+	return stage;
 }
 
 /* Follow one customer from the first thing known of them to the end of the run. */
@@ -158,22 +257,29 @@ walk_customer(Walk *walk, int row)
 {
 	CdRun	   *run = &walk->run;
 	TimestampTz start = DT_NOEND;
-	TimestampTz now;
 	TimestampTz entered = DT_NOBEGIN;
 	TimestampTz ceased = DT_NOEND;
 	const char *cause = NULL;
-	struct varlena *events = NULL;
-	CdTimeline	reader;
 	int			stage = -1;
-	bool		held = false;
+	int			k;
 	bool		timeless;
+	ListCell   *cell;
 
 	cd_fill_slot(run, run->slots[0], row);
+	foreach(cell, run->segments)
+	{
+		CdNeed	   *need = lfirst(cell);
+
+		run->slots[0]->tts_values[need->column] = BoolGetDatum(cd_stored_member(need, run->ids[row]));
+	}
+	for (k = 0; k < walk->nstages; k++)
+		walk->stages[k].until = DT_NOBEGIN;
+	walk->cut = NULL;
 	if (walk->events_place >= 0)
 	{
-		events = (struct varlena *) DatumGetPointer(run->values[walk->events_place][row]);
-		cd_timeline_open(&reader, events);
-		start = cd_timeline_first_at(&reader);
+		walk->events = (struct varlena *) DatumGetPointer(run->values[walk->events_place][row]);
+		cd_timeline_open(&walk->reader, walk->events);
+		start = cd_timeline_first_at(&walk->reader);
 	}
 	if (walk->registered_place >= 0 && !run->nulls[walk->registered_place][row])
 	{
@@ -184,86 +290,35 @@ walk_customer(Walk *walk, int row)
 	}
 	/* Of whom no moment is known, what holds now has held for ever. */
 	timeless = start > run->now;
-	now = timeless ? run->now : start;
+	walk->now = timeless ? run->now : start;
 
 	for (;;)
 	{
-		CdAsOf		save;
 		TimestampTz until;
-		int			candidate = -1;
 		int			next;
-		int			i;
 
 		CHECK_FOR_INTERRUPTS();
-		cd_as_of_begin(now, &save);
-		if (events != NULL)
-			run->slots[0]->tts_values[run->events - 1] = PointerGetDatum(cd_timeline_cut(events, now));
-		until = ask_stages(walk, row);
-		cd_as_of_end(&save);
-		if (events != NULL)
-			until = earlier(until, cd_timeline_next_after(&reader, now));
-		/* The first thing known may lie ahead. */
-		if (timeless)
-			until = earlier(until, start);
-
-		for (i = 0; i < walk->nstages; i++)
-			if (walk->stages[i].holds)
-				candidate = i;
-		if (held && !walk->stages[stage].holds)
-		{
-			held = false;
-			ceased = now;
-		}
-		else if (stage >= 0 && walk->stages[stage].holds)
-			held = true;
-
-		next = stage;
-		if (stage < 0)
-			next = candidate;
-		else
-		{
-			Stage	   *current = &walk->stages[stage];
-			TimestampTz free_at = current->minimum_stay && entered != DT_NOBEGIN ?
-				plus_span(entered, current->minimum_stay) : DT_NOBEGIN;
-
-			if (now < free_at)
-				until = earlier(until, free_at);
-			else if (candidate > stage)
-				next = candidate;
-			else if (!current->holds && current->lapse != NULL)
-			{
-				TimestampTz lapse = plus_span(ceased, current->lapse);
-
-				if (now >= lapse)
-					next = candidate;
-				else
-					until = earlier(until, lapse);
-			}
-		}
-
+		next = next_stage(walk, stage, entered, &ceased, &until);
 		if (next != stage)
 		{
 			if (stage >= 0)
-				put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, now, cause,
+				put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, walk->now, cause,
 							 DT_NOEND, NULL, NULL);
-			entered = timeless ? DT_NOBEGIN : now;
-			cause = timeless ? NULL : events ? cause_at(&reader, now) : "time";
 			stage = next;
-			held = stage >= 0 && walk->stages[stage].holds;
-			ceased = now;
-			/* A minimum stay that begins here ends at a moment of its own. */
-			if (stage >= 0 && walk->stages[stage].minimum_stay && !timeless)
-				until = earlier(until, plus_span(now, walk->stages[stage].minimum_stay));
+			entered = timeless ? DT_NOBEGIN : walk->now;
+			cause = timeless ? NULL : walk->events ? cause_at(&walk->reader, walk->now) : "time";
+			ceased = DT_NOEND;
+			continue;
 		}
-		timeless = false;
-		if (until <= now)
-			until = now + 1;
+		/* The first thing known may lie ahead. */
+		if (timeless)
+			until = earlier(until, start);
 		if (until > run->now)
 		{
 			walk->due[row] = until;
 			break;
 		}
-		now = until;
+		walk->now = until;
 	}
 	if (stage >= 0)
 		put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, DT_NOEND, cause,
@@ -339,7 +394,6 @@ walk_batch(CdRun *run)
 		for (; row < run->count; row++)
 		{
 			walk_customer(walk, row);
-			ResetExprContext(run->econtext);
 			MemoryContextReset(customer);
 		}
 		cd_run_as_end(&save);
@@ -352,6 +406,7 @@ walk_batch(CdRun *run)
 	{
 		ErrorData  *error;
 
+		cd_timelines_ahead = false;
 		cd_as_of_end(&as_of);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -416,6 +471,55 @@ take_stages(Walk *walk, int32 journey)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* Does a function know of timelines that reach ahead of as_of()? */
+static bool
+knows_ahead(Oid function)
+{
+	static const char *const names[] = {
+		"happened", "event_count", "event_sum", "event_avg", "event_min", "event_max", "event_first", "event_last",
+		"event_days", "event_distinct", "unanswered", "compare_events", "event_count_at_least", "event_sum_at_least",
+	};
+	char	   *name;
+	int			i;
+
+	if (get_func_namespace(function) != cd_schema() || func_volatile(function) == PROVOLATILE_VOLATILE)
+		return false;
+	name = get_func_name(function);
+	for (i = 0; i < (int) lengthof(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Does an expression look at the events otherwise than through such functions? */
+static bool
+needs_cut_walker(Node *node, void *arg)
+{
+	AttrNumber	events = *(AttrNumber *) arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno == events;
+	if (IsA(node, FuncExpr) && knows_ahead(((FuncExpr *) node)->funcid))
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+		ListCell   *cell;
+
+		foreach(cell, call->args)
+		{
+			Node	   *node_arg = lfirst(cell);
+
+			if (foreach_current_index(cell) == 0 && IsA(node_arg, Var))
+				continue;
+			if (needs_cut_walker(node_arg, arg))
+				return true;
+		}
+		return false;
+	}
+	return expression_tree_walker(node, needs_cut_walker, arg);
+}
+
 /* Find each stage's condition after the run has put them in its own order. */
 static void
 connect_stages(Walk *walk)
@@ -425,9 +529,18 @@ connect_stages(Walk *walk)
 				k;
 
 	for (i = 0; i < walk->nstages; i++)
+	{
+		Stage	   *stage = &walk->stages[i];
+
 		for (k = 0; k < run->nasked; k++)
-			if (run->asked[k].id == -walk->stages[i].id)
-				walk->stages[i].asked = &run->asked[k];
+			if (run->asked[k].id == -stage->id)
+				stage->asked = &run->asked[k];
+		if (walk->failed)
+			continue;
+		stage->uses_events = stage->asked->uses_events;
+		stage->ahead = stage->uses_events &&
+			!needs_cut_walker((Node *) stage->asked->state->expr, &run->events);
+	}
 	walk->events_place = walk->registered_place = -1;
 	for (i = 0; i < run->nfetched; i++)
 	{

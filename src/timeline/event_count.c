@@ -112,9 +112,9 @@ note_count(const Count *count)
 {
 	TimestampTz oldest;
 
+	cd_validity_note(count->enters);
 	if (!count->window.sliding)
 		return;
-	cd_validity_note(count->enters);
 	oldest = oldest_match(count->matchers, count->n);
 	if (oldest != DT_NOEND)
 		cd_validity_note(cd_window_turns(&count->window, oldest));
@@ -142,8 +142,10 @@ note_happened(const CdWindow *window, const CdMatcher *matchers, int n, Timestam
 {
 	TimestampTz newest = newest_match(matchers, n);
 
-	if (window->sliding)
-		cd_validity_note(newest == DT_NOBEGIN ? enters : cd_window_turns(window, newest));
+	if (newest == DT_NOBEGIN)
+		cd_validity_note(enters);
+	else if (window->sliding)
+		cd_validity_note(cd_window_turns(window, newest));
 	return newest != DT_NOBEGIN;
 }
 
@@ -160,6 +162,7 @@ happened(FunctionCallInfo fcinfo, Form form, int next)
 	for (i = 0; i < count.n; i++)
 		if (cd_matcher_first(&count.matchers[i], count.matchers[i].from, count.matchers[i].to) >= 0)
 			PG_RETURN_BOOL(true);
+	cd_validity_note(count.enters);
 	PG_RETURN_BOOL(false);
 }
 THREE_FORMS(cd_happened, happened);
@@ -189,8 +192,7 @@ event_last(FunctionCallInfo fcinfo, Form form, int next)
 
 	begin_count(fcinfo, &count, form, 2);
 	at = newest_match(count.matchers, count.n);
-	if (count.window.sliding)
-		cd_validity_note(count.enters);
+	cd_validity_note(count.enters);
 	if (at == DT_NOBEGIN)
 		PG_RETURN_NULL();
 	if (count.window.sliding)
@@ -680,6 +682,47 @@ total_from(const Sample *samples, int from, int n, int scale)
 	return scale >= 0 ? exact_number(exact, scale) : total;
 }
 
+/* Whether a comparison of a count can turn when the count grows. */
+static bool
+more_turns(CdCompare op, bool answer)
+{
+	switch (op)
+	{
+		case CD_LT:
+		case CD_LE:
+			return answer;
+		case CD_GE:
+		case CD_GT:
+			return !answer;
+		default:
+			return true;
+	}
+}
+
+/* Whether it can turn when the count falls. */
+static bool
+fewer_turns(CdCompare op, bool answer)
+{
+	return op == CD_EQ || op == CD_NE || !more_turns(op, answer);
+}
+
+/* The moment of the k-th match from the oldest, within one kind. */
+static TimestampTz
+match_moment(const CdMatcher *m, int k)
+{
+	int			i = m->from;
+
+	if (m->all)
+		return cd_kind_at(&m->kind, i + k - 1);
+	for (;;)
+	{
+		i = cd_matcher_first(m, i, m->to);
+		if (--k == 0)
+			return cd_kind_at(&m->kind, i);
+		i++;
+	}
+}
+
 /*
  * Compare a total with a threshold and note when the comparison turns: play
  * the oldest events leaving, instant by instant, until it does.
@@ -699,24 +742,41 @@ compare_total(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 	bool		answer;
 	__int128	exact = 0;
 
-	if (!window->sliding)
+	if (of == NULL)
 	{
-		double		total = 0;
+		int			count = 0;
+		int			left = 1;
 
-		if (of != NULL)
+		for (i = 0; i < n; i++)
+			count += cd_matcher_count(&matchers[i]);
+		answer = compares(count, op, threshold);
+		if (more_turns(op, answer))
+			cd_validity_note(enters);
+		if (!window->sliding || !fewer_turns(op, answer))
+			return answer;
+		while (left <= count && compares(count - left, op, threshold) == answer)
+			left++;
+		if (left > count)
+			return answer;
+		if (n == 1)
+		{
+			cd_validity_note(cd_window_turns(window, match_moment(&matchers[0], left)));
+			return answer;
+		}
+	}
+	else
+	{
+		if (!window->sliding)
 		{
 			Sum			sum;
 
-			total = sum_numbers(matchers, n, of, &sum);
+			cd_validity_note(enters);
+			return compares(sum_numbers(matchers, n, of, &sum), op, threshold);
 		}
-		else
-			for (i = 0; i < n; i++)
-				total += cd_matcher_count(&matchers[i]);
-		return compares(total, op, threshold);
+		cd_validity_note(enters);
 	}
 	samples = list_samples(matchers, n, of, &nsamples, &scale);
 	answer = compares(total_from(samples, 0, nsamples, scale), op, threshold);
-	cd_validity_note(enters);
 	for (i = 0; i < nsamples; i++)
 		exact += samples[i].exact;
 	for (i = 0; i < nsamples;)
@@ -778,8 +838,7 @@ cd_event_edge(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 	int			n = cd_window_bind(window, pattern, tl, few, &matchers, &enters);
 
 	*at = last ? newest_match(matchers, n) : oldest_match(matchers, n);
-	if (window->sliding)
-		cd_validity_note(enters);
+	cd_validity_note(enters);
 	if (TIMESTAMP_NOT_FINITE(*at))
 		return false;
 	if (window->sliding)

@@ -19,13 +19,20 @@
 /* How long after leaving an event may come back in. */
 #define COME_BACK		(14 * USECS_PER_DAY)
 
+bool		cd_timelines_ahead = false;
+
+/* The moment after another. */
+static inline TimestampTz
+just_after(TimestampTz at)
+{
+	return at >= DT_NOEND - 1 ? DT_NOEND : at + 1;
+}
+
 /* The whole of a timeline. */
 void
 cd_window_all(CdWindow *window)
 {
-	memset(window, 0, sizeof(CdWindow));
-	window->since = DT_NOBEGIN;
-	window->until = DT_NOEND;
+	cd_window_between(window, DT_NOBEGIN, DT_NOEND);
 }
 
 /* since <= at < until */
@@ -34,7 +41,13 @@ cd_window_between(CdWindow *window, TimestampTz since, TimestampTz until)
 {
 	memset(window, 0, sizeof(CdWindow));
 	window->since = since;
-	window->until = until;
+	window->until = window->later = until;
+	if (cd_timelines_ahead)
+	{
+		window->ahead = true;
+		window->as_of = cd_as_of();
+		window->until = Min(until, just_after(window->as_of));
+	}
 }
 
 /* as_of - span < at <= as_of */
@@ -51,7 +64,8 @@ cd_window_last(CdWindow *window, const Interval *span, TimestampTz as_of)
 	if (span->month != 0 || span->day != 0)
 		window->back -= COME_BACK;
 	window->since = window->start + 1;
-	window->until = as_of >= DT_NOEND - 1 ? DT_NOEND : as_of + 1;
+	window->until = just_after(as_of);
+	window->later = DT_NOEND;
 }
 
 /* When a past event that is inside is outside, or the other way round. */
@@ -75,10 +89,11 @@ cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimelin
 				kept = 0;
 
 	*enters = DT_NOEND;
-	if (!window->sliding)
+	if (!window->sliding && !window->ahead)
 		return cd_pattern_bind(pattern, tl, window->since, window->until, few, matchers);
 
-	n = cd_pattern_bind(pattern, tl, window->back + 1, DT_NOEND, few, matchers);
+	n = cd_pattern_bind(pattern, tl, window->sliding ? window->back + 1 : window->since,
+						window->later, few, matchers);
 	for (i = 0; i < n; i++)
 	{
 		CdMatcher  *m = &(*matchers)[i];
@@ -86,7 +101,7 @@ cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimelin
 		int			high = m->to;
 		int			k;
 
-		m->to = cd_kind_lower_bound(&m->kind, window->until);
+		m->to = Max(low, cd_kind_lower_bound(&m->kind, window->until));
 		if (window->back != window->start)
 		{
 			m->from = cd_kind_lower_bound(&m->kind, window->since);

@@ -14,6 +14,8 @@ typedef struct CdWindow
 	TimestampTz since;
 	TimestampTz until;
 	bool		sliding;
+	bool		ahead;			/* not sliding, but events after as_of are not known yet */
+	TimestampTz later;			/* where such a window ends in time */
 	TimestampTz as_of;
 	Interval	span;
 	TimestampTz start;			/* as_of - span: the window is start < at <= as_of */
@@ -33,7 +35,8 @@ extern TimestampTz cd_window_turns(const CdWindow *window, TimestampTz at);
 /*
  * Bind a pattern to the kinds that can match, each with its positions inside
  * the window.  *enters receives the first moment at which an event can come
- * in: one yet to happen, or one that left and can come back.
+ * in: one yet to happen, or one that left and can come back; DT_NOEND if none
+ * can.
  */
 extern int	cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimeline *tl,
 						   CdMatcher *few, CdMatcher **matchers, TimestampTz *enters);

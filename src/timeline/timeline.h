@@ -406,6 +406,13 @@ extern struct varlena *cd_timeline_slice(struct varlena *value, TimestampTz sinc
 /* What is known at a moment: at <= as_of; notes when the next event comes in. */
 extern struct varlena *cd_timeline_cut(struct varlena *value, TimestampTz as_of);
 
+/*
+ * True while the timelines asked about reach beyond as_of(), as when a history
+ * is followed moment by moment: functions that count in windows leave out what
+ * comes later, and note the moment at which it comes.
+ */
+extern bool cd_timelines_ahead;
+
 #define PG_GETARG_TIMELINE(n)	((struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(n)))
 
 #endif							/* CD_TIMELINE_H */

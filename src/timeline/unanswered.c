@@ -172,19 +172,20 @@ cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *ans
 				nlast,
 				which = -1,
 				i;
+	bool		moves = window->sliding || window->ahead || grace != NULL;
 	Topic	   *topics,
 			   *lasts;
 
 	/* Neither side looks beyond as_of: a later answer is noted when it comes in. */
 	nanswers = cd_pattern_bind(answered, tl, window->since, DT_NOEND, few2, &answers);
-	if (window->sliding || grace != NULL)
+	if (moves)
 	{
-		TimestampTz as_of = window->sliding ? window->as_of : grace->as_of;
+		TimestampTz as_of = grace == NULL ? window->as_of : grace->as_of;
 
 		until = as_of >= DT_NOEND - 1 ? DT_NOEND : as_of + 1;
 	}
 	nasks = cd_window_bind(window, asked, tl, few, &asks, &enters);
-	if (window->sliding || grace != NULL)
+	if (moves)
 		cd_validity_note(enters);
 	for (i = 0; i < nanswers; i++)
 	{
