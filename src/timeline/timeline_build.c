@@ -1,8 +1,8 @@
 /*
  * timeline_build.c
  *		Collecting events as rows in one buffer.  Strings that repeat are kept
- *		once in a pool, which all groups of an aggregate share; long ones and
- *		event ids stay in the row.
+ *		once in a pool (timeline_pool.c), which all groups of an aggregate share;
+ *		long ones and event ids stay in the row.
  */
 #include "postgres.h"
 
@@ -12,7 +12,6 @@
 
 #include "customer_data.h"
 
-#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -24,98 +23,6 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
-
-#define POOL_START		256
-#define POOL_ARENA		8192
-
-/* Make an empty pool of strings in a memory context. */
-CdPool *
-cd_pool_create(MemoryContext context)
-{
-	CdPool	   *pool = MemoryContextAllocZero(context, sizeof(CdPool));
-	MemoryContext old;
-	int			i;
-
-	pool->context = context;
-	pool->cap = POOL_START;
-	pool->str = MemoryContextAlloc(context, pool->cap * sizeof(char *));
-	pool->len = MemoryContextAlloc(context, pool->cap * sizeof(int));
-	pool->hash = MemoryContextAlloc(context, pool->cap * sizeof(uint32));
-	pool->stamp = MemoryContextAllocZero(context, pool->cap * sizeof(uint32));
-	pool->local = MemoryContextAlloc(context, pool->cap * sizeof(int));
-	pool->table_size = pool->cap * 2;
-	pool->table = MemoryContextAllocZero(context, pool->table_size * sizeof(int));
-	old = MemoryContextSwitchTo(context);
-	for (i = 0; i < CD_SECTIONS; i++)
-		initStringInfo(&pool->scratch[i]);
-	MemoryContextSwitchTo(old);
-	return pool;
-}
-
-/* Double the pool. */
-static void
-grow_pool(CdPool *pool)
-{
-	int			i;
-
-	pool->cap *= 2;
-	pool->str = repalloc_huge(pool->str, pool->cap * sizeof(char *));
-	pool->len = repalloc_huge(pool->len, pool->cap * sizeof(int));
-	pool->hash = repalloc_huge(pool->hash, pool->cap * sizeof(uint32));
-	pool->stamp = repalloc_huge(pool->stamp, pool->cap * sizeof(uint32));
-	memset(pool->stamp + pool->n, 0, (pool->cap - pool->n) * sizeof(uint32));
-	pool->local = repalloc_huge(pool->local, pool->cap * sizeof(int));
-	pfree(pool->table);
-	pool->table_size = pool->cap * 2;
-	pool->table = MemoryContextAllocExtended(pool->context, pool->table_size * sizeof(int),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (i = 0; i < pool->n; i++)
-	{
-		uint32		slot = pool->hash[i] & (pool->table_size - 1);
-
-		while (pool->table[slot] != 0)
-			slot = (slot + 1) & (pool->table_size - 1);
-		pool->table[slot] = i + 1;
-	}
-}
-
-/* Number of a string, the same for equal strings. */
-int
-cd_pool_intern(CdPool *pool, const char *str, int len)
-{
-	uint32		hash = hash_bytes((const unsigned char *) str, len);
-	uint32		slot = hash & (pool->table_size - 1);
-	int			i;
-
-	while ((i = pool->table[slot]) != 0)
-	{
-		i--;
-		if (pool->hash[i] == hash && pool->len[i] == len && memcmp(pool->str[i], str, len) == 0)
-			return i;
-		slot = (slot + 1) & (pool->table_size - 1);
-	}
-	if (pool->n >= pool->cap)
-	{
-		grow_pool(pool);
-		slot = hash & (pool->table_size - 1);
-		while (pool->table[slot] != 0)
-			slot = (slot + 1) & (pool->table_size - 1);
-	}
-	if (pool->arena_left < (Size) len)
-	{
-		pool->arena_left = Max(POOL_ARENA, len);
-		pool->arena = MemoryContextAlloc(pool->context, pool->arena_left);
-	}
-	memcpy(pool->arena, str, len);
-	i = pool->n++;
-	pool->str[i] = pool->arena;
-	pool->len[i] = len;
-	pool->hash[i] = hash;
-	pool->table[slot] = i + 1;
-	pool->arena += len;
-	pool->arena_left -= len;
-	return i;
-}
 
 /* Start collecting; rows grow in the given context. */
 void
@@ -400,24 +307,15 @@ cd_builder_json(CdBuilder *builder, int property, Jsonb *jb)
 	add_json(builder, property, &v);
 }
 
-/* Add the properties of a JSON object; null means absent. */
-void
-cd_builder_jsonb(CdBuilder *builder, Datum properties)
+/* Add the properties of a JSON object with numbers or documents in it. */
+static void
+add_object(CdBuilder *builder, Jsonb *jb)
 {
-	Jsonb	   *jb = DatumGetJsonbP(properties);
-	JsonbIterator *it;
+	JsonbIterator *it = JsonbIteratorInit(&jb->root);
 	JsonbIteratorToken token;
 	JsonbValue	v;
 	int			property = 0;
 
-	if (!JB_ROOT_IS_OBJECT(jb))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("properties of an event must be a JSON object"),
-				 errhint("Write them as {\"name\": value, ...}.")));
-	if (JB_ROOT_COUNT(jb) == 0)
-		return;
-	it = JsonbIteratorInit(&jb->root);
 	(void) JsonbIteratorNext(&it, &v, true);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -425,6 +323,80 @@ cd_builder_jsonb(CdBuilder *builder, Datum properties)
 			property = cd_builder_property(builder, v.val.string.val, v.val.string.len);
 		else if (token == WJB_VALUE)
 			add_json(builder, property, &v);
+	}
+}
+
+/* Entry i of a JSON object, wherever its bytes lie. */
+static inline JEntry
+json_entry(const char *entries, int i)
+{
+	JEntry		entry;
+
+	memcpy(&entry, entries + i * sizeof(JEntry), sizeof(JEntry));
+	return entry;
+}
+
+/* Where an entry ends that starts at an offset. */
+static inline uint32
+json_end(JEntry entry, uint32 start)
+{
+	return JBE_HAS_OFF(entry) ? JBE_OFFLENFLD(entry) : start + JBE_OFFLENFLD(entry);
+}
+
+/*
+ * Add the properties of a JSON object; null means absent.  Texts, booleans
+ * and nulls, the usual case, are read where they are, without a copy.
+ */
+void
+cd_builder_jsonb(CdBuilder *builder, Datum properties)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(properties);
+	const char *root = VARDATA_ANY(value);
+	const char *entries = root + sizeof(uint32);
+	const char *data;
+	uint32		header,
+				key = 0,
+				at;
+	int			n,
+				i;
+
+	memcpy(&header, root, sizeof(header));
+	n = header & JB_CMASK;
+	if (!(header & JB_FOBJECT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("properties of an event must be a JSON object"),
+				 errhint("Write them as {\"name\": value, ...}.")));
+	data = entries + n * 2 * sizeof(JEntry);
+	for (i = 0, at = 0; i < n; i++)
+		at = json_end(json_entry(entries, i), at);
+	for (i = n; i < n * 2; i++)
+	{
+		JEntry		entry = json_entry(entries, i);
+
+		if (JBE_ISNUMERIC(entry) || JBE_ISCONTAINER(entry))
+		{
+			add_object(builder, DatumGetJsonbP(properties));
+			return;
+		}
+	}
+	for (i = 0; i < n; i++)
+	{
+		JEntry		entry = json_entry(entries, n + i);
+		uint32		key_end = json_end(json_entry(entries, i), key);
+		uint32		end = json_end(entry, at);
+
+		if (!JBE_ISNULL(entry))
+		{
+			int			property = cd_builder_property(builder, data + key, key_end - key);
+
+			if (JBE_ISSTRING(entry))
+				cd_builder_text(builder, property, CD_TYPE_TEXT, data + at, end - at);
+			else
+				cd_builder_number(builder, property, CD_TYPE_BOOL, JBE_ISBOOL_TRUE(entry) ? 1 : 0);
+		}
+		key = key_end;
+		at = end;
 	}
 }
 

@@ -1,7 +1,8 @@
 /*
  * timeline_rows.h
  *		Events as rows, between collecting (timeline_build.c) and packing
- *		(timeline_pack.c).
+ *		(timeline_pack.c, timeline_encode.c), and the strings they share
+ *		(timeline_pool.c).
  */
 #ifndef CD_TIMELINE_ROWS_H
 #define CD_TIMELINE_ROWS_H
@@ -9,6 +10,7 @@
 #include "lib/stringinfo.h"
 #include "timeline/timeline.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 
 /* Texts up to this length go into the pool. */
 #define CD_POOLED		64
@@ -29,26 +31,172 @@ typedef struct CdRow
 /* Parts of an image that are put together apart. */
 #define CD_SECTIONS		7
 
+/* A string of the pool. */
+typedef struct CdPooled
+{
+	const char *str;
+	uint64		key;			/* its first 8 bytes */
+	int			len;
+	uint32		hash;
+	uint32		stamp;			/* local counts only while stamp = epoch */
+	int			local;
+	int			rank;			/* order among the first `ranked` strings */
+} CdPooled;
+
+/* Room that is given out piece by piece and taken back at once. */
+typedef struct CdScratch
+{
+	MemoryContext context;
+	char	   *block;
+	Size		size;
+	Size		used;
+	char	   *old;			/* earlier blocks, each starts with a link */
+} CdScratch;
+
 struct CdPool
 {
 	MemoryContext context;
+	CdPooled   *entries;
 	int			n;
 	int			cap;
-	const char **str;
-	int		   *len;
-	uint32	   *hash;
-	uint32	   *stamp;			/* local[i] counts only while stamp[i] = epoch */
-	int		   *local;
 	uint32		epoch;
 	int		   *table;			/* open addressing: number + 1 */
 	uint32		table_size;
 	char	   *arena;
 	Size		arena_left;
-	int		   *rank;			/* order of the first `ranked` strings */
 	int			ranked;
 	int			unranked;		/* how often a string without rank was sorted */
-	StringInfoData scratch[CD_SECTIONS];	/* sections of the image being made */
+	CdScratch	scratch;		/* while packing */
+	StringInfoData sections[CD_SECTIONS];	/* of the image being made */
 };
+
+/* Rank all strings of the pool by bytes. */
+extern void cd_pool_rank(CdPool *pool);
+
+extern char *cd_scratch_grow(CdScratch *scratch, Size size);
+extern void cd_scratch_reset(CdScratch *scratch);
+
+/* A piece of scratch room, aligned to 8 bytes. */
+static inline void *
+cd_scratch_alloc(CdScratch *scratch, Size size)
+{
+	char	   *p;
+
+	size = MAXALIGN(size);
+	if (unlikely(size > scratch->size - scratch->used))
+		return cd_scratch_grow(scratch, size);
+	p = scratch->block + scratch->used;
+	scratch->used += size;
+	return p;
+}
+
+/* ---- packing ---- */
+
+/* A column in the making: one cell per event of the kind, 0 for absent. */
+typedef struct CdPackColumn
+{
+	uint32		id;				/* property's pool number (or CD_COL_...), and type */
+	int			which;			/* final number */
+	int			type;
+	uint64	   *cells;
+	bool	   *present;		/* numbers only: 0 is a number */
+	int			npresent;
+} CdPackColumn;
+
+/* The events of one kind in the making. */
+typedef struct CdPackKind
+{
+	const char *name;
+	int			namelen;
+	int			n;
+	int			first;			/* in the array of all times by kind */
+	int			filled;
+	CdPackColumn *cols;
+	int			ncols;
+	int			cap;
+	int			hint;			/* where the next field's column is likely to be */
+} CdPackKind;
+
+/* A timeline in the making. */
+typedef struct CdPack
+{
+	CdBuilder  *builder;
+	CdScratch  *scratch;
+	int			n;
+	char	  **rows;			/* in order */
+	int		   *kind_of;		/* each event's kind */
+	CdPackKind *kinds;
+	int			nkinds;
+	int		   *props;			/* pool numbers, sorted by name */
+	int			nprops;
+	int			props_cap;
+	TimestampTz base;
+	int64		unit;
+	uint64	   *offsets;		/* in units, by kind */
+} CdPack;
+
+/* Keep event ids as integers when all of them are, else as texts. */
+extern void cd_encode_ids(CdPack *pack, StringInfo dictionary);
+
+/* Collect the texts of one dictionary and replace each cell by position + 1. */
+extern void cd_encode_dictionary(CdPack *pack, int which, StringInfo out);
+
+extern void cd_encode_times(StringInfo buf, const uint64 *offsets, int n);
+extern void cd_encode_column(CdPack *pack, StringInfo buf, CdPackKind *kind, CdPackColumn *col);
+
+/* Write a varint; answers where it ends. */
+static inline uint8 *
+cd_write_varint(uint8 *p, uint64 v)
+{
+	while (v >= 0x80)
+	{
+		*p++ = (uint8) (v | 0x80);
+		v >>= 7;
+	}
+	*p++ = (uint8) v;
+	return p;
+}
+
+#define CD_VARINT_MAX	10
+
+/* Make room behind what is there, and answer where it starts. */
+static inline uint8 *
+cd_buffer_room(StringInfo buf, Size more)
+{
+	if (unlikely(more > (Size) (buf->maxlen - buf->len - 1)))
+	{
+		if (more > MaxAllocSize / 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("timeline is too large")));
+		enlargeStringInfo(buf, (int) more);
+	}
+	return (uint8 *) buf->data + buf->len;
+}
+
+/* What was written up to here counts. */
+static inline void
+cd_buffer_upto(StringInfo buf, const uint8 *p)
+{
+	buf->len = (const char *) p - buf->data;
+}
+
+/* Append a varint. */
+static inline void
+cd_append_varint(StringInfo buf, uint64 v)
+{
+	cd_buffer_upto(buf, cd_write_varint(cd_buffer_room(buf, CD_VARINT_MAX), v));
+}
+
+/* Append bytes. */
+static inline void
+cd_append_bytes(StringInfo buf, const void *bytes, Size len)
+{
+	memcpy(cd_buffer_room(buf, len), bytes, len);
+	buf->len += len;
+}
+
+/* ---- copying ---- */
 
 /* Copies events of one timeline into a builder, one by one. */
 typedef struct CdCopy
