@@ -246,7 +246,20 @@ CREATE TABLE customer_data.match_report (
     number bigint,
     detail text NOT NULL
 );
-COMMENT ON TABLE customer_data.match_report IS 'Derived: what the last matching left out or found suspicious: oversize keys, giant components, refused merges';
+COMMENT ON TABLE customer_data.match_report IS 'Derived: what the last matching left out: oversize keys';
+
+CREATE TABLE customer_data.match_conflict (
+    at        timestamptz NOT NULL DEFAULT now(),
+    kind      text NOT NULL CHECK (kind IN ('join refused', 'identifier gave way', 'one to one', 'giant component')),
+    attribute text,
+    record_a  bigint NOT NULL,
+    record_b  bigint,
+    records   bigint,
+    customers bigint
+);
+CREATE INDEX match_conflict_record_a ON customer_data.match_conflict (record_a);
+CREATE INDEX match_conflict_record_b ON customer_data.match_conflict (record_b);
+COMMENT ON TABLE customer_data.match_conflict IS 'Derived: where the last clustering met a limit; read customer_data.identity_conflict';
 
 CREATE TABLE customer_data.match_link (
     record_a bigint NOT NULL,

@@ -58,11 +58,12 @@ CREATE FUNCTION customer_data.forget_pairs(records bigint[]) RETURNS void
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM customer_data.match_link l WHERE l.record_a = ANY (records);
-    DELETE FROM customer_data.match_link l WHERE l.record_b = ANY (records);
+    DELETE FROM customer_data.match_link l WHERE l.record_a = ANY (forget_pairs.records);
+    DELETE FROM customer_data.match_link l WHERE l.record_b = ANY (forget_pairs.records);
+    DELETE FROM customer_data.match_conflict c WHERE c.record_a = ANY (forget_pairs.records) OR c.record_b = ANY (forget_pairs.records);
 END
 $$;
-COMMENT ON FUNCTION customer_data.forget_pairs(bigint[]) IS 'Drops the links of records that are gone';
+COMMENT ON FUNCTION customer_data.forget_pairs(bigint[]) IS 'Drops the links and conflicts of records that are gone';
 
 -- The query that reads a source: key, changed_at, values by ordinal.
 CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz) RETURNS text

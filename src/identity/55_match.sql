@@ -293,6 +293,22 @@ CREATE VIEW customer_data.match_review AS
     ORDER BY abs(l.weight), l.record_a, l.record_b;
 COMMENT ON VIEW customer_data.match_review IS 'Pairs that a person should look at, the most doubtful first; decide_match() answers one';
 
+CREATE VIEW customer_data.identity_conflict AS
+    SELECT c.kind, c.attribute, sa.name AS source_a, a.key AS key_a, va.given[t.ordinal] AS value_a,
+           sb.name AS source_b, b.key AS key_b, vb.given[t.ordinal] AS value_b,
+           a.customer_id AS customer_a, b.customer_id AS customer_b, c.records, c.customers, c.at
+    FROM customer_data.match_conflict c
+    JOIN customer_data.source_record a ON a.record_id = c.record_a
+    JOIN customer_data.source sa ON sa.source_id = a.source_id
+    LEFT JOIN customer_data.source_record b ON b.record_id = c.record_b
+    LEFT JOIN customer_data.source sb ON sb.source_id = b.source_id
+    LEFT JOIN customer_data.attribute t ON t.name = c.attribute
+    LEFT JOIN customer_data.record_value va ON va.record_id = c.record_a
+    LEFT JOIN customer_data.record_value vb ON vb.record_id = c.record_b
+    ORDER BY c.records DESC NULLS LAST, c.record_a, c.record_b;
+COMMENT ON VIEW customer_data.identity_conflict IS 'Joins that the limit of an identifier or a one-to-one source refused, identifiers that gave way to better ones, and components of more than 500 records with the number of customers they were parted into';
+COMMENT ON COLUMN customer_data.identity_conflict.kind IS 'join refused: too many values of the attribute; identifier gave way: too many, but an identifier of higher priority agrees; one to one: the source has no duplicates; giant component';
+
 CREATE FUNCTION customer_data.decide_match(source_a text, key_a text, source_b text, key_b text, same boolean, reason text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp

@@ -212,49 +212,93 @@ offer(Work *w, uint32 a, uint32 b, const Between *between)
 			  w->version[Min(a, b)], w->version[Max(a, b)]});
 }
 
-/* Would the two clusters together hold more different values than allowed? */
+/* Would the two clusters together hold more different values of a kind than allowed? */
 static bool
-breaks_limit(Work *w, uint32 a, uint32 b)
+breaks_limit(Work *w, uint32 a, uint32 b, int kind)
+{
+	CdClustering *c = w->c;
+	uint64		seen[256];
+	int			n = 0;
+	int			allowed = Min(c->limit[kind], 255);
+	bool		has[2] = {false, false};
+	uint32		side[2] = {a, b};
+
+	for (int i = 0; i < 2; i++)
+	{
+		uint32		r = side[i];
+
+		do
+		{
+			for (uint32 t = c->tagfirst[r]; t < c->tagfirst[r + 1]; t++)
+			{
+				bool		known = false;
+
+				if (c->tag[t].kind != kind)
+					continue;
+				has[i] = true;
+				for (int j = 0; j < n && !known; j++)
+					known = seen[j] == c->tag[t].value;
+				if (!known && n <= allowed)
+					seen[n++] = c->tag[t].value;
+			}
+			r = w->next[r];
+		} while (r != side[i] && !(n > allowed && has[i]));
+	}
+	return n > allowed && has[0] && has[1];
+}
+
+/* Do the two clusters agree on a value of a kind that goes before this one? */
+static bool
+better_agrees(Work *w, uint32 a, uint32 b, int kind)
+{
+	CdClustering *c = w->c;
+	uint32		x = a;
+
+	do
+	{
+		for (uint32 t = c->tagfirst[x]; t < c->tagfirst[x + 1]; t++)
+		{
+			uint32		y = b;
+
+			if (c->priority[c->tag[t].kind] == 0 || c->priority[c->tag[t].kind] >= c->priority[kind])
+				continue;
+			do
+			{
+				for (uint32 u = c->tagfirst[y]; u < c->tagfirst[y + 1]; u++)
+					if (c->tag[u].kind == c->tag[t].kind && c->tag[u].value == c->tag[t].value)
+						return true;
+				y = w->next[y];
+			} while (y != b);
+		}
+		CHECK_FOR_INTERRUPTS();
+		x = w->next[x];
+	} while (x != a);
+	return false;
+}
+
+/*
+ * Do the guards let two clusters join?  Where they would hold more values of
+ * an identifier than allowed, but agree on one of higher priority, the lower
+ * one gives way, as identity graphs do.
+ */
+static bool
+may_join(Work *w, uint32 a, uint32 b)
 {
 	CdClustering *c = w->c;
 
 	for (int kind = 0; kind < c->nkinds; kind++)
 	{
-		uint64		seen[256];
-		int			n = 0;
-		int			allowed = Min(c->limit[kind], 255);
-		bool		side_a = false;
-		bool		side_b = false;
-		uint32		side[2] = {a, b};
+		bool		joined;
 
-		for (int i = 0; i < 2; i++)
-		{
-			uint32		r = side[i];
-
-			do
-			{
-				for (uint32 t = c->tagfirst[r]; t < c->tagfirst[r + 1]; t++)
-				{
-					bool		known = false;
-
-					if (c->tag[t].kind != kind)
-						continue;
-					if (i == 0)
-						side_a = true;
-					else
-						side_b = true;
-					for (int j = 0; j < n && !known; j++)
-						known = seen[j] == c->tag[t].value;
-					if (!known && n <= allowed)
-						seen[n++] = c->tag[t].value;
-				}
-				r = w->next[r];
-			} while (r != side[i] && n <= allowed);
-		}
-		if (n > allowed && side_a && side_b)
-			return true;
+		if (!breaks_limit(w, a, b, kind))
+			continue;
+		joined = c->priority[kind] > 0 && better_agrees(w, a, b, kind);
+		if (c->nconflicts < CD_MAX_CONFLICTS)
+			c->conflict[c->nconflicts++] = (CdConflict) {kind, a, b, joined};
+		if (!joined)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* Join cluster b into a. */
@@ -336,6 +380,7 @@ cd_cluster(CdClustering *c)
 	Work		w = {0};
 	uint32		n = c->n;
 
+	c->conflict = palloc(CD_MAX_CONFLICTS * sizeof(CdConflict));
 	w.context = AllocSetContextCreate(CurrentMemoryContext, "customer_data clusters", ALLOCSET_DEFAULT_SIZES);
 	w.c = c;
 	w.informed = MemoryContextAllocHuge(w.context, Max(n, 1) * sizeof(float));
@@ -414,10 +459,9 @@ cd_cluster(CdClustering *c)
 		if (!w.alive[j.a] || !w.alive[j.b] ||
 			w.version[j.a] != j.version_a || w.version[j.b] != j.version_b)
 			continue;
-		if (c->nkinds > 0 && breaks_limit(&w, j.a, j.b))
+		if (!may_join(&w, j.a, j.b))
 		{
 			between_find(&w, j.a, j.b)->never = true;
-			c->refused++;
 			continue;
 		}
 		join(&w, j.a, j.b);

@@ -29,6 +29,18 @@ typedef struct CdTag
 	uint64		value;
 } CdTag;
 
+/* A join that the limit of a kind of value was against. */
+typedef struct CdConflict
+{
+	int			kind;
+	uint32		a;
+	uint32		b;
+	bool		joined;			/* a better identifier agrees: the kind gave way */
+} CdConflict;
+
+/* Conflicts kept to be shown. */
+#define CD_MAX_CONFLICTS	10000
+
 typedef struct CdClustering
 {
 	uint32		n;
@@ -39,11 +51,13 @@ typedef struct CdClustering
 	CdTag	   *tag;
 	int			nkinds;
 	int		   *limit;			/* per kind */
+	int		   *priority;		/* per kind: a lower number goes first, 0 never gives way */
 	float		absent;			/* weight of a pair without a link */
 	float		stop;			/* join while the average is above */
 	float		clip;			/* no single link counts for more */
 	uint32	   *label;
-	uint64		refused;		/* joins that a guard forbade */
+	CdConflict *conflict;
+	int			nconflicts;
 } CdClustering;
 
 extern void cd_cluster(CdClustering *clustering);

@@ -125,6 +125,7 @@ typedef struct Grouping
 	uint32		nfound;
 	uint32		maxfound;
 	int			nidentifiers;	/* the first kinds of tags */
+	char	  **identifier;		/* their attributes */
 } Grouping;
 
 static void
@@ -292,7 +293,7 @@ read_tags(Grouping *g, Datum ids, bool some)
 	g->found_node = palloc(g->maxfound * sizeof(uint32));
 	if (identifiers == NULL)
 	{
-		SPIPlanPtr	made = SPI_prepare("SELECT a.ordinal::int, i.max_distinct FROM customer_data.identifier i"
+		SPIPlanPtr	made = SPI_prepare("SELECT a.ordinal::int, i.max_distinct, greatest(i.priority, 1), i.attribute, i.blocked FROM customer_data.identifier i"
 									   " JOIN customer_data.attribute a ON a.name = i.attribute ORDER BY a.ordinal", 0, NULL);
 
 		SPI_keepplan(made);
@@ -303,12 +304,20 @@ read_tags(Grouping *g, Datum ids, bool some)
 		max_source = Max(max_source, g->nodes.source[i]);
 	g->nidentifiers = g->c.nkinds = (int) SPI_processed;
 	g->c.limit = palloc((SPI_processed + 1) * sizeof(int));
+	g->c.priority = palloc0((SPI_processed + 1) * sizeof(int));
+	g->identifier = palloc((SPI_processed + 1) * sizeof(char *));
 	initStringInfo(&columns);
 	for (int i = 0; i < g->nidentifiers; i++)
 	{
-		appendStringInfo(&columns, ", standard[%d]",
-						 DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
-		g->c.limit[i] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		int			ordinal = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+
+		g->c.limit[i] = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+		g->c.priority[i] = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
+		g->identifier[i] = SPI_getvalue(row, desc, 4);
+		appendStringInfo(&columns, ", CASE WHEN standard[%d] ~* %s THEN NULL ELSE standard[%d] END", ordinal,
+						 quote_literal_cstr(SPI_getvalue(row, desc, 5)), ordinal);
 	}
 	each_row(psprintf("SELECT record_id%s FROM customer_data.record_value%s", columns.data,
 					  some ? " WHERE record_id = ANY ($1)" : ""),
@@ -320,8 +329,12 @@ read_tags(Grouping *g, Datum ids, bool some)
 
 		g->c.nkinds += max_source;
 		g->c.limit = repalloc(g->c.limit, g->c.nkinds * sizeof(int));
+		g->c.priority = repalloc(g->c.priority, g->c.nkinds * sizeof(int));
 		for (int k = first; k < g->c.nkinds; k++)
+		{
 			g->c.limit[k] = 1;
+			g->c.priority[k] = 0;
+		}
 		for (uint32 i = 0; i < g->nodes.n; i++)
 		{
 			if (g->nodes.source[i] > 0)
@@ -339,6 +352,96 @@ read_tags(Grouping *g, Datum ids, bool some)
 		g->c.tag[g->c.tagfirst[g->found_node[i] + 1]++] = g->found[i];
 }
 
+/* Keep one line of match_conflict. */
+static void
+put_conflict(const char *kind, const char *attribute, int64 record_a, int64 record_b, int64 records, int64 customers)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+
+	if (plan == NULL)
+	{
+		Oid			types[6] = {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID};
+		SPIPlanPtr	made = SPI_prepare("INSERT INTO customer_data.match_conflict"
+									   " (kind, attribute, record_a, record_b, records, customers) VALUES ($1, $2, $3, $4, $5, $6)",
+									   6, types);
+
+		SPI_keepplan(made);
+		plan = made;
+	}
+	values[0] = CStringGetTextDatum(kind);
+	values[1] = attribute == NULL ? (Datum) 0 : CStringGetTextDatum(attribute);
+	values[2] = Int64GetDatum(record_a);
+	values[3] = Int64GetDatum(record_b);
+	values[4] = Int64GetDatum(records);
+	values[5] = Int64GetDatum(customers);
+	nulls[1] = attribute == NULL ? 'n' : ' ';
+	nulls[3] = record_b == 0 ? 'n' : ' ';
+	nulls[4] = nulls[5] = records == 0 ? 'n' : ' ';
+	SPI_execute_plan(plan, values, nulls, false, 0);
+}
+
+/* The lowest node that positive links lead to. */
+static uint32
+component_of(uint32 *parent, uint32 i)
+{
+	while (parent[i] != i)
+	{
+		parent[i] = parent[parent[i]];
+		i = parent[i];
+	}
+	return i;
+}
+
+/* Say which joins the limits were against, and what hangs together in giant components. */
+static void
+report_conflicts(Grouping *g, Datum ids, bool some)
+{
+	uint32	   *parent;
+	uint32	   *records;
+	uint32	   *clusters;
+
+	if (some)
+		SPI_execute_plan(kept_plan("DELETE FROM customer_data.match_conflict WHERE record_a = ANY ($1) OR record_b = ANY ($1)"),
+						 &ids, NULL, false, 0);
+	else
+		SPI_execute("DELETE FROM customer_data.match_conflict", false, 0);
+	for (int i = 0; i < g->c.nconflicts; i++)
+	{
+		CdConflict *conflict = &g->c.conflict[i];
+		int64		a = g->nodes.id[conflict->a];
+		int64		b = g->nodes.id[conflict->b];
+		bool		identifier = conflict->kind < g->nidentifiers;
+
+		put_conflict(conflict->joined ? "identifier gave way" : identifier ? "join refused" : "one to one",
+					 identifier ? g->identifier[conflict->kind] : NULL, Min(a, b), Max(a, b), 0, 0);
+	}
+	parent = MemoryContextAllocHuge(g->context, Max(g->nodes.n, 1) * sizeof(uint32));
+	records = MemoryContextAllocExtended(g->context, Max(g->nodes.n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	clusters = MemoryContextAllocExtended(g->context, Max(g->nodes.n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 i = 0; i < g->nodes.n; i++)
+		parent[i] = i;
+	for (Size i = 0; i < g->c.nlinks; i++)
+	{
+		uint32		a = component_of(parent, g->c.link[i].a);
+		uint32		b = component_of(parent, g->c.link[i].b);
+
+		if (g->c.link[i].weight > 0 && g->c.link[i].kind != CD_LINK_NEVER)
+			parent[Max(a, b)] = Min(a, b);
+	}
+	for (uint32 i = 0; i < g->nodes.n; i++)
+	{
+		uint32		c = component_of(parent, i);
+
+		records[c]++;
+		clusters[c] += g->c.label[i] == i;
+	}
+	for (uint32 i = 0; i < g->nodes.n; i++)
+		if (records[i] >= GIANT)
+			put_conflict("giant component", NULL, g->nodes.id[i], 0, records[i], clusters[i]);
+}
+
 /*
  * cluster_records(affected bigint[]) → (record_id, cluster_no): the clusters
  * of all records that links join with the affected ones (NULL: of all).
@@ -353,8 +456,6 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	Grouping	g = {0};
 	bool		some = !PG_ARGISNULL(0);
 	Datum		ids = (Datum) 0;
-	StringInfoData note;
-	uint32	   *size;
 
 	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext, "customer_data clustering", ALLOCSET_DEFAULT_SIZES);
@@ -395,36 +496,16 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	g.c.label = MemoryContextAllocHuge(context, Max(g.nodes.n, 1) * sizeof(uint32));
 	cd_cluster(&g.c);
 
-	size = MemoryContextAllocExtended(context, Max(g.nodes.n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (uint32 i = 0; i < g.nodes.n; i++)
 	{
 		Datum		values[2];
 		bool		nulls[2] = {false, false};
 
-		size[g.c.label[i]]++;
 		values[0] = Int64GetDatum(g.nodes.id[i]);
 		values[1] = Int64GetDatum(g.nodes.id[g.c.label[i]]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
-	initStringInfo(&note);
-	if (!some)
-		SPI_execute("DELETE FROM customer_data.match_report WHERE kind IN ('giant cluster', 'refused joins')", false, 0);
-	for (uint32 i = 0; i < g.nodes.n; i++)
-	{
-		if (size[i] < GIANT)
-			continue;
-		resetStringInfo(&note);
-		appendStringInfo(&note, "INSERT INTO customer_data.match_report (kind, number, detail)"
-						 " VALUES ('giant cluster', %u, 'records joined with record " INT64_FORMAT "')", size[i], g.nodes.id[i]);
-		SPI_execute(note.data, false, 0);
-	}
-	if (g.c.refused > 0)
-	{
-		resetStringInfo(&note);
-		appendStringInfo(&note, "INSERT INTO customer_data.match_report (kind, number, detail)"
-						 " VALUES ('refused joins', " UINT64_FORMAT ", 'joins that a one-to-one source or the limit of an identifier forbade')", g.c.refused);
-		SPI_execute(note.data, false, 0);
-	}
+	report_conflicts(&g, ids, some);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	MemoryContextDelete(context);
