@@ -73,6 +73,19 @@ cd_window_cut(TimestampTz now, const Interval *span)
 	return entry->cut;
 }
 
+void
+cd_span_begin(CdSpan *span, const Interval *interval, TimestampTz now)
+{
+	long		offset;
+
+	span->span = *interval;
+	span->now = now;
+	span->cut = cd_window_cut(now, interval);
+	span->plain = interval->month == 0 &&
+		(interval->day == 0 || pg_get_timezone_offset(session_timezone, &offset));
+	span->length = interval->time + interval->day * USECS_PER_DAY;
+}
+
 /* The change of the session's clock that follows a moment; false if none does. */
 static bool
 next_transition(TimestampTz after, TimestampTz *at, int64 *jump)

@@ -18,6 +18,33 @@ extern TimestampTz cd_window_cut(TimestampTz now, const Interval *span);
 extern bool cd_window_after(TimestampTz at, const Interval *span, TimestampTz now,
 							TimestampTz *until);
 
+/*
+ * The same for one span and one moment asked many times.  Spans of hours, and
+ * days where the clock never changes, are a plain shift of time.
+ */
+typedef struct CdSpan
+{
+	Interval	span;
+	TimestampTz now;
+	TimestampTz cut;			/* now - span */
+	bool		plain;
+	int64		length;			/* of a plain one */
+} CdSpan;
+
+extern void cd_span_begin(CdSpan *span, const Interval *interval, TimestampTz now);
+
+static inline bool
+cd_span_after(const CdSpan *span, TimestampTz at, TimestampTz *until)
+{
+	bool		answer;
+
+	if (!span->plain || TIMESTAMP_NOT_FINITE(at) || at >= END_TIMESTAMP - Max(span->length, 0))
+		return cd_window_after(at, &span->span, span->now, until);
+	answer = at > span->cut;
+	*until = answer ? at + span->length : DT_NOEND;
+	return answer;
+}
+
 /* The start of the calendar day (session time zone) that follows a moment. */
 extern TimestampTz cd_next_midnight(TimestampTz now);
 

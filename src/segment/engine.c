@@ -6,7 +6,7 @@
 #include "postgres.h"
 
 #include "run_as.h"
-#include "segment/engine.h"
+#include "segment/program.h"
 #include "timeline/timeline.h"
 #include "worker/progress.h"
 
@@ -396,12 +396,24 @@ plan_step(CdRun *run, CdAsked *asked)
 	List	   *names = NIL;
 	ListCell   *cell;
 	Expr	   *expr;
+	int			i;
 
 	foreach(cell, run->segments)
 		names = lappend(names, ((CdNeed *) lfirst(cell))->name);
 	expr = cd_plan_condition(asked->condition, run->profile, names);
-	if (expr != NULL)
+	if (expr == NULL)
+		return;
+	if (!run->by_program)
+	{
 		asked->state = ExecInitExpr(expr, NULL);
+		return;
+	}
+	for (i = 0; i < run->nasked && asked->program == NULL; i++)
+		if (run->asked[i].program != NULL && cd_same_owner(asked, &run->asked[i]))
+			asked->program = run->asked[i].program;
+	if (asked->program == NULL)
+		asked->program = cd_program(run);
+	asked->step = cd_program_add(asked->program, expr);
 }
 
 /* The segment of a name, noted once. */
@@ -502,7 +514,13 @@ order_conditions(CdRun *run)
 				 errmsg("segments refer to each other in a circle")));
 	qsort(run->asked, run->nasked, sizeof(CdAsked), compare_asked);
 	foreach(cell, run->segments)
-		((CdNeed *) lfirst(cell))->asked = asked_for(run, ((CdNeed *) lfirst(cell))->condition_id);
+	{
+		CdNeed    *need = lfirst(cell);
+
+		need->asked = asked_for(run, need->condition_id);
+		if (need->asked != NULL)
+			need->asked->needed = true;
+	}
 }
 
 /* Find which columns are needed and prepare the queries that bring them. */
@@ -608,9 +626,6 @@ cd_run_set_up(CdRun *run)
 	for (i = 0; i < run->nasked; i++)
 		set_up(run, &run->asked[i], plan_step);
 	prepare_queries(run);
-	for (i = 0; i < run->nasked; i++)
-		run->asked[i].uses_events = !run->asked[i].failed && run->events != 0 &&
-			bms_is_member(run->events, run->asked[i].condition->columns);
 	make_slots(run);
 }
 

@@ -6,6 +6,7 @@
 #define CD_ENGINE_H
 
 #include "segment/condition.h"
+#include "segment/scope.h"
 #include "sets/customer_set.h"
 
 #include "executor/executor.h"
@@ -14,7 +15,6 @@
 #include "utils/tuplestore.h"
 
 #define CD_BATCH			2048
-#define CD_BLOCK			64
 #define ANSWER_NONE			0
 #define ANSWER_FALSE		1
 #define ANSWER_TRUE			2
@@ -39,8 +39,9 @@ typedef struct CdAsked
 	Oid			owner;
 	char	   *time_zone;
 	CdCondition *condition;
-	ExprState  *state;
-	bool		uses_events;
+	ExprState  *state;			/* or, where run->by_program */
+	struct CdProgram *program;	/* of all conditions of the same owner and time zone */
+	struct CdStep *step;
 	bool		failed;
 	int			level;			/* above those it asks for */
 	CdSet	   *due;			/* whom to ask; NULL: everyone */
@@ -49,8 +50,8 @@ typedef struct CdAsked
 	bool		more_due;
 	CdNeed   **needs;			/* segments it asks for */
 	int			nneeds;
-	CdNeed    *provides;		/* the segment others know it by */
-	uint8	   *answers;		/* of the batch */
+	bool		needed;			/* by others of this run */
+	uint8	   *answers;		/* of the batch, kept if it is needed */
 	void	   *results;		/* what the asking side collects */
 } CdAsked;
 
@@ -77,6 +78,7 @@ typedef struct CdRun
 	TimestampTz now;
 	TupleTableSlot *slots[CD_BLOCK];
 	ExprContext *econtext;
+	bool		by_program;		/* conditions become programs, not ExprStates */
 	bool		recompute;		/* metrics and thresholds as of now, not as stored */
 	bool		whole_events;	/* leave the timeline uncut */
 	void		(*take_batch) (struct CdRun *run);
@@ -102,6 +104,13 @@ extern void cd_run_finish(CdRun *run);
 
 /* Hand every batch of customers to run->take_batch. */
 extern void cd_run_over_customers(CdRun *run);
+
+/* Do two conditions run as the same role in the same time zone? */
+static inline bool
+cd_same_owner(const CdAsked *a, const CdAsked *b)
+{
+	return a->owner == b->owner && strcmp(a->time_zone, b->time_zone) == 0;
+}
 
 /* Put a customer's columns into a slot. */
 extern void cd_fill_slot(CdRun *run, TupleTableSlot *slot, int row);

@@ -19,7 +19,7 @@
 #include "postgres.h"
 
 #include "run_as.h"
-#include "segment/engine.h"
+#include "segment/program.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -157,31 +157,49 @@ flush_results(CdRun *run)
 	run->used = 0;
 }
 
-/* Keep one answer. */
+/* Note that a customer's answer may change at a moment. */
 static void
-keep_answer(CdRun *run, CdAsked *asked, int row, bool answer, TimestampTz until)
+add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
 {
-	uint32		id = run->ids[row];
-	Answers    *answers = asked->results;
+	bool		found;
+	DueBucket  *bucket;
 
-	asked->answers[row] = answer ? ANSWER_TRUE : ANSWER_FALSE;
-	if (answer)
-		add_id(run, &answers->found, id);
-	if (until != DT_NOEND)
+	if (answers->dues == NULL)
+		answers->dues = due_create(run->results, 16, NULL);
+	bucket = due_insert(answers->dues, cd_recheck_at(until, run->now), &found);
+	if (!found)
 	{
-		bool		found;
-		DueBucket  *bucket;
-
-		if (answers->dues == NULL)
-			answers->dues = due_create(run->results, 16, NULL);
-		bucket = due_insert(answers->dues, cd_recheck_at(until, run->now), &found);
-		if (!found)
-		{
-			memset(&bucket->list, 0, sizeof(IdList));
-			run->used += 2 * sizeof(DueBucket);
-		}
-		add_id(run, &bucket->list, id);
+		memset(&bucket->list, 0, sizeof(IdList));
+		run->used += 2 * sizeof(DueBucket);
 	}
+	add_id(run, &bucket->list, id);
+}
+
+/* Keep the answers for a block of customers. */
+static void
+keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes, const TimestampTz *until)
+{
+	Answers    *answers = asked->results;
+	const uint32 *ids = run->ids + first;
+	uint64		left;
+
+	for (left = yes; left != 0; left &= left - 1)
+		add_id(run, &answers->found, ids[__builtin_ctzll(left)]);
+	if (until != NULL)
+		for (left = customers; left != 0; left &= left - 1)
+		{
+			int			row = __builtin_ctzll(left);
+
+			if (until[row] != DT_NOEND)
+				add_due(run, answers, ids[row], until[row]);
+		}
+	if (asked->needed)
+		for (left = customers; left != 0; left &= left - 1)
+		{
+			int			row = __builtin_ctzll(left);
+
+			asked->answers[first + row] = (yes >> row & 1) != 0 ? ANSWER_TRUE : ANSWER_FALSE;
+		}
 }
 
 /* Send the error of a condition that cannot be evaluated. */
@@ -190,15 +208,6 @@ send_error(CdRun *run, CdAsked *asked, ErrorData *error, int row)
 {
 	put_row(run, asked->id, "error", -1, DT_NOEND,
 			row >= 0 ? cd_set_from_sorted(&run->ids[row], 1) : NULL, cd_error_line(error));
-}
-
-/* Is a customer in a segment, as far as this run knows? */
-static bool
-current_member(CdRun *run, CdNeed *segment, int row)
-{
-	if (segment->asked && segment->asked->answers[row] != ANSWER_NONE)
-		return segment->asked->answers[row] == ANSWER_TRUE;
-	return cd_stored_member(segment, run->ids[row]);
 }
 
 /* Must a condition be asked of a customer of the batch? */
@@ -229,26 +238,21 @@ is_due(CdRun *run, CdAsked *asked, int row)
 	return false;
 }
 
-/* Ask one condition of one customer, whose columns are in the slot. */
-static inline void
-ask(CdRun *run, CdAsked *asked, int row, TupleTableSlot *slot)
+/* Of whom in a block must a condition be asked? */
+static uint64
+due_rows(CdRun *run, CdAsked *asked, int first, int count)
 {
-	Datum		value;
-	bool		isnull;
-	TimestampTz until;
-	int			i;
+	uint64		customers = 0;
+	int			row;
 
-	for (i = 0; i < asked->nneeds; i++)
-		slot->tts_values[asked->needs[i]->column] =
-			BoolGetDatum(current_member(run, asked->needs[i], row));
-
-	cd_validity_reset();
-	run->econtext->ecxt_scantuple = slot;
-	value = ExecEvalExprSwitchContext(asked->state, run->econtext, &isnull);
-	until = cd_validity();
-	if (asked->uses_events && run->future[row] < until)
-		until = run->future[row];
-	keep_answer(run, asked, row, !isnull && DatumGetBool(value), until);
+	if (asked->due == NULL)
+		return count == CD_BLOCK ? ~UINT64CONST(0) : (UINT64CONST(1) << count) - 1;
+	if (!asked->more_due && asked->nneeds == 0)
+		return 0;
+	for (row = 0; row < count; row++)
+		if (is_due(run, asked, first + row))
+			customers |= UINT64CONST(1) << row;
+	return customers;
 }
 
 /* Ask a condition with sub-selects of the whole batch, by a query. */
@@ -294,24 +298,36 @@ ask_by_sql(CdRun *run, CdAsked *asked)
 			answer = true;
 			k++;
 		}
-		keep_answer(run, asked, row, answer, DT_NOEND);
+		keep_answers(run, asked, row, 1, answer ? 1 : 0, NULL);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* The program of a group of conditions, NULL if all are asked by queries. */
+static CdProgram *
+program_of(CdRun *run, int first, int last)
+{
+	int			i;
+
+	for (i = first; i <= last; i++)
+		if (run->asked[i].program != NULL)
+			return run->asked[i].program;
+	return NULL;
+}
+
 /*
- * Ask the conditions from first to last, which share owner and level, of the
- * batch.  A block of customers at a time, so that their timelines stay in the
- * processor's cache while condition after condition looks at them.  After an
+ * Ask the conditions from first to last, which share an owner, of the batch.
+ * A block of customers at a time, so that what is known of them stays in the
+ * processor's cache while condition after condition looks at it.  After an
  * error the condition is set aside and the loop goes on with the next one.
  */
 static void
-ask_group(CdRun *run, int first, int last)
+ask_group(CdRun *run, CdProgram *program, int first, int last)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile int block = 0;
-	volatile int row = 0;
+	volatile bool begun = false;
 	volatile int k = first;
 	bool		done = false;
 
@@ -324,34 +340,37 @@ ask_group(CdRun *run, int first, int last)
 			CdRunAs		save;
 
 			cd_run_as_begin(run->asked[first].owner, run->asked[first].time_zone, &save);
-			for (; block < run->count; block += CD_BLOCK)
+			for (; program != NULL && block < run->count; block += CD_BLOCK)
 			{
-				int			end = Min(block + CD_BLOCK, run->count);
-				int			r;
+				int			count = Min(run->count - block, CD_BLOCK);
 
 				CHECK_FOR_INTERRUPTS();
-				for (r = block; r < end; r++)
-					cd_fill_slot(run, run->slots[r - block], r);
+				if (!begun)
+					cd_program_begin(program, block, count);
+				begun = true;
 				for (; k <= last; k++)
 				{
 					CdAsked	   *asked = &run->asked[k];
+					uint64		customers;
 
-					if (asked->failed || asked->state == NULL)
+					if (asked->failed || asked->step == NULL)
 						continue;
-					for (r = block; r < end; r++)
+					customers = due_rows(run, asked, block, count);
+					if (customers != 0)
 					{
-						row = r;
-						if (is_due(run, asked, r))
-							ask(run, asked, r, run->slots[r - block]);
+						const TimestampTz *until;
+						uint64		yes = cd_program_ask(program, asked->step, customers, &until);
+
+						keep_answers(run, asked, block, customers, yes, until);
 					}
-					ResetExprContext(run->econtext);
 				}
+				begun = false;
 				k = first;
 			}
-			row = run->count;
-			/* All rows done: what is left are the conditions asked by a query. */
+			block = run->count;
+			/* What is left are the conditions asked by a query. */
 			for (; k <= last; k++)
-				if (!run->asked[k].failed && run->asked[k].state == NULL)
+				if (!run->asked[k].failed && run->asked[k].step == NULL)
 					ask_by_sql(run, &run->asked[k]);
 			cd_run_as_end(&save);
 			ReleaseCurrentSubTransaction();
@@ -372,7 +391,7 @@ ask_group(CdRun *run, int first, int last)
 			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 				error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 				ReThrowError(error);
-			cd_run_fail(run, &run->asked[k], error, row < run->count ? row : -1);
+			cd_run_fail(run, &run->asked[k], error, begun ? cd_program_row(program) : -1);
 			ResetExprContext(run->econtext);
 			k++;
 		}
@@ -388,16 +407,18 @@ ask_batch(CdRun *run)
 	int			i;
 
 	for (i = 0; i < run->nasked; i++)
-		memset(run->asked[i].answers, ANSWER_NONE, run->count);
+		if (run->asked[i].needed)
+			memset(run->asked[i].answers, ANSWER_NONE, run->count);
 	while (first < run->nasked)
 	{
 		int			last = first;
+		bool		queries = run->asked[first].step == NULL;
 
-		while (last + 1 < run->nasked && run->asked[last + 1].level == run->asked[first].level &&
-			   run->asked[last + 1].owner == run->asked[first].owner &&
-			   strcmp(run->asked[last + 1].time_zone, run->asked[first].time_zone) == 0)
-			last++;
-		ask_group(run, first, last);
+		/* Queries come last in a group, so what asks for their answers is in another. */
+		while (last + 1 < run->nasked && cd_same_owner(&run->asked[last + 1], &run->asked[first]) &&
+			   !(queries && run->asked[last + 1].level > run->asked[last].level))
+			queries |= run->asked[++last].step == NULL;
+		ask_group(run, program_of(run, first, last), first, last);
 		first = last + 1;
 	}
 	if (run->used > (Size) maintenance_work_mem * 1024)
@@ -490,6 +511,7 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 	run->results = AllocSetContextCreate(run->context, "answers", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(run->context);
 	run->take_batch = ask_batch;
+	run->by_program = true;
 	run->failed = send_error;
 	run->recompute = PG_GETARG_BOOL(2);
 
