@@ -83,7 +83,7 @@ cd_program_begin(CdProgram *program, int first, int count)
 		program->future |= program->next_event[row] != DT_NOEND;
 	foreach(cell, program->leaves)
 		((Leaf *) lfirst(cell))->asked = 0;
-	cd_scope_begin(program->scope, run->events ? run->values[place_of(run, run->events)] + first : NULL);
+	cd_scope_begin(program->scope, run->events ? run->values[run->events_place] + first : NULL);
 	if (program->uses_slot)
 		for (row = 0; row < count; row++)
 			cd_fill_slot(run, run->slots[row], first + row);

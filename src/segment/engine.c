@@ -1,21 +1,17 @@
 /*
  * engine.c
- *		Read customers in batches, with the columns that conditions use and the
- *		timeline detoasted once; set conditions up as their owners.
+ *		Set conditions up as their owners: parse, order, plan.
  */
 #include "postgres.h"
 
 #include "run_as.h"
 #include "segment/program.h"
-#include "timeline/timeline.h"
-#include "worker/progress.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -68,227 +64,6 @@ cd_run_fail(CdRun *run, CdAsked *asked, ErrorData *error, int row)
 	memset(asked->answers, ANSWER_NONE, CD_BATCH);
 	run->failed(run, asked, error, row);
 	MemoryContextSwitchTo(old);
-}
-
-/* Read the stored members of the segments that conditions ask for, around the batch. */
-static void
-take_members(CdRun *run)
-{
-	int32		first = run->ids[0] >> 16;
-	int32		last = run->ids[run->count - 1] >> 16;
-	ListCell   *cell;
-
-	foreach(cell, run->segments)
-	{
-		CdNeed    *segment = lfirst(cell);
-		Datum		args[3];
-		CdSetBuilder *builder;
-		MemoryContext old;
-		uint64		k;
-
-		if (segment->first_chunk <= first && segment->last_chunk >= last)
-			continue;
-		args[0] = Int32GetDatum(segment->condition_id);
-		args[1] = Int32GetDatum(first);
-		args[2] = Int32GetDatum(last);
-		if (SPI_execute_plan(run->read_members, args, NULL, true, 0) != SPI_OK_SELECT)
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the members of segment \"%s\"", segment->name)));
-		builder = cd_set_builder();
-		for (k = 0; k < SPI_processed; k++)
-		{
-			bool		isnull;
-
-			cd_set_builder_or(builder, DatumGetCdSet(SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 1, &isnull)));
-		}
-		SPI_freetuptable(SPI_tuptable);
-		if (segment->members)
-			pfree(segment->members);
-		old = MemoryContextSwitchTo(run->context);
-		segment->members = cd_set_builder_value(builder);
-		MemoryContextSwitchTo(old);
-		cd_set_builder_free(builder);
-		segment->first_chunk = first;
-		segment->last_chunk = last;
-	}
-}
-
-/* Take over the timeline of a customer as it is known at as_of(). */
-static Datum
-known_events(CdRun *run, Datum value, TimestampTz *future)
-{
-	struct varlena *events = (struct varlena *) PG_DETOAST_DATUM(value);
-	CdTimeline	reader;
-
-	if (run->whole_events)
-		return PointerGetDatum(events);
-	cd_timeline_open(&reader, events);
-	*future = cd_timeline_next_after(&reader, run->now);
-	if (*future != DT_NOEND)
-		events = cd_timeline_cut(events, run->now);
-	return PointerGetDatum(events);
-}
-
-/* Read the columns of a batch of customers from the result of read_profile. */
-static void
-take_batch(CdRun *run)
-{
-	SPITupleTable *rows = SPI_tuptable;
-	int			i;
-	int			row;
-
-	run->count = (int) SPI_processed;
-	for (row = 0; row < run->count; row++)
-	{
-		HeapTuple	tuple = rows->vals[row];
-		bool		isnull;
-
-		run->ids[row] = cd_set_id(DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull)));
-		run->future[row] = DT_NOEND;
-	}
-	for (i = 0; i < run->nfetched; i++)
-	{
-		int			column = i + 2;
-		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, column - 1);
-		bool		varlena = attribute->attlen == -1;
-
-		if (run->fetched[i] == run->events)
-			continue;
-		for (row = 0; row < run->count; row++)
-		{
-			run->values[i][row] = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-												&run->nulls[i][row]);
-			if (varlena && !run->nulls[i][row] && VARATT_IS_EXTENDED(DatumGetPointer(run->values[i][row])) &&
-				!VARATT_IS_SHORT(DatumGetPointer(run->values[i][row])))
-				run->values[i][row] = PointerGetDatum(PG_DETOAST_DATUM(run->values[i][row]));
-		}
-	}
-}
-
-/* Read the timelines of the batch's customers. */
-static void
-take_events(CdRun *run)
-{
-	Datum		empty = PointerGetDatum(cd_timeline_empty());
-	Datum		arg = PointerGetDatum(cd_set_from_sorted(run->ids, run->count));
-	int			place = 0;
-	int			row;
-	uint64		k;
-
-	while (run->fetched[place] != run->events)
-		place++;
-	for (row = 0; row < run->count; row++)
-	{
-		run->values[place][row] = empty;
-		run->nulls[place][row] = false;
-	}
-	if (SPI_execute_plan(run->read_events, &arg, NULL, true, 0) != SPI_OK_SELECT)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read timelines")));
-	for (k = 0; k < SPI_processed; k++)
-	{
-		bool		isnull;
-		uint32		id = cd_set_id(DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 1, &isnull)));
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 2, &isnull);
-		int			low = 0;
-		int			high = run->count;
-
-		while (low < high)
-		{
-			int			middle = (low + high) / 2;
-
-			if (run->ids[middle] < id)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (!isnull && low < run->count && run->ids[low] == id)
-			run->values[place][low] = known_events(run, value, &run->future[low]);
-	}
-}
-
-/* Walk over everyone, by ascending id. */
-static void
-ask_everyone(CdRun *run)
-{
-	int64		last = -1;
-	uint64		done = 0;
-
-	cd_progress_begin("customers", 0);
-	for (;;)
-	{
-		Datum		args[2];
-		MemoryContext old;
-
-		CHECK_FOR_INTERRUPTS();
-		args[0] = Int64GetDatum(last);
-		args[1] = Int64GetDatum(CD_BATCH);
-		old = MemoryContextSwitchTo(run->batch);
-		if (SPI_execute_plan(run->read_profile, args, NULL, true, 0) != SPI_OK_SELECT)
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
-		take_batch(run);
-		if (run->count > 0)
-		{
-			SPITupleTable *rows = SPI_tuptable;
-
-			last = run->ids[run->count - 1];
-			if (run->events)
-				take_events(run);
-			take_members(run);
-			run->take_batch(run);
-			SPI_freetuptable(rows);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(run->batch);
-		cd_progress_set(done += run->count);
-		if (run->count < CD_BATCH)
-			break;
-	}
-	cd_progress_end();
-}
-
-/* Walk over the customers that some condition is due for. */
-static void
-ask_due(CdRun *run)
-{
-	CdSetIterator walk;
-	bool		more = true;
-	uint64		done = 0;
-
-	cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
-	cd_set_begin(&walk, run->due);
-	while (more)
-	{
-		MemoryContext old = MemoryContextSwitchTo(run->batch);
-		Datum	   *ids = palloc(CD_BATCH * sizeof(Datum));
-		int			nids = 0;
-		uint32		id;
-		Datum		arg;
-
-		CHECK_FOR_INTERRUPTS();
-		while (nids < CD_BATCH && (more = cd_set_next(&walk, &id)))
-			ids[nids++] = Int64GetDatum((int64) id);
-		if (nids > 0)
-		{
-			SPITupleTable *rows;
-
-			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-			if (SPI_execute_plan(run->read_profile, &arg, NULL, true, 0) != SPI_OK_SELECT)
-				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
-			rows = SPI_tuptable;
-			take_batch(run);
-			if (run->count > 0)
-			{
-				if (run->events)
-					take_events(run);
-				take_members(run);
-				run->take_batch(run);
-			}
-			SPI_freetuptable(rows);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(run->batch);
-		cd_progress_set(done += nids);
-	}
-	cd_progress_end();
 }
 
 /* Put a customer's columns into a slot. */
@@ -523,64 +298,6 @@ order_conditions(CdRun *run)
 	}
 }
 
-/* Find which columns are needed and prepare the queries that bring them. */
-static void
-prepare_queries(CdRun *run)
-{
-	TupleDesc	desc = RelationGetDescr(run->profile);
-	StringInfoData query;
-	Oid			everyone_types[] = {INT8OID, INT8OID};
-	Oid			due_types[] = {INT8ARRAYOID};
-	Oid			member_types[] = {INT4OID, INT4OID, INT4OID};
-	Oid			set_type;
-	int			attno = -1;
-	int			i;
-
-	for (i = 0; i < run->nasked; i++)
-		if (!run->asked[i].failed && !run->asked[i].condition->by_sql)
-			run->columns = bms_add_members(run->columns, run->asked[i].condition->columns);
-	run->fetched = palloc(sizeof(AttrNumber) * (desc->natts + 1));
-	run->values = palloc(sizeof(Datum *) * (desc->natts + 1));
-	run->nulls = palloc(sizeof(bool *) * (desc->natts + 1));
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT p.customer_id");
-	while ((attno = bms_next_member(run->columns, attno)) >= 0)
-	{
-		const char *name = NameStr(TupleDescAttr(desc, attno - 1)->attname);
-
-		if (strcmp(name, "events") == 0)
-		{
-			run->events = attno;
-			appendStringInfoString(&query, ", NULL::boolean");
-		}
-		else
-			appendStringInfo(&query, ", p.%s", quote_identifier(name));
-		run->values[run->nfetched] = palloc(sizeof(Datum) * CD_BATCH);
-		run->nulls[run->nfetched] = palloc(sizeof(bool) * CD_BATCH);
-		run->fetched[run->nfetched++] = attno;
-	}
-	if (run->everyone)
-	{
-		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id > $1 ORDER BY p.customer_id LIMIT $2");
-		run->read_profile = SPI_prepare(query.data, 2, everyone_types);
-	}
-	else
-	{
-		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
-		run->read_profile = SPI_prepare(query.data, 1, due_types);
-	}
-	run->read_members = SPI_prepare("SELECT members FROM customer_data.condition_member "
-									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
-									3, member_types);
-	if (run->events)
-	{
-		set_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-								   CStringGetDatum("customer_set"), ObjectIdGetDatum(cd_schema()));
-		run->read_events = SPI_prepare("SELECT customer_id, events FROM customer_data.customer_timelines($1)",
-									   1, &set_type);
-	}
-}
-
 /* Make the slots that conditions are evaluated over. */
 static void
 make_slots(CdRun *run)
@@ -607,7 +324,6 @@ make_slots(CdRun *run)
 	run->econtext->ecxt_scantuple = run->slots[0];
 }
 
-
 void
 cd_run_set_up(CdRun *run)
 {
@@ -625,17 +341,8 @@ cd_run_set_up(CdRun *run)
 	order_conditions(run);
 	for (i = 0; i < run->nasked; i++)
 		set_up(run, &run->asked[i], plan_step);
-	prepare_queries(run);
+	cd_prepare_reading(run);
 	make_slots(run);
-}
-
-void
-cd_run_over_customers(CdRun *run)
-{
-	if (run->everyone)
-		ask_everyone(run);
-	else
-		ask_due(run);
 }
 
 void

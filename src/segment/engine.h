@@ -70,8 +70,10 @@ typedef struct CdRun
 	int			nfetched;
 	AttrNumber *fetched;		/* profile's number of each column fetched */
 	AttrNumber	events;			/* profile's number of events, 0 if unused */
+	int			events_place;	/* among those fetched */
 	SPIPlanPtr	read_profile;
-	SPIPlanPtr	read_events;
+	SPIPlanPtr	read_records[2];	/* by list, by range */
+	SPIPlanPtr	read_chunks[2];
 	SPIPlanPtr	read_members;
 	bool		everyone;
 	CdSet	   *due;			/* of all conditions, unless everyone */
@@ -101,6 +103,9 @@ typedef struct CdRun
  */
 extern void cd_run_set_up(CdRun *run);
 extern void cd_run_finish(CdRun *run);
+
+/* Find the columns in use and prepare the queries that bring them; part of setting up. */
+extern void cd_prepare_reading(CdRun *run);
 
 /* Hand every batch of customers to run->take_batch. */
 extern void cd_run_over_customers(CdRun *run);

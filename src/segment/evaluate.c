@@ -66,19 +66,26 @@ typedef struct Answers
 	due_hash   *dues;
 } Answers;
 
-/* Append an id. */
+/* Make room for more ids. */
 static void
+make_room(CdRun *run, IdList *list, int more)
+{
+	int			size = Max(8, list->size);
+
+	while (size < list->count + more)
+		size *= 2;
+	list->ids = list->ids ? repalloc(list->ids, size * sizeof(uint32)) :
+		MemoryContextAlloc(run->results, size * sizeof(uint32));
+	run->used += (size - list->size) * sizeof(uint32);
+	list->size = size;
+}
+
+/* Append an id. */
+static inline void
 add_id(CdRun *run, IdList *list, uint32 id)
 {
-	if (list->count == list->size)
-	{
-		int			size = Max(8, list->size * 2);
-
-		list->ids = list->ids ? repalloc(list->ids, size * sizeof(uint32)) :
-			MemoryContextAlloc(run->results, size * sizeof(uint32));
-		run->used += (size - list->size) * sizeof(uint32);
-		list->size = size;
-	}
+	if (unlikely(list->count == list->size))
+		make_room(run, list, 1);
 	list->ids[list->count++] = id;
 }
 
@@ -182,9 +189,14 @@ keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes
 	Answers    *answers = asked->results;
 	const uint32 *ids = run->ids + first;
 	uint64		left;
+	uint32	   *next;
 
+	if (answers->found.count + CD_BLOCK > answers->found.size)
+		make_room(run, &answers->found, CD_BLOCK);
+	next = answers->found.ids + answers->found.count;
 	for (left = yes; left != 0; left &= left - 1)
-		add_id(run, &answers->found, ids[__builtin_ctzll(left)]);
+		*next++ = ids[__builtin_ctzll(left)];
+	answers->found.count = next - answers->found.ids;
 	if (until != NULL)
 		for (left = customers; left != 0; left &= left - 1)
 		{

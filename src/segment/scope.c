@@ -34,12 +34,39 @@ typedef struct Matches
 	int		   *place;			/* among the events of its kind */
 } Matches;
 
+/*
+ * A property of the events of one kind, as patterns like view[category=tea]
+ * look at it: found once per timeline for all of them.
+ */
+typedef enum FieldState
+{
+	FIELD_ABSENT,				/* no such event has it */
+	FIELD_TEXT,					/* all that have it have a text */
+	FIELD_OTHER
+} FieldState;
+
+typedef struct ScopeField
+{
+	int			name;			/* of the kind */
+	const char *property;
+	int			len;
+	uint64		known;			/* rows in which it has been looked for */
+	struct
+	{
+		FieldState	state;
+		CdColumn	column;
+		CdDict		dict;
+	}			rows[CD_BLOCK];
+} ScopeField;
+
 typedef struct ScopePattern
 {
 	struct varlena *source;
 	CdPattern  *pattern;
 	int			name;			/* the one kind it can mean, else -1 */
 	bool		plain;			/* all events of that kind */
+	int			field;			/* those where a property is one text, else -1 */
+	const CdLiteral *literal;
 	uint64		known;			/* rows whose matches have been found */
 	Matches		rows[CD_BLOCK];
 } ScopePattern;
@@ -82,6 +109,8 @@ struct CdScope
 	int			nmeasures;
 	ScopeName  *names;
 	int			nnames;
+	ScopeField **fields;
+	int			nfields;
 	const Datum *events;
 	uint64		open;			/* rows whose timeline is */
 	ScopeRow	rows[CD_BLOCK];
@@ -136,6 +165,27 @@ note_name(CdScope *scope, const char *name, int len)
 	return scope->nnames++;
 }
 
+/* The number of a property of a kind, noted once. */
+static int
+note_field(CdScope *scope, int name, const char *property, int len)
+{
+	ScopeField *field;
+	int			i;
+
+	for (i = 0; i < scope->nfields; i++)
+		if (scope->fields[i]->name == name && scope->fields[i]->len == len &&
+			memcmp(scope->fields[i]->property, property, len) == 0)
+			return i;
+	field = palloc0(sizeof(ScopeField));
+	field->name = name;
+	field->property = property;
+	field->len = len;
+	scope->fields = scope->fields == NULL ? palloc(sizeof(ScopeField *)) :
+		repalloc(scope->fields, (scope->nfields + 1) * sizeof(ScopeField *));
+	scope->fields[scope->nfields] = field;
+	return scope->nfields++;
+}
+
 int
 cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 {
@@ -153,10 +203,20 @@ cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 	memcpy(entry->source, pattern, VARSIZE_ANY(pattern));
 	entry->pattern = cd_pattern_read(entry->source);
 	entry->name = -1;
+	entry->field = -1;
 	if (entry->pattern->n == 1 && !entry->pattern->alternatives[0].prefix)
 	{
-		entry->name = note_name(scope, entry->pattern->alternatives[0].name, entry->pattern->alternatives[0].namelen);
-		entry->plain = entry->pattern->alternatives[0].nconditions == 0;
+		const CdAlternative *only = &entry->pattern->alternatives[0];
+
+		entry->name = note_name(scope, only->name, only->namelen);
+		entry->plain = only->nconditions == 0;
+		if (only->nconditions == 1 && only->conditions[0].field == CD_COL_PROPERTY &&
+			only->conditions[0].nliterals == 1 &&
+			(only->conditions[0].op == CD_OP_EQ || only->conditions[0].op == CD_OP_IN))
+		{
+			entry->field = note_field(scope, entry->name, only->conditions[0].name, only->conditions[0].namelen);
+			entry->literal = only->conditions[0].literals;
+		}
 	}
 	scope->patterns = scope->patterns == NULL ? palloc(sizeof(ScopePattern *)) :
 		repalloc(scope->patterns, (scope->npatterns + 1) * sizeof(ScopePattern *));
@@ -216,6 +276,8 @@ cd_scope_begin(CdScope *scope, const Datum *events)
 		scope->patterns[i]->known = 0;
 	for (i = 0; i < scope->nmeasures; i++)
 		scope->measures[i]->known = 0;
+	for (i = 0; i < scope->nfields; i++)
+		scope->fields[i]->known = 0;
 }
 
 /* Open a timeline and find its kinds. */
@@ -271,14 +333,80 @@ kind_times(CdScope *scope, ScopeRow *row, int k)
 	return row->times[k];
 }
 
+/* Find the column of a property and its dictionary. */
+static void
+find_field(CdScope *scope, ScopeField *field, int number, int k)
+{
+	const ScopeRow *row = &scope->rows[number];
+	int			property = cd_timeline_find_property(&row->timeline, field->property, field->len);
+	CdColumn	column;
+	const uint8 *pos;
+	int			ncolumns;
+	int			found = 0;
+
+	field->known |= BIT(number);
+	field->rows[number].state = FIELD_ABSENT;
+	if (property < 0)
+		return;
+	for (pos = cd_kind_columns(&row->kinds[k], &ncolumns); ncolumns > 0; ncolumns--)
+	{
+		pos = cd_kind_next_column(&row->kinds[k], pos, &column);
+		if (column.which > property + CD_COL_PROPERTY)
+			break;
+		if (column.which != property + CD_COL_PROPERTY)
+			continue;
+		field->rows[number].state = column.type == CD_TYPE_TEXT && found == 0 ? FIELD_TEXT : FIELD_OTHER;
+		field->rows[number].column = column;
+		found++;
+	}
+	if (field->rows[number].state == FIELD_TEXT)
+		cd_dict_open(&row->timeline, property + CD_COL_PROPERTY, &field->rows[number].dict);
+}
+
+/* The events of a kind whose property is one text; false where it is not only texts. */
+static bool
+match_field(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
+{
+	ScopeField *field = scope->fields[pattern->field];
+	const CdColumn *column = &field->rows[number].column;
+	const TimestampTz *at;
+	bool		found;
+	int64		position;
+	uint64		code;
+	int			n = 0;
+	int			i;
+
+	if ((field->known & BIT(number)) == 0)
+		find_field(scope, field, number, k);
+	if (field->rows[number].state != FIELD_TEXT)
+		return field->rows[number].state == FIELD_ABSENT;
+	position = cd_dict_find(&field->rows[number].dict, pattern->literal->str, pattern->literal->len, &found) - column->base;
+	if (!found || position < 0)
+		return true;
+	code = (uint64) position + (column->nullable ? 1 : 0);
+	at = kind_times(scope, &scope->rows[number], k);
+	for (i = 0; i < scope->rows[number].kinds[k].n; i++)
+	{
+		matches->at[n] = at[i];
+		matches->kind[n] = k;
+		matches->place[n] = i;
+		n += cd_column_code(column, i) == code;
+	}
+	matches->n = n;
+	return true;
+}
+
 /* Append what a pattern means among the events of one kind. */
 static void
-match_kind(CdScope *scope, const ScopePattern *pattern, ScopeRow *row, int k, Matches *matches)
+match_kind(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
 {
+	ScopeRow   *row = &scope->rows[number];
 	CdMatcher	matcher;
 	TimestampTz *at;
 	int			i;
 
+	if (pattern->field >= 0 && match_field(scope, pattern, number, k, matches))
+		return;
 	if (!cd_pattern_bind_kind(pattern->pattern, &row->kinds[k], &matcher))
 		return;
 	at = kind_times(scope, row, k);
@@ -367,14 +495,15 @@ find_matches(CdScope *scope, const ScopePattern *pattern, int number, Matches *m
 		int			size = pattern->name >= 0 ? row->kinds[from].n : row->timeline.nevents;
 		int			kinds = 0;
 
-		matches->at = get(scope, size * sizeof(TimestampTz));
-		matches->kind = get(scope, size * sizeof(int));
-		matches->place = get(scope, size * sizeof(int));
+		/* One more, so that a match can be written before it is known to be one. */
+		matches->at = get(scope, (size + 1) * sizeof(TimestampTz));
+		matches->kind = get(scope, (size + 1) * sizeof(int));
+		matches->place = get(scope, (size + 1) * sizeof(int));
 		for (k = from; k < to; k++)
 		{
 			int			before = matches->n;
 
-			match_kind(scope, pattern, row, k, matches);
+			match_kind(scope, pattern, number, k, matches);
 			kinds += matches->n > before;
 		}
 		if (kinds > 1)

@@ -1,0 +1,444 @@
+/*
+ * read.c
+ *		Read customers in batches, ascending: the columns of profile that
+ *		conditions use, their timelines, and who is in the segments asked for.
+ */
+#include "postgres.h"
+
+#include "segment/engine.h"
+#include "timeline/timeline.h"
+#include "worker/progress.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* One chunk of the history of a customer of the batch. */
+typedef struct Chunk
+{
+	int			row;
+	int64		chunk_no;
+	TimestampTz last;
+	struct varlena *events;
+} Chunk;
+
+/* A record of a customer of the batch. */
+typedef struct Record
+{
+	int64		record_id;
+	int			row;
+} Record;
+
+/* Find what conditions use, and prepare the queries that bring it. */
+void
+cd_prepare_reading(CdRun *run)
+{
+	TupleDesc	desc = RelationGetDescr(run->profile);
+	StringInfoData query;
+	Oid			due_types[] = {INT8ARRAYOID};
+	Oid			range_types[] = {INT8OID, INT8OID};
+	Oid			member_types[] = {INT4OID, INT4OID, INT4OID};
+	int			attno = -1;
+	int			i;
+
+	for (i = 0; i < run->nasked; i++)
+		if (!run->asked[i].failed && !run->asked[i].condition->by_sql)
+			run->columns = bms_add_members(run->columns, run->asked[i].condition->columns);
+	run->fetched = palloc(sizeof(AttrNumber) * (desc->natts + 1));
+	run->values = palloc(sizeof(Datum *) * (desc->natts + 1));
+	run->nulls = palloc(sizeof(bool *) * (desc->natts + 1));
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT p.customer_id");
+	while ((attno = bms_next_member(run->columns, attno)) >= 0)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, attno - 1)->attname);
+
+		if (strcmp(name, "events") == 0)
+		{
+			run->events = attno;
+			run->events_place = run->nfetched;
+			appendStringInfoString(&query, ", NULL::boolean");
+		}
+		else
+			appendStringInfo(&query, ", p.%s", quote_identifier(name));
+		run->values[run->nfetched] = palloc(sizeof(Datum) * CD_BATCH);
+		run->nulls[run->nfetched] = palloc(sizeof(bool) * CD_BATCH);
+		run->fetched[run->nfetched++] = attno;
+	}
+	if (run->everyone)
+	{
+		appendStringInfoString(&query, " FROM customer_data.profile p ORDER BY p.customer_id");
+		run->read_profile = SPI_prepare_cursor(query.data, 0, NULL, 0);
+	}
+	else
+	{
+		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
+		run->read_profile = SPI_prepare(query.data, 1, due_types);
+	}
+	run->read_members = SPI_prepare("SELECT members FROM customer_data.condition_member "
+									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
+									3, member_types);
+	if (run->events)
+	{
+		run->read_records[0] = SPI_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
+										   "WHERE customer_id = ANY ($1)", 1, due_types);
+		run->read_records[1] = SPI_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
+										   "WHERE customer_id BETWEEN $1 AND $2", 2, range_types);
+		run->read_chunks[0] = SPI_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
+										  "WHERE record_id = ANY ($1)", 1, due_types);
+		run->read_chunks[1] = SPI_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
+										  "WHERE record_id BETWEEN $1 AND $2", 2, range_types);
+	}
+}
+
+/* Read the stored members of the segments that conditions ask for, around the batch. */
+static void
+take_members(CdRun *run)
+{
+	int32		first = run->ids[0] >> 16;
+	int32		last = run->ids[run->count - 1] >> 16;
+	ListCell   *cell;
+
+	foreach(cell, run->segments)
+	{
+		CdNeed    *segment = lfirst(cell);
+		Datum		args[3];
+		CdSetBuilder *builder;
+		MemoryContext old;
+		uint64		k;
+
+		if (segment->first_chunk <= first && segment->last_chunk >= last)
+			continue;
+		args[0] = Int32GetDatum(segment->condition_id);
+		args[1] = Int32GetDatum(first);
+		args[2] = Int32GetDatum(last);
+		if (SPI_execute_plan(run->read_members, args, NULL, true, 0) != SPI_OK_SELECT)
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the members of segment \"%s\"", segment->name)));
+		builder = cd_set_builder();
+		for (k = 0; k < SPI_processed; k++)
+		{
+			bool		isnull;
+
+			cd_set_builder_or(builder, DatumGetCdSet(SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, 1, &isnull)));
+		}
+		SPI_freetuptable(SPI_tuptable);
+		if (segment->members)
+			pfree(segment->members);
+		old = MemoryContextSwitchTo(run->context);
+		segment->members = cd_set_builder_value(builder);
+		MemoryContextSwitchTo(old);
+		cd_set_builder_free(builder);
+		segment->first_chunk = first;
+		segment->last_chunk = last;
+	}
+}
+
+/* Read the columns of a batch of customers from the result of read_profile. */
+static void
+take_columns(CdRun *run)
+{
+	SPITupleTable *rows = SPI_tuptable;
+	int			i;
+	int			row;
+
+	run->count = (int) SPI_processed;
+	for (row = 0; row < run->count; row++)
+	{
+		HeapTuple	tuple = rows->vals[row];
+		bool		isnull;
+
+		run->ids[row] = cd_set_id(DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull)));
+		run->future[row] = DT_NOEND;
+	}
+	for (i = 0; i < run->nfetched; i++)
+	{
+		int			column = i + 2;
+		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, column - 1);
+		bool		varlena = attribute->attlen == -1;
+
+		if (run->fetched[i] == run->events)
+			continue;
+		for (row = 0; row < run->count; row++)
+		{
+			run->values[i][row] = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
+												&run->nulls[i][row]);
+			if (varlena && !run->nulls[i][row] && VARATT_IS_EXTENDED(DatumGetPointer(run->values[i][row])) &&
+				!VARATT_IS_SHORT(DatumGetPointer(run->values[i][row])))
+				run->values[i][row] = PointerGetDatum(PG_DETOAST_DATUM(run->values[i][row]));
+		}
+	}
+}
+
+/* Run one of two queries: for a range of ids where they are dense, else for a list. */
+static SPITupleTable *
+read_ids(SPIPlanPtr *plans, Datum *ids, int count, int64 least, int64 greatest, uint64 *found)
+{
+	Datum		args[2];
+	bool		dense = greatest - least < (int64) count * 3;
+
+	args[0] = Int64GetDatum(least);
+	args[1] = Int64GetDatum(greatest);
+	if (!dense)
+		args[0] = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (SPI_execute_plan(plans[dense ? 1 : 0], args, NULL, true, 0) != SPI_OK_SELECT)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read timelines")));
+	*found = SPI_processed;
+	return SPI_tuptable;
+}
+
+static int
+compare_records(const void *a, const void *b)
+{
+	int64		x = ((const Record *) a)->record_id;
+	int64		y = ((const Record *) b)->record_id;
+
+	return (x > y) - (x < y);
+}
+
+/* By customer, in the order in which chunks were written. */
+static int
+compare_chunks(const void *a, const void *b)
+{
+	const Chunk *x = a;
+	const Chunk *y = b;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	return (x->chunk_no > y->chunk_no) - (x->chunk_no < y->chunk_no);
+}
+
+/* The records of the batch's customers, by their id. */
+static Record *
+take_records(CdRun *run, int *nrecords)
+{
+	Datum	   *ids = palloc(run->count * sizeof(Datum));
+	SPITupleTable *rows;
+	Record	   *records;
+	uint64		found,
+				k;
+	int			n = 0;
+	int			row;
+	bool		sorted = true;
+
+	for (row = 0; row < run->count; row++)
+		ids[row] = Int64GetDatum((int64) run->ids[row]);
+	rows = read_ids(run->read_records, ids, run->count, run->ids[0], run->ids[run->count - 1], &found);
+	records = palloc(Max(found, 1) * sizeof(Record));
+	for (k = 0; k < found; k++)
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(SPI_getbinval(rows->vals[k], rows->tupdesc, 1, &isnull));
+		int			low = 0;
+		int			high = run->count;
+
+		while (low < high)
+		{
+			int			middle = (low + high) / 2;
+
+			if ((int64) run->ids[middle] < id)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (isnull || low == run->count || (int64) run->ids[low] != id)
+			continue;
+		records[n].record_id = DatumGetInt64(SPI_getbinval(rows->vals[k], rows->tupdesc, 2, &isnull));
+		records[n].row = low;
+		sorted &= n == 0 || records[n - 1].record_id <= records[n].record_id;
+		n++;
+	}
+	SPI_freetuptable(rows);
+	if (!sorted)
+		qsort(records, n, sizeof(Record), compare_records);
+	*nrecords = n;
+	return records;
+}
+
+/* Put the chunks of one customer together, neighbours first, so that a long history is copied log n times. */
+static struct varlena *
+join_chunks(Chunk *chunks, int n)
+{
+	int			step,
+				i;
+
+	for (step = 1; step < n; step *= 2)
+		for (i = 0; i + step < n; i += 2 * step)
+		{
+			CHECK_FOR_INTERRUPTS();
+			chunks[i].events = cd_timeline_merge(chunks[i].events, chunks[i + step].events);
+		}
+	return chunks[0].events;
+}
+
+/* Give a customer a timeline, as it is known at as_of(). */
+static void
+keep_events(CdRun *run, int row, struct varlena *events, TimestampTz last)
+{
+	CdTimeline	reader;
+
+	if (!run->whole_events && last > run->now)
+	{
+		cd_timeline_open(&reader, events);
+		run->future[row] = cd_timeline_next_after(&reader, run->now);
+		if (run->future[row] != DT_NOEND)
+			events = cd_timeline_cut(events, run->now);
+	}
+	run->values[run->events_place][row] = PointerGetDatum(events);
+}
+
+/*
+ * Read the timelines of the batch's customers.  Those of one chunk are used
+ * where they are; the result is what the batch must not outlive.
+ */
+static SPITupleTable *
+take_events(CdRun *run)
+{
+	Datum		empty = PointerGetDatum(cd_timeline_empty());
+	SPITupleTable *rows;
+	Record	   *records;
+	Chunk	   *chunks;
+	Datum	   *ids;
+	uint64		found,
+				k;
+	int			nrecords,
+				nchunks = 0,
+				from,
+				row;
+	bool		sorted = true;
+
+	for (row = 0; row < run->count; row++)
+	{
+		run->values[run->events_place][row] = empty;
+		run->nulls[run->events_place][row] = false;
+	}
+	records = take_records(run, &nrecords);
+	if (nrecords == 0)
+		return NULL;
+	ids = palloc(nrecords * sizeof(Datum));
+	for (row = 0; row < nrecords; row++)
+		ids[row] = Int64GetDatum(records[row].record_id);
+	rows = read_ids(run->read_chunks, ids, nrecords, records[0].record_id, records[nrecords - 1].record_id, &found);
+	chunks = palloc(Max(found, 1) * sizeof(Chunk));
+	for (k = 0; k < found; k++)
+	{
+		HeapTuple	tuple = rows->vals[k];
+		bool		isnull;
+		Record		key;
+		Record	   *record;
+		Chunk	   *chunk = &chunks[nchunks];
+
+		key.record_id = DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull));
+		record = bsearch(&key, records, nrecords, sizeof(Record), compare_records);
+		if (record == NULL)
+			continue;
+		chunk->row = record->row;
+		chunk->chunk_no = DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 2, &isnull));
+		chunk->last = DatumGetTimestampTz(SPI_getbinval(tuple, rows->tupdesc, 3, &isnull));
+		chunk->events = (struct varlena *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, rows->tupdesc, 4, &isnull));
+		sorted &= nchunks == 0 || compare_chunks(chunk - 1, chunk) <= 0;
+		nchunks++;
+	}
+	if (!sorted)
+		qsort(chunks, nchunks, sizeof(Chunk), compare_chunks);
+	for (from = 0; from < nchunks;)
+	{
+		TimestampTz last = chunks[from].last;
+		int			to = from + 1;
+
+		for (; to < nchunks && chunks[to].row == chunks[from].row; to++)
+			last = Max(last, chunks[to].last);
+		keep_events(run, chunks[from].row, join_chunks(chunks + from, to - from), last);
+		from = to;
+	}
+	return rows;
+}
+
+/* Hand over the batch whose columns have been read. */
+static void
+hand_over(CdRun *run)
+{
+	SPITupleTable *rows = SPI_tuptable;
+	SPITupleTable *chunks = NULL;
+
+	take_columns(run);
+	if (run->count > 0)
+	{
+		if (run->events)
+			chunks = take_events(run);
+		take_members(run);
+		run->take_batch(run);
+	}
+	if (chunks != NULL)
+		SPI_freetuptable(chunks);
+	SPI_freetuptable(rows);
+}
+
+/* Walk over everyone, by ascending id. */
+static void
+ask_everyone(CdRun *run)
+{
+	Portal		portal = SPI_cursor_open(NULL, run->read_profile, NULL, NULL, true);
+	uint64		done = 0;
+
+	cd_progress_begin("customers", 0);
+	do
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->batch);
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, CD_BATCH);
+		hand_over(run);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->batch);
+		cd_progress_set(done += run->count);
+	} while (run->count > 0);
+	SPI_cursor_close(portal);
+	cd_progress_end();
+}
+
+/* Walk over the customers that some condition is due for. */
+static void
+ask_due(CdRun *run)
+{
+	CdSetIterator walk;
+	bool		more = true;
+	uint64		done = 0;
+
+	cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
+	cd_set_begin(&walk, run->due);
+	while (more)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->batch);
+		Datum	   *ids = palloc(CD_BATCH * sizeof(Datum));
+		int			nids = 0;
+		uint32		id;
+		Datum		arg;
+
+		CHECK_FOR_INTERRUPTS();
+		while (nids < CD_BATCH && (more = cd_set_next(&walk, &id)))
+			ids[nids++] = Int64GetDatum((int64) id);
+		if (nids > 0)
+		{
+			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+			if (SPI_execute_plan(run->read_profile, &arg, NULL, true, 0) != SPI_OK_SELECT)
+				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
+			hand_over(run);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->batch);
+		cd_progress_set(done += nids);
+	}
+	cd_progress_end();
+}
+
+void
+cd_run_over_customers(CdRun *run)
+{
+	if (run->everyone)
+		ask_everyone(run);
+	else
+		ask_due(run);
+}
