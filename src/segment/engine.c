@@ -342,6 +342,9 @@ cd_run_set_up(CdRun *run)
 	for (i = 0; i < run->nasked; i++)
 		set_up(run, &run->asked[i], plan_step);
 	cd_prepare_reading(run);
+	for (i = 0; i < run->nasked; i++)
+		run->asked[i].uses_events = !run->asked[i].failed && run->events != 0 &&
+			bms_is_member(run->events, run->asked[i].condition->columns);
 	make_slots(run);
 }
 

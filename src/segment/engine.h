@@ -42,6 +42,7 @@ typedef struct CdAsked
 	ExprState  *state;			/* or, where run->by_program */
 	struct CdProgram *program;	/* of all conditions of the same owner and time zone */
 	struct CdStep *step;
+	bool		uses_events;
 	bool		failed;
 	int			level;			/* above those it asks for */
 	CdSet	   *due;			/* whom to ask; NULL: everyone */
