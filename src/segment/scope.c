@@ -91,12 +91,6 @@ typedef struct ScopeMeasure
 	Reached		rows[CD_BLOCK];
 } ScopeMeasure;
 
-typedef struct ScopeName
-{
-	const char *name;
-	int			len;
-} ScopeName;
-
 struct CdScope
 {
 	MemoryContext context;
@@ -107,7 +101,7 @@ struct CdScope
 	int			npatterns;
 	ScopeMeasure **measures;
 	int			nmeasures;
-	ScopeName  *names;
+	CdName	   *names;
 	int			nnames;
 	ScopeField **fields;
 	int			nfields;
@@ -151,17 +145,16 @@ cd_scope(MemoryContext context)
 
 /* The number of a kind's name, noted once. */
 static int
-note_name(CdScope *scope, const char *name, int len)
+note_name(CdScope *scope, const CdName *name)
 {
 	int			i;
 
 	for (i = 0; i < scope->nnames; i++)
-		if (scope->names[i].len == len && memcmp(scope->names[i].name, name, len) == 0)
+		if (scope->names[i].len == name->len && memcmp(scope->names[i].str, name->str, name->len) == 0)
 			return i;
-	scope->names = scope->names == NULL ? palloc(sizeof(ScopeName)) :
-		repalloc(scope->names, (scope->nnames + 1) * sizeof(ScopeName));
-	scope->names[scope->nnames].name = name;
-	scope->names[scope->nnames].len = len;
+	scope->names = scope->names == NULL ? palloc(sizeof(CdName)) :
+		repalloc(scope->names, (scope->nnames + 1) * sizeof(CdName));
+	scope->names[scope->nnames] = *name;
 	return scope->nnames++;
 }
 
@@ -208,7 +201,7 @@ cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 	{
 		const CdAlternative *only = &entry->pattern->alternatives[0];
 
-		entry->name = note_name(scope, only->name, only->namelen);
+		entry->name = note_name(scope, &only->name);
 		entry->plain = only->nconditions == 0;
 		if (only->nconditions == 1 && only->conditions[0].field == CD_COL_PROPERTY &&
 			only->conditions[0].nliterals == 1 &&
@@ -302,8 +295,8 @@ open_row(CdScope *scope, ScopeRow *row)
 
 			row->times[k] = NULL;
 			for (i = 0; i < scope->nnames; i++)
-				if (scope->names[i].len == kind->namelen && scope->names[i].name[0] == kind->name[0] &&
-					memcmp(scope->names[i].name, kind->name, kind->namelen) == 0)
+				if (scope->names[i].len == kind->namelen && scope->names[i].str[0] == kind->name[0] &&
+					memcmp(scope->names[i].str, kind->name, kind->namelen) == 0)
 				{
 					row->named[i] = k;
 					break;
@@ -322,12 +315,11 @@ kind_times(CdScope *scope, ScopeRow *row, int k)
 	if (row->times[k] == NULL)
 	{
 		TimestampTz *at = get(scope, kind->n * sizeof(TimestampTz));
-		CdTimes		times;
 		int			i;
 
-		cd_times_begin(&times, kind, 0);
+		cd_kind_offsets(kind, (uint64 *) at);
 		for (i = 0; i < kind->n; i++)
-			at[i] = cd_times_next(&times);
+			at[i] = (TimestampTz) ((uint64) row->timeline.base + (uint64) at[i] * (uint64) row->timeline.unit);
 		row->times[k] = at;
 	}
 	return row->times[k];
