@@ -2,7 +2,7 @@
 -- the order of rows changes nothing, explanations add up to the weight, and
 -- the counts of a model hold.
 SET client_min_messages = warning;
-SELECT plan(9);
+SELECT plan(13);
 SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
 SELECT diag('seed ' || :'seed');
 SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
@@ -70,6 +70,33 @@ SELECT cmp_ok((SELECT count(*) FROM public.was w WHERE NOT EXISTS (
                    SELECT FROM (SELECT array_agg(r.key ORDER BY r.key) AS keys FROM customer_data.source_record r
                                 WHERE gone_at IS NULL GROUP BY customer_id) n WHERE n.keys = w.keys)), '<=', 2::bigint,
               'rows shuffled and columns in another order: the same customers');
+
+-- Scoring gives a pair up as soon as it cannot reach the floor: no pair above
+-- it is lost, none below it is kept.
+SET customer_data.matching_pairs = 10000;
+SELECT customer_data.train_matching();
+RESET customer_data.matching_pairs;
+SELECT is((SELECT threshold FROM customer_data.match_model), 0::real, 'all pairs of few records are candidates');
+SELECT customer_data.match_pairs(NULL) IS NOT NULL AS scored;
+CREATE TABLE public.full_weight AS
+WITH few AS (SELECT v.* FROM customer_data.record_value v ORDER BY random() LIMIT 45)
+SELECT a.record_id AS record_a, b.record_id AS record_b, e.weight
+FROM few a JOIN few b ON a.record_id < b.record_id
+CROSS JOIN LATERAL customer_data.explain_pair(a.given, a.standard, b.given, b.standard) e
+WHERE e.comparison = 'sum';
+SELECT is_empty($$SELECT f.record_a, f.record_b, f.weight, l.weight
+                  FROM public.full_weight f LEFT JOIN customer_data.match_link l USING (record_a, record_b)
+                  WHERE CASE WHEN abs(f.weight + 10) < 0.001 THEN false
+                             WHEN f.weight > -10 THEN l.weight IS NULL OR abs(l.weight - f.weight) > 0.001
+                             ELSE l.weight IS NOT NULL END$$, 'staged scoring keeps every pair above the floor at its full weight, and no other');
+
+-- Workers change nothing.
+CREATE TABLE public.alone AS SELECT * FROM customer_data.match_link;
+SET customer_data.matching_workers = 3;
+SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count(*) FROM public.alone), 'parallel workers find as many links');
+SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
+                'and the same ones');
+RESET customer_data.matching_workers;
 
 -- Decisions of people and rarity: the sum of an explanation is the weight of the link.
 SELECT is_empty($$SELECT l.record_a, l.record_b, l.weight, e.weight

@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "common/hashfn.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
@@ -134,7 +133,7 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 			if (pairs)
 			{
 				CdKey		key[CD_MAX_KEYS];
-				int			n = cd_form_keys(engine, records->form[r], key);
+				int			n = cd_form_keys(engine, CD_FORM(records, r), key);
 
 				for (int i = n - 1; i >= 0 && key[i].group == 0; i--)
 				{
@@ -145,7 +144,7 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 			else
 			{
 				uint64		hash[CD_MAX_KEYS * 2];
-				int			n = cd_form_hashes(engine, records->form[r], hash, lengthof(hash));
+				int			n = cd_form_hashes(engine, CD_FORM(records, r), hash, lengthof(hash));
 
 				for (int i = 0; i < n; i++)
 				{
@@ -283,7 +282,7 @@ changed_keys(CdEngine *engine, CdRecords *records, const bool *changed)
 
 		if (!changed[r])
 			continue;
-		count = cd_form_keys(engine, records->form[r], key);
+		count = cd_form_keys(engine, CD_FORM(records, r), key);
 		for (int i = 0; i < count; i++)
 		{
 			uint64		b = (key[i].hash >> 9) & set->mask;
@@ -324,7 +323,7 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 		for (uint32 r = 0; r < records->n; r++)
 		{
 			CdKey		key[CD_MAX_KEYS];
-			int			n = cd_form_keys(engine, records->form[r], key);
+			int			n = cd_form_keys(engine, CD_FORM(records, r), key);
 
 			if (r % 1024 == 0)
 				CHECK_FOR_INTERRUPTS();
@@ -357,11 +356,23 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 	}
 	pfree(next);
 
-	blocking->score = MemoryContextAllocExtended(engine->context, Max(records->n, 1) * sizeof(int16),
-												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	blocking->maxtouched = Max(records->n, 1024);
-	blocking->touched = MemoryContextAllocHuge(engine->context, blocking->maxtouched * sizeof(uint32));
+	blocking->changed = changed;
+	for (uint32 r = 0; r < records->n; r++)
+		blocking->expected += changed == NULL || changed[r] ? cd_matching_pairs : 0;
+	cd_blocking_scratch(blocking);
 	return blocking;
+}
+
+/* Make what each process needs for itself to follow the lists. */
+void
+cd_blocking_scratch(CdBlocking *blocking)
+{
+	uint32		n = blocking->records->n;
+
+	blocking->score = MemoryContextAllocExtended(blocking->context, Max(n, 1) * sizeof(int16),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	blocking->maxtouched = Max(n, 1024);
+	blocking->touched = MemoryContextAllocHuge(blocking->context, blocking->maxtouched * sizeof(uint32));
 }
 
 /*
@@ -459,48 +470,40 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 }
 
 /*
- * Hand every candidate pair to the sink once, record by record: all pairs, or
- * those with at least one changed record; or a sample, of one in so many
- * records.
+ * Find the candidates of a record that are met from its side: those before
+ * it, so that each pair is met once; of a changed record also those behind it
+ * that did not change.  Answers how many entries of touched they are.
  */
-void
-cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint32 every, CdPairSink sink, void *state)
+uint32
+cd_candidates(const CdEngine *engine, CdBlocking *blocking, uint32 r)
 {
-	uint32		n = blocking->records->n;
+	const bool *changed = blocking->changed;
 	int16		threshold = (int16) (engine->model->threshold * BITS_SCALE);
+	uint32		kept = 0;
+	Size		found;
 
-	for (uint32 r = 0; r < n; r++)
+	if (changed != NULL && !changed[r])
+		return 0;
+	if (threshold == 0)
 	{
-		Size		found = 0;
-		uint32		kept = 0;
-
-		if (changed != NULL && !changed[r])
-			continue;
-		if (every > 1 && murmurhash32(r) % every != 0)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		if (threshold == 0)
+		for (uint32 s = 0; s < (changed == NULL ? r : blocking->records->n); s++)
 		{
-			for (uint32 s = 0; s < (changed == NULL ? r : n); s++)
-			{
-				if (s != r && !(changed != NULL && changed[s] && s > r))
-					blocking->touched[kept++] = s;
-			}
-		}
-		else
-			found = gather(blocking, r, changed == NULL);
-		for (Size i = 0; i < found; i++)
-		{
-			uint32		s = blocking->touched[i];
-
-			if (blocking->score[s] >= threshold && !(changed != NULL && changed[s] && s > r))
-			{
+			if (s != r && !(changed != NULL && changed[s] && s > r))
 				blocking->touched[kept++] = s;
-				cd_prefetch_form(blocking->records->form[s]);
-			}
-			blocking->score[s] = 0;
 		}
-		if (kept > 0)
-			sink(state, r, blocking->touched, kept);
+		return kept;
 	}
+	found = gather(blocking, r, changed == NULL);
+	for (Size i = 0; i < found; i++)
+	{
+		uint32		s = blocking->touched[i];
+
+		if (blocking->score[s] >= threshold && !(changed != NULL && changed[s] && s > r))
+		{
+			blocking->touched[kept++] = s;
+			cd_prefetch_form(CD_FORM(blocking->records, s));
+		}
+		blocking->score[s] = 0;
+	}
+	return kept;
 }

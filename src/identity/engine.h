@@ -250,16 +250,19 @@ typedef struct CdEngine
 	CdScoringPlan plan;
 } CdEngine;
 
-/* The records of a batch, ascending by id. */
+/* The records of a batch, ascending by id; their forms one behind the other. */
 typedef struct CdRecords
 {
 	uint32		n;
 	uint32		max;
 	int64	   *id;
-	CdForm	  **form;
-	char	   *chunk;			/* forms are laid one behind the other */
-	Size		left;
+	uint32	   *at;				/* record → start of its form in base, in words */
+	uint32	   *base;
+	Size		used;			/* words of base */
+	Size		size;
 } CdRecords;
+
+#define CD_FORM(records, i)	((const CdForm *) ((records)->base + (records)->at[i]))
 
 /* dictionary.c; namespaces of tokens, whole values live in CD_SPACE_SLOT + slot */
 #define CD_SPACE_NAME		1
@@ -346,12 +349,10 @@ extern int	cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, in
 extern int	cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key);
 
 /* block.c */
-typedef void (*CdPairSink) (void *state, uint32 record, const uint32 *candidate, uint32 n);
-
 typedef struct CdBlocking
 {
 	MemoryContext context;
-	CdRecords  *records;
+	const CdRecords *records;
 	uint32		nkeys;
 	uint32		maxkeys;
 	uint64		nmembers;
@@ -361,6 +362,7 @@ typedef struct CdBlocking
 	uint32	   *member;			/* records, ascending per key */
 	uint32	   *recfirst;		/* record → start in reckey */
 	uint32	   *reckey;			/* keys of a record */
+	const bool *changed;		/* pairs with one of these only; NULL: all */
 	int16	   *score;			/* per record, 0 between scans */
 	uint32	   *touched;
 	Size		maxtouched;
@@ -372,7 +374,34 @@ typedef struct CdBlocking
 extern void cd_count_keys(CdEngine *engine, CdRecords *records);
 extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed);
 extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
-extern void cd_candidates(CdEngine *engine, CdBlocking *blocking, const bool *changed, uint32 every, CdPairSink sink, void *state);
+extern void cd_blocking_scratch(CdBlocking *blocking);
+extern uint32 cd_candidates(const CdEngine *engine, CdBlocking *blocking, uint32 r);
+
+/* link.c */
+typedef struct CdScored
+{
+	uint32		a;
+	uint32		b;
+	float		weight;
+	uint64		identifiers;	/* slots of those that agree, as bits */
+} CdScored;
+
+/* Scored pairs of a batch. */
+typedef struct CdLinks
+{
+	MemoryContext context;
+	CdScored   *item;
+	Size		n;
+	Size		max;
+	uint64		pairs;			/* looked at */
+} CdLinks;
+
+extern CdLinks *cd_links_create(MemoryContext context);
+extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links);
+extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
+
+/* parallel.c */
+extern void cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links);
 
 /* train.c */
 typedef struct CdTraining
@@ -394,7 +423,6 @@ extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);
 extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
 extern void cd_engine_reload(CdEngine *engine);
 extern CdRecords *cd_records_load(CdEngine *engine);
-extern CdForm *cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form);
 extern char *cd_record_query(const CdLayout *layout, const char *condition);
 extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);
 
@@ -408,5 +436,6 @@ extern bool cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm
 /* settings */
 extern int	cd_matching_memory;		/* kB */
 extern double cd_matching_pairs;	/* candidate pairs per record */
+extern int	cd_matching_workers;	/* beside the session itself, -1: by the server's settings */
 
 #endif							/* CD_ENGINE_H */

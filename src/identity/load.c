@@ -544,32 +544,34 @@ cd_engine_reload(CdEngine *engine)
 	engine->model = load_model(engine->context, engine->layout, &unused);
 }
 
-/* Lay a form behind the others. */
-CdForm *
-cd_form_keep(CdEngine *engine, CdRecords *records, const CdForm *form)
+/* Lay a form behind the others; answers where it starts. */
+static uint32
+keep_form(CdEngine *engine, CdRecords *records, const CdForm *form)
 {
-	Size		size = INTALIGN(cd_form_size(engine->layout, form));
-	CdForm	   *kept;
+	Size		size = (cd_form_size(engine->layout, form) + sizeof(uint32) - 1) / sizeof(uint32);
+	uint32		at = (uint32) records->used;
 
-	if (records->left < size)
+	if (records->used + size > records->size)
 	{
-		records->left = 4 * 1024 * 1024;
-		records->chunk = MemoryContextAlloc(engine->context, records->left);
+		records->size += records->size / 2 + size;
+		if (records->size > PG_UINT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too many records to match at once")));
+		records->base = repalloc_huge(records->base, records->size * sizeof(uint32));
 	}
-	kept = (CdForm *) records->chunk;
-	memcpy(kept, form, size);
+	memcpy(records->base + at, form, cd_form_size(engine->layout, form));
 	for (int s = 0; s < engine->layout->nslots; s++)
 		engine->used[s] |= form->start[s + 1] > form->start[s];
-	records->chunk += size;
-	records->left -= size;
-	return kept;
+	records->used += size;
+	return at;
 }
 
 /* Sort records by id. */
 typedef struct LoadedRecord
 {
 	int64		id;
-	CdForm	   *form;
+	uint32		at;
 } LoadedRecord;
 
 #define ST_SORT sort_loaded
@@ -632,6 +634,8 @@ cd_records_load(CdEngine *engine)
 
 	memset(engine->used, false, sizeof(engine->used));
 	records->max = 4096;
+	records->size = 256 * 1024;
+	records->base = MemoryContextAllocHuge(engine->context, records->size * sizeof(uint32));
 	loaded = MemoryContextAllocHuge(engine->context, records->max * sizeof(LoadedRecord));
 	if (engine->dict == NULL)
 		engine->dict = cd_dictionary_create(engine->context, 65536);
@@ -658,7 +662,7 @@ cd_records_load(CdEngine *engine)
 				loaded = repalloc_huge(loaded, (Size) records->max * sizeof(LoadedRecord));
 			}
 			loaded[records->n].id = id;
-			loaded[records->n++].form = cd_form_keep(engine, records, form);
+			loaded[records->n++].at = keep_form(engine, records, form);
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -667,11 +671,11 @@ cd_records_load(CdEngine *engine)
 	if (records->n > 1)
 		sort_loaded(loaded, records->n);
 	records->id = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(int64));
-	records->form = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(CdForm *));
+	records->at = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
 	for (uint32 i = 0; i < records->n; i++)
 	{
 		records->id[i] = loaded[i].id;
-		records->form[i] = loaded[i].form;
+		records->at[i] = loaded[i].at;
 	}
 	pfree(loaded);
 	return records;

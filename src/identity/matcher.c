@@ -21,10 +21,8 @@
 
 int			cd_matching_memory = 1024 * 1024;
 double		cd_matching_pairs = 40;
+int			cd_matching_workers = -1;
 
-/* Links weaker than this are not kept. */
-#define LINK_FLOOR			(-10.0f)
-#define LINKS_AT_ONCE		20000
 /* With fewer records the shipped values are better than learned ones. */
 #define LEARN_RECORDS		300
 
@@ -41,6 +39,10 @@ cd_identity_engine_init(void)
 							 "The bits that make a candidate are raised until it holds; counted when the model is made.",
 							 &cd_matching_pairs, 40, 1, 10000,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("customer_data.matching_workers",
+							"Parallel workers that may help to score pairs.",
+							"-1: as many as max_parallel_maintenance_workers allows, where there is enough to do.",
+							&cd_matching_workers, -1, -1, 64, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 /* Is a value of an identifier one that stands for none? */
@@ -119,112 +121,6 @@ cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float f
 	return *weight >= floor;
 }
 
-/* Links waiting to be written. */
-typedef struct LinkSink
-{
-	CdEngine   *engine;
-	CdRecords  *records;
-	SPIPlanPtr	plan;
-	MemoryContext context;		/* reset with each write */
-	int			n;
-	Datum	   *a;
-	Datum	   *b;
-	Datum	   *weight;
-	Datum	   *cause;
-	Datum		model;
-	uint64		pairs;
-	uint64		links;
-} LinkSink;
-
-/* Write the waiting links. */
-static void
-flush_links(LinkSink *sink)
-{
-	Datum		values[4];
-	MemoryContext old;
-
-	if (sink->n == 0)
-		return;
-	old = MemoryContextSwitchTo(sink->context);
-	values[0] = PointerGetDatum(construct_array(sink->a, sink->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[1] = PointerGetDatum(construct_array(sink->b, sink->n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[2] = PointerGetDatum(construct_array(sink->weight, sink->n, FLOAT4OID, 4, true, TYPALIGN_INT));
-	values[3] = PointerGetDatum(construct_array(sink->cause, sink->n, TEXTOID, -1, false, TYPALIGN_INT));
-	MemoryContextSwitchTo(old);
-	SPI_execute_plan(sink->plan, values, NULL, false, 0);
-	sink->links += sink->n;
-	sink->n = 0;
-	MemoryContextReset(sink->context);
-}
-
-/* Name the identifiers that agree. */
-static Datum
-identifier_cause(LinkSink *sink, uint64 identifiers)
-{
-	StringInfoData cause;
-	MemoryContext old = MemoryContextSwitchTo(sink->context);
-	Datum		answer;
-
-	initStringInfo(&cause);
-	for (int s = 0; s < sink->engine->layout->nslots; s++)
-	{
-		if (identifiers & (UINT64CONST(1) << s))
-			appendStringInfo(&cause, "%s%s", cause.len == 0 ? "same " : " and ", sink->engine->layout->slot[s].name);
-	}
-	answer = CStringGetTextDatum(cause.data);
-	MemoryContextSwitchTo(old);
-	return answer;
-}
-
-/* Score the candidates of a record and keep their links. */
-static void
-score_candidates(void *state, uint32 r, const uint32 *candidate, uint32 n)
-{
-	LinkSink   *sink = (LinkSink *) state;
-	const CdRecords *records = sink->records;
-
-	sink->pairs += n;
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		a = Min(r, candidate[i]);
-		uint32		b = Max(r, candidate[i]);
-		float		weight;
-		uint64		identifiers;
-
-		if (i + 3 < n)
-			cd_prefetch_tokens(sink->engine, records->form[candidate[i + 3]]);
-		if (!cd_pair_weight_above(sink->engine, records->form[a], records->form[b], LINK_FLOOR, &weight, &identifiers))
-			continue;
-		sink->a[sink->n] = Int64GetDatum(records->id[a]);
-		sink->b[sink->n] = Int64GetDatum(records->id[b]);
-		sink->weight[sink->n] = Float4GetDatum(weight);
-		sink->cause[sink->n] = identifiers == 0 ? sink->model : identifier_cause(sink, identifiers);
-		if (++sink->n == LINKS_AT_ONCE)
-			flush_links(sink);
-	}
-}
-
-static LinkSink *
-sink_create(CdEngine *engine, CdRecords *records)
-{
-	LinkSink   *sink = MemoryContextAllocZero(engine->context, sizeof(LinkSink));
-	Oid			types[4] = {INT8ARRAYOID, INT8ARRAYOID, FLOAT4ARRAYOID, TEXTARRAYOID};
-	MemoryContext old = MemoryContextSwitchTo(engine->context);
-
-	sink->engine = engine;
-	sink->records = records;
-	sink->context = AllocSetContextCreate(engine->context, "customer_data links", ALLOCSET_DEFAULT_SIZES);
-	sink->a = palloc(LINKS_AT_ONCE * sizeof(Datum));
-	sink->b = palloc(LINKS_AT_ONCE * sizeof(Datum));
-	sink->weight = palloc(LINKS_AT_ONCE * sizeof(Datum));
-	sink->cause = palloc(LINKS_AT_ONCE * sizeof(Datum));
-	sink->model = CStringGetTextDatum("model");
-	MemoryContextSwitchTo(old);
-	sink->plan = SPI_prepare("INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)"
-							 " SELECT * FROM unnest($1, $2, $3, $4)", 4, types);
-	return sink;
-}
-
 static void
 run_with(const char *query, Datum changed)
 {
@@ -291,7 +187,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	CdEngine   *engine;
 	CdRecords  *records;
 	CdBlocking *blocking = NULL;
-	LinkSink   *sink;
+	CdLinks    *links;
 	TupleDesc	desc;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
@@ -358,17 +254,16 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	}
 	if (blocking == NULL)
 		blocking = cd_blocking_create(engine, records, mark);
-	sink = sink_create(engine, records);
-	cd_plan_scoring(engine);
-	cd_candidates(engine, blocking, mark, 1, score_candidates, sink);
-	flush_links(sink);
+	links = cd_links_create(context);
+	cd_score_all(engine, blocking, links);
+	cd_links_write(engine, records, links);
 	if (!whole)
 		run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
 				 " SELECT DISTINCT v.r, 'a link is new' FROM customer_data.match_link, LATERAL (VALUES (record_a), (record_b)) AS v(r)"
 				 " WHERE (record_a = ANY ($1) OR record_b = ANY ($1)) AND weight > 0", changed);
 	report_oversize(blocking, engine->model);
-	values[0] = Int64GetDatum((int64) sink->pairs);
-	values[1] = Int64GetDatum((int64) sink->links);
+	values[0] = Int64GetDatum((int64) links->pairs);
+	values[1] = Int64GetDatum((int64) links->n);
 	SPI_finish();
 	MemoryContextDelete(context);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));

@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
@@ -119,7 +120,7 @@ count_random(CdEngine *engine, CdRecords *records, Counts *counts)
 			CHECK_FOR_INTERRUPTS();
 			for (uint32 b = 0; b < a; b++)
 			{
-				cd_agreement(engine, records->form[a], records->form[b], &agreement);
+				cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
 				count_pair(counts, &agreement);
 			}
 		}
@@ -135,7 +136,7 @@ count_random(CdEngine *engine, CdRecords *records, Counts *counts)
 			CHECK_FOR_INTERRUPTS();
 		if (a == b)
 			continue;
-		cd_agreement(engine, records->form[a], records->form[b], &agreement);
+		cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
 		count_pair(counts, &agreement);
 	}
 }
@@ -177,7 +178,7 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b)
 	int			n = model->ncomparisons;
 
 	patterns->seen++;
-	cd_agreement(patterns->engine, patterns->records->form[a], patterns->records->form[b], &agreement);
+	cd_agreement(patterns->engine, CD_FORM(patterns->records, a), CD_FORM(patterns->records, b), &agreement);
 	for (int c = 0; c < n; c++)
 	{
 		int			k = agreement.level[c];
@@ -208,17 +209,28 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b)
 		patterns_grow(patterns);
 }
 
-/* Add the candidates of a record to the patterns. */
+/* Add the candidates of a sample of records to the patterns. */
 static void
-take_patterns(void *state, uint32 r, const uint32 *candidate, uint32 n)
+sample_patterns(Patterns *patterns, CdBlocking *blocking)
 {
-	Patterns   *patterns = (Patterns *) state;
+	const CdRecords *records = patterns->records;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 r = 0; r < records->n; r++)
 	{
-		if (i + 3 < n)
-			cd_prefetch_tokens(patterns->engine, patterns->records->form[candidate[i + 3]]);
-		take_pattern(patterns, Min(r, candidate[i]), Max(r, candidate[i]));
+		uint32		n;
+
+		if (patterns->step > 1 && murmurhash32(r) % patterns->step != 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		n = cd_candidates(patterns->engine, blocking, r);
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint32		s = blocking->touched[i];
+
+			if (i + 3 < n)
+				cd_prefetch_tokens(patterns->engine, CD_FORM(records, blocking->touched[i + 3]));
+			take_pattern(patterns, Min(r, s), Max(r, s));
+		}
 	}
 }
 
@@ -551,7 +563,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	patterns.step = Max(1, (uint32) ceil(blocking->expected / SAMPLE_PAIRS));
-	cd_candidates(engine, blocking, NULL, patterns.step, take_patterns, &patterns);
+	sample_patterns(&patterns, blocking);
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 
