@@ -90,9 +90,9 @@ static void
 assign_as_of(const char *newval, void *extra)
 {
 	AsOfExtra  *parsed = (AsOfExtra *) extra;
-
 	as_of_set = parsed != NULL && parsed->set;
 	as_of_value = as_of_set ? parsed->value : 0;
+	cd_as_of_changed();
 }
 
 void
@@ -105,6 +105,7 @@ _PG_init(void)
 							   check_as_of, assign_as_of, NULL);
 	cd_worker_init();
 	cd_identity_engine_init();
+	cd_portrait_init();
 	cd_segment_init();
 	MarkGUCPrefixReserved("customer_data");
 }

@@ -45,5 +45,9 @@ extern TimestampTz cd_validity(void);
 extern void cd_worker_init(void);
 extern void cd_segment_init(void);
 extern void cd_identity_engine_init(void);
+extern void cd_portrait_init(void);
+
+/* Told whenever customer_data.as_of is set or reset. */
+extern void cd_as_of_changed(void);
 
 #endif							/* CD_CUSTOMER_DATA_H */

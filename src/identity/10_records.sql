@@ -315,7 +315,7 @@ BEGIN
         joins := joins || ' LEFT JOIN customer_data.customer_tag t ON t.customer_id = c.customer_id';
     END IF;
     -- Columns that the view has stay where they are; new ones are appended.
-    SELECT string_agg(format('%s AS %I', p.expression, p.name), ', ' ORDER BY v.attnum NULLS LAST, p.position)
+    SELECT string_agg(format('%s AS %I', customer_data.profile_expression(p), p.name), ', ' ORDER BY v.attnum NULLS LAST, p.position)
     INTO columns
     FROM customer_data.profile_column p
     LEFT JOIN pg_attribute v ON v.attrelid = to_regclass('customer_data.profile')

@@ -45,6 +45,7 @@ CREATE FUNCTION customer_data.refresh_walks(rebuild boolean, at timestamptz,
         OUT journeys integer, OUT customers bigint, OUT changed bigint, OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET customer_data.recompute_past = off
 AS $$
 DECLARE
     began   timestamptz := clock_timestamp();

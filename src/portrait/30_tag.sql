@@ -477,7 +477,7 @@ COMMENT ON FUNCTION customer_data.evaluate_tags(integer[], customer_data.custome
 
 CREATE FUNCTION customer_data.bring_tags(rebuild boolean,
         OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
-    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp SET customer_data.recompute_past = off AS $$
 DECLARE
     begun timestamptz := clock_timestamp();
     moved customer_data.customer_set;

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "portrait/behaviour.h"
+#include "portrait/past.h"
 #include "worker/progress.h"
 #include "run_as.h"
 #include "timeline/timeline.h"
@@ -55,6 +56,7 @@ struct CdEvaluation
 	ExprState **states;
 	OwnerGroup	   *groups;
 	int			ngroups;
+	bool		raises;			/* errors are raised, not parked */
 	TupleDesc	desc;			/* of profile */
 	int			events;			/* attribute number of events, or 0 */
 	int			ncolumns;		/* fetched, besides events */
@@ -166,13 +168,14 @@ prepare_query(const char *query, int nargs, Oid *types)
 static char *
 column_source(const char *name)
 {
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
+	Oid			types[2] = {TEXTOID, BOOLOID};
+	Datum		values[2] = {CStringGetTextDatum(name), BoolGetDatum(cd_recomputes_past())};
 
 	if (strcmp(name, "customer_id") == 0)
 		return pstrdup("c.customer_id");
-	SPI_execute_with_args("SELECT expression FROM customer_data.profile_column WHERE name OPERATOR(pg_catalog.=) $1",
-						  1, types, values, NULL, true, 1);
+	SPI_execute_with_args("SELECT CASE WHEN $2 THEN customer_data.profile_expression(p) ELSE p.expression END"
+						  " FROM customer_data.profile_column p WHERE p.name OPERATOR(pg_catalog.=) $1",
+						  2, types, values, NULL, true, 1);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -270,6 +273,7 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->count = count;
 	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));
 	evaluation->current = -1;
+	evaluation->raises = count > 0 && expressions[0].raises;
 	profile = table_open(cd_profile_relation(), AccessShareLock);
 	evaluation->desc = CreateTupleDescCopy(RelationGetDescr(profile));
 	table_close(profile, NoLock);
@@ -280,7 +284,9 @@ cd_evaluation(CdExpression *expressions, int count)
 		ErrorData  *error;
 
 		expressions[i].error = NULL;
-		if (!cd_attempt(prepare_one, &task, &error))
+		if (evaluation->raises)
+			prepare_one(&task);
+		else if (!cd_attempt(prepare_one, &task, &error))
 			park(&expressions[i], error, -1);
 	}
 	prepare_fetch(evaluation);
@@ -660,6 +666,11 @@ run_batch(CdEvaluation *evaluation, const uint32 *asked, int count, CdTakeResult
 			ErrorData  *error;
 
 			CHECK_FOR_INTERRUPTS();
+			if (evaluation->raises)
+			{
+				evaluate_task(&task);
+				continue;
+			}
 			if (cd_attempt(evaluate_task, &task, &error))
 				continue;
 
@@ -701,7 +712,8 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 	bool		more = true;
 	uint64		done = 0;
 
-	cd_progress_begin("customers", (uint64) cd_set_cardinality(asked));
+	if (!evaluation->raises)
+		cd_progress_begin("customers", (uint64) cd_set_cardinality(asked));
 	cd_set_begin(&it, asked);
 	MemoryContextSwitchTo(evaluation->batch_context);
 	while (more)
@@ -714,7 +726,8 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		if (n == 0)
 			break;
 		bytes = run_batch(evaluation, ids, n, take, arg);
-		cd_progress_set(done += n);
+		if (!evaluation->raises)
+			cd_progress_set(done += n);
 		MemoryContextReset(evaluation->batch_context);
 
 		/* Long timelines make smaller batches. */
@@ -723,7 +736,8 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		else if (bytes < BATCH_MEMORY / 4)
 			size = Min(size * 2, BATCH_MOST);
 	}
-	cd_progress_end();
+	if (!evaluation->raises)
+		cd_progress_end();
 	MemoryContextSwitchTo(old);
 }
 

@@ -39,6 +39,7 @@ typedef struct CdExpression
 	Oid			type;			/* wanted, or InvalidOid */
 	const CdSet *customers;		/* whom to ask, NULL: everyone */
 	bool		keeps_decay;	/* its result is kept with its half-life */
+	bool		raises;			/* the first one's: errors are raised, not parked */
 
 	/* Found when it is prepared */
 	Expr	   *tree;			/* as planned; NULL where it needs a query */

@@ -16,10 +16,12 @@
 #include "miscadmin.h"
 #include "portrait/behaviour.h"
 #include "portrait/due.h"
+#include "portrait/past.h"
 #include "portrait/tagset.h"
 #include "portrait/weigh.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -82,7 +84,24 @@ typedef struct Refresh
 	CdDue	   *due;
 	MemoryContext context;		/* for a batch */
 	TimestampTz now;
+	struct PastTags *past;		/* where results go that are not kept; NULL: the table */
 } Refresh;
+
+/* Tags of another moment, as far as they are computed. */
+typedef struct PastEntry
+{
+	uint32		customer;
+	CdTagset   *tags;
+} PastEntry;
+
+typedef struct PastTags
+{
+	HTAB	   *entries;
+	MemoryContext context;
+	struct PastTags *outer;		/* computed while these are */
+} PastTags;
+
+static PastTags *past_tags = NULL;
 
 /* Does a path lie below another? */
 static bool
@@ -342,6 +361,42 @@ fetch_tags(const char *query, Datum ids, int *count)
 	return list;
 }
 
+/* The same of another moment, as far as they are computed */
+static OldTags *
+fetch_past_tags(PastTags *past, const uint32 *customers, int asked, int *count)
+{
+	OldTags    *list = palloc((asked + 1) * sizeof(OldTags));
+	int			i;
+
+	*count = 0;
+	for (i = 0; i < asked; i++)
+	{
+		PastEntry  *entry = hash_search(past->entries, &customers[i], HASH_FIND, NULL);
+
+		if (entry != NULL)
+		{
+			list[*count].customer = customers[i];
+			list[(*count)++].tags = entry->tags;
+		}
+	}
+	return list;
+}
+
+static void
+keep_past_tags(PastTags *past, const Datum *ids, const Datum *tags, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		uint32		customer = (uint32) DatumGetInt64(ids[i]);
+		PastEntry  *entry = hash_search(past->entries, &customer, HASH_ENTER, NULL);
+		Size		size = VARSIZE(DatumGetPointer(tags[i]));
+
+		entry->tags = memcpy(MemoryContextAlloc(past->context, size), DatumGetPointer(tags[i]), size);
+	}
+}
+
 /* Everyone with a result in the batch, ascending */
 static uint32 *
 batch_customers(Refresh *refresh, int *count)
@@ -487,12 +542,15 @@ end_batch(Refresh *refresh)
 	for (i = 0; i < count; i++)
 		ids[i] = Int64GetDatum((int64) customers[i]);
 	asked = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	old = fetch_tags("SELECT customer_id, tags FROM customer_data.customer_tag"
-					 " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1", asked, &nold);
+	old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
+		fetch_tags("SELECT customer_id, tags FROM customer_data.customer_tag"
+				   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1", asked, &nold);
 	if (refresh->given.count > 0 && refresh->nroots > 0)
-		given = fetch_tags("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
-						   " FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
-						   " WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1) GROUP BY 1 ORDER BY 1", asked, &ngiven);
+		given = fetch_tags(psprintf("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
+									" FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
+									" WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1)%s GROUP BY 1 ORDER BY 1",
+									refresh->past != NULL ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
+						   asked, &ngiven);
 	for (i = 0; i < count; i++)
 	{
 		CdTagset   *had = find_tags(old, nold, customers[i]);
@@ -511,7 +569,10 @@ end_batch(Refresh *refresh)
 		}
 		MemoryContextReset(per_customer);
 	}
-	write_tags(refresh, ids, values, written);
+	if (refresh->past != NULL)
+		keep_past_tags(refresh->past, ids, values, written);
+	else
+		write_tags(refresh, ids, values, written);
 	for (i = 0; i < refresh->count; i++)
 		refresh->tags[i].count = refresh->tags[i].place = 0;
 	refresh->given.count = refresh->given.place = 0;
@@ -704,6 +765,51 @@ forget_gone(CdEvaluation *evaluation)
 						  1, types, values, NULL, false, 0);
 }
 
+/*
+ * Evaluate tags, each for its customers (NULL: everyone), and read given tags
+ * for a set; inside SPI_connect().
+ */
+static CdEvaluation *
+run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, const CdSet *given, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdEvaluation *evaluation;
+	int			i;
+
+	refresh->count = count;
+	refresh->now = cd_as_of();
+	refresh->tags = palloc0(Max(count, 1) * sizeof(Tag));
+	refresh->expressions = palloc0((count + 2) * sizeof(CdExpression));
+	refresh->changed = cd_set_builder();
+	refresh->due = cd_due_create(refresh->now);
+	refresh->tagset_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
+										   ObjectIdGetDatum(get_namespace_oid("customer_data", false)));
+	MemoryContextSwitchTo(old);
+	for (i = 0; i < count; i++)
+	{
+		read_tag(refresh, i, ids[i], context);
+		refresh->expressions[i].customers = customers[i];
+	}
+	read_roots(refresh, context);
+	index_paths(refresh);
+	ask_last_event(refresh, &refresh->expressions[count]);
+	refresh->expressions[count + 1].text = "true";
+	refresh->expressions[count + 1].owner = GetUserId();
+	refresh->expressions[count + 1].customers = given;
+	refresh->expressions[0].raises = refresh->past != NULL;
+	refresh->context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
+	evaluation = cd_evaluation(refresh->expressions, count + 2);
+	for (i = count; i < count + 2; i++)
+	{
+		if (refresh->expressions[i].error != NULL)
+			ereport(ERROR,
+					(errcode(refresh->expressions[i].error_code),
+					 errmsg("%s", refresh->expressions[i].error)));
+	}
+	cd_evaluation_run(evaluation, take_results, refresh);
+	return evaluation;
+}
+
 /* evaluate_tags(ids, sets, given) → (evaluated, changed) */
 PG_FUNCTION_INFO_V1(cd_evaluate_tags);
 Datum
@@ -714,7 +820,8 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
 	Datum	   *ids,
-			   *customers;
+			   *set_values;
+	CdSet	  **customers;
 	bool	   *id_nulls,
 			   *all;
 	int			count,
@@ -733,43 +840,17 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 				 errmsg("a record is returned")));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT,
 					  &ids, &id_nulls, &count);
-	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &customers, &all, &set_count);
+	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &set_values, &all, &set_count);
 	if (count != set_count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("each tag needs a set of customers")));
-
-	refresh.count = count;
-	refresh.now = cd_as_of();
-	refresh.tags = palloc0(Max(count, 1) * sizeof(Tag));
-	refresh.expressions = palloc0((count + 2) * sizeof(CdExpression));
-	refresh.changed = cd_set_builder();
-	refresh.due = cd_due_create(refresh.now);
-	refresh.tagset_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
-										  ObjectIdGetDatum(get_namespace_oid("customer_data", false)));
-	SPI_connect();
+	customers = palloc0(Max(count, 1) * sizeof(CdSet *));
 	for (i = 0; i < count; i++)
-	{
-		read_tag(&refresh, i, ids[i], context);
-		if (!all[i])
-			refresh.expressions[i].customers = DatumGetCdSet(customers[i]);
-	}
-	read_roots(&refresh, context);
-	index_paths(&refresh);
-	ask_last_event(&refresh, &refresh.expressions[count]);
-	refresh.expressions[count + 1].text = "true";
-	refresh.expressions[count + 1].owner = GetUserId();
-	refresh.expressions[count + 1].customers = given;
-	refresh.context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
-	evaluation = cd_evaluation(refresh.expressions, count + 2);
-	for (i = count; i < count + 2; i++)
-	{
-		if (refresh.expressions[i].error != NULL)
-			ereport(ERROR,
-					(errcode(refresh.expressions[i].error_code),
-					 errmsg("%s", refresh.expressions[i].error)));
-	}
-	cd_evaluation_run(evaluation, take_results, &refresh);
+		customers[i] = all[i] ? NULL : DatumGetCdSet(set_values[i]);
+
+	SPI_connect();
+	evaluation = run_refresh(&refresh, ids, customers, count, given, context);
 	write_states(&refresh);
 	forget_gone(evaluation);
 	cd_evaluation_free(evaluation);
@@ -782,4 +863,91 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	values[1] = PointerGetDatum(cd_set_builder_value(refresh.changed));
 	MemoryContextSwitchTo(old);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* Round after round of tags, as in a refresh of everything, for some customers */
+static void
+run_past_rounds(PastTags *past, const CdSet *customers, MemoryContext context)
+{
+	const CdSet *given = customers;
+	uint64		rounds,
+				r;
+	ArrayType **todo;
+
+	/* What cannot be computed today cannot be computed for another day. */
+	SPI_execute("SELECT pg_catalog.array_agg(d.tag_id ORDER BY d.tag_id) FROM customer_data.tag_depth() d"
+				" JOIN customer_data.tag t USING (tag_id) LEFT JOIN customer_data.tag_state s USING (tag_id)"
+				" WHERE t.expression IS NOT NULL AND s.error IS NULL GROUP BY d.depth ORDER BY d.depth", true, 0);
+	rounds = SPI_processed;
+	todo = palloc0((rounds + 1) * sizeof(ArrayType *));
+	for (r = 0; r < rounds; r++)
+	{
+		bool		isnull;
+
+		todo[r] = DatumGetArrayTypePCopy(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (r = 0; r < Max(rounds, 1); r++)
+	{
+		Refresh		refresh = {0};
+		Datum	   *ids = NULL;
+		bool	   *nulls;
+		int			count = 0;
+		CdSet	  **sets;
+		int			i;
+
+		if (todo[r] != NULL)
+			deconstruct_array(todo[r], INT4OID, sizeof(int32), true, TYPALIGN_INT, &ids, &nulls, &count);
+		sets = palloc((count + 1) * sizeof(CdSet *));
+		for (i = 0; i < count; i++)
+			sets[i] = unconstify(CdSet *, customers);
+		refresh.past = past;
+		cd_evaluation_free(run_refresh(&refresh, ids, sets, count, given, context));
+		given = cd_set_from_sorted(NULL, 0);
+	}
+}
+
+void
+cd_tags_at_moment(const CdSet *customers, CdTakePastTags take, void *arg)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "tags of another moment", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	HASHCTL		control = {0};
+	PastTags	past = {NULL, context, past_tags};
+	CdTagBuilder none;
+	CdTagset   *empty;
+	uint64		count,
+				i;
+	uint32	   *ids = cd_set_ids(unconstify(CdSet *, customers), &count);
+
+	control.keysize = sizeof(uint32);
+	control.entrysize = sizeof(PastEntry);
+	control.hcxt = context;
+	past.entries = hash_create("tags of another moment", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	cd_tag_builder(&none);
+	empty = cd_tag_builder_value(&none);
+	for (i = 0; i < count; i++)
+		((PastEntry *) hash_search(past.entries, &ids[i], HASH_ENTER, NULL))->tags = empty;
+	past_tags = &past;
+	PG_TRY();
+	{
+		run_past_rounds(&past, customers, context);
+	}
+	PG_FINALLY();
+	{
+		past_tags = past.outer;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	for (i = 0; i < count; i++)
+		take(arg, ids[i], ((PastEntry *) hash_search(past.entries, &ids[i], HASH_FIND, NULL))->tags);
+	MemoryContextDelete(context);
+}
+
+const CdTagset *
+cd_tags_so_far(uint32 customer)
+{
+	PastEntry  *entry = past_tags == NULL ? NULL : hash_search(past_tags->entries, &customer, HASH_FIND, NULL);
+
+	return entry == NULL ? NULL : entry->tags;
 }

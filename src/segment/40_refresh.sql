@@ -275,6 +275,7 @@ CREATE FUNCTION customer_data.refresh_conditions(rebuild boolean, at timestamptz
         OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET customer_data.recompute_past = off
 AS $$
 DECLARE
     began    timestamptz := clock_timestamp();
