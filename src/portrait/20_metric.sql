@@ -10,12 +10,14 @@ CREATE TABLE customer_data.metric (
     unit text,
     ready_made boolean NOT NULL DEFAULT false,
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
-    time_zone text NOT NULL DEFAULT current_setting('TimeZone')
+    time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
+    uses text[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE customer_data.metric IS 'Metrics: each is a column of customer_metric and of profile';
 COMMENT ON COLUMN customer_data.metric.expression IS 'SQL expression over the columns of profile';
 COMMENT ON COLUMN customer_data.metric.moving IS 'Computed when asked instead of stored: it changes by itself as time passes';
 COMMENT ON COLUMN customer_data.metric.owner IS 'The role that defined it and with whose rights it runs';
+COMMENT ON COLUMN customer_data.metric.uses IS 'Columns of profile that the expression names';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.metric', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.metric_metric_id_seq', '');
 
@@ -67,8 +69,8 @@ BEGIN
     IF to_regclass('customer_data.customer_metric') IS NULL THEN
         CREATE TABLE customer_data.customer_metric (customer_id bigint PRIMARY KEY);
         COMMENT ON TABLE customer_data.customer_metric IS 'The metrics of each customer, a column each; shaped by add_metric';
-        INSERT INTO customer_data.metric (name, expression, moving, type, unit, description, ready_made)
-        SELECT v.name, v.expression, v.moving, v.type, v.unit, v.description, true
+        INSERT INTO customer_data.metric (name, expression, moving, type, unit, description, ready_made, uses)
+        SELECT v.name, v.expression, v.moving, v.type, v.unit, v.description, true, v.uses
         FROM customer_data.ready_made_metric() v
         ON CONFLICT (name) DO NOTHING;
     END IF;
@@ -76,7 +78,8 @@ BEGIN
     since := CASE WHEN EXISTS (SELECT FROM customer_data.profile_column WHERE name = 'registered_at')
                   THEN 'least(registered_at, event_first(events, ''*''))'
                   ELSE 'event_first(events, ''*'')' END;
-    UPDATE customer_data.metric m SET expression = since
+    UPDATE customer_data.metric m
+    SET expression = since, uses = CASE since WHEN 'event_first(events, ''*'')' THEN '{events}' ELSE '{registered_at,events}' END::text[]
     WHERE m.name = 'customer_since' AND m.ready_made AND m.expression <> since;
     IF FOUND THEN
         DELETE FROM customer_data.metric_state s USING customer_data.metric m
@@ -106,9 +109,9 @@ $$;
 COMMENT ON FUNCTION customer_data.ensure_metrics() IS 'Creates customer_metric, with the ready-made metrics and a column for each metric, where missing';
 
 CREATE FUNCTION customer_data.ready_made_metric(OUT name text, OUT expression text, OUT moving boolean,
-        OUT type text, OUT unit text, OUT description text) RETURNS SETOF record
+        OUT type text, OUT unit text, OUT description text, OUT uses text[]) RETURNS SETOF record
     LANGUAGE sql STABLE ROWS 20 AS $$
-    VALUES
+    SELECT v.*, CASE WHEN v.column3 THEN ARRAY[substring(v.column2 FROM '\(([a-z_]+)\)$')] ELSE '{events}' END FROM (VALUES
     ('first_event_at', 'event_first(events, ''*'')', false, 'timestamptz', NULL, 'First event of any kind'),
     ('last_event_at', 'event_last(events, ''*'')', false, 'timestamptz', NULL, 'Last event of any kind'),
     ('first_purchase_at', 'event_first(events, ''purchase'')', false, 'timestamptz', NULL, 'First purchase'),
@@ -125,7 +128,7 @@ CREATE FUNCTION customer_data.ready_made_metric(OUT name text, OUT expression te
     ('favourite_hour', 'favourite_hour(events)', false, 'double precision', 'hour', 'Hour of the day with most events'),
     ('recency', 'customer_data.days_since(last_purchase_at)', true, 'double precision', 'days', 'Whole days since the last purchase'),
     ('inactivity', 'customer_data.days_since(last_event_at)', true, 'double precision', 'days', 'Whole days since the last event of any kind'),
-    ('tenure', 'customer_data.days_since(customer_since)', true, 'double precision', 'days', 'Whole days since the customer registered or was first seen')
+    ('tenure', 'customer_data.days_since(customer_since)', true, 'double precision', 'days', 'Whole days since the customer registered or was first seen')) v
 $$;
 COMMENT ON FUNCTION customer_data.ready_made_metric() IS 'The metrics that are there from the start';
 
@@ -133,22 +136,15 @@ CREATE FUNCTION customer_data.column_users(column_name text) RETURNS TABLE (kind
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT 'metric'::text, m.name FROM customer_data.metric m
-    WHERE m.name <> column_name
-      AND m.expression ~ ('\m' || column_name || '\M');
-    IF to_regclass('customer_data.tag') IS NOT NULL THEN
-        RETURN QUERY EXECUTE
-        'SELECT ''tag''::text, t.path FROM customer_data.tag t WHERE t.expression ~ (''\m'' || $1 || ''\M'')'
-        USING column_name;
-    END IF;
-    IF to_regclass('customer_data.segment') IS NOT NULL AND to_regclass('customer_data.condition') IS NOT NULL THEN
-        RETURN QUERY EXECUTE
-        'SELECT c.room::text, c.expression FROM customer_data.condition c WHERE c.expression ~ (''\m'' || $1 || ''\M'')'
-        USING column_name;
-    END IF;
+    SELECT 'metric'::text, m.name FROM customer_data.metric m WHERE m.name <> column_name AND column_name = ANY (m.uses)
+    UNION ALL
+    SELECT 'tag', t.path FROM customer_data.tag t WHERE column_name = ANY (t.uses)
+    UNION ALL
+    SELECT c.room, c.expression FROM customer_data.condition_need n JOIN customer_data.condition c USING (condition_id)
+    WHERE n.kind IN ('attribute', 'metric') AND n.name = column_name;
 END
 $$;
-COMMENT ON FUNCTION customer_data.column_users(text) IS 'Definitions that mention a column of profile';
+COMMENT ON FUNCTION customer_data.column_users(text) IS 'Definitions that use a column of profile';
 
 CREATE FUNCTION customer_data.add_metric(name text, expression text, description text DEFAULT NULL, unit text DEFAULT NULL)
     RETURNS void
@@ -177,8 +173,8 @@ BEGIN
     -- Numbers are kept as double precision, so that thresholds and models fit any.
     kept := CASE WHEN checked.type IN ('integer'::regtype, 'bigint', 'smallint', 'real', 'numeric')
                  THEN 'double precision'::regtype ELSE checked.type END;
-    INSERT INTO customer_data.metric (name, expression, type, description, unit, owner, time_zone)
-    VALUES (name, expression, kept::text, description, unit, quote_ident(current_user)::regrole, current_setting('TimeZone'));
+    INSERT INTO customer_data.metric (name, expression, type, description, unit, owner, time_zone, uses)
+    VALUES (name, expression, kept::text, description, unit, quote_ident(current_user)::regrole, current_setting('TimeZone'), checked.uses);
     PERFORM customer_data.ensure_metrics();
     PERFORM customer_data.rebuild_profile();
 END
@@ -203,15 +199,13 @@ BEGIN
         checked := customer_data.check_expression(alter_metric.expression, had.type::regtype);
         -- Would the metric come to depend on itself?
         WITH RECURSIVE uses (metric, path) AS (
-            SELECT c, ARRAY[alter_metric.name, c] FROM unnest(checked.columns) c
-            JOIN customer_data.metric m ON m.name = c
+            SELECT m.name, ARRAY[alter_metric.name, m.name] FROM customer_data.metric m WHERE m.name = ANY (checked.uses)
             UNION ALL
-            SELECT d, u.path || d
+            SELECT n.name, u.path || n.name
             FROM uses u
             JOIN customer_data.metric m ON m.name = u.metric
-            CROSS JOIN LATERAL unnest((customer_data.check_expression(m.expression)).columns) d
-            JOIN customer_data.metric n ON n.name = d
-            WHERE u.metric <> alter_metric.name AND NOT d = ANY (u.path[2:])
+            JOIN customer_data.metric n ON n.name = ANY (m.uses)
+            WHERE u.metric <> alter_metric.name AND NOT n.name = ANY (u.path[2:])
         )
         SELECT array_to_string(u.path, ' → ') INTO cycle FROM uses u WHERE u.metric = alter_metric.name LIMIT 1;
         IF cycle IS NOT NULL THEN
@@ -220,7 +214,7 @@ BEGIN
                 DETAIL = format('The cycle is %s.', cycle);
         END IF;
         UPDATE customer_data.metric m
-        SET expression = alter_metric.expression, ready_made = false,
+        SET expression = alter_metric.expression, uses = checked.uses, ready_made = false,
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE m.metric_id = had.metric_id;
         DELETE FROM customer_data.metric_state s WHERE s.metric_id = had.metric_id;
@@ -358,13 +352,13 @@ $$;
 COMMENT ON FUNCTION customer_data.refresh_metrics(boolean) IS 'Brings metrics up to date for customers whose data changed or whose values expired, and hands those customers on to the tags';
 
 CREATE FUNCTION customer_data.metric_depth() RETURNS TABLE (metric_id integer, depth integer)
-    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH RECURSIVE uses AS (
         SELECT m.metric_id, m.name, n.metric_id AS used
         FROM customer_data.metric m
-        LEFT JOIN customer_data.metric n ON n.name <> m.name AND m.expression ~ ('\m' || n.name || '\M')
+        LEFT JOIN customer_data.metric n ON n.name <> m.name AND n.name = ANY (m.uses)
     ), level AS (
         SELECT u.metric_id, 0 AS depth FROM uses u
         UNION
@@ -378,4 +372,4 @@ BEGIN
     GROUP BY 1;
 END
 $$;
-COMMENT ON FUNCTION customer_data.metric_depth() IS 'In which round of a refresh each metric is evaluated: after those whose names its expression mentions';
+COMMENT ON FUNCTION customer_data.metric_depth() IS 'In which round of a refresh each metric is evaluated: after those that its expression uses';

@@ -17,6 +17,8 @@ CREATE TABLE customer_data.tag (
     weighing text CHECK (weighing IN ('share', 'tfidf', 'lift', 'lift_low')),
     prior double precision,
     top integer,
+    uses text[] NOT NULL DEFAULT '{}',
+    uses_tags text[] NOT NULL DEFAULT '{}',
     CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL)),
     CHECK (weighing IS NULL OR prior >= 0 AND top > 0)
 );
@@ -30,6 +32,8 @@ COMMENT ON COLUMN customer_data.tag.branch IS 'base: common to all; business: of
 COMMENT ON COLUMN customer_data.tag.weighing IS 'How the counts that the expression gives become scores: share, tfidf, lift, lift_low; NULL: they are scores';
 COMMENT ON COLUMN customer_data.tag.prior IS 'Observations that a score is shrunk by';
 COMMENT ON COLUMN customer_data.tag.top IS 'So many values at most, those with the highest scores';
+COMMENT ON COLUMN customer_data.tag.uses IS 'Columns of profile that the expression names';
+COMMENT ON COLUMN customer_data.tag.uses_tags IS 'Paths and prefixes of tags that the expression asks for; *: it looks at all';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.tag', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.tag_tag_id_seq', '');
 
@@ -118,16 +122,18 @@ $$;
 COMMENT ON FUNCTION customer_data.find_tag(text) IS 'A tag by path, or an error that names the nearest';
 
 CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
-    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
-    -- An expression over tags comes after the tags whose paths (or prefixes) it names.
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off AS $$
+    -- An expression over tags comes after the tags it asks for; who looks at
+    -- all tags comes after all that do not.
     WITH RECURSIVE uses AS (
         SELECT t.tag_id, u.tag_id AS used
         FROM customer_data.tag t
-        LEFT JOIN customer_data.tag u
-          ON t.expression ~ '\mtags\M' AND u.path <> t.path
-         AND (strpos(t.expression, u.path) > 0
-              OR EXISTS (SELECT FROM regexp_matches(t.expression, '([^''"\s(),&|!]+)\.\*', 'g') p (prefix)
-                         WHERE starts_with(u.path, p.prefix[1])))
+        LEFT JOIN customer_data.tag u ON u.path <> t.path AND u.expression IS NOT NULL AND EXISTS (
+            SELECT FROM unnest(t.uses_tags) p
+            WHERE CASE WHEN p = '*' THEN NOT '*' = ANY (u.uses_tags)
+                       WHEN p LIKE '%.*' THEN starts_with(u.path, left(p, -1))
+                                              OR u.result = 'customer_data.tagset' AND starts_with(left(p, -1), u.path || '.')
+                       ELSE p = u.path OR u.result = 'customer_data.tagset' AND starts_with(p, u.path || '.') END)
     ), level AS (
         SELECT u.tag_id, 0 AS depth FROM uses u
         UNION
@@ -141,7 +147,7 @@ CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth i
     SELECT t.tag_id, max(d.depth) OVER (PARTITION BY coalesce(t.exclusive_group, t.path), t.exclusive_group IS NULL)
     FROM deepest d JOIN customer_data.tag t USING (tag_id)
 $$;
-COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which round of a refresh each tag is evaluated: after those whose paths its expression names';
+COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which round of a refresh each tag is evaluated: after those that its expression asks for';
 
 CREATE FUNCTION customer_data.check_tag(kind text, expression text, half_life interval, valid_for interval) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -245,6 +251,7 @@ CREATE FUNCTION customer_data.add_tag(path text, expression text DEFAULT NULL, k
 DECLARE
     gives text;
     above text;
+    checked record;
 BEGIN
     PERFORM customer_data.set_tag('{}', path);
     IF kind NOT IN ('rule', 'metric', 'behaviour', 'affinity', 'text', 'risk', 'predicted', 'manual', 'imported') THEN
@@ -265,6 +272,7 @@ BEGIN
     gives := customer_data.check_tag(kind, expression, half_life,
                                      CASE WHEN kind NOT IN ('manual', 'imported') THEN valid_for END);
     PERFORM customer_data.check_weighing(weighing, gives, prior, top);
+    SELECT c.uses, c.tag_paths INTO checked FROM customer_data.check_expression(expression) c WHERE expression IS NOT NULL;
     -- What hangs below a path of a tagset belongs to that tag alone.
     SELECT t.path INTO above FROM customer_data.tag t
     WHERE t.result = 'customer_data.tagset' AND starts_with(add_tag.path, t.path || '.')
@@ -275,10 +283,11 @@ BEGIN
             HINT = 'Choose a path that is not below the other.';
     END IF;
     INSERT INTO customer_data.tag (path, kind, expression, result, half_life, valid_for, min_score,
-                                   exclusive_group, branch, description, owner, time_zone, weighing, prior, top)
+                                   exclusive_group, branch, description, owner, time_zone, weighing, prior, top, uses, uses_tags)
     VALUES (path, kind, expression, gives, half_life, valid_for, min_score,
             exclusive_group, branch, description, quote_ident(current_user)::regrole, current_setting('TimeZone'),
-            weighing, CASE WHEN weighing IS NOT NULL THEN prior END, CASE WHEN weighing IS NOT NULL THEN top END);
+            weighing, CASE WHEN weighing IS NOT NULL THEN prior END, CASE WHEN weighing IS NOT NULL THEN top END,
+            coalesce(checked.uses, '{}'), coalesce(checked.tag_paths, '{}'));
     PERFORM customer_data.check_tag_cycles(path);
     PERFORM customer_data.reset_tag_group(exclusive_group);
 END
@@ -323,6 +332,8 @@ BEGIN
         END IF;
         UPDATE customer_data.tag t
         SET expression = coalesce(alter_tag.expression, t.expression),
+            uses = coalesce((SELECT c.uses FROM customer_data.check_expression(alter_tag.expression) c WHERE alter_tag.expression IS NOT NULL), t.uses),
+            uses_tags = coalesce((SELECT c.tag_paths FROM customer_data.check_expression(alter_tag.expression) c WHERE alter_tag.expression IS NOT NULL), t.uses_tags),
             half_life = coalesce(alter_tag.half_life, t.half_life),
             min_score = coalesce(alter_tag.min_score, t.min_score),
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')

@@ -27,6 +27,7 @@
 #include "customer_data.h"
 
 #include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "nodes/primnodes.h"
 #include "sets/customer_set.h"
 
@@ -46,7 +47,9 @@ typedef struct CdExpression
 	Oid			result_type;
 	int16		typlen;
 	bool		typbyval;
-	Bitmapset  *columns;		/* attribute numbers in profile */
+	Bitmapset  *columns;		/* attribute numbers in profile that are read */
+	Bitmapset  *named;			/* and those that its text names */
+	List	   *tag_paths;		/* paths and prefixes it asks tags for; "*": all */
 	bool		restless;		/* its use of time or tables cannot be followed */
 
 	/* Found when it fails */
@@ -77,6 +80,9 @@ extern void cd_evaluation_free(CdEvaluation *evaluation);
  * wrong with it, positions relative to its text.  Fills the "found" part.
  */
 extern void cd_expression_parse(CdExpression *expression);
+
+/* Find what a tree names, filling named and tag_paths. */
+extern void cd_find_uses(CdExpression *expression, Node *tree, Oid profile);
 
 /*
  * Called with the tree of each expression before it is planned: the place to

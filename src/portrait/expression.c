@@ -288,6 +288,8 @@ cd_expression_parse(CdExpression *expression)
 				 errmsg("the expression is of type %s, which cannot be kept",
 						format_type_be(expression->result_type))));
 
+	cd_find_uses(expression, tree, profile);
+
 	/* A sub-select reads tables whose changes nobody reports to us. */
 	expression->restless = pstate->p_hasSubLinks;
 	if (!pstate->p_hasSubLinks)

@@ -18,18 +18,31 @@
 #include "utils/timestamp.h"
 #include "run_as.h"
 
-/* check_expression(expression, wanted type) → (type, columns, restless) */
+/* An array of the names of some columns of profile */
+static Datum
+column_names(Bitmapset *columns, Oid profile)
+{
+	Datum	   *names = palloc((bms_num_members(columns) + 1) * sizeof(Datum));
+	int			count = 0;
+	int			i = -1;
+
+	while ((i = bms_next_member(columns, i)) >= 0)
+		names[count++] = CStringGetTextDatum(get_attname(profile, i, false));
+	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* check_expression(expression, wanted type) → (type, columns, restless, uses, tag_paths) */
 PG_FUNCTION_INFO_V1(cd_check_expression);
 Datum
 cd_check_expression(PG_FUNCTION_ARGS)
 {
 	CdExpression expression = {0};
 	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
-	Datum	   *names;
+	Datum		values[5];
+	bool		nulls[5] = {false, false, false, false, false};
+	Datum	   *paths;
 	int			count = 0;
-	int			i = -1;
+	ListCell   *cell;
 	Oid			profile = cd_profile_relation();
 	CdRunAs		save;
 
@@ -50,12 +63,14 @@ cd_check_expression(PG_FUNCTION_ARGS)
 	cd_expression_parse(&expression);
 	cd_run_as_end(&save);
 
-	names = palloc((bms_num_members(expression.columns) + 1) * sizeof(Datum));
-	while ((i = bms_next_member(expression.columns, i)) >= 0)
-		names[count++] = CStringGetTextDatum(get_attname(profile, i, false));
+	paths = palloc((list_length(expression.tag_paths) + 1) * sizeof(Datum));
+	foreach(cell, expression.tag_paths)
+		paths[count++] = CStringGetTextDatum((char *) lfirst(cell));
 	values[0] = ObjectIdGetDatum(expression.result_type);
-	values[1] = PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = column_names(expression.columns, profile);
 	values[2] = BoolGetDatum(expression.restless);
+	values[3] = column_names(expression.named, profile);
+	values[4] = PointerGetDatum(construct_array(paths, count, TEXTOID, -1, false, TYPALIGN_INT));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
