@@ -272,7 +272,7 @@ BEGIN
                 UPDATE customer_data.condition_due SET due = due + interval '1 second';
             END IF;
             -- To where the answer expired, and then to where that is noticed.
-            SELECT min(d.due) INTO goal FROM customer_data.condition_due d WHERE d.condition_id = w.condition_id AND d.due > moment;
+            SELECT min(d.due) INTO goal FROM customer_data.condition_due d WHERE w.condition_id = ANY (d.conditions) AND d.due > moment;
             CONTINUE WHEN goal IS NULL;
             IF goal - interval '1 second' > moment THEN
                 moment := goal - interval '1 second';

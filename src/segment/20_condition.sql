@@ -67,14 +67,17 @@ CREATE TABLE customer_data.condition_member (
 COMMENT ON TABLE customer_data.condition_member IS 'Whom each condition holds for, as of the last refresh, in chunks of 65536 ids so that one move rewrites at most 8 KB';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_member', '');
 
+-- A row per moment and refresh, for all conditions: a refresh of few customers
+-- writes few rows, however many conditions there are.
 CREATE TABLE customer_data.condition_due (
-    condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
-    due          timestamptz NOT NULL,
-    customers    customer_data.customer_set NOT NULL
+    due        timestamptz NOT NULL,
+    conditions int[] NOT NULL,
+    customers  customer_data.customer_set[] NOT NULL
 );
+ALTER TABLE customer_data.condition_due ALTER customers SET STORAGE EXTERNAL;
 CREATE INDEX condition_due_due ON customer_data.condition_due (due);
-CREATE INDEX condition_due_condition ON customer_data.condition_due (condition_id);
-COMMENT ON TABLE customer_data.condition_due IS 'Customers whose answer may change at a moment though nothing new arrives; too early an entry is harmless; derived';
+COMMENT ON TABLE customer_data.condition_due IS 'Customers whose answers may change at a moment though nothing new arrives; too early an entry is harmless, and so is one of a condition that has changed or gone; derived';
+COMMENT ON COLUMN customer_data.condition_due.customers IS 'Whom to ask again, for each of the conditions';
 
 CREATE TABLE customer_data.condition_state (
     condition_id int PRIMARY KEY REFERENCES customer_data.condition ON DELETE CASCADE,
@@ -162,7 +165,8 @@ INSERT INTO customer_data.condition (room, expression) VALUES ('everyone', 'true
 
 CREATE FUNCTION customer_data.evaluate_conditions(condition_ids integer[], customers customer_data.customer_set[], recompute boolean DEFAULT false,
         OUT condition_id integer, OUT what text, OUT chunk integer, OUT due timestamptz,
-        OUT customers customer_data.customer_set, OUT message text) RETURNS SETOF record
+        OUT customers customer_data.customer_set, OUT message text,
+        OUT conditions integer[], OUT sets customer_data.customer_set[]) RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_evaluate_conditions';
 COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[], boolean) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows asked, true, due and error; recompute: metrics and, for everyone, thresholds are computed for that moment instead of read';
 

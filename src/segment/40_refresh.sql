@@ -107,9 +107,8 @@ BEGIN
     ), good AS (
         SELECT * FROM answer a WHERE NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = a.condition_id)
     ), due AS (
-        INSERT INTO customer_data.condition_due
-        SELECT g.condition_id, g.due, customer_data.customer_set_or_agg(g.customers)
-        FROM good g WHERE g.what = 'due' GROUP BY 1, 2
+        INSERT INTO customer_data.condition_due (due, conditions, customers)
+        SELECT a.due, a.conditions, a.sets FROM answer a WHERE a.what = 'due'
     ), asked AS (
         SELECT g.condition_id, c.chunk, customer_data.customer_set_or_agg(c.part) AS customers
         FROM good g, LATERAL customer_data.chunks(g.customers) c
@@ -309,10 +308,10 @@ BEGIN
 
     DELETE FROM customer_data.condition_work;
     WITH expired AS (
-        DELETE FROM customer_data.condition_due d WHERE d.due <= at RETURNING d.condition_id, d.customers
+        DELETE FROM customer_data.condition_due d WHERE d.due <= at RETURNING d.conditions, d.customers
     ), due AS (
-        SELECT e.condition_id, customer_data.customer_set_or_agg(e.customers) AS customers
-        FROM expired e GROUP BY 1
+        SELECT x.condition_id, customer_data.customer_set_or_agg(x.customers) AS customers
+        FROM expired e, unnest(e.conditions, e.customers) AS x (condition_id, customers) GROUP BY 1
     )
     INSERT INTO customer_data.condition_work (condition_id, wave, version, everyone, expired)
     SELECT c.condition_id, v.wave, c.version,
@@ -325,9 +324,10 @@ BEGIN
     LEFT JOIN customer_data.condition_state s USING (condition_id)
     LEFT JOIN due d USING (condition_id)
     WHERE c.room <> 'rest';
-    DELETE FROM customer_data.condition_due d
-    USING customer_data.condition_work k
-    WHERE k.condition_id = d.condition_id AND k.everyone IS NOT NULL;
+    -- Whoever is asked anyway need not be remembered.
+    IF NOT EXISTS (SELECT FROM customer_data.condition_work k WHERE k.everyone IS NULL) THEN
+        DELETE FROM customer_data.condition_due;
+    END IF;
 
     FOR w IN SELECT DISTINCT wave FROM customer_data.condition_work ORDER BY wave LOOP
         PERFORM customer_data.refresh_thresholds(refresh, w, touched);

@@ -86,6 +86,8 @@ typedef struct CdRun
 	bool		whole_events;	/* leave the timeline uncut */
 	void		(*take_batch) (struct CdRun *run);
 	void		(*failed) (struct CdRun *run, CdAsked *asked, ErrorData *error, int row);
+	MemoryContext row;			/* reset after each that leaves */
+	Oid			set_type;		/* customer_set */
 	Size		used;			/* bytes in results */
 	Tuplestorestate *store;
 	TupleDesc	rowtype;

@@ -9,10 +9,12 @@
  * owner.  A condition that raises an error is set aside with its message and
  * the group goes on behind it.
  *
- * What comes out are rows (condition, what, chunk, due, customers, message):
+ * What comes out are rows (condition, what, chunk, due, customers, message,
+ * conditions, sets):
  *	'asked'	customers that were to be asked; no such row where all were
  *	'true'	those of them it holds for
- *	'due'	those whose answer may change at "due" if nothing new arrives
+ *	'due'	for several conditions, those whose answer may change at "due" if
+ *			nothing new arrives; none for conditions asked of everyone anyway
  *	'error'	the message; customers holds the one it happened at
  * Rows leave whenever they would take more than maintenance_work_mem.
  */
@@ -91,22 +93,22 @@ add_id(CdRun *run, IdList *list, uint32 id)
 
 /* Send one row. */
 static void
-put_row(CdRun *run, int32 id, const char *what, int64 chunk, TimestampTz due, CdSet *set,
-		const char *message)
+put_row(CdRun *run, int32 id, const char *what, int64 chunk, CdSet *set, const char *message)
 {
-	Datum		values[6];
-	bool		nulls[6] = {false};
+	Datum		values[8];
+	bool		nulls[8] = {false};
 
 	values[0] = Int32GetDatum(id);
 	values[1] = CStringGetTextDatum(what);
 	values[2] = Int32GetDatum((int32) chunk);
 	nulls[2] = chunk < 0;
-	values[3] = TimestampTzGetDatum(due);
-	nulls[3] = due == DT_NOEND;
+	nulls[3] = true;
 	values[4] = PointerGetDatum(set);
 	nulls[4] = set == NULL;
 	values[5] = message ? CStringGetTextDatum(message) : (Datum) 0;
 	nulls[5] = message == NULL;
+	nulls[6] = true;
+	nulls[7] = true;
 	tuplestore_putvalues(run->store, run->rowtype, values, nulls);
 }
 
@@ -123,8 +125,86 @@ put_list(CdRun *run, int32 id, const char *what, IdList *list)
 
 		while (to < list->count && list->ids[to] >> 16 == chunk)
 			to++;
-		put_row(run, id, what, chunk, DT_NOEND, cd_set_from_sorted(list->ids + from, to - from), NULL);
+		put_row(run, id, what, chunk, cd_set_from_sorted(list->ids + from, to - from), NULL);
 		from = to;
+	}
+}
+
+/* Of one condition, whom to ask again at a moment. */
+typedef struct DueEntry
+{
+	const DueBucket *bucket;
+	int32		id;
+} DueEntry;
+
+static int
+compare_dues(const void *a, const void *b)
+{
+	const DueEntry *x = a;
+	const DueEntry *y = b;
+
+	if (x->bucket->due != y->bucket->due)
+		return x->bucket->due < y->bucket->due ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Send a row for each moment at which answers are to be looked at again. */
+static void
+put_dues(CdRun *run)
+{
+	DueEntry   *entries;
+	Datum	   *ids;
+	Datum	   *sets;
+	int			n = 0;
+	int			from,
+				i;
+
+	for (i = 0; i < run->nasked; i++)
+		if (((Answers *) run->asked[i].results)->dues)
+			n += ((Answers *) run->asked[i].results)->dues->members;
+	if (n == 0)
+		return;
+	entries = palloc_extended(n * sizeof(DueEntry), MCXT_ALLOC_HUGE);
+	ids = palloc(run->nasked * sizeof(Datum));
+	sets = palloc(run->nasked * sizeof(Datum));
+	n = 0;
+	for (i = 0; i < run->nasked; i++)
+	{
+		due_hash   *dues = ((Answers *) run->asked[i].results)->dues;
+		due_iterator it;
+		const DueBucket *bucket;
+
+		if (dues == NULL)
+			continue;
+		due_start_iterate(dues, &it);
+		while ((bucket = due_iterate(dues, &it)) != NULL)
+		{
+			entries[n].bucket = bucket;
+			entries[n++].id = run->asked[i].id;
+		}
+	}
+	qsort(entries, n, sizeof(DueEntry), compare_dues);
+	for (from = 0; from < n;)
+	{
+		TimestampTz due = entries[from].bucket->due;
+		MemoryContext old = MemoryContextSwitchTo(run->row);
+		Datum		values[8];
+		bool		nulls[8] = {true, false, true, false, true, true, false, false};
+		int			k = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (; from < n && entries[from].bucket->due == due; from++)
+		{
+			ids[k] = Int32GetDatum(entries[from].id);
+			sets[k++] = PointerGetDatum(cd_set_from_sorted(entries[from].bucket->list.ids, entries[from].bucket->list.count));
+		}
+		values[1] = CStringGetTextDatum("due");
+		values[3] = TimestampTzGetDatum(due);
+		values[6] = PointerGetDatum(construct_array(ids, k, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+		values[7] = PointerGetDatum(construct_array(sets, k, run->set_type, -1, false, TYPALIGN_INT));
+		tuplestore_putvalues(run->store, run->rowtype, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->row);
 	}
 }
 
@@ -135,25 +215,17 @@ flush_results(CdRun *run)
 	MemoryContext old = MemoryContextSwitchTo(run->batch);
 	int			i;
 
+	put_dues(run);
 	for (i = 0; i < run->nasked; i++)
 	{
 		CdAsked	   *asked = &run->asked[i];
 		Answers    *answers = asked->results;
-		due_iterator it;
-		DueBucket  *bucket;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!asked->failed)
 		{
 			put_list(run, asked->id, "asked", &answers->asked);
 			put_list(run, asked->id, "true", &answers->found);
-			if (answers->dues)
-			{
-				due_start_iterate(answers->dues, &it);
-				while ((bucket = due_iterate(answers->dues, &it)) != NULL)
-					put_row(run, asked->id, "due", -1, bucket->due,
-							cd_set_from_sorted(bucket->list.ids, bucket->list.count), NULL);
-			}
 		}
 		memset(&answers->asked, 0, sizeof(IdList));
 		memset(&answers->found, 0, sizeof(IdList));
@@ -197,7 +269,7 @@ keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes
 	for (left = yes; left != 0; left &= left - 1)
 		*next++ = ids[__builtin_ctzll(left)];
 	answers->found.count = next - answers->found.ids;
-	if (until != NULL)
+	if (until != NULL && asked->condition->untracked == NULL)
 		for (left = customers; left != 0; left &= left - 1)
 		{
 			int			row = __builtin_ctzll(left);
@@ -218,7 +290,7 @@ keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes
 static void
 send_error(CdRun *run, CdAsked *asked, ErrorData *error, int row)
 {
-	put_row(run, asked->id, "error", -1, DT_NOEND,
+	put_row(run, asked->id, "error", -1,
 			row >= 0 ? cd_set_from_sorted(&run->ids[row], 1) : NULL, cd_error_line(error));
 }
 
@@ -452,11 +524,10 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 	int			i,
 				k;
 	SPITupleTable *rows;
-	Oid			set_type = ARR_ELEMTYPE(dues);
 	CdSetBuilder *all = cd_set_builder();
 
 	deconstruct_array(ids, INT4OID, sizeof(int32), true, TYPALIGN_INT, &id_values, &id_nulls, &nids);
-	deconstruct_array(dues, set_type, -1, false, TYPALIGN_INT, &due_values, &due_nulls, &ndues);
+	deconstruct_array(dues, run->set_type, -1, false, TYPALIGN_INT, &due_values, &due_nulls, &ndues);
 	if (nids != ndues)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
@@ -521,6 +592,8 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 	run->context = AllocSetContextCreate(CurrentMemoryContext, "conditions", ALLOCSET_DEFAULT_SIZES);
 	run->batch = AllocSetContextCreate(run->context, "batch of customers", ALLOCSET_DEFAULT_SIZES);
 	run->results = AllocSetContextCreate(run->context, "answers", ALLOCSET_DEFAULT_SIZES);
+	run->row = AllocSetContextCreate(run->context, "one row", ALLOCSET_DEFAULT_SIZES);
+	run->set_type = cd_customer_set_type();
 	old = MemoryContextSwitchTo(run->context);
 	run->take_batch = ask_batch;
 	run->by_program = true;
@@ -537,7 +610,7 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 		/* Whoever was to be asked and is no customer any more is in no segment. */
 		for (i = 0; i < run->nasked; i++)
 			if (!run->asked[i].failed && run->asked[i].due != NULL)
-				put_row(run, run->asked[i].id, "asked", -1, DT_NOEND, run->asked[i].due, NULL);
+				put_row(run, run->asked[i].id, "asked", -1, run->asked[i].due, NULL);
 
 		cd_run_finish(run);
 	}
