@@ -29,19 +29,44 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thresholds after their populations, sub-selects after the segments they ask for';
 
--- Compute thresholds anew whose population may have changed; note whom to ask
--- because one moved.
+-- Where the values of a metric are found fastest: in the table of metrics or
+-- of attributes where they are stored, else in profile.
+CREATE FUNCTION customer_data.threshold_relation(metric text, population integer) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT format('(SELECT p.customer_id, p.%1$I::double precision AS value FROM %2$s p WHERE p.%1$I IS NOT NULL%3$s) one',
+                  metric, coalesce(CASE c.expression WHEN format('m.%I', metric) THEN 'customer_data.customer_metric'
+                                                     WHEN format('c.%I', metric) THEN 'customer_data.customer' END, 'customer_data.profile'),
+                  ' AND p.customer_id IN (SELECT customer_data.members(customer_data.members_of(' || population || ')))')
+    FROM (SELECT 1) one LEFT JOIN customer_data.profile_column c ON c.name = metric
+$$;
+COMMENT ON FUNCTION customer_data.threshold_relation(text, integer) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with a population, of its members only';
+
+-- See which thresholds have moved whose population may have changed: one pass
+-- for all of a metric and population tells whether each still is the value at
+-- its rank, and the new one is looked for on the side it moved to.  Note whom
+-- to ask because one moved.
 CREATE FUNCTION customer_data.refresh_thresholds(refresh bigint, in_wave integer, touched customer_data.customer_set)
     RETURNS void LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
+    g       record;
     t       record;
+    counts  bigint[];
+    i       int;
+    rank    bigint;
+    above   bigint;
+    reached bigint;
     fresh   double precision;
     between_them customer_data.customer_set;
 BEGIN
-    FOR t IN
-        SELECT h.*
+    FOR g IN
+        SELECT customer_data.threshold_relation(h.metric, h.population_id) AS relation,
+               array_agg(h ORDER BY h.threshold_id) AS thresholds,
+               string_agg(format(', count(*) FILTER (WHERE value > %1$L), count(*) FILTER (WHERE value >= %1$L)', h.value), '' ORDER BY h.threshold_id) AS counters
         FROM customer_data.condition_threshold h
         LEFT JOIN customer_data.condition_work p ON p.condition_id = h.population_id
         WHERE coalesce(p.wave + 1, 0) = in_wave
@@ -50,30 +75,43 @@ BEGIN
                OR p.everyone IS NOT NULL
                OR EXISTS (SELECT FROM customer_data.condition_change c
                           WHERE c.refresh_id = refresh AND c.condition_id = h.population_id))
+        GROUP BY 1
     LOOP
-        EXECUTE format('WITH one AS MATERIALIZED (SELECT profile.%1$I::float8 AS value FROM customer_data.profile'
-                       ' WHERE profile.%1$I IS NOT NULL AND (%2$s))'
-                       ' SELECT value FROM one ORDER BY value DESC'
-                       ' OFFSET greatest((SELECT ceil(count(*) * $1::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1',
-                       t.metric,
-                       CASE WHEN t.population_id IS NULL THEN 'true'
-                       ELSE 'profile.customer_id IN (SELECT customer_data.members(customer_data.members_of($2)))' END)
-            INTO fresh USING t.percent, t.population_id;
-        IF fresh IS DISTINCT FROM t.value THEN
-            IF fresh IS NOT NULL AND t.value IS NOT NULL THEN
-                EXECUTE format('SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.profile'
-                               ' WHERE profile.%1$I BETWEEN $1 AND $2', t.metric)
-                    INTO between_them USING least(fresh, t.value), greatest(fresh, t.value);
+        EXECUTE format('SELECT ARRAY[count(*)%s] FROM %s', g.counters, g.relation) INTO counts;
+        i := 0;
+        FOR t IN SELECT (unnest(g.thresholds)).* LOOP
+            rank := greatest(ceil(counts[1] * t.percent::numeric / 100)::bigint, 1);
+            above := counts[2 * i + 2];
+            reached := counts[2 * i + 3];
+            i := i + 1;
+            between_them := '{}';
+            fresh := NULL;
+            IF counts[1] > 0 AND t.value IS NULL THEN
+                EXECUTE format('SELECT value FROM %s ORDER BY value DESC OFFSET $1 LIMIT 1', g.relation) INTO fresh USING rank - 1;
+            ELSIF above >= rank THEN
+                EXECUTE format('SELECT value FROM %s WHERE value > $1 ORDER BY value OFFSET $2 LIMIT 1', g.relation) INTO fresh USING t.value, above - rank;
+            ELSIF counts[1] > 0 AND reached < rank THEN
+                EXECUTE format('SELECT value FROM %s WHERE value < $1 ORDER BY value DESC OFFSET $2 LIMIT 1', g.relation) INTO fresh USING t.value, rank - reached - 1;
+            ELSIF counts[1] > 0 THEN
+                fresh := t.value;
             END IF;
-            UPDATE customer_data.condition_work w
-            SET threshold = coalesce(w.threshold, '{}') | coalesce(between_them, '{}'),
-                everyone = CASE WHEN w.everyone IS NOT NULL THEN w.everyone
-                           WHEN NOT u.plain OR fresh IS NULL OR t.value IS NULL THEN 'threshold' END
-            FROM customer_data.condition_uses_threshold u
-            WHERE u.threshold_id = t.threshold_id AND w.condition_id = u.condition_id;
-        END IF;
-        UPDATE customer_data.condition_threshold h SET value = fresh, computed_at = customer_data.as_of()
-        WHERE h.threshold_id = t.threshold_id;
+            IF fresh IS DISTINCT FROM t.value THEN
+                IF fresh IS NOT NULL AND t.value IS NOT NULL THEN
+                    -- All of the metric, whoever is in the population.
+                    EXECUTE format('SELECT customer_data.customer_set_agg(customer_id) FROM %s WHERE value BETWEEN $1 AND $2',
+                                   customer_data.threshold_relation(t.metric, NULL))
+                        INTO between_them USING least(fresh, t.value), greatest(fresh, t.value);
+                END IF;
+                UPDATE customer_data.condition_work w
+                SET threshold = coalesce(w.threshold, '{}') | coalesce(between_them, '{}'),
+                    everyone = CASE WHEN w.everyone IS NOT NULL THEN w.everyone
+                               WHEN NOT u.plain OR fresh IS NULL OR t.value IS NULL THEN 'threshold' END
+                FROM customer_data.condition_uses_threshold u
+                WHERE u.threshold_id = t.threshold_id AND w.condition_id = u.condition_id;
+            END IF;
+            UPDATE customer_data.condition_threshold h SET value = fresh, computed_at = customer_data.as_of()
+            WHERE h.threshold_id = t.threshold_id;
+        END LOOP;
     END LOOP;
 END
 $$;
