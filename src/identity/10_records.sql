@@ -89,6 +89,7 @@ CREATE TABLE customer_data.source (
     compared_at timestamptz,
     high_water  timestamptz,
     read_hash   bigint,
+    standard_version text,
     CHECK ((relation IS NULL) = (key IS NULL))
 );
 COMMENT ON TABLE customer_data.source IS 'Tables and queries that records are read from; add_source() writes it';
@@ -105,6 +106,7 @@ COMMENT ON COLUMN customer_data.source.owner IS 'The expressions run with the ri
 COMMENT ON COLUMN customer_data.source.read_at IS 'When resolve() read the source last';
 COMMENT ON COLUMN customer_data.source.compared_at IS 'When resolve() compared the whole relation last';
 COMMENT ON COLUMN customer_data.source.high_water IS 'Latest changed_at seen';
+COMMENT ON COLUMN customer_data.source.standard_version IS 'Versions of ICU, libphonenumber and rules that the standard forms of the records were made with';
 COMMENT ON COLUMN customer_data.source.read_hash IS 'Fingerprint of the declaration that the records were read with; a different one means read everything';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source_source_id_seq', '');

@@ -206,9 +206,9 @@ BEGIN
     declared.region := region;
     declared.kind := kind;
     declared := customer_data.check_source(declared);
-    INSERT INTO customer_data.source (name, relation, key, mapping, trust, changed_at, region, kind, one_to_one, promise)
+    INSERT INTO customer_data.source (name, relation, key, mapping, trust, changed_at, region, kind, one_to_one, promise, standard_version)
     VALUES (name, declared.relation, declared.key, coalesce(mapping, '{}'), trust, changed_at, region, kind,
-            coalesce(one_to_one, false), declared.promise);
+            coalesce(one_to_one, false), declared.promise, customer_data.standard_version());
     IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN
         PERFORM customer_data.rebuild_profile();
     END IF;

@@ -114,7 +114,7 @@ BEGIN
     SELECT s.* INTO declared FROM customer_data.source s WHERE s.source_id = read_records.source_id;
     print := hashtextextended(concat_ws(E'\x01', declared.relation, declared.key, declared.mapping, declared.changed_at,
                                         coalesce(declared.region, '-'), declared.kind, declared.one_to_one, declared.trust,
-                                        declared.time_zone, customer_data.standard_version()), 0);
+                                        declared.time_zone), 0);
     anew := declared.read_hash IS NOT NULL AND declared.read_hash <> print;
     IF declared.changed_at IS NOT NULL AND declared.high_water IS NOT NULL AND NOT whole AND NOT anew
        AND declared.compared_at > now() - interval '1 day' THEN
@@ -174,8 +174,49 @@ COMMENT ON FUNCTION customer_data.read_records(int, boolean) IS 'Brings the reco
 
 CREATE FUNCTION customer_data.standard_version() RETURNS text
     LANGUAGE sql STABLE
-    RETURN (SELECT v::text FROM customer_data.text_versions() v);
-COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms may change; resolve() then renews all of them';
+    RETURN (SELECT format('ICU %s, libphonenumber %s, rules %s', v.icu, coalesce(v.libphonenumber, 'missing'), v.rules)
+            FROM customer_data.text_versions() v);
+COMMENT ON FUNCTION customer_data.standard_version() IS 'Changes when standard forms may change; resolve() then renews them';
+
+-- Another ICU, libphonenumber or rule may give a value another standard form:
+-- the values as given are standardised again, and only records whose forms
+-- differ are matched again.
+CREATE FUNCTION customer_data.renew_standards(source_id int) RETURNS bigint[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    s       customer_data.source;
+    version text := customer_data.standard_version();
+    differ  bigint[];
+    had     bigint;
+BEGIN
+    SELECT o.* INTO s FROM customer_data.source o WHERE o.source_id = renew_standards.source_id;
+    IF s.standard_version IS NOT DISTINCT FROM version THEN
+        RETURN '{}';
+    END IF;
+    WITH fresh AS MATERIALIZED (
+        SELECT v.record_id, customer_data.standardize_values(v.given, customer_data.region_of(v.given[16], s.region)) AS made
+        FROM customer_data.record_value v WHERE v.source_id = s.source_id
+    ), written AS (
+        UPDATE customer_data.record_value v SET standard = (f.made).standard, issue = (f.made).issue
+        FROM fresh f
+        WHERE v.record_id = f.record_id
+          AND ((f.made).standard IS DISTINCT FROM v.standard OR (f.made).issue IS DISTINCT FROM v.issue)
+        RETURNING v.record_id
+    )
+    SELECT (SELECT count(*) FROM fresh), (SELECT coalesce(array_agg(w.record_id), '{}') FROM written w) INTO had, differ;
+    UPDATE customer_data.source o SET standard_version = version WHERE o.source_id = s.source_id;
+    IF had > 0 THEN
+        RAISE NOTICE 'standard forms of source "%" renewed: % of % records have others now', s.name, cardinality(differ), had
+            USING DETAIL = format('They were made with %s; now it is %s.', coalesce(s.standard_version, 'an unknown version'), version);
+    END IF;
+    RETURN differ;
+END
+$$;
+COMMENT ON FUNCTION customer_data.renew_standards(int) IS 'Makes the standard forms of a source''s records anew where ICU, libphonenumber or the rules changed, and answers the records whose forms differ';
 
 -- Reads declared links anew; notes the records whose links came or went.
 CREATE FUNCTION customer_data.read_links() RETURNS void
@@ -396,16 +437,19 @@ BEGIN
             UPDATE customer_data.customer c SET %1$I = b.value::%3$s FROM best b WHERE c.customer_id = b.customer_id
         $query$, own.name, own.ordinal, own.type)
         USING own.owner, own.time_zone, format($query$
-            SELECT DISTINCT ON (candidate.customer_id) candidate.customer_id, candidate.record_id, candidate.value
+            SELECT DISTINCT ON (candidate.customer_id) candidate.customer_id, candidate.record_id, candidate.%4$s
             FROM (SELECT r.customer_id, r.record_id, v.given[%1$s] AS value, v.standard[%1$s] AS standard, s.name AS source,
                          s.trust, r.changed_at, coalesce(v.issue[%1$s], 0)::int AS issue
                   FROM customer_data.source_record r
                   JOIN customer_data.source s ON s.source_id = r.source_id
                   JOIN customer_data.record_value v ON v.record_id = r.record_id
-                  WHERE r.gone_at IS NULL AND v.given[%1$s] IS NOT NULL%2$s) AS candidate
+                  WHERE r.gone_at IS NULL AND v.given[%1$s] IS NOT NULL
+                    AND (v.standard[%1$s] IS NOT NULL OR coalesce(v.issue[%1$s], 0) IN (0, 18))%2$s) AS candidate
             ORDER BY candidate.customer_id, (%3$s
                 ) DESC NULLS LAST, candidate.trust DESC, candidate.changed_at DESC, candidate.record_id
-        $query$, own.ordinal, CASE WHEN customers IS NULL THEN '' ELSE format(' AND r.customer_id = ANY (%L::bigint[])', customers) END, own.expression);
+        $query$, own.ordinal, CASE WHEN customers IS NULL THEN '' ELSE format(' AND r.customer_id = ANY (%L::bigint[])', customers) END, own.expression,
+                 -- Dates and telephone numbers are taken in standard form.
+                 CASE WHEN own.name IN ('birth_date', 'registered_at', 'phone') THEN 'standard' ELSE 'value' END);
     END LOOP;
     IF customers IS NULL THEN
         SELECT array_agg(c.customer_id) INTO emptied
@@ -491,6 +535,7 @@ DECLARE
     s         customer_data.source;
     diff      pg_catalog.record;
     changed   bigint[] := '{}';
+    renewed   bigint[] := '{}';
     stirred   bigint[] := '{}';
     gone      bigint[] := '{}';
     affected  bigint[];
@@ -505,6 +550,9 @@ BEGIN
     END IF;
     PERFORM customer_data.lock_identity();
     PERFORM customer_data.ensure_customer_table();
+    FOR s IN SELECT o.* FROM customer_data.source o ORDER BY o.source_id LOOP
+        renewed := renewed || customer_data.renew_standards(s.source_id);
+    END LOOP;
     FOR s IN SELECT o.* FROM customer_data.source o WHERE o.relation IS NOT NULL ORDER BY o.source_id LOOP
         PERFORM customer_data.report_phase(format('resolve: reading source %s', s.name));
         BEGIN
@@ -521,6 +569,9 @@ BEGIN
         stirred := stirred || coalesce(diff.stirred, '{}');
         gone := gone || coalesce(diff.gone, '{}');
     END LOOP;
+    IF cardinality(renewed) > 0 THEN
+        changed := ARRAY((SELECT unnest(changed) UNION SELECT unnest(renewed)) EXCEPT SELECT unnest(gone));
+    END IF;
     PERFORM customer_data.report_phase('resolve: reading identity links');
     PERFORM customer_data.read_links();
     records := cardinality(changed) + cardinality(gone);

@@ -407,13 +407,15 @@ CREATE VIEW customer_data.source_quality AS
            count(*) FILTER (WHERE v.given[a.ordinal] IS NOT NULL AND coalesce(v.issue[a.ordinal], 0) = 0) AS valid,
            round(100.0 * count(v.given[a.ordinal]) / count(*), 1) AS filled_percent,
            round(100.0 * count(*) FILTER (WHERE v.given[a.ordinal] IS NOT NULL AND coalesce(v.issue[a.ordinal], 0) = 0)
-                 / nullif(count(v.given[a.ordinal]), 0), 1) AS valid_percent
+                 / nullif(count(v.given[a.ordinal]), 0), 1) AS valid_percent,
+           count(*) FILTER (WHERE v.issue[a.ordinal] <> 0 AND v.standard[a.ordinal] IS NOT NULL) AS doubtful,
+           count(*) FILTER (WHERE v.issue[a.ordinal] <> 0 AND v.standard[a.ordinal] IS NULL) AS invalid
     FROM customer_data.source s
     JOIN customer_data.attribute a ON s.mapping ? a.name
     JOIN customer_data.record_value v ON v.source_id = s.source_id
     GROUP BY s.source_id, a.name, a.ordinal
     ORDER BY s.source_id, a.ordinal;
-COMMENT ON VIEW customer_data.source_quality IS 'Each mapped attribute of each source: how many values are there, and how many have nothing wrong with them';
+COMMENT ON VIEW customer_data.source_quality IS 'Each mapped attribute of each source: how many values are there, how many have nothing wrong with them, are doubtful (of use all the same) or invalid (of no use)';
 
 CREATE VIEW customer_data.source_issue AS
     SELECT s.name AS source, a.name AS attribute, customer_data.issue_name(i.issue) AS issue, count(*) AS records,
@@ -426,3 +428,23 @@ CREATE VIEW customer_data.source_issue AS
     GROUP BY s.source_id, a.ordinal, a.name, i.issue
     ORDER BY s.source_id, a.ordinal, records DESC;
 COMMENT ON VIEW customer_data.source_issue IS 'What is wrong or doubtful with the values of each source, counted, with an example';
+
+-- A value that nothing is wrong with counts 1, a doubtful one a half.
+CREATE VIEW customer_data.record_quality AS
+    SELECT s.name AS source, r.key, r.customer_id, q.mapped, q.filled, q.valid,
+           round(q.filled::numeric / nullif(q.mapped, 0), 3)::float8 AS completeness,
+           round(q.worth / nullif(q.filled, 0), 3)::float8 AS validity,
+           coalesce(q.issues, '{}') AS issues
+    FROM customer_data.source_record r
+    JOIN customer_data.source s ON s.source_id = r.source_id
+    JOIN customer_data.record_value v ON v.record_id = r.record_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS mapped, count(v.given[a.ordinal]) AS filled,
+               count(*) FILTER (WHERE v.given[a.ordinal] IS NOT NULL AND coalesce(v.issue[a.ordinal], 0) = 0) AS valid,
+               sum(CASE WHEN v.given[a.ordinal] IS NULL THEN 0 WHEN coalesce(v.issue[a.ordinal], 0) = 0 THEN 1
+                        WHEN v.standard[a.ordinal] IS NOT NULL THEN 0.5 ELSE 0 END) AS worth,
+               array_agg(a.name || ': ' || customer_data.issue_name(v.issue[a.ordinal]) ORDER BY a.ordinal)
+                   FILTER (WHERE v.issue[a.ordinal] <> 0) AS issues
+        FROM customer_data.attribute a WHERE s.mapping ? a.name) q
+    WHERE r.gone_at IS NULL;
+COMMENT ON VIEW customer_data.record_quality IS 'Each record: which share of the mapped attributes is filled (completeness), how much of what is filled is worth (validity: 1 nothing wrong, a half for a doubtful value, 0 for one of no use), and what is wrong';

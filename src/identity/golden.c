@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "text/standard.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -286,7 +287,9 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 		const Attribute *a = &config->attribute[o];
 		TimestampTz moment;
 
-		if (given[o] == NULL || !a->used)
+		/* n/a, 1900-01-01, test@...: nothing that can be known of anybody */
+		if (given[o] == NULL || !a->used ||
+			(standard[o] == NULL && o <= nissues && issues[o - 1] != 0 && issues[o - 1] != CD_ISSUE_UNKNOWN_CODE))
 			continue;
 		parts->value[o] = a->standard && standard[o] != NULL ? standard[o] : given[o];
 		if (a->kind == KIND_DATE)

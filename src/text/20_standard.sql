@@ -75,7 +75,7 @@ CREATE FUNCTION customer_data.issue_name(issue smallint) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_issue_name_sql';
 COMMENT ON FUNCTION customer_data.issue_name(smallint) IS 'the name of an issue by its number; NULL for 0';
 
-CREATE FUNCTION customer_data.text_versions(OUT icu text, OUT libphonenumber text)
+CREATE FUNCTION customer_data.text_versions(OUT icu text, OUT libphonenumber text, OUT rules int)
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_text_versions_sql';
 COMMENT ON FUNCTION customer_data.text_versions() IS
-'versions of the libraries standard forms depend on; libphonenumber is NULL where it is not installed';
+'versions of the libraries and rules that standard forms depend on; libphonenumber is NULL where it is not installed';

@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "text/phone/shim.h"
+#include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -341,23 +342,53 @@ cd_standard_website(const char *s, int bytes, CdIssue *issue)
 	return psprintf("%s%s", host, path);
 }
 
+static void phone_ranges_forget(void);
+
+static char *phone_library_setting = NULL;
 static CdPhoneParse phone_parse = NULL;
 static CdPhoneLibrary phone_library = NULL;
+static char *phone_missing = NULL;	/* why it could not be loaded */
 
-/* Load customer_data_phone.so; with required false a missing library is not an error. */
+/* The library is another one: load it when next needed. */
+static void
+assign_phone_library(const char *newval, void *extra)
+{
+	phone_parse = NULL;
+	phone_missing = NULL;
+	phone_ranges_forget();
+}
+
+/* Define the setting that names the library. */
+void
+cd_phone_init(void)
+{
+	DefineCustomStringVariable("customer_data.phone_library",
+							   "The library that reads telephone numbers.",
+							   "Empty: none, numbers are compared by their digits.",
+							   &phone_library_setting, "$libdir/customer_data_phone", PGC_SUSET, 0,
+							   NULL, assign_phone_library, NULL);
+}
+
+/* Load customer_data_phone.so, if it can be. */
 static bool
-load_phone(bool required)
+load_phone(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	void	   *handle = NULL;
 
-	if (phone_parse != NULL)
-		return true;
+	if (phone_parse != NULL || phone_missing != NULL)
+		return phone_parse != NULL;
+	if (phone_library_setting[0] == '\0')
+	{
+		phone_missing = "customer_data.phone_library is empty.";
+		return false;
+	}
 	PG_TRY();
 	{
-		phone_library = (CdPhoneLibrary) load_external_function("$libdir/customer_data_phone",
-																"cd_phone_library", true, &handle);
+		phone_library = (CdPhoneLibrary) load_external_function(phone_library_setting, "cd_phone_library", true, &handle);
 		phone_parse = (CdPhoneParse) lookup_external_function(handle, "cd_phone_parse");
+		if (phone_parse == NULL)
+			phone_missing = "The library has no function cd_phone_parse.";
 	}
 	PG_CATCH();
 	{
@@ -367,20 +398,54 @@ load_phone(bool required)
 		edata = CopyErrorData();
 		FlushErrorState();
 		phone_parse = NULL;
-		if (required)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FILE),
-					 errmsg("phone numbers need libphonenumber, which could not be loaded"),
-					 errdetail("%s", edata->message),
-					 errhint("Install the package libphonenumber8 (build with libphonenumber-dev) and start a new session.")));
+		phone_missing = MemoryContextStrdup(TopMemoryContext, edata->message);
+		FreeErrorData(edata);
 	}
 	PG_END_TRY();
-	if (phone_parse == NULL && required)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("customer_data_phone has no function cd_phone_parse"),
-				 errhint("Install the same version of all customer_data libraries.")));
 	return phone_parse != NULL;
+}
+
+/* An error where the library is needed and missing. */
+void
+cd_phone_require(void)
+{
+	if (!load_phone())
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("phone numbers need libphonenumber, which could not be loaded"),
+				 errdetail("%s", phone_missing),
+				 errhint("Install the package libphonenumber8 (build with libphonenumber-dev) and start a new session.")));
+}
+
+/*
+ * Without the library: the digits as typed, after a plus where one was.  They
+ * still tell people apart.
+ */
+static char *
+phone_digits(const char *digits, int n, bool plus, int letters, CdIssue *issue)
+{
+	static bool told = false;
+
+	if (!told)
+		ereport(WARNING,
+				(errmsg("telephone numbers are compared by their digits: libphonenumber could not be loaded"),
+				 errdetail("%s", phone_missing),
+				 errhint("Install the package libphonenumber8; resolve() then renews their standard forms.")));
+	told = true;
+	if (!plus && n > 8 && digits[0] == '0' && digits[1] == '0')
+	{
+		plus = true;
+		digits += 2;
+		n -= 2;
+	}
+	if (letters > 0 || n < 6 || n > 15)
+	{
+		*issue = n > 15 ? CD_ISSUE_TOO_LONG : n < 6 ? CD_ISSUE_TOO_SHORT : CD_ISSUE_MALFORMED;
+		return NULL;
+	}
+	if (!plus)
+		*issue = CD_ISSUE_NO_COUNTRY;
+	return psprintf("%s%s", plus ? "+" : "", digits);
 }
 
 const char *
@@ -389,7 +454,7 @@ cd_phone_version(void)
 	const char *path;
 	const char *version;
 
-	if (!load_phone(false))
+	if (!load_phone())
 		return NULL;
 	path = phone_library();
 	version = strstr(path, ".so.");
@@ -456,6 +521,14 @@ typedef struct PhoneRange
 } PhoneRange;
 
 static PhoneRange *phone_ranges = NULL;
+
+/* What one library said is not what another says. */
+static void
+phone_ranges_forget(void)
+{
+	if (phone_ranges != NULL)
+		memset(phone_ranges, 0, sizeof(PhoneRange) * PHONE_RANGES);
+}
 
 /* Place of a range in the table; NULL if numbers like this are not kept. */
 static PhoneRange *
@@ -572,7 +645,8 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 		*issue = range->valid ? CD_ISSUE_NONE : CD_ISSUE_UNASSIGNED;
 		return pstrdup(e164);
 	}
-	load_phone(true);
+	if (!load_phone())
+		return phone_digits(digits, n, plus, letters, issue);
 	switch (phone_parse(s, bytes, region, e164, &code_digits))
 	{
 		case CD_PHONE_VALID:

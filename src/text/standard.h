@@ -126,5 +126,9 @@ extern void cd_word_sound(const char *s, int n, char *out, int room);
 
 /* The version of libphonenumber; NULL if it is not installed. */
 extern const char *cd_phone_version(void);
+extern void cd_phone_require(void);
+
+/* Raised with every change of the rules here that gives some value another form. */
+#define CD_TEXT_RULES	1
 
 #endif							/* CD_TEXT_STANDARD_H */

@@ -161,6 +161,7 @@ cd_phone_e164_sql(PG_FUNCTION_ARGS)
 	char	   *phone;
 
 	region_argument(PG_GETARG_TEXT_PP(1), region);
+	cd_phone_require();
 	phone = cd_standard_phone(BYTES(t0), region, &issue);
 	if (phone == NULL || phone[0] != '+')
 		PG_RETURN_NULL();
@@ -177,6 +178,7 @@ cd_is_phone_sql(PG_FUNCTION_ARGS)
 	char	   *phone;
 
 	region_argument(PG_GETARG_TEXT_PP(1), region);
+	cd_phone_require();
 	phone = cd_standard_phone(BYTES(t0), region, &issue);
 	PG_RETURN_BOOL(phone != NULL && phone[0] == '+' && issue == CD_ISSUE_NONE);
 }
@@ -405,14 +407,14 @@ cd_issue_name_sql(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(cd_issue_name((CdIssue) issue)));
 }
 
-/* text_versions() → (icu, libphonenumber) */
+/* text_versions() → (icu, libphonenumber, rules) */
 PG_FUNCTION_INFO_V1(cd_text_versions_sql);
 Datum
 cd_text_versions_sql(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
 	const char *phone = cd_phone_version();
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -422,6 +424,7 @@ cd_text_versions_sql(PG_FUNCTION_ARGS)
 	values[0] = PointerGetDatum(cstring_to_text(cd_icu_version()));
 	nulls[1] = phone == NULL;
 	values[1] = phone ? PointerGetDatum(cstring_to_text(phone)) : (Datum) 0;
+	values[2] = Int32GetDatum(CD_TEXT_RULES);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
