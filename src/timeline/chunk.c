@@ -42,6 +42,7 @@
 /* Rows of events to be taken back, findable by their bytes. */
 typedef struct RowSet
 {
+	const CdPool *pool;
 	const char *rows;
 	Size	   *offset;
 	bool	   *used;
@@ -62,15 +63,6 @@ typedef struct PartsState
 	bool		done;
 } PartsState;
 
-static inline uint32
-row_length(const char *row)
-{
-	uint32		len;
-
-	memcpy(&len, row + offsetof(CdRow, len), sizeof(len));
-	return len;
-}
-
 /* Index the rows of a builder by a hash of their bytes. */
 static void
 index_rows(RowSet *set, const CdBuilder *builder)
@@ -81,6 +73,7 @@ index_rows(RowSet *set, const CdBuilder *builder)
 
 	while (size < (uint32) builder->nevents * 2)
 		size *= 2;
+	set->pool = builder->pool;
 	set->rows = builder->rows;
 	set->n = builder->nevents;
 	set->mask = size - 1;
@@ -91,7 +84,7 @@ index_rows(RowSet *set, const CdBuilder *builder)
 	memset(set->slot, -1, size * sizeof(int));
 	for (i = 0; i < set->n; i++)
 	{
-		uint32		len = row_length(builder->rows + at);
+		uint32		len = cd_row_length(builder->pool, builder->rows + at);
 		uint32		s = hash_bytes((const unsigned char *) builder->rows + at, len) & set->mask;
 
 		set->offset[i] = at;
@@ -111,7 +104,7 @@ take_row(RowSet *set, const char *row, uint32 len)
 	{
 		const char *other = set->rows + set->offset[i];
 
-		if (!set->used[i] && row_length(other) == len && memcmp(other, row, len) == 0)
+		if (!set->used[i] && cd_row_length(set->pool, other) == len && memcmp(other, row, len) == 0)
 		{
 			set->used[i] = true;
 			return true;

@@ -363,6 +363,7 @@ typedef struct CdBuilder
 	Size		len;
 	Size		size;
 	Size		row;			/* where the row being written starts */
+	int			shape;			/* what it has so far */
 	int			nevents;
 	bool		sorted;			/* so far */
 	TimestampTz last;

@@ -86,7 +86,7 @@ cd_builder_property(CdBuilder *builder, const char *name, int len)
 void
 cd_builder_event(CdBuilder *builder, TimestampTz at, int kind)
 {
-	CdRow		row;
+	char	   *p;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
@@ -96,37 +96,58 @@ cd_builder_event(CdBuilder *builder, TimestampTz at, int kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
-	row.at = at;
-	row.kind = kind;
-	row.len = sizeof(CdRow);
-	memcpy(reserve(builder, sizeof(CdRow)), &row, sizeof(CdRow));
+	p = reserve(builder, CD_ROW_HEAD);
+	builder->shape = cd_shape_of_kind(builder->pool, kind);
+	memcpy(p, &at, sizeof(at));
+	memcpy(p + sizeof(at), &builder->shape, sizeof(builder->shape));
 	builder->row = builder->len;
-	builder->len += sizeof(CdRow);
+	builder->len += CD_ROW_HEAD;
 	builder->nevents++;
 	if (at < builder->last)
 		builder->sorted = false;
 	builder->last = at;
 }
 
-/* Add one field to the event being written. */
-static inline void
-add_field(CdBuilder *builder, int which, int type, const void *payload, int len, const char *tail, int tail_len)
+/* Add one field to the event being written; answers where its bytes go. */
+static inline char *
+add_field(CdBuilder *builder, int which, int type, Size len)
 {
-	char	   *p = reserve(builder, 4 + len + tail_len);
-	uint32		id = (uint32) which << 2 | type;
-	uint32		row_len;
+	char	   *p;
 
-	if ((Size) 4 + len + tail_len > MaxAllocSize - (builder->len - builder->row))
+	if (unlikely(len > MaxAllocSize - (builder->len - builder->row)))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("event is too large")));
-	memcpy(p, &id, 4);
-	memcpy(p + 4, payload, len);
-	if (tail_len > 0)
-		memcpy(p + 4 + len, tail, tail_len);
-	builder->len += 4 + len + tail_len;
-	row_len = builder->len - builder->row;
-	memcpy(builder->rows + builder->row + offsetof(CdRow, len), &row_len, sizeof(row_len));
+	p = reserve(builder, len);
+	builder->shape = cd_shape_more(builder->pool, builder->shape, (uint32) which << 2 | type);
+	memcpy(builder->rows + builder->row + sizeof(TimestampTz), &builder->shape, sizeof(builder->shape));
+	builder->len += len;
+	return p;
+}
+
+/* Add a number. */
+static inline void
+add_number(CdBuilder *builder, int which, int type, double number)
+{
+	memcpy(add_field(builder, which, type, 8), &number, 8);
+}
+
+/* Add a text of the pool. */
+static inline void
+add_pooled(CdBuilder *builder, int which, int type, int32 pooled)
+{
+	memcpy(add_field(builder, which, type, 4), &pooled, 4);
+}
+
+/* Add a text that is kept in the row. */
+static void
+add_bytes(CdBuilder *builder, int which, int type, const char *str, int len)
+{
+	int32		mark = -(len + 1);
+	char	   *p = add_field(builder, which, type, (Size) 4 + len);
+
+	memcpy(p, &mark, 4);
+	memcpy(p + 4, str, len);
 }
 
 /* Refuse numbers that no sum survives, and forget the sign of zero. */
@@ -145,16 +166,14 @@ check_number(const char *what, double number)
 void
 cd_builder_value(CdBuilder *builder, double value)
 {
-	value = check_number("value", value);
-	add_field(builder, CD_COL_VALUE, CD_TYPE_NUMBER, &value, 8, NULL, 0);
+	add_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, check_number("value", value));
 }
 
 /* Give the event its quantity. */
 void
 cd_builder_quantity(CdBuilder *builder, double quantity)
 {
-	quantity = check_number("quantity", quantity);
-	add_field(builder, CD_COL_QUANTITY, CD_TYPE_NUMBER, &quantity, 8, NULL, 0);
+	add_number(builder, CD_COL_QUANTITY, CD_TYPE_NUMBER, check_number("quantity", quantity));
 }
 
 /* Refuse texts beyond the limit. */
@@ -172,45 +191,32 @@ check_text(const char *what, int len)
 void
 cd_builder_event_id(CdBuilder *builder, const char *str, int len)
 {
-	int32		mark = -(len + 1);
-
 	check_text("event id", len);
-	add_field(builder, CD_COL_EVENT_ID, CD_TYPE_TEXT, &mark, 4, str, len);
+	add_bytes(builder, CD_COL_EVENT_ID, CD_TYPE_TEXT, str, len);
 }
 
 /* Give the event a property that is a text or JSON. */
 void
 cd_builder_text(CdBuilder *builder, int property, int type, const char *str, int len)
 {
-	int32		mark;
-
 	check_text("property", len);
 	if (len > CD_POOLED)
-	{
-		mark = -(len + 1);
-		add_field(builder, CD_COL_PROPERTY + property, type, &mark, 4, str, len);
-	}
+		add_bytes(builder, CD_COL_PROPERTY + property, type, str, len);
 	else
-	{
-		mark = cd_pool_intern(builder->pool, str, len);
-		add_field(builder, CD_COL_PROPERTY + property, type, &mark, 4, NULL, 0);
-	}
+		add_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_intern(builder->pool, str, len));
 }
 
 /* Give the event a property that is a number or a boolean. */
 void
 cd_builder_number(CdBuilder *builder, int property, int type, double number)
 {
-	number = check_number("a numeric property", number);
-	add_field(builder, CD_COL_PROPERTY + property, type, &number, 8, NULL, 0);
+	add_number(builder, CD_COL_PROPERTY + property, type, check_number("a numeric property", number));
 }
 
 /* Add the events of another builder with the same pool. */
 void
 cd_builder_append(CdBuilder *builder, const CdBuilder *other)
 {
-	CdRow		first;
-
 	Assert(builder->pool == other->pool);
 	if (other->nevents == 0)
 		return;
@@ -218,12 +224,12 @@ cd_builder_append(CdBuilder *builder, const CdBuilder *other)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
-	memcpy(&first, other->rows, sizeof(CdRow));
 	memcpy(reserve(builder, other->len), other->rows, other->len);
 	builder->row = builder->len + other->row;
+	builder->shape = other->shape;
 	builder->len += other->len;
 	builder->nevents += other->nevents;
-	if (!other->sorted || first.at < builder->last)
+	if (!other->sorted || cd_row_at(other->rows) < builder->last)
 		builder->sorted = false;
 	builder->last = other->last;
 }
@@ -442,12 +448,10 @@ copy_field(CdCopy *copy, const CdColumn *col, int i)
 		else
 		{
 			int		   *pooled = &copy->pooled[col->which][code];
-			int32		mark;
 
 			if (*pooled < 0)
 				*pooled = cd_pool_intern(builder->pool, str, len);
-			mark = *pooled;
-			add_field(builder, CD_COL_PROPERTY + property, col->type, &mark, 4, NULL, 0);
+			add_pooled(builder, CD_COL_PROPERTY + property, col->type, *pooled);
 		}
 	}
 }

@@ -20,9 +20,11 @@
 typedef struct Ref
 {
 	const char *str;
+	uint64		key;			/* its first 8 bytes, of a text of the pool */
 	int			len;
 	int			rank;			/* in the pool, when known */
 	int			code;
+	bool		pooled;
 } Ref;
 
 /* Bits needed to write a number. */
@@ -336,14 +338,14 @@ cd_encode_ids(CdPack *pack, StringInfo dictionary)
 	}
 }
 
-/* Order texts by rank. */
+/* Order numbers. */
 static int
-compare_ranks(const void *a, const void *b)
+compare_numbers(const void *a, const void *b)
 {
-	const Ref  *x = *(const Ref *const *) a;
-	const Ref  *y = *(const Ref *const *) b;
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
 
-	return (x->rank > y->rank) - (x->rank < y->rank);
+	return (x > y) - (x < y);
 }
 
 /* Order texts by bytes. */
@@ -356,34 +358,62 @@ compare_refs(const void *a, const void *b)
 	return cd_compare_strings(x->str, x->len, y->str, y->len);
 }
 
-/* Sort texts, by rank where all have one. */
+/* List texts in order: by rank where all have one. */
 static void
-sort_texts(CdPool *pool, Ref **refs, int n, bool ranked)
+sort_texts(CdPack *pack, Ref *refs, Ref **sorted, int n, bool ranked)
 {
+	uint64	   *keys;
 	int			i;
 
-	if (n < 2)
-		return;
 	if (!ranked)
 	{
-		qsort(refs, n, sizeof(Ref *), compare_refs);
-		pool->unranked += n;
+		for (i = 0; i < n; i++)
+			sorted[i] = &refs[i];
+		qsort(sorted, n, sizeof(Ref *), compare_refs);
+		pack->builder->pool->unranked += n;
 		return;
 	}
-	if (n > 64)
+	keys = cd_scratch_alloc(pack->scratch, n * sizeof(uint64));
+	for (i = 0; i < n; i++)
 	{
-		qsort(refs, n, sizeof(Ref *), compare_ranks);
-		return;
-	}
-	for (i = 1; i < n; i++)
-	{
-		Ref		   *ref = refs[i];
+		uint64		key = (uint64) refs[i].rank << 32 | i;
 		int			hole = i;
 
-		for (; hole > 0 && refs[hole - 1]->rank > ref->rank; hole--)
-			refs[hole] = refs[hole - 1];
-		refs[hole] = ref;
+		if (n <= 64)
+			for (; hole > 0 && keys[hole - 1] > key; hole--)
+				keys[hole] = keys[hole - 1];
+		keys[hole] = key;
 	}
+	if (n > 64)
+		qsort(keys, n, sizeof(uint64), compare_numbers);
+	for (i = 0; i < n; i++)
+		sorted[i] = &refs[keys[i] & PG_UINT32_MAX];
+}
+
+/* How many bytes two texts begin with alike. */
+static inline int
+shared_bytes(const Ref *a, const Ref *b)
+{
+	int			most = Min(a->len, b->len);
+	int			shared = 0;
+
+	if (a->pooled && b->pooled)
+	{
+		uint64		differ = a->key ^ b->key;
+
+		if (differ != 0)
+		{
+#ifdef WORDS_BIGENDIAN
+			return Min(most, __builtin_clzll(differ) / 8);
+#else
+			return Min(most, __builtin_ctzll(differ) / 8);
+#endif
+		}
+		shared = Min(most, 8);
+	}
+	while (shared < most && a->str[shared] == b->str[shared])
+		shared++;
+	return shared;
 }
 
 /* Append sorted texts, front-coded in blocks. */
@@ -419,14 +449,9 @@ put_dictionary(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
 		}
 		else
 		{
-			const Ref  *before = sorted[i - 1];
-			int			most = Min(ref->len, before->len);
-			int			shared = 0;
-			int			rest;
+			int			shared = shared_bytes(ref, sorted[i - 1]);
+			int			rest = ref->len - shared;
 
-			while (shared < most && ref->str[shared] == before->str[shared])
-				shared++;
-			rest = ref->len - shared;
 			*p++ = (uint8) (Min(shared, 15) << 4 | Min(rest, 15));
 			if (shared >= 15)
 				p = cd_write_varint(p, shared - 15);
@@ -518,6 +543,8 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 					continue;
 				}
 				ref->str = entry->str;
+				ref->key = entry->key;
+				ref->pooled = true;
 				ref->len = entry->len;
 				ref->rank = entry->rank;
 				if (cell >> 1 >= (uint64) pool->ranked)
@@ -533,15 +560,14 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 				memcpy(&mark, ref->str, 4);
 				ref->str += 4;
 				ref->len = -(mark + 1);
+				ref->pooled = false;
 				ranked = false;
 			}
 			col->cells[i] = ++nrefs;
 		}
 	}
 	sorted = cd_scratch_alloc(pack->scratch, nrefs * sizeof(Ref *));
-	for (i = 0; i < nrefs; i++)
-		sorted[i] = &refs[i];
-	sort_texts(pool, sorted, nrefs, ranked);
+	sort_texts(pack, refs, sorted, nrefs, ranked);
 	for (i = 0; i < nrefs; i++)
 	{
 		/* Only texts that are not of the pool can be there twice. */

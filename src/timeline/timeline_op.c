@@ -31,35 +31,6 @@ cd_timeline_empty(void)
 	return result;
 }
 
-/* Whether a row carries an event id. */
-static bool
-row_has_id(const char *row)
-{
-	CdRow		head;
-	uint32		len = sizeof(CdRow);
-
-	memcpy(&head, row, sizeof(CdRow));
-	while (len < head.len)
-	{
-		uint32		id;
-		int32		mark;
-
-		memcpy(&id, row + len, 4);
-		if (id >> 2 == CD_COL_EVENT_ID)
-			return true;
-		if (id >> 2 > CD_COL_EVENT_ID)
-			return false;
-		if ((id & 3) == CD_TYPE_NUMBER || (id & 3) == CD_TYPE_BOOL)
-			len += 12;
-		else
-		{
-			memcpy(&mark, row + len + 4, 4);
-			len += 8 + (mark < 0 ? -(mark + 1) : 0);
-		}
-	}
-	return false;
-}
-
 /*
  * Copy the events of both that share one instant: those of the left first,
  * then those of the right but for identical ones with the same event id.
@@ -81,23 +52,23 @@ merge_instant(CdBuilder *builder, CdCopy *left, CdCopy *right)
 	while (right->more && right->event.at == at)
 	{
 		const char *row;
-		CdRow		head;
+		uint32		len;
 		Size		p;
 		bool		turned = false;
 
 		CHECK_FOR_INTERRUPTS();
 		cd_copy_event(right);
 		row = builder->rows + builder->row;
-		if (!row_has_id(row))
+		if (!builder->pool->shapes[builder->shape].event_id)
 			continue;
-		memcpy(&head, row, sizeof(CdRow));
+		len = builder->len - builder->row;
 		if (used == NULL)
 			used = palloc0(end - start);
 
 		/* Usually both sides have the same order: go on after the last match. */
 		for (p = hint;;)
 		{
-			CdRow		other;
+			uint32		other;
 
 			if (p >= end)
 			{
@@ -108,17 +79,16 @@ merge_instant(CdBuilder *builder, CdCopy *left, CdCopy *right)
 			}
 			if (turned && p >= hint)
 				break;
-			memcpy(&other, builder->rows + p, sizeof(CdRow));
-			if (!used[p - start] && other.len == head.len &&
-				memcmp(builder->rows + p, row, head.len) == 0)
+			other = cd_row_length(builder->pool, builder->rows + p);
+			if (!used[p - start] && other == len && memcmp(builder->rows + p, row, len) == 0)
 			{
 				used[p - start] = true;
-				hint = p + other.len;
+				hint = p + other;
 				builder->len = builder->row;
 				builder->nevents--;
 				break;
 			}
-			p += other.len;
+			p += other;
 		}
 	}
 	if (used != NULL)

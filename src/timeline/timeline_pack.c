@@ -83,7 +83,6 @@ order_rows(CdPack *pack)
 	char	   *p = builder->rows;
 	Size		ahead;
 	int			i;
-	CdRow		row;
 
 	/* Each row says where the next one starts: have the memory fetched before. */
 	for (ahead = 0; ahead < Min(builder->len, PREFETCH); ahead += 64)
@@ -94,8 +93,7 @@ order_rows(CdPack *pack)
 		for (i = 0; i < pack->n; i++)
 		{
 			pack->rows[i] = p;
-			memcpy(&row, p, sizeof(CdRow));
-			p += row.len;
+			p += cd_row_length(builder->pool, p);
 		}
 	}
 	else
@@ -104,10 +102,9 @@ order_rows(CdPack *pack)
 
 		for (i = 0; i < pack->n; i++)
 		{
-			memcpy(&row, p, sizeof(CdRow));
-			sort[i].at = row.at;
+			sort[i].at = cd_row_at(p);
 			sort[i].row = p;
-			p += row.len;
+			p += cd_row_length(builder->pool, p);
 		}
 		sort_rows(pack->scratch, sort, pack->n);
 		for (i = 0; i < pack->n; i++)
@@ -128,104 +125,125 @@ more_room(CdPack *pack, void *things, int n, int *cap, Size each)
 	return more;
 }
 
+/* Number a kind at its first appearance. */
+static int
+add_kind(CdPack *pack, const CdPooled *name)
+{
+	CdPackKind *kind;
+
+	if (pack->nkinds >= CD_MAX_KINDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline cannot hold more than %d kinds of events", CD_MAX_KINDS),
+				 errhint("Put what varies into a property.")));
+	if (pack->nkinds >= pack->kinds_cap)
+		pack->kinds = more_room(pack, pack->kinds, pack->nkinds, &pack->kinds_cap, sizeof(CdPackKind));
+	kind = &pack->kinds[pack->nkinds];
+	memset(kind, 0, sizeof(CdPackKind));
+	kind->name = name->str;
+	kind->namelen = name->len;
+	return pack->nkinds++;
+}
+
+/* Note a shape at its first appearance. */
+static void
+add_shape(CdPack *pack, int number)
+{
+	CdPool	   *pool = pack->builder->pool;
+	CdShape    *shape = &pool->shapes[number];
+	CdPooled   *name = &pool->entries[shape->kind];
+
+	if (name->stamp != pool->epoch)
+	{
+		name->stamp = pool->epoch;
+		name->local = add_kind(pack, name);
+	}
+	shape->stamp = pool->epoch;
+	shape->local = name->local;
+	shape->count = 0;
+	if (pack->nshapes >= pack->shapes_cap)
+		pack->shapes = more_room(pack, pack->shapes, pack->nshapes, &pack->shapes_cap, sizeof(int));
+	pack->shapes[pack->nshapes++] = number;
+}
+
+/* The greatest unit that two distances are multiples of. */
+static uint64
+common_unit(uint64 a, uint64 b)
+{
+	while (b != 0)
+	{
+		uint64		rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
 /* Number the kinds in order of first appearance; find base and unit. */
 static void
 find_kinds(CdPack *pack)
 {
 	CdPool	   *pool = pack->builder->pool;
-	int			cap = 0;
-	int			i,
-				first = 0;
 	uint64		unit = 0;
-	TimestampTz last = 0;
+	TimestampTz last;
+	int			first = 0;
+	int			i;
 
 	pool->epoch++;
+	pack->base = last = cd_row_at(pack->rows[0]);
 	pack->kind_of = cd_scratch_alloc(pack->scratch, pack->n * sizeof(int));
 	for (i = 0; i < pack->n; i++)
 	{
-		CdRow		row;
-		CdPooled   *entry;
+		TimestampTz at = cd_row_at(pack->rows[i]);
+		int			number = cd_row_shape(pack->rows[i]);
+		CdShape    *shape = &pool->shapes[number];
 
-		memcpy(&row, pack->rows[i], sizeof(CdRow));
-		entry = &pool->entries[row.kind];
-		if (entry->stamp != pool->epoch)
+		if (shape->stamp != pool->epoch)
+			add_shape(pack, number);
+		pack->kind_of[i] = shape->local;
+		shape->count++;
+		if (unit != 1)
 		{
-			CdPackKind *kind;
+			uint64		distance = (uint64) at - (uint64) last;
 
-			if (pack->nkinds >= CD_MAX_KINDS)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						 errmsg("a timeline cannot hold more than %d kinds of events", CD_MAX_KINDS),
-						 errhint("Put what varies into a property.")));
-			if (pack->nkinds >= cap)
-				pack->kinds = more_room(pack, pack->kinds, pack->nkinds, &cap, sizeof(CdPackKind));
-			entry->stamp = pool->epoch;
-			entry->local = pack->nkinds;
-			kind = &pack->kinds[pack->nkinds++];
-			memset(kind, 0, sizeof(CdPackKind));
-			kind->name = entry->str;
-			kind->namelen = entry->len;
+			if (unit == 0 || distance % unit != 0)
+				unit = common_unit(distance, unit);
 		}
-		pack->kind_of[i] = entry->local;
-		pack->kinds[pack->kind_of[i]].n++;
-		if (i == 0)
-			pack->base = row.at;
-		else if (unit != 1)
-		{
-			/* The greatest unit that all distances are multiples of. */
-			uint64		a = (uint64) row.at - (uint64) last;
-
-			if (unit == 0 || a % unit != 0)
-			{
-				uint64		b = unit;
-
-				while (b != 0)
-				{
-					uint64		rest = a % b;
-
-					a = b;
-					b = rest;
-				}
-				unit = a;
-			}
-		}
-		last = row.at;
+		last = at;
 	}
-	pack->unit = unit == 0 ? 1 : (int64) Min(unit, (uint64) PG_INT64_MAX);
-	if (unit > (uint64) PG_INT64_MAX)
-		pack->unit = 1;
+	pack->unit = unit == 0 || unit > (uint64) PG_INT64_MAX ? 1 : (int64) unit;
+	for (i = 0; i < pack->nshapes; i++)
+	{
+		const CdShape *shape = &pool->shapes[pack->shapes[i]];
+
+		pack->kinds[shape->local].n += shape->count;
+	}
 	for (i = 0; i < pack->nkinds; i++)
 	{
 		pack->kinds[i].first = first;
 		first += pack->kinds[i].n;
 	}
-	pack->offsets = cd_scratch_alloc(pack->scratch, pack->n * sizeof(uint64));
 }
 
 /* The column a field belongs to, made at its first appearance. */
-static CdPackColumn *
-column_for(CdPack *pack, CdPackKind *kind, uint32 id)
+static int
+column_for(CdPack *pack, CdPackKind *kind, uint32 field)
 {
-	int			i;
+	CdPool	   *pool = pack->builder->pool;
 	CdPackColumn *col;
+	int			i;
 
-	if (kind->hint < kind->ncols && kind->cols[kind->hint].id == id)
-		return &kind->cols[kind->hint++];
 	for (i = 0; i < kind->ncols; i++)
-	{
-		if (kind->cols[i].id == id)
-		{
-			kind->hint = i + 1;
-			return &kind->cols[i];
-		}
-	}
+		if (kind->cols[i].id == field)
+			return i;
 	if (kind->ncols >= kind->cap)
 		kind->cols = more_room(pack, kind->cols, kind->ncols, &kind->cap, sizeof(CdPackColumn));
 	col = &kind->cols[kind->ncols++];
 	memset(col, 0, sizeof(CdPackColumn));
-	col->id = id;
-	col->which = id >> 2;
-	col->type = id & 3;
+	col->id = field;
+	col->which = field >> 2;
+	col->type = field & 3;
 	col->cells = cd_scratch_alloc(pack->scratch, (Size) kind->n * sizeof(uint64));
 	memset(col->cells, 0, (Size) kind->n * sizeof(uint64));
 	if (col->type == CD_TYPE_NUMBER)
@@ -233,91 +251,102 @@ column_for(CdPack *pack, CdPackKind *kind, uint32 id)
 		col->present = cd_scratch_alloc(pack->scratch, kind->n * sizeof(bool));
 		memset(col->present, 0, kind->n * sizeof(bool));
 	}
-	kind->hint = kind->ncols;
-	return col;
+	if (col->which >= CD_COL_PROPERTY)
+	{
+		int			prop = col->which - CD_COL_PROPERTY;
+
+		if (pool->entries[prop].stamp != pool->epoch)
+		{
+			pool->entries[prop].stamp = pool->epoch;
+			if (pack->nprops >= CD_MAX_PROPERTIES)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("a timeline cannot hold more than %d properties", CD_MAX_PROPERTIES)));
+			if (pack->nprops >= pack->props_cap)
+				pack->props = more_room(pack, pack->props, pack->nprops, &pack->props_cap, sizeof(int));
+			pack->props[pack->nprops++] = prop;
+		}
+	}
+	return kind->ncols - 1;
+}
+
+/* Make the columns of all kinds out of the shapes of their rows. */
+static void
+make_columns(CdPack *pack)
+{
+	CdPool	   *pool = pack->builder->pool;
+	int			i,
+				f,
+				k;
+
+	pool->epoch++;
+	for (i = 0; i < pack->nshapes; i++)
+	{
+		CdShape    *shape = &pool->shapes[pack->shapes[i]];
+		CdPackKind *kind = &pack->kinds[shape->local];
+
+		shape->cols = cd_scratch_alloc(pack->scratch, shape->nfields * sizeof(int));
+		for (f = 0; f < shape->nfields; f++)
+		{
+			bool		again = false;
+
+			shape->cols[f] = column_for(pack, kind, shape->fields[f]);
+			for (k = 0; k < f && !again; k++)
+				again = shape->cols[k] == shape->cols[f];
+			if (!again)
+				kind->cols[shape->cols[f]].npresent += shape->count;
+		}
+	}
 }
 
 /* Spread the fields of all events over columns. */
 static void
 fill_columns(CdPack *pack)
 {
-	CdPool	   *pool = pack->builder->pool;
-	int			i;
+	const CdPool *pool = pack->builder->pool;
+	uint64		unit = (uint64) pack->unit;
+	int			i,
+				f;
 
-	pool->epoch++;
+	pack->offsets = cd_scratch_alloc(pack->scratch, pack->n * sizeof(uint64));
 	for (i = 0; i < pack->n; i++)
 	{
-		CdPackKind  *kind = &pack->kinds[pack->kind_of[i]];
+		const char *p = pack->rows[i];
+		const CdShape *shape = &pool->shapes[cd_row_shape(p)];
+		CdPackKind *kind = &pack->kinds[pack->kind_of[i]];
+		uint64		offset = (uint64) cd_row_at(p) - (uint64) pack->base;
 		int			at = kind->filled++;
-		char	   *p = pack->rows[i];
-		char	   *end;
-		CdRow		row;
-		uint64		offset;
 
 		if ((i & 0xffff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		memcpy(&row, p, sizeof(CdRow));
-		end = p + row.len;
-		p += sizeof(CdRow);
-		offset = (uint64) row.at - (uint64) pack->base;
-		pack->offsets[kind->first + at] = pack->unit == 1 ? offset : offset / (uint64) pack->unit;
-		kind->hint = 0;
-		while (p < end)
+		pack->offsets[kind->first + at] = unit == 1 ? offset : offset / unit;
+		p += CD_ROW_HEAD;
+		for (f = 0; f < shape->nfields; f++)
 		{
-			uint32		id;
-			CdPackColumn *col;
+			CdPackColumn *col = &kind->cols[shape->cols[f]];
+			double		flag;
+			int32		mark;
 
-			memcpy(&id, p, 4);
-			p += 4;
-			col = column_for(pack, kind, id);
-			if (col->npresent == 0 && col->which >= CD_COL_PROPERTY &&
-				pool->entries[col->which - CD_COL_PROPERTY].stamp != pool->epoch)
-			{
-				int			prop = col->which - CD_COL_PROPERTY;
-
-				pool->entries[prop].stamp = pool->epoch;
-				if (pack->nprops >= CD_MAX_PROPERTIES)
-					ereport(ERROR,
-							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							 errmsg("a timeline cannot hold more than %d properties", CD_MAX_PROPERTIES)));
-				if (pack->nprops >= pack->props_cap)
-					pack->props = more_room(pack, pack->props, pack->nprops, &pack->props_cap, sizeof(int));
-				pack->props[pack->nprops++] = prop;
-			}
 			switch (col->type)
 			{
 				case CD_TYPE_NUMBER:
-					if (!col->present[at])
-						col->npresent++;
 					memcpy(&col->cells[at], p, 8);
 					col->present[at] = true;
 					p += 8;
 					break;
 				case CD_TYPE_BOOL:
-					{
-						double		flag;
-
-						memcpy(&flag, p, 8);
-						p += 8;
-						if (col->cells[at] == 0)
-							col->npresent++;
-						col->cells[at] = flag != 0 ? 2 : 1;
-					}
+					memcpy(&flag, p, 8);
+					col->cells[at] = flag != 0 ? 2 : 1;
+					p += 8;
 					break;
 				default:
-					{
-						int32		mark;
-
-						/* An odd cell is a pooled text, an even one points to its length. */
-						memcpy(&mark, p, 4);
-						if (col->cells[at] == 0)
-							col->npresent++;
-						if (mark >= 0)
-							col->cells[at] = (uint64) mark << 1 | 1;
-						else
-							col->cells[at] = (uint64) (p - pack->builder->rows) << 1;
-						p += 4 + (mark < 0 ? -(mark + 1) : 0);
-					}
+					/* An odd cell is a pooled text, an even one points to its length. */
+					memcpy(&mark, p, 4);
+					if (mark >= 0)
+						col->cells[at] = (uint64) mark << 1 | 1;
+					else
+						col->cells[at] = (uint64) (p - pack->builder->rows) << 1;
+					p += 4 + (mark < 0 ? -(mark + 1) : 0);
 					break;
 			}
 		}
@@ -384,20 +413,13 @@ put_ties(CdPack *pack, StringInfo buf)
 
 	for (i = 0; i < pack->n;)
 	{
-		CdRow		row,
-					next;
+		TimestampTz at = cd_row_at(pack->rows[i]);
 		int			j;
 		bool		plain = true;
 
-		memcpy(&row, pack->rows[i], sizeof(CdRow));
-		for (j = i + 1; j < pack->n; j++)
-		{
-			memcpy(&next, pack->rows[j], sizeof(CdRow));
-			if (next.at != row.at)
-				break;
+		for (j = i + 1; j < pack->n && cd_row_at(pack->rows[j]) == at; j++)
 			if (pack->kind_of[j] < pack->kind_of[j - 1])
 				plain = false;
-		}
 		if (!plain)
 		{
 			cd_append_varint(buf, i - last);
@@ -437,6 +459,7 @@ cd_builder_finish(CdBuilder *builder)
 	cd_scratch_reset(pack.scratch);
 	order_rows(&pack);
 	find_kinds(&pack);
+	make_columns(&pack);
 	fill_columns(&pack);
 	order_columns(&pack);
 

@@ -1,7 +1,7 @@
 /*
  * timeline_pool.c
- *		Strings met while building timelines, each kept once and numbered, and
- *		the scratch room that packing uses.
+ *		Strings and shapes of rows met while building timelines, each kept once
+ *		and numbered, and the scratch room that packing uses.
  */
 #include "postgres.h"
 
@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #define POOL_START		64
+#define SHAPES_START	16
 #define POOL_ARENA		8192
 #define SCRATCH_START	4096
 #define SCRATCH_KEEP	(1024 * 1024)
@@ -34,6 +35,11 @@ cd_pool_create(MemoryContext context)
 	pool->entries = MemoryContextAlloc(context, pool->cap * sizeof(CdPooled));
 	pool->table_size = pool->cap * 2;
 	pool->table = MemoryContextAllocZero(context, pool->table_size * sizeof(int));
+	pool->memo = MemoryContextAllocZero(context, CD_MEMO * sizeof(CdMemo));
+	pool->shapes_cap = SHAPES_START;
+	pool->shapes = MemoryContextAlloc(context, pool->shapes_cap * sizeof(CdShape));
+	pool->shape_table_size = pool->shapes_cap * 2;
+	pool->shape_table = MemoryContextAllocZero(context, pool->shape_table_size * sizeof(int));
 	old = MemoryContextSwitchTo(context);
 	for (i = 0; i < CD_SECTIONS; i++)
 		initStringInfo(&pool->sections[i]);
@@ -106,11 +112,15 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 {
 	uint64		key = first_bytes(str, len);
 	uint64		mixed = (key ^ (uint64) len) * UINT64CONST(0x9e3779b97f4a7c15);
+	CdMemo	   *memo = &pool->memo[mixed >> 56];
 	uint32		hash,
 				slot;
 	CdPooled   *entry;
 	int			i;
 
+	/* A memo of length 0 is an empty one. */
+	if (memo->key == key && memo->len == len && len <= 8 && len > 0)
+		return memo->number;
 	hash = (uint32) (mixed >> 32) ^ (uint32) (mixed >> 12);
 	if (len > 8)
 		hash ^= hash_bytes((const unsigned char *) str + 8, len - 8);
@@ -120,7 +130,15 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 		entry = &pool->entries[i - 1];
 		if (entry->key == key && entry->len == len && entry->hash == hash &&
 			(len <= 8 || memcmp(entry->str + 8, str + 8, len - 8) == 0))
+		{
+			if (len <= 8)
+			{
+				memo->key = key;
+				memo->len = len;
+				memo->number = i - 1;
+			}
 			return i - 1;
+		}
 		slot = (slot + 1) & (pool->table_size - 1);
 	}
 	if (pool->n >= pool->cap)
@@ -142,10 +160,139 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 	entry->len = len;
 	entry->hash = hash;
 	entry->stamp = 0;
+	entry->shape = -1;
 	pool->table[slot] = pool->n;
 	pool->arena += len;
 	pool->arena_left -= len;
 	return pool->n - 1;
+}
+
+/* Where the search for a shape begins. */
+static inline uint32
+shape_hash(int kind, const uint32 *fields, int nfields)
+{
+	uint32		hash = hash_bytes_uint32(kind);
+
+	return nfields == 0 ? hash : hash ^ hash_bytes((const unsigned char *) fields, nfields * sizeof(uint32));
+}
+
+/* Number of the shape of a kind with some fields, the same for equal ones. */
+static int
+intern_shape(CdPool *pool, int kind, const uint32 *fields, int nfields)
+{
+	uint32		slot = shape_hash(kind, fields, nfields) & (pool->shape_table_size - 1);
+	CdShape    *shape;
+	uint32	   *copy;
+	int			i;
+
+	while ((i = pool->shape_table[slot]) != 0)
+	{
+		shape = &pool->shapes[i - 1];
+		if (shape->kind == kind && shape->nfields == nfields &&
+			(nfields == 0 || memcmp(shape->fields, fields, nfields * sizeof(uint32)) == 0))
+			return i - 1;
+		slot = (slot + 1) & (pool->shape_table_size - 1);
+	}
+	copy = MemoryContextAlloc(pool->context, Max(nfields, 1) * sizeof(uint32));
+	if (nfields > 0)
+		memcpy(copy, fields, nfields * sizeof(uint32));
+	if (pool->nshapes >= pool->shapes_cap)
+	{
+		pool->shapes_cap *= 2;
+		pool->shapes = repalloc_huge(pool->shapes, pool->shapes_cap * sizeof(CdShape));
+		pfree(pool->shape_table);
+		pool->shape_table_size = pool->shapes_cap * 2;
+		pool->shape_table = MemoryContextAllocExtended(pool->context, pool->shape_table_size * sizeof(int),
+													   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (i = 0; i < pool->nshapes; i++)
+		{
+			shape = &pool->shapes[i];
+			slot = shape_hash(shape->kind, shape->fields, shape->nfields) & (pool->shape_table_size - 1);
+			while (pool->shape_table[slot] != 0)
+				slot = (slot + 1) & (pool->shape_table_size - 1);
+			pool->shape_table[slot] = i + 1;
+		}
+		slot = shape_hash(kind, copy, nfields) & (pool->shape_table_size - 1);
+		while (pool->shape_table[slot] != 0)
+			slot = (slot + 1) & (pool->shape_table_size - 1);
+	}
+	shape = &pool->shapes[pool->nshapes++];
+	memset(shape, 0, sizeof(CdShape));
+	shape->kind = kind;
+	shape->nfields = nfields;
+	shape->fields = copy;
+	shape->size = CD_ROW_HEAD;
+	shape->last_field = PG_UINT32_MAX;
+	for (i = 0; i < nfields; i++)
+	{
+		bool		text = (fields[i] & 3) != CD_TYPE_NUMBER && (fields[i] & 3) != CD_TYPE_BOOL;
+
+		shape->size += text ? 4 : 8;
+		shape->texts |= text;
+		shape->event_id |= fields[i] >> 2 == CD_COL_EVENT_ID;
+	}
+	pool->shape_table[slot] = pool->nshapes;
+	return pool->nshapes - 1;
+}
+
+/* The shape of events of a kind without fields. */
+int
+cd_shape_of_kind(CdPool *pool, int kind)
+{
+	CdPooled   *entry = &pool->entries[kind];
+
+	if (entry->shape < 0)
+		entry->shape = intern_shape(pool, kind, NULL, 0);
+	return entry->shape;
+}
+
+/* The shape that has one field more than another one. */
+int
+cd_shape_find(CdPool *pool, int shape, uint32 field)
+{
+	const CdShape *before = &pool->shapes[shape];
+	int			n = before->nfields;
+	uint32		few[16];
+	uint32	   *fields = n < (int) lengthof(few) ? few : palloc((n + 1) * sizeof(uint32));
+	int			found;
+
+	memcpy(fields, before->fields, n * sizeof(uint32));
+	fields[n] = field;
+	found = intern_shape(pool, before->kind, fields, n + 1);
+	if (fields != few)
+		pfree(fields);
+	pool->shapes[shape].last_field = field;
+	pool->shapes[shape].last_shape = found;
+	return found;
+}
+
+/* Bytes of a row with texts. */
+uint32
+cd_row_texts(const CdShape *shape, const char *row)
+{
+	uint32		size = shape->size;
+	const char *p = row + CD_ROW_HEAD;
+	int			i;
+
+	for (i = 0; i < shape->nfields; i++)
+	{
+		uint32		type = shape->fields[i] & 3;
+		int32		mark;
+
+		if (type == CD_TYPE_NUMBER || type == CD_TYPE_BOOL)
+		{
+			p += 8;
+			continue;
+		}
+		memcpy(&mark, p, 4);
+		p += 4;
+		if (mark < 0)
+		{
+			size += -(mark + 1);
+			p += -(mark + 1);
+		}
+	}
+	return size;
 }
 
 static const CdPooled *rank_entries;

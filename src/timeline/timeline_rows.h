@@ -16,17 +16,29 @@
 #define CD_POOLED		64
 
 /*
- * A row: this header, then fields.  A field is u32 column * 4 + type (a
- * property is numbered by its name's number in the pool), then 8 bytes for a
- * number or boolean, else an int32: the text's number in the pool, or -(length + 1)
- * with the bytes behind it.
+ * A row: the event's moment, the number of its shape (i32), and what the
+ * shape's fields hold, one after the other: 8 bytes for a number or boolean,
+ * else an int32: the text's number in the pool, or -(length + 1) with the bytes
+ * behind it.
  */
-typedef struct CdRow
+#define CD_ROW_HEAD		12
+
+/* The fields rows have: kind and columns in the order they were added. */
+typedef struct CdShape
 {
-	TimestampTz at;
-	int32		kind;			/* number of its name in the pool */
-	uint32		len;			/* of the row, this header included */
-} CdRow;
+	int			kind;			/* number of its name in the pool */
+	int			nfields;
+	const uint32 *fields;		/* column * 4 + type; a property's is its name's number in the pool */
+	uint32		size;			/* of a row, texts' own bytes left out */
+	bool		texts;			/* some field is one */
+	bool		event_id;
+	uint32		last_field;		/* the field added last, and to which shape it led */
+	int			last_shape;
+	uint32		stamp;			/* what follows counts only while stamp = epoch */
+	int			local;			/* number of the kind */
+	int			count;			/* rows */
+	int		   *cols;			/* each field's column in the kind */
+} CdShape;
 
 /* Parts of an image that are put together apart. */
 #define CD_SECTIONS		7
@@ -41,7 +53,18 @@ typedef struct CdPooled
 	uint32		stamp;			/* local counts only while stamp = epoch */
 	int			local;
 	int			rank;			/* order among the first `ranked` strings */
+	int			shape;			/* of an event of this kind without fields, -1 if unknown */
 } CdPooled;
+
+/* Short strings met lately, to be found without the table. */
+#define CD_MEMO		256
+
+typedef struct CdMemo
+{
+	uint64		key;
+	int			len;
+	int			number;
+} CdMemo;
 
 /* Room that is given out piece by piece and taken back at once. */
 typedef struct CdScratch
@@ -62,6 +85,12 @@ struct CdPool
 	uint32		epoch;
 	int		   *table;			/* open addressing: number + 1 */
 	uint32		table_size;
+	CdMemo	   *memo;
+	CdShape    *shapes;
+	int			nshapes;
+	int			shapes_cap;
+	int		   *shape_table;	/* open addressing: number + 1 */
+	uint32		shape_table_size;
 	char	   *arena;
 	Size		arena_left;
 	int			ranked;
@@ -72,6 +101,47 @@ struct CdPool
 
 /* Rank all strings of the pool by bytes. */
 extern void cd_pool_rank(CdPool *pool);
+
+/* The shape of events of a kind without fields, and that with one field more. */
+extern int	cd_shape_of_kind(CdPool *pool, int kind);
+extern int	cd_shape_find(CdPool *pool, int shape, uint32 field);
+
+static inline int
+cd_shape_more(CdPool *pool, int shape, uint32 field)
+{
+	const CdShape *s = &pool->shapes[shape];
+
+	return likely(s->last_field == field) ? s->last_shape : cd_shape_find(pool, shape, field);
+}
+
+static inline TimestampTz
+cd_row_at(const char *row)
+{
+	TimestampTz at;
+
+	memcpy(&at, row, sizeof(at));
+	return at;
+}
+
+static inline int
+cd_row_shape(const char *row)
+{
+	int32		shape;
+
+	memcpy(&shape, row + sizeof(TimestampTz), sizeof(shape));
+	return shape;
+}
+
+extern uint32 cd_row_texts(const CdShape *shape, const char *row);
+
+/* Bytes of a row. */
+static inline uint32
+cd_row_length(const CdPool *pool, const char *row)
+{
+	const CdShape *shape = &pool->shapes[cd_row_shape(row)];
+
+	return shape->texts ? cd_row_texts(shape, row) : shape->size;
+}
 
 extern char *cd_scratch_grow(CdScratch *scratch, Size size);
 extern void cd_scratch_reset(CdScratch *scratch);
@@ -114,7 +184,6 @@ typedef struct CdPackKind
 	CdPackColumn *cols;
 	int			ncols;
 	int			cap;
-	int			hint;			/* where the next field's column is likely to be */
 } CdPackKind;
 
 /* A timeline in the making. */
@@ -127,6 +196,10 @@ typedef struct CdPack
 	int		   *kind_of;		/* each event's kind */
 	CdPackKind *kinds;
 	int			nkinds;
+	int			kinds_cap;
+	int		   *shapes;			/* numbers of the rows' shapes */
+	int			nshapes;
+	int			shapes_cap;
 	int		   *props;			/* pool numbers, sorted by name */
 	int			nprops;
 	int			props_cap;
