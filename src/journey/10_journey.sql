@@ -44,12 +44,17 @@ CREATE TABLE customer_data.journey_state (
     version      int NOT NULL,
     refreshed_at timestamptz,
     error        text,
-    error_at     timestamptz
+    error_at     timestamptz,
+    error_customer bigint
 );
 COMMENT ON TABLE customer_data.journey_state IS 'What became of each journey at the last refresh; derived';
+COMMENT ON COLUMN customer_data.journey_state.refreshed_at IS 'Moment the stages are of; it stands still while the journey fails';
+COMMENT ON COLUMN customer_data.journey_state.error_customer IS 'With whom it failed: until that passes or the stages change, nobody else is walked with';
 
+-- No foreign keys here: to check each of millions of rows would cost more than
+-- writing them, and a stage may be dropped while a refresh walks with it.
 CREATE TABLE customer_data.stage_stay (
-    journey_id  int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
+    journey_id  int NOT NULL,
     customer_id bigint NOT NULL,
     entered_at  timestamptz NOT NULL,
     left_at     timestamptz,
@@ -62,6 +67,14 @@ COMMENT ON TABLE customer_data.stage_stay IS 'Every stay of every customer in a 
 COMMENT ON COLUMN customer_data.stage_stay.entered_at IS '-infinity: nothing is known of when';
 COMMENT ON COLUMN customer_data.stage_stay.left_at IS 'NULL: still there';
 COMMENT ON COLUMN customer_data.stage_stay.why IS 'Kind of the event that brought the customer in, or time';
+
+CREATE TABLE customer_data.stage_member (
+    stage_id int NOT NULL,
+    chunk    int NOT NULL,
+    members  customer_data.customer_set NOT NULL,
+    PRIMARY KEY (stage_id, chunk)
+);
+COMMENT ON TABLE customer_data.stage_member IS 'Who is in each stage, as of the last refresh, in chunks of 65536 ids as in condition_member; derived';
 
 CREATE TABLE customer_data.journey_due (
     journey_id int NOT NULL REFERENCES customer_data.journey_definition ON DELETE CASCADE,
@@ -270,6 +283,7 @@ AS $$
 DECLARE
     j customer_data.journey_definition := customer_data.own_journey(name);
 BEGIN
+    DELETE FROM customer_data.stage_stay y WHERE y.journey_id = j.journey_id;
     DELETE FROM customer_data.journey_definition d WHERE d.journey_id = j.journey_id;
 END
 $$;

@@ -1,45 +1,109 @@
 -- Walking: whoever changed or is due goes the whole way again; stays that
 -- came out as before are not written.
 
-CREATE FUNCTION customer_data.refresh_journey(journey_id integer, customers customer_data.customer_set,
-        OUT changed bigint, OUT error text)
+CREATE FUNCTION customer_data.walk_part(journey_id integer, customers customer_data.customer_set,
+        OUT changed bigint, OUT moved customer_data.customer_set, OUT error text, OUT error_customer bigint)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Planned anew each time: the history grows while its parts are written.
+    EXECUTE $walk$
     WITH walked AS MATERIALIZED (
-        SELECT * FROM customer_data.walk_journey(refresh_journey.journey_id, refresh_journey.customers)
+        SELECT * FROM customer_data.walk_journey($1, $2)
     ), failed AS (
-        SELECT w.message, w.stage_id FROM walked w WHERE w.what = 'error' LIMIT 1
+        SELECT w.message, w.stage_id, w.customer_id FROM walked w WHERE w.what = 'error' LIMIT 1
     ), stay AS (
         SELECT * FROM walked w WHERE w.what = 'stay' AND NOT EXISTS (SELECT FROM failed)
+    ), before AS MATERIALIZED (
+        SELECT o.* FROM customer_data.members($2) AS m (customer_id)
+        JOIN customer_data.stage_stay o ON o.journey_id = $1 AND o.customer_id = m.customer_id
+        WHERE NOT EXISTS (SELECT FROM failed)
     ), due AS (
         INSERT INTO customer_data.journey_due
-        SELECT refresh_journey.journey_id, w.due, customer_data.customer_set_or_agg(w.members)
+        SELECT $1, w.due, customer_data.customer_set_or_agg(w.members)
         FROM walked w WHERE w.what = 'due' AND NOT EXISTS (SELECT FROM failed) GROUP BY w.due
     ), gone AS (
         DELETE FROM customer_data.stage_stay o
-        WHERE o.journey_id = refresh_journey.journey_id
-          AND (refresh_journey.customers IS NULL
-               OR o.customer_id = ANY (SELECT customer_data.members(refresh_journey.customers)))
-          AND NOT EXISTS (SELECT FROM stay n WHERE n.customer_id = o.customer_id AND n.entered_at = o.entered_at)
-          AND NOT EXISTS (SELECT FROM failed)
+        USING (SELECT b.customer_id, b.entered_at FROM before b
+               WHERE NOT EXISTS (SELECT FROM stay n WHERE n.customer_id = b.customer_id AND n.entered_at = b.entered_at)) g
+        WHERE o.journey_id = $1 AND o.customer_id = g.customer_id AND o.entered_at = g.entered_at
         RETURNING o.customer_id
+    ), altered AS (
+        UPDATE customer_data.stage_stay o
+        SET left_at = u.left_at, stage_id = u.stage_id, why = u.why
+        FROM (SELECT n.* FROM stay n JOIN before b USING (customer_id, entered_at)
+              WHERE (b.left_at, b.stage_id, b.why) IS DISTINCT FROM (n.left_at, n.stage_id, n.why)) u
+        WHERE o.journey_id = $1 AND o.customer_id = u.customer_id AND o.entered_at = u.entered_at
+        RETURNING o.customer_id
+    ), fresh AS (
+        INSERT INTO customer_data.stage_stay (journey_id, customer_id, entered_at, left_at, stage_id, why)
+        SELECT $1, n.customer_id, n.entered_at, n.left_at, n.stage_id, n.why
+        FROM stay n LEFT JOIN before b USING (customer_id, entered_at) WHERE b.customer_id IS NULL
+        RETURNING customer_id
+    ), turn AS MATERIALIZED (
+        SELECT p.stage_id, p.chunk, coalesce(m.members, '{}') AS before,
+               (coalesce(m.members, '{}') - p.part) | coalesce(n.members, '{}') AS after
+        FROM (SELECT s.stage_id, c.chunk, c.part FROM customer_data.journey_stage s, customer_data.chunks($2) c
+              WHERE s.journey_id = $1 AND NOT EXISTS (SELECT FROM failed)) p
+        LEFT JOIN customer_data.stage_member m USING (stage_id, chunk)
+        LEFT JOIN (SELECT w.stage_id, (w.customer_id >> 16)::int AS chunk, customer_data.customer_set_agg(w.customer_id) AS members
+                   FROM stay w WHERE w.left_at IS NULL GROUP BY 1, 2) n USING (stage_id, chunk)
     ), kept AS (
-        INSERT INTO customer_data.stage_stay AS o (journey_id, customer_id, entered_at, left_at, stage_id, why)
-        SELECT refresh_journey.journey_id, n.customer_id, n.entered_at, n.left_at, n.stage_id, n.why FROM stay n
-        ON CONFLICT ON CONSTRAINT stage_stay_pkey DO UPDATE
-        SET left_at = EXCLUDED.left_at, stage_id = EXCLUDED.stage_id, why = EXCLUDED.why
-        WHERE (o.left_at, o.stage_id, o.why) IS DISTINCT FROM (EXCLUDED.left_at, EXCLUDED.stage_id, EXCLUDED.why)
-        RETURNING o.customer_id
+        INSERT INTO customer_data.stage_member AS k (stage_id, chunk, members)
+        SELECT t.stage_id, t.chunk, t.after FROM turn t WHERE t.before <> t.after
+        ON CONFLICT ON CONSTRAINT stage_member_pkey DO UPDATE SET members = EXCLUDED.members
     )
-    SELECT (SELECT count(DISTINCT a.customer_id) FROM (SELECT customer_id FROM gone UNION ALL SELECT customer_id FROM kept) a),
+    SELECT (SELECT count(DISTINCT a.customer_id)
+            FROM (SELECT customer_id FROM gone UNION ALL SELECT customer_id FROM altered UNION ALL SELECT customer_id FROM fresh) a),
+           (SELECT coalesce(customer_data.customer_set_or_agg(t.before # t.after), '{}') FROM turn t WHERE t.before <> t.after),
            (SELECT coalesce(format('stage "%s": ', s.name), '') || f.message
-            FROM failed f LEFT JOIN customer_data.journey_stage s USING (stage_id))
-    INTO changed, error;
+            FROM failed f LEFT JOIN customer_data.journey_stage s USING (stage_id)),
+           (SELECT f.customer_id FROM failed f)
+    $walk$ INTO changed, moved, error, error_customer USING walk_part.journey_id, walk_part.customers;
 END
 $$;
-COMMENT ON FUNCTION customer_data.refresh_journey(integer, customer_data.customer_set) IS 'Part of refresh_journeys(): one journey for some customers, NULL for everyone';
+COMMENT ON FUNCTION customer_data.walk_part(integer, customer_data.customer_set) IS 'Part of refresh_journeys(): walks with some customers; how many histories changed, and who is in another stage now';
+
+CREATE FUNCTION customer_data.refresh_journey(journey_id integer, customers customer_data.customer_set,
+        OUT walked bigint, OUT changed bigint, OUT moved customer_data.customer_set, OUT error text, OUT error_customer bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    part   customer_data.customer_set;
+    done   record;
+    parts  customer_data.customer_set[];
+BEGIN
+    walked := 0; changed := 0; moved := '{}';
+    IF customers IS NULL THEN
+        -- Everyone there is, and those who are gone but have left a trace.
+        SELECT customer_data.customer_set_agg(e.customer_id) INTO customers
+        FROM (SELECT c.customer_id FROM customer_data.customer c
+              UNION ALL
+              SELECT y.customer_id FROM customer_data.stage_stay y
+              WHERE y.journey_id = refresh_journey.journey_id
+                AND NOT EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = y.customer_id)) e;
+    END IF;
+    -- In parts that fit into memory; after an error nothing of any part remains.
+    SELECT array_agg(s.part ORDER BY s.n) INTO parts
+    FROM (SELECT (m.row - 1) / 65536 AS n, customer_data.customer_set_agg(m.id) AS part
+          FROM customer_data.members(customers) WITH ORDINALITY AS m (id, row) GROUP BY 1) s;
+    FOREACH part IN ARRAY coalesce(parts, '{}') LOOP
+        done := customer_data.walk_part(refresh_journey.journey_id, part);
+        IF done.error IS NOT NULL THEN
+            error_customer := done.error_customer;
+            RAISE EXCEPTION '%', done.error USING ERRCODE = 'triggered_action_exception';
+        END IF;
+        walked := walked + customer_data.cardinality(part);
+        changed := changed + done.changed;
+        moved := moved | done.moved;
+    END LOOP;
+EXCEPTION WHEN triggered_action_exception THEN
+    walked := 0; changed := 0; moved := '{}'; error := SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_journey(integer, customer_data.customer_set) IS 'Part of refresh_journeys(): one journey for some customers, NULL for everyone; an error leaves all as it was';
 
 CREATE FUNCTION customer_data.refresh_walks(rebuild boolean, at timestamptz,
         OUT journeys integer, OUT customers bigint, OUT changed bigint, OUT failed integer, OUT seconds double precision)
@@ -49,6 +113,7 @@ CREATE FUNCTION customer_data.refresh_walks(rebuild boolean, at timestamptz,
 AS $$
 DECLARE
     began   timestamptz := clock_timestamp();
+    previous timestamptz;
     touched customer_data.customer_set;
     expired customer_data.customer_set;
     due     customer_data.customer_set;
@@ -61,17 +126,34 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_data.refresh_journeys', 0));
+    SELECT max(t.refreshed_at) INTO previous FROM customer_data.journey_state t;
+    IF at < previous THEN
+        -- A refresh that waited for one that began later goes on from there; a
+        -- clock that was put back starts all over.
+        IF previous <= clock_timestamp() THEN
+            at := previous;
+        ELSE
+            rebuild := true;
+        END IF;
+    END IF;
+    DELETE FROM customer_data.stage_member m WHERE NOT EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.stage_id = m.stage_id);
     PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
     touched := customer_data.take_touched('journey');
     FOR j IN
-        SELECT d.journey_id, d.name, d.version,
-               rebuild OR s.journey_id IS NULL OR s.version <> d.version OR s.refreshed_at > at OR s.error IS NOT NULL AS everyone
+        SELECT d.journey_id, d.name, d.version, s.error_customer,
+               rebuild OR s.journey_id IS NULL OR s.version <> d.version AS anew, s.error IS NOT NULL AS failing
         FROM customer_data.journey_definition d LEFT JOIN customer_data.journey_state s USING (journey_id)
         WHERE EXISTS (SELECT FROM customer_data.journey_stage g WHERE g.journey_id = d.journey_id)
         ORDER BY d.journey_id
     LOOP
         journeys := journeys + 1;
-        IF j.everyone THEN
+        IF NOT j.anew AND EXISTS (SELECT FROM customer_data.walk_journey(j.journey_id, array_remove(ARRAY[j.error_customer], NULL)::customer_data.customer_set) w
+                                  WHERE w.what = 'error') THEN
+            failed := failed + 1;
+            UPDATE customer_data.journey_state s SET error_at = at WHERE s.journey_id = j.journey_id;
+            CONTINUE;
+        END IF;
+        IF j.anew OR j.failing THEN
             DELETE FROM customer_data.journey_due d WHERE d.journey_id = j.journey_id;
             due := NULL;
         ELSE
@@ -80,15 +162,16 @@ BEGIN
             )
             SELECT customer_data.customer_set_or_agg(t.customers) INTO expired FROM taken t;
             due := touched | coalesce(expired, '{}');
-            customers := customers + customer_data.cardinality(due);
         END IF;
         done := customer_data.refresh_journey(j.journey_id, due);
+        customers := customers + done.walked;
         changed := changed + done.changed;
-        INSERT INTO customer_data.journey_state AS s (journey_id, version, refreshed_at, error, error_at)
-        VALUES (j.journey_id, j.version, CASE WHEN done.error IS NULL THEN at END, done.error, CASE WHEN done.error IS NOT NULL THEN at END)
+        INSERT INTO customer_data.journey_state AS s (journey_id, version, refreshed_at, error, error_at, error_customer)
+        VALUES (j.journey_id, j.version, CASE WHEN done.error IS NULL THEN at END, done.error,
+                CASE WHEN done.error IS NOT NULL THEN at END, done.error_customer)
         ON CONFLICT ON CONSTRAINT journey_state_pkey DO UPDATE
         SET version = EXCLUDED.version, refreshed_at = coalesce(EXCLUDED.refreshed_at, s.refreshed_at),
-            error = EXCLUDED.error, error_at = EXCLUDED.error_at;
+            error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer;
         failed := failed + (done.error IS NOT NULL)::int;
     END LOOP;
     seconds := extract(epoch FROM clock_timestamp() - began);
@@ -148,7 +231,7 @@ SELECT j.name, s.name AS stage, s.label, s.position, coalesce(n.size, 0) AS size
 FROM customer_data.journey_definition j
 JOIN customer_data.journey_stage s USING (journey_id)
 LEFT JOIN customer_data.journey_state t USING (journey_id)
-LEFT JOIN (SELECT y.stage_id, count(*) AS size FROM customer_data.stage_stay y WHERE y.left_at IS NULL GROUP BY 1) n USING (stage_id)
+LEFT JOIN (SELECT m.stage_id, sum(customer_data.cardinality(m.members))::bigint AS size FROM customer_data.stage_member m GROUP BY 1) n USING (stage_id)
 ORDER BY j.name, s.position;
 COMMENT ON VIEW customer_data.journey IS 'The stages of each journey, how many customers are in each, and what is wrong';
 COMMENT ON COLUMN customer_data.journey.percent IS 'Share of those in any stage of the journey';
