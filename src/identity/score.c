@@ -24,6 +24,24 @@ token_bits(const CdEngine *engine, uint32 token)
 	return engine->dict->glance[token].bits;
 }
 
+/* What an equal number or mailbox says at least, in bits, if no more records than these hold it. */
+#define IDENTIFYING_BITS	13.3f
+#define IDENTIFYING_HOLDERS	4.0f
+
+/*
+ * Bits of a value that belongs to one person or company by its nature.  That
+ * a few records of a small base hold it is a sign of one customer recorded a
+ * few times, and no measure of how common it is; what many hold is common.
+ */
+static float
+identifying_bits(const CdEngine *engine, uint32 token)
+{
+	float		bits = token_bits(engine, token);
+	float		holders = exp2f((float) log2(engine->stats->records) - bits);
+
+	return Max(bits, IDENTIFYING_BITS - 2 * log2f(Max(holders / IDENTIFYING_HOLDERS, 1.0f)));
+}
+
 /* Name tokens of one side, by role. */
 typedef struct NameSide
 {
@@ -319,7 +337,7 @@ compare_emails(CdEngine *engine, const uint32 *a, const uint32 *b, bool name_agr
 
 	if (a[3] == b[3])
 	{
-		*bits = token_bits(engine, a[3]);
+		*bits = identifying_bits(engine, a[3]);
 		if (derived)
 			*bits = Min(*bits, 5.0f + own + token_bits(engine, a[1]));
 		return derived ? 3 : 4;
@@ -535,10 +553,11 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 			return compare_emails(engine, wa, wb, names->agrees, bits);
 		case CD_CMP_PHONE:
 			if (wa[0] == wb[0])
-				level = 2;
-			else if (cd_token_distance(dict, wa[0], wb[0], 1) == 1)
-				level = 1;
-			break;
+			{
+				*bits = identifying_bits(engine, wa[0]);
+				return 2;
+			}
+			return cd_token_distance(dict, wa[0], wb[0], 1) == 1;
 		case CD_CMP_STREET:
 			return compare_streets(engine, wa, na, wb, nb, bits);
 		case CD_CMP_POSTCODE:
@@ -550,10 +569,11 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 			return compare_companies(engine, wa, na, wb, nb, bits);
 		case CD_CMP_CODE:
 			if (wa[0] == wb[0])
-				level = 2;
-			else if (dict->token[wa[0]].chars >= 5 && cd_token_distance(dict, wa[0], wb[0], 1) == 1)
-				level = 1;
-			break;
+			{
+				*bits = identifying_bits(engine, wa[0]);
+				return 2;
+			}
+			return dict->token[wa[0]].chars >= 5 && cd_token_distance(dict, wa[0], wb[0], 1) == 1;
 		case CD_CMP_CLASS:
 			level = wa[0] == wb[0];
 			if (level)
@@ -648,7 +668,7 @@ cd_plan_scoring(CdEngine *engine)
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
 			float		least = model->other.logp[c][CD_MAX_LEVELS][k];
-			float		rarity = Max(cd_rarity_weight(comparison, k, 2 * rarest), 0);
+			float		rarity = Max(cd_rarity_weight(comparison, k, Max(2 * rarest, IDENTIFYING_BITS)), 0);
 
 			if (model->other.parent[c] >= 0)
 			{

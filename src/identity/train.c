@@ -23,6 +23,9 @@
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
+#define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
+#define COMPANY_NEARLY		4		/* level of names that are nearly or quite the same */
+#define NAMESAKES			1e-5	/* share of pairs of companies that are called alike */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 
 /* Counts of one class or sample: levels alone and by two. */
@@ -528,6 +531,25 @@ settle_rarity(CdModel *model, const Counts *random)
 }
 
 /*
+ * Companies take care not to be called alike.  Where many records are the same
+ * company recorded often, random pairs say otherwise: the first round, which parts
+ * the two, takes the lesser of what is seen and what is usual among companies.
+ */
+static void
+trust_company_names(CdEngine *engine)
+{
+	CdModel    *model = engine->model;
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		if (model->comparison[c].slot != engine->layout->account_slot)
+			continue;
+		for (int k = COMPANY_NEARLY; k < model->comparison[c].nlevels; k++)
+			model->comparison[c].u[k] = Min(model->comparison[c].u[k], NAMESAKES);
+	}
+}
+
+/*
  * Train the model on a batch.  "learn" false sets only what needs no
  * learning: u and rarity from random pairs.
  */
@@ -555,6 +577,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	cd_model_independent(model);
 	if (!learn)
 		return;
+	trust_company_names(engine);
+	cd_model_independent(model);
 
 	memset(&patterns, 0, sizeof(patterns));
 	patterns.engine = engine;
@@ -571,7 +595,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	{
 		expect(model, &patterns, match, other);
 		report->moved = maximise_match(model, defaults, match);
-		model->lambda = Max((match->total + 0.5) / (pairs + 1), 1e-12);
+		model->lambda = Max(match->total / Max(pairs, 1), LEAST_TWINS / Max(records->n, 10));
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
