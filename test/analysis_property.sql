@@ -1,6 +1,6 @@
 -- Reports against plain SQL over the rows the events came from, on random data
 -- of several sources, in several time zones.
-SELECT plan(22);
+SELECT plan(45);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
@@ -46,6 +46,22 @@ SELECT check_events('hour', 'Asia/Kolkata', '2026-03-28', '2026-04-01', 1, 300);
 SELECT check_events('hour', 'Europe/Berlin', '2026-03-28', '2026-03-30', 1, 300);
 SELECT check_events('week', 'Asia/Shanghai', '2026-03-20', '2026-05-02', 50, 60);
 SELECT check_events('month', 'Pacific/Auckland', '2026-03-01', '2026-12-01', 1, 300);
+SELECT check_events('quarter', 'Pacific/Auckland', '2026-03-20', '2026-12-01', 1, 300);
+SELECT check_events('year', 'America/St_Johns', '2026-03-01', '2026-12-01', 1, 300);
+-- Hours that come twice: clocks are set back by an hour, and by half an hour.
+SELECT check_events('hour', 'Australia/Sydney', '2026-04-04', '2026-04-06', 1, 300);
+SELECT check_events('hour', 'Australia/Lord_Howe', '2026-04-04', '2026-04-06', 1, 300);
+SELECT check_events('day', 'Australia/Lord_Howe', '2026-04-03', '2026-04-08', 1, 300);
+-- A few customers are read by index.
+SELECT check_events('day', 'UTC', '2026-03-01', '2026-12-01', 10, 12);
+SELECT check_events('week', 'UTC', '2026-03-01', '2026-12-01', 1000, 2000);
+-- Little memory makes many passes.
+SET work_mem = '64kB';
+SET hash_mem_multiplier = 1;
+SELECT results_eq($$SELECT period, breakdown, events, customers FROM event_report_rows('view', '-infinity', 'infinity', 'week', 'UTC', NULL, 'channel', NULL, 'value') ORDER BY 1, 2$$,
+    $$SELECT date_trunc('week', at AT TIME ZONE 'UTC'), channel, count(*), count(DISTINCT who) FROM ev WHERE kind = 'view' GROUP BY 1, 2 ORDER BY 1, 2$$, 'in several passes');
+RESET work_mem;
+RESET hash_mem_multiplier;
 SELECT results_eq($$SELECT set_name, breakdown, events, customers FROM event_report(grain => NULL, property => 'kind', by_set => ARRAY[whos(1, 100), whos(50, 300)], set_names => '{a,b}') ORDER BY 1, 2$$,
     $$SELECT s, kind, count(*), count(DISTINCT who) FROM ev JOIN (VALUES ('a', 1, 100), ('b', 50, 300)) v (s, low, high) ON who BETWEEN low AND high GROUP BY 1, 2 ORDER BY 1, 2$$,
     'events by sets that overlap');
@@ -67,16 +83,47 @@ SELECT check_funnel('10 days', '2026-03-01', '2026-12-01', 1, 300);
 SELECT check_funnel('3 days', '2026-03-22 10:00', '2026-04-10', 20, 200);
 SELECT check_funnel('30 days', '2026-04-01', '2026-04-20', 1, 300);
 
+
+-- Breakdowns and times: the chain of each customer, grouped by plain SQL.
+CREATE FUNCTION check_chains(within text, grain text, zone text, property boolean, sets boolean, since timestamptz, until timestamptz, mode text DEFAULT '') RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT period, breakdown, set_name, step, pattern, customers, round(of_first::numeric, 9), round(of_previous::numeric, 9),
+                         round(extract(epoch FROM median_time), 3), round(extract(epoch FROM p90_time), 3)
+                  FROM funnel_report('{view,cart[channel!=app],purchase}', within => %1$L, grain => %2$L, time_zone => %3$L, property => %4$L, since => %6$L, until => %7$L, mode => %8$L
+                       %5$s) ORDER BY 1, 2, 3, 4$q$, within, grain, zone, CASE WHEN property THEN 'channel' END,
+               CASE WHEN sets THEN ', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => ''{a,b}''' ELSE '' END, since, until, mode),
+        format($q$WITH chain AS (
+                      SELECT i.who, funnel_times(timeline_slice(customer_events(i.customer_id), %6$L, %7$L), '{view,cart[channel!=app],purchase}', %1$L, %8$L) AS t FROM id_of i),
+                  grp AS (
+                      SELECT CASE WHEN %2$L::text IS NOT NULL THEN date_trunc(%2$L, c.t[1] AT TIME ZONE %3$L) END AS period,
+                             CASE WHEN %4$L THEN (SELECT channel FROM ev WHERE ev.who = c.who AND ev.at = c.t[1]) END AS breakdown, s.name, c.t
+                      FROM chain c JOIN (VALUES ('a', 1, 150), ('b', 100, 300), (NULL, 1, 300)) s (name, low, high) ON c.who BETWEEN s.low AND s.high AND (s.name IS NOT NULL) = %5$L
+                      WHERE cardinality(c.t) > 0),
+                  n AS (
+                      SELECT g.period, g.breakdown, g.name, n.step, (ARRAY['view', 'cart[channel!=app]', 'purchase'])[n.step] AS pattern, count(*) FILTER (WHERE cardinality(g.t) >= n.step) AS customers,
+                             percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM g.t[n.step] - g.t[n.step - 1])::float8) AS median,
+                             percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM g.t[n.step] - g.t[n.step - 1])::float8) AS p90
+                      FROM grp g, generate_series(1, 3) AS n (step) GROUP BY 1, 2, 3, 4)
+                  SELECT period, breakdown, name, step, pattern, customers, round((customers::float8 / first_value(customers) OVER w)::numeric, 9),
+                         round((customers::float8 / nullif(lag(customers) OVER w, 0))::numeric, 9), round(median::numeric, 3), round(p90::numeric, 3)
+                  FROM n WINDOW w AS (PARTITION BY period, breakdown, name ORDER BY step) ORDER BY 1, 2, 3, 4$q$, within, grain, zone, property, sets, since, until, mode),
+        format('funnel within %s by %s in %s%s%s %s', within, grain, zone, CASE WHEN property THEN ', property' END, CASE WHEN sets THEN ', sets' END, mode))
+$$;
+SELECT check_chains('5 days', NULL, 'UTC', false, false, '-infinity', 'infinity');
+SELECT check_chains('5 days', 'week', 'Australia/Sydney', true, false, '-infinity', 'infinity');
+SELECT check_chains('5 days', 'day', 'America/New_York', false, true, '2026-03-20', '2026-04-20');
+SELECT check_chains('20 days', 'month', 'Asia/Tokyo', true, true, '2026-03-18', '2026-04-28', 'strict_order');
+
 -- retention_report
 CREATE FUNCTION check_retention(mode text, grain text, zone text, periods int, brackets int[]) RETURNS text LANGUAGE sql AS $$
     SELECT results_eq(
         format($q$SELECT cohort_at, period, size, retained FROM retention_report('view', 'purchase', mode => %L, grain => %L, time_zone => %L, periods => %s, brackets => %L,
                     since => '2026-03-18', until => '2026-04-12') ORDER BY 1, 2$q$, mode, grain, zone, periods, brackets),
-        format($q$WITH c AS (SELECT who, date_trunc(%2$L, min(at) AT TIME ZONE %3$L) AS c FROM ev WHERE kind = 'view' AND at >= '2026-03-18' AND at < '2026-04-12' GROUP BY 1),
+        format($q$WITH c AS (SELECT who, min(at) AS first, date_trunc(%2$L, min(at) AT TIME ZONE %3$L) AS c FROM ev WHERE kind = 'view' AND at >= '2026-03-18' AND at < '2026-04-12' GROUP BY 1),
                    e AS (SELECT n, b[n] AS low, CASE WHEN %1$L <> 'unbounded' THEN b[n + 1] END AS high
                          FROM (SELECT coalesce(%5$L::int[], ARRAY(SELECT generate_series(0, %4$s + 1))) AS b) x, generate_series(1, cardinality(b) - 1) n)
                    SELECT c.c, e.low, count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM ev WHERE ev.who = c.who AND ev.kind = 'purchase'
-                        AND ev.at >= (c.c + e.low * ('1 ' || %2$L)::interval) AT TIME ZONE %3$L
+                        AND ev.at >= c.first AND ev.at >= (c.c + e.low * ('1 ' || %2$L)::interval) AT TIME ZONE %3$L
                         AND (e.high IS NULL OR ev.at < (c.c + e.high * ('1 ' || %2$L)::interval) AT TIME ZONE %3$L)))
                    FROM c, e GROUP BY c.c, e.low ORDER BY 1, 2$q$, mode, grain, zone, periods, brackets),
         format('retention %s by %s in %s', mode, grain, zone))
@@ -88,6 +135,14 @@ SELECT check_retention('unbounded', 'day', 'Asia/Tokyo', 6, NULL);
 SELECT check_retention('unbounded', 'week', 'UTC', 3, NULL);
 SELECT check_retention('bracket', 'day', 'Australia/Sydney', 1, '{0,1,3,7,14}');
 SELECT check_retention('bracket', 'week', 'UTC', 1, '{1,2,4}');
+
+SELECT results_eq($$SELECT cohort_at, breakdown, set_name, period, size, retained, round(share::numeric, 9) FROM retention_report('view', 'cart|purchase', grain => 'week', periods => 3, time_zone => 'Pacific/Auckland',
+        property => 'channel', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => '{a,b}', among => whos(20, 280)) ORDER BY 1, 2, 3, 4$$,
+    $$WITH c AS (SELECT DISTINCT ON (who) who, at, channel, date_trunc('week', at AT TIME ZONE 'Pacific/Auckland') AS c FROM ev WHERE kind = 'view' AND who BETWEEN 20 AND 280 ORDER BY who, at)
+      SELECT c.c, c.channel, s.name, n, count(*), count(*) FILTER (WHERE r.came), round((count(*) FILTER (WHERE r.came)::float8 / count(*))::numeric, 9)
+      FROM c JOIN (VALUES ('a', 1, 150), ('b', 100, 300)) s (name, low, high) ON c.who BETWEEN s.low AND s.high CROSS JOIN generate_series(0, 3) n
+      CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM ev WHERE ev.who = c.who AND ev.kind IN ('cart', 'purchase') AND ev.at >= c.at
+          AND date_trunc('week', ev.at AT TIME ZONE 'Pacific/Auckland') = c.c + n * interval '1 week') AS came) r GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4$$, 'retention by property and sets');
 
 -- path_report: the first step after an event, in a session, repeats taken as one.
 CREATE FUNCTION check_paths(gap interval) RETURNS text LANGUAGE sql AS $$
@@ -104,5 +159,48 @@ $$;
 SELECT check_paths('30 minutes');
 SELECT check_paths('1 day');
 SELECT check_paths('10 days');
+
+-- All steps, with breakdowns: the paths of each customer, grouped by plain SQL.
+CREATE FUNCTION check_edges(direction text, grain text, zone text, property boolean, sets boolean, since timestamptz, until timestamptz) RETURNS text LANGUAGE sql AS $$
+    SELECT results_eq(
+        format($q$SELECT period, breakdown, set_name, step, from_kind, to_kind, paths, customers, round(share::numeric, 9)
+                  FROM path_report('cart|purchase', steps => 4, direction => %1$L, grain => %2$L, time_zone => %3$L, property => %4$L, since => %6$L, until => %7$L, gap => '2 days', edges => 10000
+                       %5$s) ORDER BY 1, 2, 3, 4, 5, 6$q$, direction, grain, zone, CASE WHEN property THEN 'channel' END,
+               CASE WHEN sets THEN ', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => ''{a,b}''' ELSE '' END, since, until),
+        format($q$WITH p AS (
+                      SELECT i.who, p.at, p.path FROM id_of i, LATERAL event_paths(timeline_slice(customer_events(i.customer_id), %6$L, %7$L), 'cart|purchase', 4, '2 days', %1$L = 'before') p),
+                  e AS (
+                      SELECT CASE WHEN %2$L::text IS NOT NULL THEN date_trunc(%2$L, p.at AT TIME ZONE %3$L) END AS period,
+                             CASE WHEN %4$L THEN (SELECT channel FROM ev WHERE ev.who = p.who AND ev.at = p.at) END AS breakdown, s.name, n.step, p.path[n.step] AS a, p.path[n.step + 1] AS b,
+                             count(*) AS paths, count(DISTINCT p.who) AS customers
+                      FROM p JOIN (VALUES ('a', 1, 150), ('b', 100, 300), (NULL, 1, 300)) s (name, low, high) ON p.who BETWEEN s.low AND s.high AND (s.name IS NOT NULL) = %5$L
+                      CROSS JOIN LATERAL generate_series(1, least(cardinality(p.path), 3)) AS n (step) GROUP BY 1, 2, 3, 4, 5, 6)
+                  SELECT period, breakdown, name, step, a, b, paths, customers, round((paths::float8 / sum(paths) OVER (PARTITION BY period, breakdown, name, step))::numeric, 9) FROM e ORDER BY 1, 2, 3, 4, 5, 6$q$,
+               direction, grain, zone, property, sets, since, until),
+        format('edges %s by %s in %s%s%s', direction, grain, zone, CASE WHEN property THEN ', property' END, CASE WHEN sets THEN ', sets' END))
+$$;
+SELECT check_edges('after', NULL, 'UTC', false, false, '-infinity', 'infinity');
+SELECT check_edges('before', 'week', 'Asia/Kolkata', false, false, '-infinity', 'infinity');
+SELECT check_edges('after', 'day', 'Australia/Sydney', true, false, '2026-03-20 10:00', '2026-04-12');
+SELECT check_edges('before', 'month', 'America/New_York', true, true, '2026-03-20', '2026-04-12 05:00');
+
 SELECT is((SELECT sum(customers) FROM funnel_report('{view}', grain => 'day')), (SELECT count(DISTINCT who) FROM ev WHERE kind = 'view')::numeric, 'everyone enters a funnel once');
+
+-- Long histories, in several chunks, stored out of line; and dates of all centuries.
+CREATE TABLE ev_more (LIKE ev INCLUDING DEFAULTS);
+INSERT INTO ev_more (who, at, kind, amount, channel)
+SELECT 1 + n % 3, '2026-03-15'::timestamptz + n * interval '5 minutes', (ARRAY['view', 'cart', 'purchase'])[1 + n % 3], 0.10, md5((n % 700)::text) FROM generate_series(1, 30000) n;
+INSERT INTO ev_more (who, at, kind, amount, channel)
+SELECT 5, '0044-03-15 BC'::timestamptz + n * interval '41 days 3:17:00.000001', 'view', 0.01, 'web' FROM generate_series(1, 18000) n;
+SELECT count(add_event_source('more', 'public.ev_more', 'person', 'who', 'at', 'kind', value => 'amount', properties => '{"channel": "channel"}', mode => 'full')) \g /dev/null
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+ALTER TABLE ev DROP CONSTRAINT ev_at_key, DROP CONSTRAINT ev_pkey;
+INSERT INTO ev SELECT * FROM ev_more;
+SELECT cmp_ok((SELECT max(n) FROM (SELECT count(*) AS n FROM timeline_chunk GROUP BY record_id) x), '>', 3::bigint, 'histories of several chunks');
+SELECT check_events('hour', 'Europe/Amsterdam', '-infinity', 'infinity', 0, 300);
+SELECT check_events('quarter', 'Asia/Kathmandu', '-infinity', 'infinity', 0, 300);
+SELECT check_events('day', 'America/Caracas', '1400-01-01', '2026-04-01', 0, 5);
+SELECT check_chains('1 day', 'week', 'UTC', false, true, '-infinity', 'infinity');
+SELECT results_eq($$SELECT total FROM event_report('view[value=0.01]', grain => NULL)$$,
+    $$SELECT sum(amount)::float8 FROM ev WHERE kind = 'view' AND amount = 0.01 AND at <= now()$$, 'totals are sums of decimals');
 SELECT * FROM finish();

@@ -1,90 +1,195 @@
 /*
  * report.c
- *		What the reports need of many timelines: events counted by period and
- *		by the value of a property.
+ *		What the reports have in common: calendar periods, breakdowns by the
+ *		values of a property or by sets, and the groups that are counted.
  */
 #include "postgres.h"
 
 #include "customer_data.h"
 
+#include "analysis/report.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
-#include "miscadmin.h"
-#include "timeline/event_count.h"
-#include "timeline/event_pattern.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "timeline/timeline_rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
-/* One cell of the answer: a period and a value of the breakdown. */
-typedef struct Cell
+/* Time zones change on quarters of an hour, but for old local times. */
+#define QUARTER_HOUR	(INT64CONST(15) * USECS_PER_MINUTE)
+
+/* A short stretch of time: whether all of it lies in one period, and in which. */
+typedef struct CdPeriodSlot
 {
-	int			bucket;
-	const char *label;			/* NULL: the event has no such property */
-	int			labellen;
-	int64		events;
-	double		total;
-	bool		has_total;
-} Cell;
+	int64		number;
+	Timestamp	period;
+	bool		used;
+	bool		whole;
+} CdPeriodSlot;
 
-/* The cells of one timeline, found by period and label. */
-typedef struct Cells
+#define SH_PREFIX group
+#define SH_ELEMENT_TYPE CdGroup
+#define SH_KEY_TYPE CdGroupKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) &(key), sizeof(CdGroupKey))
+#define SH_EQUAL(tb, a, b) (memcmp(&(a), &(b), sizeof(CdGroupKey)) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct CdGroups
 {
-	Cell	   *cell;
-	int			n;
-	int			size;
-	int			last;			/* the cell found last, most often the next one too */
-} Cells;
+	group_hash *hash;
+	group_iterator at;
+};
 
-/* The values of one property of the events of one kind, as text. */
-typedef struct Labels
+/* Refuse NULL for any argument but those whose bits are given. */
+void
+cd_report_check(FunctionCallInfo fcinfo, uint32 nullable)
 {
-	bool		by_kind;
-	const CdKind *kind;
-	int			ncols;
-	CdColumn	cols[4];
-	const char **strings;
-	int		   *lengths;
-	int			nstrings;
-} Labels;
+	int			i;
 
-/* Find or make a cell. */
-static Cell *
-cell_of(Cells *cells, int bucket, const char *label, int len)
+	for (i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i) && (nullable & (1 << i)) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %d of a report must not be NULL", i + 1),
+					 errhint("Leave it out where the default will do.")));
+}
+
+/* Read the arguments grain and zone, which the caller has checked. */
+void
+cd_periods_init(CdPeriods *periods, FunctionCallInfo fcinfo, int grain, int zone)
 {
-	int			tried;
+	memset(periods, 0, sizeof(*periods));
+	periods->zone = PG_GETARG_TEXT_PP(zone);
+	if (PG_ARGISNULL(grain))
+		return;
+	periods->grain = PG_GETARG_TEXT_PP(grain);
+	periods->slot_usecs = strcmp(text_to_cstring(periods->grain), "hour") == 0 ? QUARTER_HOUR : USECS_PER_HOUR;
+	periods->size = 1024;
+	periods->slots = palloc0(periods->size * sizeof(CdPeriodSlot));
+}
 
-	for (tried = 0; tried < cells->n; tried++)
+/* The period of a moment, by date_trunc of its local time. */
+static Timestamp
+truncated(const CdPeriods *periods, TimestampTz at)
+{
+	Datum		local = DirectFunctionCall2(timestamptz_zone, PointerGetDatum(periods->zone), TimestampTzGetDatum(at));
+
+	return DatumGetTimestamp(DirectFunctionCall2(timestamp_trunc, PointerGetDatum(periods->grain), local));
+}
+
+/* Where a slot is, or where it could be put. */
+static CdPeriodSlot *
+slot_of(CdPeriodSlot *slots, uint32 size, int64 number)
+{
+	uint32		i = murmurhash32((uint32) number ^ (uint32) (number >> 32)) & (size - 1);
+
+	while (slots[i].used && slots[i].number != number)
+		i = (i + 1) & (size - 1);
+	return &slots[i];
+}
+
+/*
+ * The local time at which the period of a moment begins.  What lies between
+ * two moments of the same period lies in it, too: so most events are placed
+ * without a look at the calendar.
+ */
+Timestamp
+cd_period_of(CdPeriods *periods, TimestampTz at)
+{
+	CdPeriodSlot *slot;
+	int64		number;
+	TimestampTz start;
+
+	if (periods->grain == NULL)
+		return 0;
+	number = at / periods->slot_usecs - (at % periods->slot_usecs < 0);
+	slot = slot_of(periods->slots, periods->size, number);
+	if (slot->used)
+		return slot->whole ? slot->period : truncated(periods, at);
+	if (periods->nslots * 2 >= periods->size)
 	{
-		int			i = (cells->last + tried) % cells->n;
-		Cell	   *cell = &cells->cell[i];
+		CdPeriodSlot *old = periods->slots;
+		uint32		i;
 
-		if (cell->bucket == bucket && (cell->label == NULL) == (label == NULL) &&
-			(label == NULL || (cell->labellen == len && memcmp(cell->label, label, len) == 0)))
-		{
-			cells->last = i;
-			return cell;
-		}
+		periods->slots = MemoryContextAllocExtended(GetMemoryChunkContext(old), (Size) periods->size * 2 * sizeof(CdPeriodSlot),
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (i = 0; i < periods->size; i++)
+			if (old[i].used)
+				*slot_of(periods->slots, periods->size * 2, old[i].number) = old[i];
+		periods->size *= 2;
+		pfree(old);
+		slot = slot_of(periods->slots, periods->size, number);
 	}
-	if (cells->n == cells->size)
+	periods->nslots++;
+	slot->used = true;
+	slot->number = number;
+	start = number * periods->slot_usecs;
+	if (IS_VALID_TIMESTAMP(start) && IS_VALID_TIMESTAMP(start + periods->slot_usecs))
 	{
-		cells->size = Max(16, cells->size * 2);
-		cells->cell = cells->cell == NULL ? palloc(cells->size * sizeof(Cell)) :
-			repalloc(cells->cell, cells->size * sizeof(Cell));
+		slot->period = truncated(periods, start);
+		slot->whole = truncated(periods, start + periods->slot_usecs - 1) == slot->period;
 	}
-	cells->last = cells->n;
-	memset(&cells->cell[cells->n], 0, sizeof(Cell));
-	cells->cell[cells->n].bucket = bucket;
-	cells->cell[cells->n].label = label;
-	cells->cell[cells->n].labellen = len;
-	return &cells->cell[cells->n++];
+	return slot->whole ? slot->period : truncated(periods, at);
+}
+
+/* Read the arguments property and by_set. */
+void
+cd_breakdown_init(CdBreakdown *breakdown, FunctionCallInfo fcinfo, int property, int by_set)
+{
+	memset(breakdown, 0, sizeof(*breakdown));
+	breakdown->nsets = -1;
+	breakdown->pool = cd_pool_create(CurrentMemoryContext);
+	if (!PG_ARGISNULL(property))
+	{
+		breakdown->property = text_to_cstring(PG_GETARG_TEXT_PP(property));
+		breakdown->len = strlen(breakdown->property);
+	}
+	if (!PG_ARGISNULL(by_set))
+	{
+		ArrayType  *array = PG_GETARG_ARRAYTYPE_P(by_set);
+		Datum	   *elements;
+		bool	   *nulls;
+		int16		typlen;
+		bool		typbyval;
+		char		typalign;
+		int			i;
+
+		get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
+		deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign, &elements, &nulls, &breakdown->nsets);
+		breakdown->sets = palloc(Max(breakdown->nsets, 1) * sizeof(CdSet *));
+		for (i = 0; i < breakdown->nsets; i++)
+			breakdown->sets[i] = nulls[i] ? cd_set_empty() : DatumGetCdSet(elements[i]);
+	}
+	breakdown->in = palloc(Max(breakdown->nsets, 1) * sizeof(int));
+}
+
+/* The sets a customer is in; without sets that is -1 alone. */
+int
+cd_breakdown_sets(CdBreakdown *breakdown, int64 customer_id)
+{
+	int			n = 0,
+				i;
+
+	if (breakdown->nsets < 0)
+		breakdown->in[n++] = -1;
+	for (i = 0; i < breakdown->nsets; i++)
+		if (cd_set_contains(breakdown->sets[i], (uint32) customer_id))
+			breakdown->in[n++] = i;
+	return n;
 }
 
 /* Prepare to read a property (or the kind) of the events of one kind. */
-static void
-labels_begin(Labels *labels, const CdTimeline *tl, const CdKind *kind, const char *by, int bylen)
+void
+cd_labels_begin(CdLabels *labels, const CdTimeline *tl, const CdKind *kind, const char *by, int bylen)
 {
 	int			type;
 	int			which;
@@ -116,8 +221,8 @@ labels_begin(Labels *labels, const CdTimeline *tl, const CdKind *kind, const cha
 }
 
 /* The label of one event; NULL when it has none. */
-static const char *
-label_of(const Labels *labels, int i, int *len)
+const char *
+cd_label_of(const CdLabels *labels, int i, int *len)
 {
 	int			c;
 
@@ -160,143 +265,120 @@ label_of(const Labels *labels, int i, int *len)
 	return NULL;
 }
 
-/* Count the events of one kind that match. */
-static void
-count_kind(Cells *cells, const CdTimeline *tl, const CdMatcher *matcher, const TimestampTz *bounds, int nbounds,
-		   const char *by, int bylen, const CdOf *of)
+/* The number of an event's label, -1 when it has none. */
+int
+cd_label_number(CdBreakdown *breakdown, CdLabels *labels, int i)
 {
-	CdTimes		times;
-	CdColumn	number;
-	Labels		labels;
-	bool		has_number = false;
-	int			bucket = 0,
-				i;
+	const char *label;
+	int			len;
 
-	if (matcher->from >= matcher->to)
-		return;
-	if (by != NULL)
-		labels_begin(&labels, tl, &matcher->kind, by, bylen);
-	if (of != NULL)
+	/* One text column: each of its strings is looked up once. */
+	if (labels->ncols == 1 && labels->strings != NULL)
 	{
-		int			which = of->which;
+		int64		code;
 
-		if (which == CD_COL_PROPERTY)
+		if (!cd_column_integer(&labels->cols[0], i, &code))
+			return -1;
+		if (code < 0 || code >= labels->nstrings)
+			cd_timeline_corrupt();
+		if (labels->number == NULL)
 		{
-			int			property = cd_timeline_find_property(tl, of->name, of->len);
-
-			which = property < 0 ? -1 : CD_COL_PROPERTY + property;
+			labels->number = palloc(labels->nstrings * sizeof(int));
+			memset(labels->number, 0xff, labels->nstrings * sizeof(int));
 		}
-		has_number = which >= 0 && cd_kind_find_column(&matcher->kind, which, CD_TYPE_NUMBER, &number);
+		if (labels->number[code] < 0)
+			labels->number[code] = cd_pool_intern(breakdown->pool, labels->strings[code], labels->lengths[code]);
+		return labels->number[code];
 	}
-	cd_times_begin(&times, &matcher->kind, matcher->from);
-	for (i = matcher->from; i < matcher->to; i++)
-	{
-		TimestampTz at = cd_times_next(&times);
-		const char *label = NULL;
-		int			len = 0;
-		Cell	   *cell;
-		double		x;
-
-		while (bucket + 2 < nbounds && at >= bounds[bucket + 1])
-			bucket++;
-		if (!cd_matcher_test(matcher, i))
-			continue;
-		if (by != NULL)
-			label = label_of(&labels, i, &len);
-		cell = cell_of(cells, bucket, label, len);
-		cell->events++;
-		if (has_number && cd_column_number(&number, i, &x))
-		{
-			cell->total += x;
-			cell->has_total = true;
-		}
-	}
+	label = cd_label_of(labels, i, &len);
+	return label == NULL ? -1 : cd_pool_intern(breakdown->pool, label, len);
 }
 
-/*
- * event_buckets(timeline, pattern, bounds, property, of): how many events that
- * match lie between each bound and the next, by the value of a property
- * ('kind': by kind; NULL: not), and the sum of a number of theirs.
- */
-PG_FUNCTION_INFO_V1(cd_event_buckets);
-Datum
-cd_event_buckets(PG_FUNCTION_ARGS)
+/* The label of the first event at a moment that a pattern means. */
+int
+cd_label_at(CdBreakdown *breakdown, const CdTimeline *tl, const CdPattern *pattern, TimestampTz at)
 {
-	FuncCallContext *context;
-	Cells	   *cells;
-	Cell	   *cell;
-	Datum		values[4];
-	bool		nulls[4] = {false, false, false, false};
+	CdMatcher	few[CD_FEW];
+	CdMatcher  *matchers;
+	int			n,
+				m;
 
-	if (SRF_IS_FIRSTCALL())
+	if (breakdown->property == NULL)
+		return -1;
+	n = cd_pattern_bind(pattern, tl, at, at + 1, few, &matchers);
+	for (m = 0; m < n; m++)
 	{
-		MemoryContext old;
-		TupleDesc	desc;
-		CdTimeline	tl;
-		CdMatcher	few[CD_FEW];
-		CdMatcher  *matchers;
-		ArrayType  *array;
-		Datum	   *elements;
-		TimestampTz *bounds;
-		const CdPattern *pattern;
-		CdOf		of;
-		char	   *by = NULL;
-		int			nbounds,
-					n,
-					i;
+		int			i = cd_matcher_first(&matchers[m], matchers[m].from, matchers[m].to);
 
-		context = SRF_FIRSTCALL_INIT();
-		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("event_buckets must return a row")));
-		context->tuple_desc = BlessTupleDesc(desc);
-		cells = palloc0(sizeof(Cells));
-		context->user_fctx = cells;
-		if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		if (i >= 0)
 		{
-			array = PG_GETARG_ARRAYTYPE_P(2);
-			deconstruct_array(array, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, &nbounds);
-			bounds = palloc(Max(nbounds, 1) * sizeof(TimestampTz));
-			for (i = 0; i < nbounds; i++)
-			{
-				bounds[i] = DatumGetTimestampTz(elements[i]);
-				if (i > 0 && bounds[i] < bounds[i - 1])
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("bounds must be in order")));
-			}
-			if (nbounds >= 2)
-			{
-				pattern = cd_pattern_read((struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(1)));
-				cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-				if (!PG_ARGISNULL(3))
-					by = text_to_cstring(PG_GETARG_TEXT_PP(3));
-				if (!PG_ARGISNULL(4))
-				{
-					char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(4));
+			CdLabels	labels;
 
-					cd_of_read(&of, name, strlen(name));
-				}
-				n = cd_pattern_bind(pattern, &tl, bounds[0], bounds[nbounds - 1], few, &matchers);
-				for (i = 0; i < n; i++)
-					count_kind(cells, &tl, &matchers[i], bounds, nbounds, by, by != NULL ? strlen(by) : 0,
-							   PG_ARGISNULL(4) ? NULL : &of);
-			}
+			cd_labels_begin(&labels, tl, &matchers[m].kind, breakdown->property, breakdown->len);
+			return cd_label_number(breakdown, &labels, i);
 		}
-		cells->last = 0;
-		MemoryContextSwitchTo(old);
 	}
-	context = SRF_PERCALL_SETUP();
-	cells = context->user_fctx;
-	if (cells->last >= cells->n)
-		SRF_RETURN_DONE(context);
-	cell = &cells->cell[cells->last++];
-	values[0] = Int32GetDatum(cell->bucket + 1);
-	nulls[1] = cell->label == NULL;
-	if (cell->label != NULL)
-		values[1] = PointerGetDatum(cstring_to_text_with_len(cell->label, cell->labellen));
-	values[2] = Int64GetDatum(cell->events);
-	nulls[3] = !cell->has_total;
-	values[3] = Float8GetDatum(cell->total);
-	SRF_RETURN_NEXT(context, HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls)));
+	return -1;
+}
+
+/* No groups yet; they live in the current memory context. */
+CdGroups *
+cd_groups_create(void)
+{
+	CdGroups   *groups = palloc0(sizeof(CdGroups));
+
+	groups->hash = group_create(CurrentMemoryContext, 1024, NULL);
+	return groups;
+}
+
+/* Find or make a group.  It stays where it is until the next one is made. */
+CdGroup *
+cd_group_of(CdGroups *groups, const CdGroupKey *key)
+{
+	bool		found;
+	CdGroup    *group = group_insert(groups->hash, *key, &found);
+
+	if (!found)
+	{
+		group->has_total = false;
+		group->events = group->customers = 0;
+		group->last = -1;
+		group->total = group->lost = 0;
+		group->more = NULL;
+	}
+	return group;
+}
+
+/* Begin to walk the groups. */
+void
+cd_groups_start(CdGroups *groups)
+{
+	group_start_iterate(groups->hash, &groups->at);
+}
+
+/* The next group in no order, NULL at the end. */
+CdGroup *
+cd_groups_next(CdGroups *groups)
+{
+	return group_iterate(groups->hash, &groups->at);
+}
+
+/* A string of a pool as text. */
+Datum
+cd_pool_text(const CdPool *pool, int number)
+{
+	return PointerGetDatum(cstring_to_text_with_len(pool->entries[number].str, pool->entries[number].len));
+}
+
+/* period, breakdown, set number as the first three columns of a row. */
+void
+cd_group_columns(const CdBreakdown *breakdown, const CdPeriods *periods, const CdGroup *group, Datum *values, bool *nulls)
+{
+	nulls[0] = periods->grain == NULL;
+	values[0] = TimestampGetDatum(group->key.period);
+	nulls[1] = group->key.label < 0;
+	if (!nulls[1])
+		values[1] = cd_pool_text(breakdown->pool, group->key.label);
+	nulls[2] = group->key.set < 0;
+	values[2] = Int32GetDatum(group->key.set + 1);
 }

@@ -7,37 +7,15 @@
 
 #include "customer_data.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_index.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "timeline/timeline.h"
+#include "timeline/chunk.h"
 #include "timeline/timeline_rows.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/rls.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-
-/* Columns of timeline_chunk, as 41_chunk.sql declares them. */
-#define Anum_chunk_record_id	1
-#define Anum_chunk_chunk_no		2
-#define Anum_chunk_first_at		3
-#define Anum_chunk_last_at		4
-#define Anum_chunk_events		7
-
-/* Columns of source_record, as the identity room declares them. */
-#define Anum_record_record_id	1
-#define Anum_record_customer_id	4
 
 /* Rows of events to be taken back, findable by their bytes. */
 typedef struct RowSet
@@ -234,15 +212,6 @@ cd_timeline_parts(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(context, part_row(context, cd_builder_finish(&state->builder)));
 }
 
-/* Chunks of one group on their way to become a timeline. */
-typedef struct ChunkState
-{
-	int			n;
-	int			size;
-	int64	   *chunk_no;
-	struct varlena **events;
-} ChunkState;
-
 /* timeline_chunk_agg transition: keep the chunk, detoasted when it is needed. */
 PG_FUNCTION_INFO_V1(cd_timeline_chunk_trans);
 Datum
@@ -250,160 +219,35 @@ cd_timeline_chunk_trans(PG_FUNCTION_ARGS)
 {
 	MemoryContext context,
 				old;
-	ChunkState *state;
+	CdChunkList *list;
 
 	if (!AggCheckCallContext(fcinfo, &context))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("timeline_chunk_agg is called outside an aggregate")));
 	old = MemoryContextSwitchTo(context);
-	state = PG_ARGISNULL(0) ? palloc0(sizeof(ChunkState)) : (ChunkState *) PG_GETARG_POINTER(0);
+	list = PG_ARGISNULL(0) ? palloc0(sizeof(CdChunkList)) : (CdChunkList *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
-	{
-		if (state->n == state->size)
-		{
-			state->size = state->size == 0 ? 1 : state->size * 4;
-			state->chunk_no = state->n == 0 ? palloc(sizeof(int64)) :
-				repalloc(state->chunk_no, state->size * sizeof(int64));
-			state->events = state->n == 0 ? palloc(sizeof(struct varlena *)) :
-				repalloc(state->events, state->size * sizeof(struct varlena *));
-		}
-		state->events[state->n] = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
-		state->chunk_no[state->n] = PG_GETARG_INT64(2);
-		state->n++;
-	}
+		cd_chunk_list_add(list, PG_GETARG_INT64(2), 0, (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1)));
 	MemoryContextSwitchTo(old);
-	PG_RETURN_POINTER(state);
+	PG_RETURN_POINTER(list);
 }
 
-/* Put the chunks into the order in which they were written; there are few. */
-static void
-sort_chunks(ChunkState *state)
-{
-	int			i,
-				j;
-
-	for (i = 1; i < state->n; i++)
-	{
-		int64		number = state->chunk_no[i];
-		struct varlena *events = state->events[i];
-
-		for (j = i; j > 0 && state->chunk_no[j - 1] > number; j--)
-		{
-			state->chunk_no[j] = state->chunk_no[j - 1];
-			state->events[j] = state->events[j - 1];
-		}
-		state->chunk_no[j] = number;
-		state->events[j] = events;
-	}
-}
-
-/* Join neighbours pairwise, so that a long history is copied log n times. */
+/* timeline_chunk_agg's result: NULL without chunks. */
 PG_FUNCTION_INFO_V1(cd_timeline_chunk_final);
 Datum
 cd_timeline_chunk_final(PG_FUNCTION_ARGS)
 {
-	ChunkState *state = PG_ARGISNULL(0) ? NULL : (ChunkState *) PG_GETARG_POINTER(0);
-	struct varlena **events;
-	int			n,
-				step,
-				i;
+	CdChunkList *list = PG_ARGISNULL(0) ? NULL : (CdChunkList *) PG_GETARG_POINTER(0);
+	CdChunkList copy;
 
-	if (state == NULL || state->n == 0)
+	if (list == NULL || list->n == 0)
 		PG_RETURN_NULL();
-	if (state->n == 1)
-		PG_RETURN_POINTER(state->events[0]);
-	sort_chunks(state);
-	n = state->n;
-	events = palloc(n * sizeof(struct varlena *));
-	for (i = 0; i < n; i++)
-		events[i] = state->events[i];
-	for (step = 1; step < n; step *= 2)
-		for (i = 0; i + step < n; i += 2 * step)
-		{
-			CHECK_FOR_INTERRUPTS();
-			events[i] = cd_timeline_merge(events[i], events[i + step]);
-		}
-	PG_RETURN_POINTER(events[0]);
-}
-
-/* One chunk of a customer, in the order in which chunks were written. */
-typedef struct Chunk
-{
-	int64		chunk_no;
-	TimestampTz last;
-	struct varlena *events;
-} Chunk;
-
-static int
-compare_chunks(const void *a, const void *b)
-{
-	int64		x = ((const Chunk *) a)->chunk_no;
-	int64		y = ((const Chunk *) b)->chunk_no;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Open one of our tables for a reader who may see all its rows. */
-static Relation
-open_for_reader(const char *name)
-{
-	Oid			schema = get_namespace_oid("customer_data", false);
-	Oid			relid = get_relname_relid(name, schema);
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table customer_data.%s does not exist", name)));
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for table %s", name),
-				 errhint("GRANT SELECT ON customer_data.source_record, customer_data.timeline_chunk TO %s;",
-						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("events cannot be read under row-level security of table customer_data.%s", name),
-				 errhint("Restrict the rows of the view profile instead.")));
-	return table_open(relid, AccessShareLock);
-}
-
-/* The index of a table that starts with a column. */
-static Oid
-index_on(Relation relation, AttrNumber column)
-{
-	List	   *indexes = RelationGetIndexList(relation);
-	Oid			found = InvalidOid;
-	ListCell   *cell;
-
-	foreach(cell, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index index;
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indkey.values[0] == column && index->indisvalid)
-			found = lfirst_oid(cell);
-		ReleaseSysCache(tuple);
-		if (OidIsValid(found))
-			break;
-	}
-	list_free(indexes);
-	return found;
-}
-
-/* Start to read the rows whose bigint column has a value. */
-static SysScanDesc
-begin_lookup(Relation relation, AttrNumber number, int64 value)
-{
-	Oid			index = index_on(relation, number);
-	ScanKeyData key;
-
-	ScanKeyInit(&key, number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
-	return systable_beginscan(relation, index, OidIsValid(index), GetActiveSnapshot(), 1, &key);
+	/* The state may be finished more than once, so it stays as it is. */
+	copy = *list;
+	copy.chunk = palloc(list->n * sizeof(CdChunk));
+	memcpy(copy.chunk, list->chunk, list->n * sizeof(CdChunk));
+	PG_RETURN_POINTER(cd_chunk_list_join(&copy));
 }
 
 /*
@@ -417,57 +261,19 @@ Datum
 cd_customer_events(PG_FUNCTION_ARGS)
 {
 	TimestampTz as_of = cd_as_of();
-	Relation	records = open_for_reader("source_record");
-	Relation	chunks = open_for_reader("timeline_chunk");
-	SysScanDesc record_scan = begin_lookup(records, Anum_record_customer_id, PG_GETARG_INT64(0));
-	struct varlena *result = NULL;
-	Chunk	   *found = NULL;
-	int			n = 0,
-				size = 0,
-				i;
-	HeapTuple	tuple;
-	bool		isnull;
+	Relation	records = cd_open_for_reader("source_record");
+	Relation	chunks = cd_open_for_reader("timeline_chunk");
+	CdChunkList list = {0};
+	int			i;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(record_scan)))
-	{
-		int64		record = DatumGetInt64(heap_getattr(tuple, Anum_record_record_id, RelationGetDescr(records), &isnull));
-		SysScanDesc chunk_scan = begin_lookup(chunks, Anum_chunk_record_id, record);
-		HeapTuple	row;
-
-		while (HeapTupleIsValid(row = systable_getnext(chunk_scan)))
-		{
-			TupleDesc	desc = RelationGetDescr(chunks);
-			TimestampTz first = DatumGetTimestampTz(heap_getattr(row, Anum_chunk_first_at, desc, &isnull));
-
-			CHECK_FOR_INTERRUPTS();
-			if (first > as_of)
-			{
-				cd_validity_note(first);
-				continue;
-			}
-			if (n == size)
-			{
-				size = Max(4, size * 2);
-				found = found == NULL ? palloc(size * sizeof(Chunk)) : repalloc(found, size * sizeof(Chunk));
-			}
-			found[n].chunk_no = DatumGetInt64(heap_getattr(row, Anum_chunk_chunk_no, desc, &isnull));
-			found[n].last = DatumGetTimestampTz(heap_getattr(row, Anum_chunk_last_at, desc, &isnull));
-			found[n].events = (struct varlena *)
-				PG_DETOAST_DATUM_COPY(heap_getattr(row, Anum_chunk_events, desc, &isnull));
-			n++;
-		}
-		systable_endscan(chunk_scan);
-	}
-	systable_endscan(record_scan);
+	cd_validity_note(cd_chunk_list_read(&list, records, chunks, PG_GETARG_INT64(0), DT_NOBEGIN,
+										as_of == DT_NOEND ? DT_NOEND : as_of + 1));
 	table_close(chunks, AccessShareLock);
 	table_close(records, AccessShareLock);
-	if (n > 1)
-		qsort(found, n, sizeof(Chunk), compare_chunks);
-	for (i = 0; i < n; i++)
-	{
-		struct varlena *part = found[i].last > as_of ? cd_timeline_cut(found[i].events, as_of) : found[i].events;
-
-		result = result == NULL ? part : cd_timeline_merge(result, part);
-	}
-	PG_RETURN_POINTER(result != NULL ? result : cd_timeline_empty());
+	if (list.n == 0)
+		PG_RETURN_POINTER(cd_timeline_empty());
+	for (i = 0; i < list.n; i++)
+		if (list.chunk[i].last > as_of)
+			list.chunk[i].events = cd_timeline_cut(list.chunk[i].events, as_of);
+	PG_RETURN_POINTER(cd_chunk_list_join(&list));
 }

@@ -11,41 +11,36 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "timeline/event_pattern.h"
+#include "timeline/path.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-/* One event of a path. */
-typedef struct PathEvent
-{
-	TimestampTz at;
-	int			kind;
-	bool		match;
-} PathEvent;
+#define CD_MAX_PATH	100
 
-/* All events in order, and whether they match a pattern (NULL: all do). */
-static PathEvent *
-list_events(CdWalk *walk, const CdTimeline *tl, const CdPattern *pattern, int *n)
+/* The events of a range in order, and whether they match a pattern (NULL: all do). */
+static CdPathEvent *
+list_events(CdWalk *walk, const CdTimeline *tl, TimestampTz since, TimestampTz until, const CdPattern *pattern, int *n)
 {
-	PathEvent  *events = palloc_extended(Max(tl->nevents, 1) * sizeof(PathEvent), MCXT_ALLOC_HUGE);
+	CdPathEvent  *events = palloc_extended(Max(tl->nevents, 1) * sizeof(CdPathEvent), MCXT_ALLOC_HUGE);
 	CdMatcher  *matchers = palloc(Max(tl->nkinds, 1) * sizeof(CdMatcher));
 	bool	   *possible = palloc(Max(tl->nkinds, 1) * sizeof(bool));
 	CdEvent		event;
 	int			k;
 
-	cd_walk_begin(walk, tl, DT_NOBEGIN);
+	cd_walk_begin(walk, tl, since);
 	for (k = 0; k < tl->nkinds; k++)
 		possible[k] = pattern != NULL && cd_pattern_bind_kind(pattern, &walk->kinds[k], &matchers[k]);
 	*n = 0;
-	while (*n < tl->nevents && cd_walk_next(walk, &event))
+	while (*n < tl->nevents && cd_walk_next(walk, &event) && event.at < until)
 	{
-		PathEvent  *out = &events[(*n)++];
+		CdPathEvent  *out = &events[(*n)++];
 
 		CHECK_FOR_INTERRUPTS();
 		out->at = event.at;
 		out->kind = event.kind;
+		out->index = event.index;
 		out->match = pattern == NULL || (possible[event.kind] && cd_matcher_test(&matchers[event.kind], event.index));
 	}
 	return events;
@@ -87,7 +82,7 @@ cd_sessions(PG_FUNCTION_ARGS)
 	Interval   *gap = PG_GETARG_INTERVAL_P(1);
 	CdTimeline	tl;
 	CdWalk		walk;
-	PathEvent  *events;
+	CdPathEvent  *events;
 	int			n,
 				i,
 				start = 0,
@@ -96,7 +91,7 @@ cd_sessions(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	check_gap(gap);
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	events = list_events(&walk, &tl, NULL, &n);
+	events = list_events(&walk, &tl, DT_NOBEGIN, DT_NOEND, NULL, &n);
 	for (i = 1; i <= n; i++)
 	{
 		Datum		values[6];
@@ -126,7 +121,7 @@ neighbours(FunctionCallInfo fcinfo, int direction)
 	CdTimeline	tl;
 	CdWalk		walk,
 				walk2;
-	PathEvent  *events,
+	CdPathEvent  *events,
 			   *others;
 	int		   *near;
 	int			n,
@@ -137,8 +132,8 @@ neighbours(FunctionCallInfo fcinfo, int direction)
 	of = cd_pattern_cached(fcinfo, 0, 2, PG_GETARG_DATUM(1));
 	among = cd_pattern_cached(fcinfo, 1, 2, PG_GETARG_DATUM(2));
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	events = list_events(&walk, &tl, of, &n);
-	others = list_events(&walk2, &tl, among, &n);
+	events = list_events(&walk, &tl, DT_NOBEGIN, DT_NOEND, of, &n);
+	others = list_events(&walk2, &tl, DT_NOBEGIN, DT_NOEND, among, &n);
 	near = palloc(Max(n, 1) * sizeof(int));
 	for (i = direction > 0 ? n - 1 : 0; i >= 0 && i < n; i -= direction)
 	{
@@ -182,40 +177,35 @@ cd_previous_event(PG_FUNCTION_ARGS)
 	return neighbours(fcinfo, -1);
 }
 
-/*
- * event_paths(timeline, start, steps, gap, backward): from each event that
- * matches start, the kinds that follow (or precede) it within the same
- * session, consecutive equal ones taken as one, up to a number of steps.
- */
-PG_FUNCTION_INFO_V1(cd_event_paths);
-Datum
-cd_event_paths(PG_FUNCTION_ARGS)
+/* Refuse a number of steps or a gap that makes no sense. */
+void
+cd_path_check(int nsteps, const Interval *gap)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const CdPattern *start = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
-	int			nsteps = PG_GETARG_INT32(2);
-	Interval   *gap = PG_GETARG_INTERVAL_P(3);
-	int			direction = PG_GETARG_BOOL(4) ? -1 : 1;
-	CdTimeline	tl;
+	check_gap(gap);
+	if (nsteps < 1 || nsteps > CD_MAX_PATH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a path has between 1 and %d steps, not %d", CD_MAX_PATH, nsteps)));
+}
+
+/*
+ * From each event that matches, the kinds that follow (direction 1) or precede
+ * it (-1) within the same session, consecutive equal ones taken as one, up to a
+ * number of steps.
+ */
+void
+cd_paths(const CdTimeline *tl, TimestampTz since, TimestampTz until, const CdPattern *start,
+		 int nsteps, const Interval *gap, int direction, CdPathVisit visit, void *arg)
+{
+	int			path[CD_MAX_PATH];
 	CdWalk		walk;
-	PathEvent  *events;
-	Datum	   *path;
+	CdPathEvent *events;
 	int			n,
 				i;
 
-	InitMaterializedSRF(fcinfo, 0);
-	check_gap(gap);
-	if (nsteps < 1 || nsteps > 100)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a path has between 1 and 100 steps, not %d", nsteps)));
-	path = palloc(nsteps * sizeof(Datum));
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	events = list_events(&walk, &tl, start, &n);
+	events = list_events(&walk, tl, since, until, start, &n);
 	for (i = 0; i < n; i++)
 	{
-		Datum		values[2];
-		bool		nulls[2] = {false, false};
 		int			length = 1;
 		int			at,
 					k;
@@ -228,7 +218,7 @@ cd_event_paths(PG_FUNCTION_ARGS)
 		if (k >= 0 && k < n && events[k].match && events[k].kind == events[i].kind &&
 			!(direction > 0 ? beyond(events[k].at, events[i].at, gap) : beyond(events[i].at, events[k].at, gap)))
 			continue;
-		path[0] = kind_name(&walk, events[i].kind);
+		path[0] = events[i].kind;
 		for (at = i; length < nsteps; at = k)
 		{
 			k = at + direction;
@@ -236,11 +226,41 @@ cd_event_paths(PG_FUNCTION_ARGS)
 				(direction > 0 ? beyond(events[at].at, events[k].at, gap) : beyond(events[k].at, events[at].at, gap)))
 				break;
 			if (events[k].kind != events[at].kind)
-				path[length++] = kind_name(&walk, events[k].kind);
+				path[length++] = events[k].kind;
 		}
-		values[0] = TimestampTzGetDatum(events[i].at);
-		values[1] = PointerGetDatum(construct_array(path, length, TEXTOID, -1, false, TYPALIGN_INT));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		visit(arg, &walk, &events[i], path, length);
 	}
+}
+
+/* One path as a row. */
+static void
+put_path(void *arg, const CdWalk *walk, const CdPathEvent *start, const int *kinds, int length)
+{
+	ReturnSetInfo *rsinfo = arg;
+	Datum		path[CD_MAX_PATH];
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	int			i;
+
+	for (i = 0; i < length; i++)
+		path[i] = kind_name(walk, kinds[i]);
+	values[0] = TimestampTzGetDatum(start->at);
+	values[1] = PointerGetDatum(construct_array(path, length, TEXTOID, -1, false, TYPALIGN_INT));
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* event_paths(timeline, start, steps, gap, backward) */
+PG_FUNCTION_INFO_V1(cd_event_paths);
+Datum
+cd_event_paths(PG_FUNCTION_ARGS)
+{
+	const CdPattern *start = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	CdTimeline	tl;
+
+	InitMaterializedSRF(fcinfo, 0);
+	cd_path_check(PG_GETARG_INT32(2), PG_GETARG_INTERVAL_P(3));
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	cd_paths(&tl, DT_NOBEGIN, DT_NOEND, start, PG_GETARG_INT32(2), PG_GETARG_INTERVAL_P(3),
+			 PG_GETARG_BOOL(4) ? -1 : 1, put_path, fcinfo->resultinfo);
 	return (Datum) 0;
 }
