@@ -176,10 +176,12 @@ CREATE FUNCTION customer_data.check_condition(expression text,
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_condition';
 COMMENT ON FUNCTION customer_data.check_condition(text) IS 'Refuses what cannot be a condition, with position and hint; says what it reads and whether its use of time can be followed';
 
-CREATE FUNCTION customer_data.condition_parts(expression text,
-        OUT part integer, OUT parent integer, OUT depth integer, OUT kind text, OUT expression_text text, OUT operand text)
-    RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cd_condition_parts';
-COMMENT ON FUNCTION customer_data.condition_parts(text) IS 'A condition taken apart at AND, OR and NOT: each part as SQL, and the operand that a comparison looks at';
+CREATE FUNCTION customer_data.explain_condition(expression text, owner regrole, time_zone text, customer_id bigint,
+        OUT part integer, OUT depth integer, OUT kind text, OUT expression_text text, OUT compares boolean,
+        OUT holds boolean, OUT actual text, OUT holds_until timestamptz, OUT must_change boolean, OUT change text,
+        OUT what text, OUT subject text, OUT value text, OUT at timestamptz, OUT every interval, OUT times integer)
+    RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_explain_condition';
+COMMENT ON FUNCTION customer_data.explain_condition(text, regrole, text, bigint) IS 'A condition taken apart at AND, OR and NOT for one customer, and then, as rows of kind change, what would turn it; behind explain_membership() and membership_change()';
 
 CREATE FUNCTION customer_data.members_of(condition_id integer) RETURNS customer_data.customer_set
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -209,79 +209,48 @@ $$;
 COMMENT ON FUNCTION customer_data.prune_segment_history(interval, interval) IS 'Forgets who entered and left, and daily snapshots, older than that (NULL: as the settings customer_data.segment_change_keep_days and segment_snapshot_keep_days say); the first refresh of each day does so. Answers how many refreshes were forgotten';
 
 -- Each part of the condition for one customer: what it says, what it looks
--- at, until when that holds, and whether it is among those that would have to
--- turn round for the membership to do so.
+-- at, until when that holds, and what would have to change for the membership
+-- to turn.
 CREATE FUNCTION customer_data.explain_membership(name text, customer_id bigint,
-        OUT part text, OUT holds boolean, OUT actual text, OUT holds_until timestamptz, OUT must_change boolean)
+        OUT part text, OUT holds boolean, OUT actual text, OUT holds_until timestamptz, OUT must_change boolean, OUT change text)
     RETURNS SETOF record LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    id     integer := customer_data.segment_condition(name);
-    source text;
-    whom   customer_data.customer_set := ARRAY[explain_membership.customer_id]::customer_data.customer_set;
-    parts  integer[];
-    texts  text[]; kinds text[]; parents integer[]; depths integer[]; operands text[];
-    truth  boolean[]; cost integer[]; must boolean[]; seen text[]; untils timestamptz[];
-    i integer; k integer; best integer;
-    tried record;
+    c customer_data.condition;
 BEGIN
-    SELECT c.expression INTO source FROM customer_data.condition c WHERE c.condition_id = id AND c.room <> 'rest';
-    IF source IS NULL THEN
+    SELECT * INTO c FROM customer_data.condition k WHERE k.condition_id = customer_data.segment_condition(name);
+    IF c.room = 'rest' THEN
         RETURN QUERY
-        SELECT format('in no other segment (%s)', s.s), false, s.s, NULL::timestamptz, true
+        SELECT format('in no other segment (%s)', s.s), false, s.s, NULL::timestamptz, true, format('leave segment "%s"', s.s)
         FROM customer_data.segments_of(explain_membership.customer_id) AS s(s) WHERE s.s <> 'everyone else';
         IF NOT FOUND THEN
-            RETURN QUERY SELECT 'in no other segment', true, NULL::text, NULL::timestamptz, true;
+            RETURN QUERY SELECT 'in no other segment', true, NULL::text, NULL::timestamptz, true, 'enter any other segment';
         END IF;
         RETURN;
     END IF;
-    SELECT array_agg(p.part ORDER BY p.part), array_agg(p.expression_text ORDER BY p.part), array_agg(p.kind ORDER BY p.part),
-           array_agg(p.parent ORDER BY p.part), array_agg(p.depth ORDER BY p.part), array_agg(p.operand ORDER BY p.part)
-    INTO parts, texts, kinds, parents, depths, operands
-    FROM customer_data.condition_parts(source) p;
-
-    -- From the leaves up: what holds, and how many leaves must turn for it to turn.
-    FOR i IN REVERSE cardinality(parts) .. 1 LOOP
-        SELECT x.value::boolean AS value, x.valid_until INTO tried FROM customer_data.try_expression(texts[i], whom) x;
-        truth[i] := tried.value;
-        untils[i] := tried.valid_until;
-        IF operands[i] IS NOT NULL THEN
-            seen[i] := (SELECT x.value FROM customer_data.try_expression(operands[i], whom) x);
-        END IF;
-        IF kinds[i] = 'leaf' THEN
-            cost[i] := 1;
-        ELSIF kinds[i] = 'not' THEN
-            cost[i] := (SELECT cost[c] FROM unnest(parts) c WHERE parents[c] = i);
-        ELSIF (kinds[i] = 'and') = coalesce(truth[i], false) THEN
-            cost[i] := (SELECT min(cost[c]) FROM unnest(parts) c WHERE parents[c] = i);
-        ELSE
-            cost[i] := (SELECT sum(cost[c]) FROM unnest(parts) c
-                        WHERE parents[c] = i AND coalesce(truth[c], false) = coalesce(truth[i], false));
-        END IF;
-    END LOOP;
-    -- From the whole down: the cheapest way to turn it.
-    must := array_fill(false, ARRAY[cardinality(parts)]);
-    must[1] := true;
-    FOR i IN 1 .. cardinality(parts) LOOP
-        CONTINUE WHEN NOT must[i] OR kinds[i] = 'leaf';
-        IF kinds[i] <> 'not' AND (kinds[i] = 'and') = coalesce(truth[i], false) THEN
-            SELECT c INTO best FROM unnest(parts) c WHERE parents[c] = i ORDER BY cost[c], c LIMIT 1;
-            must[best] := true;
-        ELSE
-            FOREACH k IN ARRAY parts LOOP
-                IF parents[k] = i AND (kinds[i] = 'not' OR coalesce(truth[k], false) = coalesce(truth[i], false)) THEN
-                    must[k] := true;
-                END IF;
-            END LOOP;
-        END IF;
-    END LOOP;
     RETURN QUERY
-    SELECT repeat('  ', depths[p]) || CASE kinds[p] WHEN 'and' THEN 'all of:' WHEN 'or' THEN 'any of:' WHEN 'not' THEN 'not:'
-               ELSE customer_data.plain_words(CASE WHEN operands[p] IS NULL THEN texts[p] ELSE regexp_replace(texts[p], '^\((.*)\)$', '\1') END) END,
-           truth[p], seen[p], nullif(untils[p], 'infinity'), must[p]
-    FROM unnest(parts) p ORDER BY p;
+    SELECT repeat('  ', e.depth) || CASE e.kind WHEN 'and' THEN 'all of:' WHEN 'or' THEN 'any of:' WHEN 'not' THEN 'not:'
+               ELSE customer_data.plain_words(CASE WHEN e.compares THEN regexp_replace(e.expression_text, '^\((.*)\)$', '\1') ELSE e.expression_text END) END,
+           e.holds, e.actual, e.holds_until, e.must_change, e.change
+    FROM customer_data.explain_condition(c.expression, c.owner, c.time_zone, explain_membership.customer_id) e
+    WHERE e.kind <> 'change' ORDER BY e.part;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no customer %', explain_membership.customer_id USING ERRCODE = 'no_data_found';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_data.explain_membership(text, bigint) IS 'Why a customer is in a segment or not: each part of its condition with what it looks at, until when it holds, and whether it is among the fewest parts that must turn for the membership to turn';
+COMMENT ON FUNCTION customer_data.explain_membership(text, bigint) IS 'Why a customer is in a segment or not: each part of its condition with what it looks at and until when it holds, and which parts must change, and how, for the membership to turn; from current data';
+
+CREATE FUNCTION customer_data.membership_change(name text, customer_id bigint,
+        OUT what text, OUT subject text, OUT value text, OUT at timestamptz, OUT every interval, OUT times integer)
+    RETURNS SETOF record LANGUAGE sql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT e.what, e.subject, e.value, e.at, e.every, e.times
+    FROM customer_data.condition c,
+    LATERAL customer_data.explain_condition(c.expression, c.owner, c.time_zone, $2) e
+    WHERE c.condition_id = customer_data.segment_condition($1) AND c.room <> 'rest' AND e.kind = 'change'
+$$;
+COMMENT ON FUNCTION customer_data.membership_change(text, bigint) IS 'What explain_membership() would have changed, for programs: set (subject: a column), add and remove (an event pattern; value: the event as JSON), tag and untag (a path), enter and leave (a segment); all of them together turn the membership; no row: none was found';
