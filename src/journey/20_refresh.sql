@@ -8,34 +8,33 @@ CREATE FUNCTION customer_data.walk_part(journey_id integer, customers customer_d
 AS $$
 BEGIN
     -- Planned anew each time: the history grows while its parts are written.
+    -- Rows are told apart by what is not null, which planners take to be most.
     EXECUTE $walk$
     WITH walked AS MATERIALIZED (
         SELECT * FROM customer_data.walk_journey($1, $2)
     ), failed AS (
-        SELECT w.message, w.stage_id, w.customer_id FROM walked w WHERE w.what = 'error' LIMIT 1
+        SELECT w.message, w.stage_id, w.customer_id FROM walked w WHERE w.message IS NOT NULL LIMIT 1
     ), stay AS (
-        SELECT * FROM walked w WHERE w.what = 'stay' AND NOT EXISTS (SELECT FROM failed)
+        SELECT * FROM walked w WHERE w.entered_at IS NOT NULL AND NOT EXISTS (SELECT FROM failed)
     ), before AS MATERIALIZED (
-        SELECT o.* FROM customer_data.members($2) AS m (customer_id)
+        SELECT o.ctid AS place, o.* FROM customer_data.members($2) AS m (customer_id)
         JOIN customer_data.stage_stay o ON o.journey_id = $1 AND o.customer_id = m.customer_id
         WHERE NOT EXISTS (SELECT FROM failed)
     ), due AS (
         INSERT INTO customer_data.journey_due
         SELECT $1, w.due, customer_data.customer_set_or_agg(w.members)
-        FROM walked w WHERE w.what = 'due' AND NOT EXISTS (SELECT FROM failed) GROUP BY w.due
+        FROM walked w WHERE w.members IS NOT NULL AND NOT EXISTS (SELECT FROM failed) GROUP BY w.due
+    ), lost AS MATERIALIZED (
+        SELECT b.place FROM before b
+        WHERE NOT EXISTS (SELECT FROM stay n WHERE n.customer_id = b.customer_id AND n.entered_at = b.entered_at)
     ), gone AS (
-        DELETE FROM customer_data.stage_stay o
-        USING (SELECT b.customer_id, b.entered_at FROM before b
-               WHERE NOT EXISTS (SELECT FROM stay n WHERE n.customer_id = b.customer_id AND n.entered_at = b.entered_at)) g
-        WHERE o.journey_id = $1 AND o.customer_id = g.customer_id AND o.entered_at = g.entered_at
-        RETURNING o.customer_id
+        DELETE FROM customer_data.stage_stay o USING lost l WHERE o.ctid = l.place RETURNING o.customer_id
+    ), other AS MATERIALIZED (
+        SELECT b.place, n.left_at, n.stage_id, n.why FROM stay n JOIN before b USING (customer_id, entered_at)
+        WHERE (b.left_at, b.stage_id, b.why) IS DISTINCT FROM (n.left_at, n.stage_id, n.why)
     ), altered AS (
-        UPDATE customer_data.stage_stay o
-        SET left_at = u.left_at, stage_id = u.stage_id, why = u.why
-        FROM (SELECT n.* FROM stay n JOIN before b USING (customer_id, entered_at)
-              WHERE (b.left_at, b.stage_id, b.why) IS DISTINCT FROM (n.left_at, n.stage_id, n.why)) u
-        WHERE o.journey_id = $1 AND o.customer_id = u.customer_id AND o.entered_at = u.entered_at
-        RETURNING o.customer_id
+        UPDATE customer_data.stage_stay o SET left_at = u.left_at, stage_id = u.stage_id, why = u.why
+        FROM other u WHERE o.ctid = u.place RETURNING o.customer_id
     ), fresh AS (
         INSERT INTO customer_data.stage_stay (journey_id, customer_id, entered_at, left_at, stage_id, why)
         SELECT $1, n.customer_id, n.entered_at, n.left_at, n.stage_id, n.why

@@ -100,7 +100,7 @@ put_walk_row(Walk *walk, const char *what, int64 customer, int32 stage, Timestam
 	values[2] = Int32GetDatum(stage);
 	nulls[2] = stage == 0;
 	values[3] = TimestampTzGetDatum(entered);
-	nulls[3] = stage == 0;
+	nulls[3] = stage == 0 || message != NULL;
 	values[4] = TimestampTzGetDatum(left);
 	nulls[4] = left == DT_NOEND;
 	values[5] = cause ? CStringGetTextDatum(cause) : (Datum) 0;
