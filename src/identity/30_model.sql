@@ -209,12 +209,14 @@ CREATE TABLE customer_data.match_model (
     trained    boolean NOT NULL,
     attributes text[] NOT NULL,
     version    bigint NOT NULL,
+    counted    bigint NOT NULL,
     made_at    timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE customer_data.match_model IS 'The model in force: prior share of matches, bits that make a candidate, size from which a key is oversize';
 COMMENT ON COLUMN customer_data.match_model.lambda IS 'Share of matches among all pairs of records';
 COMMENT ON COLUMN customer_data.match_model.records IS 'Records when frequencies were counted';
 COMMENT ON COLUMN customer_data.match_model.version IS 'Changes with every change of the model';
+COMMENT ON COLUMN customer_data.match_model.counted IS 'The version with which frequencies were counted; posting lists belong to it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.match_model', '');
 
 CREATE TABLE customer_data.match_frequency (
@@ -260,6 +262,33 @@ CREATE TABLE customer_data.match_conflict (
 CREATE INDEX match_conflict_record_a ON customer_data.match_conflict (record_a);
 CREATE INDEX match_conflict_record_b ON customer_data.match_conflict (record_b);
 COMMENT ON TABLE customer_data.match_conflict IS 'Derived: where the last clustering met a limit; read customer_data.identity_conflict';
+
+CREATE TABLE customer_data.match_segment (
+    segment int PRIMARY KEY,
+    counted bigint NOT NULL,
+    bits    int NOT NULL,
+    records bigint NOT NULL
+);
+COMMENT ON TABLE customer_data.match_segment IS 'Derived: segments of the posting lists; 0 was made from all records, later ones from those that changed';
+COMMENT ON COLUMN customer_data.match_segment.counted IS 'match_model.counted that they belong to';
+COMMENT ON COLUMN customer_data.match_segment.bits IS 'First bits of a key''s hash that number its bucket';
+COMMENT ON COLUMN customer_data.match_segment.records IS 'Records that were added with it';
+
+CREATE TABLE customer_data.match_posting (
+    segment int NOT NULL,
+    bucket  int NOT NULL,
+    lists   bytea NOT NULL,
+    PRIMARY KEY (bucket, segment)
+);
+ALTER TABLE customer_data.match_posting ALTER COLUMN lists SET STORAGE EXTERNAL;
+COMMENT ON TABLE customer_data.match_posting IS 'Derived: which records hold a key, packed by bucket of keys; by it changed records and match_customer() find whom to compare';
+
+CREATE TABLE customer_data.match_tail (
+    key       bigint NOT NULL,
+    record_id bigint NOT NULL,
+    PRIMARY KEY (key, record_id)
+);
+COMMENT ON TABLE customer_data.match_tail IS 'Derived: keys of the latest few records, not packed yet';
 
 CREATE TABLE customer_data.match_link (
     record_a bigint NOT NULL,

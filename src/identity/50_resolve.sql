@@ -585,7 +585,6 @@ BEGIN
     IF rebuild OR cardinality(changed) > 0 THEN
         SELECT m.pairs, m.links INTO pairs, links FROM customer_data.match_pairs(CASE WHEN NOT rebuild THEN changed END) m;
     END IF;
-    PERFORM customer_data.follow_probe(changed, gone);
     PERFORM customer_data.report_phase('resolve: clustering');
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;

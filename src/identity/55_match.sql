@@ -1,16 +1,5 @@
 -- Identity, one record at a time: who is it, and why.
 
-CREATE TABLE customer_data.record_probe (
-    record_id bigint PRIMARY KEY,
-    keys      int[] NOT NULL
-);
-CREATE INDEX record_probe_keys ON customer_data.record_probe USING gin (keys) WITH (fastupdate = off);
-COMMENT ON TABLE customer_data.record_probe IS 'Derived: the rarest keys of each record, by which match_customer() finds it; made by prepare_matching()';
-
-CREATE FUNCTION customer_data.probe_keys(given text[], standard text[]) RETURNS int[]
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_probe_keys';
-COMMENT ON FUNCTION customer_data.probe_keys(text[], text[]) IS 'The rarest keys of a record''s values, as record_probe holds them';
-
 CREATE FUNCTION customer_data.probe(given text[], standard text[], except_record bigint DEFAULT NULL)
     RETURNS TABLE (record_id bigint, weight real)
     LANGUAGE c VOLATILE ROWS 20 AS 'MODULE_PATHNAME', 'cd_probe';
@@ -25,35 +14,38 @@ CREATE FUNCTION customer_data.matching_slots() RETURNS TABLE (attribute text, sl
     LANGUAGE c VOLATILE ROWS 30 AS 'MODULE_PATHNAME', 'cd_matching_slots';
 COMMENT ON FUNCTION customer_data.matching_slots() IS 'Which attributes are compared together';
 
+CREATE FUNCTION customer_data.make_postings() RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_make_postings';
+COMMENT ON FUNCTION customer_data.make_postings() IS 'Makes the posting lists of all records anew and answers how many records they hold; prepare_matching() does it safely';
+
+CREATE FUNCTION customer_data.postings_made() RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_postings_made';
+COMMENT ON FUNCTION customer_data.postings_made() IS 'Are there posting lists for the model in force';
+
+CREATE FUNCTION customer_data.add_postings(record_id bigint, given text[], standard text[]) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_add_postings';
+COMMENT ON FUNCTION customer_data.add_postings(bigint, text[], text[]) IS 'Adds the keys of a record that was written to the posting lists';
+
 CREATE FUNCTION customer_data.prepare_matching() RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET jit = off
 AS $$
-DECLARE
-    made bigint;
 BEGIN
     PERFORM customer_data.lock_identity();
-    -- An index made at once is smaller and made sooner than one that grows.
-    TRUNCATE customer_data.record_probe;
-    DROP INDEX customer_data.record_probe_keys;
-    INSERT INTO customer_data.record_probe (record_id, keys)
-    SELECT v.record_id, customer_data.probe_keys(v.given, v.standard) FROM customer_data.record_value v;
-    GET DIAGNOSTICS made = ROW_COUNT;
-    CREATE INDEX record_probe_keys ON customer_data.record_probe USING gin (keys) WITH (fastupdate = off);
-    RETURN made;
+    RETURN customer_data.make_postings();
 END
 $$;
-COMMENT ON FUNCTION customer_data.prepare_matching() IS 'Makes the index that match_customer() and upsert_record() look in; they do so themselves at first use';
+COMMENT ON FUNCTION customer_data.prepare_matching() IS 'Makes the posting lists that match_customer() and upsert_record() look in; a full run and their first use do so themselves';
 
-CREATE FUNCTION customer_data.ensure_probe() RETURNS void
+CREATE FUNCTION customer_data.ensure_postings() RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.record_probe) AND EXISTS (SELECT FROM customer_data.record_value) THEN
+    IF NOT customer_data.postings_made() AND EXISTS (SELECT FROM customer_data.record_value) THEN
         IF current_setting('transaction_read_only')::boolean THEN
-            RAISE EXCEPTION 'the index for matching one record at a time has not been made'
+            RAISE EXCEPTION 'the posting lists for matching one record at a time have not been made'
                 USING ERRCODE = 'object_not_in_prerequisite_state',
                       HINT = 'Run SELECT customer_data.prepare_matching(); once in a transaction that may write.';
         END IF;
@@ -61,53 +53,35 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_data.ensure_probe() IS 'Makes the index for matching one record at a time where it is missing';
-
--- After a run: little changed, the index follows; much changed, it is made
--- anew when next needed.
-CREATE FUNCTION customer_data.follow_probe(changed bigint[], gone bigint[]) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.record_probe) THEN
-        RETURN;
-    END IF;
-    IF cardinality(changed) > 50000 THEN
-        TRUNCATE customer_data.record_probe;
-        RETURN;
-    END IF;
-    DELETE FROM customer_data.record_probe p WHERE p.record_id = ANY (gone);
-    INSERT INTO customer_data.record_probe AS p (record_id, keys)
-    SELECT v.record_id, customer_data.probe_keys(v.given, v.standard)
-    FROM unnest(changed) AS c JOIN customer_data.record_value v ON v.record_id = c
-    ON CONFLICT (record_id) DO UPDATE SET keys = EXCLUDED.keys WHERE p.keys <> EXCLUDED.keys;
-END
-$$;
-COMMENT ON FUNCTION customer_data.follow_probe(bigint[], bigint[]) IS 'Keeps the index for matching one record at a time up with changed and gone records';
+COMMENT ON FUNCTION customer_data.ensure_postings() IS 'Makes the posting lists for matching one record at a time where they are missing';
 
 CREATE FUNCTION customer_data.match_values(given text[], standard text[], min_probability float8, max_results int)
     RETURNS TABLE (decision text, customer_id bigint, probability float8, weight real, source text, key text)
-    LANGUAGE sql VOLATILE ROWS 1
+    LANGUAGE plpgsql VOLATILE ROWS 1
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH best AS MATERIALIZED (
-        SELECT DISTINCT ON (r.customer_id) r.customer_id, p.weight, r.source_id, r.key
-        FROM customer_data.probe(given, standard) p
-        JOIN customer_data.source_record r ON r.record_id = p.record_id
-        WHERE r.gone_at IS NULL
-        ORDER BY r.customer_id, p.weight DESC, r.record_id
-    ), judged AS (
-        SELECT CASE WHEN customer_data.weight_probability(b.weight) >= min_probability THEN 'match' ELSE 'review' END AS decision,
-               b.customer_id, customer_data.weight_probability(b.weight) AS probability, b.weight, s.name AS source, b.key
-        FROM best b JOIN customer_data.source s ON s.source_id = b.source_id
-        WHERE customer_data.weight_probability(b.weight) >= least(0.1, min_probability)
-        ORDER BY b.weight DESC, b.customer_id
-        LIMIT greatest(max_results, 1)
-    )
-    SELECT * FROM judged
-    UNION ALL
-    SELECT 'none', NULL, NULL, NULL, NULL, NULL WHERE NOT EXISTS (SELECT FROM judged)
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH best AS MATERIALIZED (
+            SELECT DISTINCT ON (r.customer_id) r.customer_id, p.weight, r.source_id, r.key
+            FROM customer_data.probe(match_values.given, match_values.standard) p
+            JOIN customer_data.source_record r ON r.record_id = p.record_id
+            WHERE r.gone_at IS NULL
+            ORDER BY r.customer_id, p.weight DESC, r.record_id
+        )
+        SELECT CASE WHEN j.probability >= match_values.min_probability THEN 'match' ELSE 'review' END,
+               j.customer_id, j.probability, j.weight, s.name, j.key
+        FROM (SELECT b.*, 1.0 / (1.0 + power(2.0::float8, -b.weight::float8)) AS probability FROM best b) j
+        JOIN customer_data.source s ON s.source_id = j.source_id
+        WHERE j.probability >= least(0.1, match_values.min_probability)
+        ORDER BY j.weight DESC, j.customer_id
+        LIMIT greatest(match_values.max_results, 1);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'none', NULL::bigint, NULL::float8, NULL::real, NULL::text, NULL::text;
+    END IF;
+END
 $$;
 COMMENT ON FUNCTION customer_data.match_values(text[], text[], float8, int) IS 'match_customer() for values by attribute.ordinal';
 
@@ -124,7 +98,7 @@ BEGIN
         RAISE EXCEPTION 'min_probability is out of range: %', coalesce(min_probability::text, 'NULL')
             USING ERRCODE = 'numeric_value_out_of_range', HINT = 'Give a number from 0 to 1, such as 0.9.';
     END IF;
-    PERFORM customer_data.ensure_probe();
+    PERFORM customer_data.ensure_postings();
     RETURN QUERY
         SELECT m.*
         FROM customer_data.standardize_values(given, customer_data.region_of(given[16], match_customer.region)) t,
@@ -151,7 +125,7 @@ BEGIN
     IF EXISTS (SELECT FROM jsonb_object_keys(mapping) k WHERE NOT EXISTS (SELECT FROM customer_data.attribute a WHERE a.name = k)) THEN
         PERFORM customer_data.values_of(mapping, NULL);
     END IF;
-    PERFORM customer_data.ensure_probe();
+    PERFORM customer_data.ensure_postings();
     SELECT string_agg(CASE WHEN m.value IS NULL THEN 'NULL' ELSE format(E'nullif((%s\n)::text, '''')', m.value) END, ', ' ORDER BY o)
     INTO listed
     FROM generate_series(1, (SELECT max(a.ordinal) FROM customer_data.attribute a WHERE mapping ? a.name)) AS o

@@ -231,16 +231,14 @@ BEGIN
         SET hash = customer_data.hash_values(given), changed_at = now(), gone_at = NULL, pushed = true
         WHERE o.record_id = r.record_id;
     END IF;
-    PERFORM customer_data.ensure_probe();
+    PERFORM customer_data.ensure_postings();
     SELECT t.standard, t.issue INTO standard, issue
     FROM customer_data.standardize_values(given, customer_data.region_of(given[16], s.region)) t;
     INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
     VALUES (r.record_id, s.source_id, given, standard, issue)
     ON CONFLICT ON CONSTRAINT record_value_pkey DO UPDATE
     SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue;
-    INSERT INTO customer_data.record_probe AS p (record_id, keys)
-    VALUES (r.record_id, customer_data.probe_keys(given, standard))
-    ON CONFLICT ON CONSTRAINT record_probe_pkey DO UPDATE SET keys = EXCLUDED.keys;
+    PERFORM customer_data.add_postings(r.record_id, given, standard);
     -- Whoever was linked with the record may part from it, or others join.
     WITH old AS (
         DELETE FROM customer_data.match_link l WHERE r.record_id IN (l.record_a, l.record_b) RETURNING l.record_a, l.record_b

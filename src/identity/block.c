@@ -13,20 +13,11 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
-/* One posting while lists are built. */
-typedef struct Posting
-{
-	uint64		hash;
-	uint32		record;
-	float		bits;
-} Posting;
-
 /* Posting lists may be followed for this many hits per record. */
 #define HITS_PER_RECORD		1500.0
-#define BITS_SCALE			16.0f
 
 #define ST_SORT sort_postings
-#define ST_ELEMENT_TYPE Posting
+#define ST_ELEMENT_TYPE CdPosting
 #define ST_COMPARE(a, b) \
 	((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : \
 	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
@@ -36,7 +27,7 @@ typedef struct Posting
 
 /* Sort by hash and record: an in-place radix pass, then small sorts. */
 static void
-radix_sort(Posting *p, size_t n, int shift)
+radix_sort(CdPosting *p, size_t n, int shift)
 {
 	size_t		count[256] = {0};
 	size_t		start[257];
@@ -61,12 +52,12 @@ radix_sort(Posting *p, size_t n, int shift)
 	{
 		while (next[b] < start[b + 1])
 		{
-			Posting		x = p[next[b]];
+			CdPosting	x = p[next[b]];
 			int			home = (x.hash >> shift) & 255;
 
 			while (home != b)
 			{
-				Posting		y = p[next[home]];
+				CdPosting	y = p[next[home]];
 
 				p[next[home]++] = x;
 				x = y;
@@ -80,10 +71,10 @@ radix_sort(Posting *p, size_t n, int shift)
 }
 
 /* In how many slices of the hash space postings are gathered, by memory. */
-static int
-slices_for(uint32 n, double per_record)
+int
+cd_posting_slices(uint32 n, double per_record)
 {
-	double		bytes = (double) n * per_record * sizeof(Posting);
+	double		bytes = (double) n * per_record * sizeof(CdPosting);
 	double		allowed = cd_matching_memory * 1024.0 / 3;
 	int			slices = 1;
 
@@ -92,21 +83,23 @@ slices_for(uint32 n, double per_record)
 	return slices;
 }
 
-/* A growing array of postings. */
-typedef struct PostingArray
+CdPostings *
+cd_postings_create(MemoryContext context, Size expected)
 {
-	Posting    *item;
-	size_t		n;
-	size_t		max;
-} PostingArray;
+	CdPostings *postings = MemoryContextAllocZero(context, sizeof(CdPostings));
 
-static inline void
-push_posting(PostingArray *a, uint64 hash, uint32 record, float bits)
+	postings->max = expected + 1024;
+	postings->item = MemoryContextAllocHuge(context, postings->max * sizeof(CdPosting));
+	return postings;
+}
+
+void
+cd_postings_push(CdPostings *a, uint64 hash, uint32 record, float bits)
 {
 	if (a->n == a->max)
 	{
 		a->max += a->max / 2;
-		a->item = repalloc_huge(a->item, a->max * sizeof(Posting));
+		a->item = repalloc_huge(a->item, a->max * sizeof(CdPosting));
 	}
 	a->item[a->n].hash = hash;
 	a->item[a->n].record = record;
@@ -114,18 +107,23 @@ push_posting(PostingArray *a, uint64 hash, uint32 record, float bits)
 	a->n++;
 }
 
+/* Sort by hash, then by record. */
+void
+cd_postings_sort(CdPostings *postings)
+{
+	radix_sort(postings->item, postings->n, 56);
+}
+
 /* Count one kind of hash over all records into the statistics. */
 static void
 count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 {
-	int			slices = slices_for(records->n, pairs ? 12 : 45);
-	PostingArray a;
+	int			slices = cd_posting_slices(records->n, pairs ? 12 : 45);
+	CdPostings *a = cd_postings_create(engine->context, (Size) records->n * (pairs ? 12 : 45) / slices);
 
-	a.max = (size_t) records->n * (pairs ? 12 : 45) / slices + 1024;
-	a.item = MemoryContextAllocHuge(engine->context, a.max * sizeof(Posting));
 	for (int slice = 0; slice < slices; slice++)
 	{
-		a.n = 0;
+		a->n = 0;
 		for (uint32 r = 0; r < records->n; r++)
 		{
 			if (r % 1024 == 0)
@@ -138,7 +136,7 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 				for (int i = n - 1; i >= 0 && key[i].group == 0; i--)
 				{
 					if ((int) (key[i].hash >> 54) % slices == slice)
-						push_posting(&a, key[i].hash, r, 0);
+						cd_postings_push(a, key[i].hash, r, 0);
 				}
 			}
 			else
@@ -149,25 +147,26 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 				for (int i = 0; i < n; i++)
 				{
 					if ((int) (hash[i] >> 54) % slices == slice)
-						push_posting(&a, hash[i], r, 0);
+						cd_postings_push(a, hash[i], r, 0);
 				}
 			}
 		}
-		radix_sort(a.item, a.n, 56);
-		for (size_t i = 0; i < a.n;)
+		cd_postings_sort(a);
+		for (size_t i = 0; i < a->n;)
 		{
 			size_t		j = i + 1;
 
-			while (j < a.n && a.item[j].hash == a.item[i].hash)
+			while (j < a->n && a->item[j].hash == a->item[i].hash)
 				j++;
 			if (j - i > engine->stats->floor)
-				cd_statistics_put(engine->stats, a.item[i].hash, cd_frequency_bits(j - i));
+				cd_statistics_put(engine->stats, a->item[i].hash, cd_frequency_bits(j - i));
 			if (load != NULL)
 				load[cd_frequency_bits(j - i)] += (double) (j - i) * (j - i);
 			i = j;
 		}
 	}
-	pfree(a.item);
+	pfree(a->item);
+	pfree(a);
 }
 
 /*
@@ -199,7 +198,7 @@ cd_count_keys(CdEngine *engine, CdRecords *records)
 
 /* Take a sorted slice of postings into the lists. */
 static void
-take_lists(CdEngine *engine, CdBlocking *blocking, PostingArray *a)
+take_lists(CdEngine *engine, CdBlocking *blocking, CdPostings *a)
 {
 	uint32		largest = engine->model->oversize * 4;
 
@@ -231,7 +230,7 @@ take_lists(CdEngine *engine, CdBlocking *blocking, PostingArray *a)
 				ereport(ERROR,
 						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						 errmsg("too many records to match at once")));
-			blocking->bits[blocking->nkeys] = (int16) rintf(a->item[i].bits * BITS_SCALE);
+			blocking->bits[blocking->nkeys] = cd_scaled_bits(a->item[i].bits);
 			blocking->first[blocking->nkeys++] = (uint32) blocking->nmembers;
 			for (size_t k = i; k < j; k++)
 				blocking->member[blocking->nmembers++] = a->item[k].record;
@@ -303,9 +302,9 @@ CdBlocking *
 cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 {
 	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
-	int			slices = slices_for(records->n, changed == NULL ? 30 : 5);
+	int			slices = cd_posting_slices(records->n, changed == NULL ? 30 : 5);
 	KeySet	   *wanted = changed == NULL ? NULL : changed_keys(engine, records, changed);
-	PostingArray a;
+	CdPostings *a;
 	uint32	   *next;
 
 	blocking->context = engine->context;
@@ -315,11 +314,10 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 	blocking->bits = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(int16));
 	blocking->maxmembers = (uint64) records->n * (changed == NULL ? 12 : 1) + 1024;
 	blocking->member = MemoryContextAllocHuge(engine->context, blocking->maxmembers * sizeof(uint32));
-	a.max = (size_t) records->n * (changed == NULL ? 30 : 2) / slices + 1024;
-	a.item = MemoryContextAllocHuge(engine->context, a.max * sizeof(Posting));
+	a = cd_postings_create(engine->context, (Size) records->n * (changed == NULL ? 30 : 2) / slices);
 	for (int slice = 0; slice < slices; slice++)
 	{
-		a.n = 0;
+		a->n = 0;
 		for (uint32 r = 0; r < records->n; r++)
 		{
 			CdKey		key[CD_MAX_KEYS];
@@ -331,13 +329,14 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 			{
 				if ((int) (key[i].hash >> 54) % slices == slice &&
 					(wanted == NULL || key_set_has(wanted, key[i].hash)))
-					push_posting(&a, key[i].hash, r, key[i].bits);
+					cd_postings_push(a, key[i].hash, r, key[i].bits);
 			}
 		}
-		radix_sort(a.item, a.n, 56);
-		take_lists(engine, blocking, &a);
+		cd_postings_sort(a);
+		take_lists(engine, blocking, a);
 	}
-	pfree(a.item);
+	pfree(a->item);
+	pfree(a);
 
 	/* the same the other way round */
 	blocking->recfirst = MemoryContextAllocExtended(engine->context, ((Size) records->n + 1) * sizeof(uint32),
@@ -430,7 +429,7 @@ sample_bits(CdBlocking *blocking, double histogram[256])
 		for (Size i = 0; i < found; i++)
 		{
 			uint32		s = blocking->touched[i];
-			int			bits = blocking->score[s] / (int) BITS_SCALE;
+			int			bits = blocking->score[s] / (int) CD_BITS_SCALE;
 
 			if (bits > 0)
 				histogram[Min(bits, 255)] += 0.5;
@@ -478,7 +477,7 @@ uint32
 cd_candidates(const CdEngine *engine, CdBlocking *blocking, uint32 r)
 {
 	const bool *changed = blocking->changed;
-	int16		threshold = (int16) (engine->model->threshold * BITS_SCALE);
+	int16		threshold = cd_scaled_bits(engine->model->threshold);
 	uint32		kept = 0;
 	Size		found;
 

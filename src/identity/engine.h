@@ -10,6 +10,8 @@
 #ifndef CD_ENGINE_H
 #define CD_ENGINE_H
 
+#include <math.h>
+
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "utils/memutils.h"
@@ -198,6 +200,7 @@ typedef struct CdModel
 	bool		made;			/* frequencies were counted */
 	bool		same_attributes;	/* as when they were counted */
 	int64		version;
+	int64		counted;		/* version when frequencies were counted */
 	float		threshold;		/* bits of shared keys that make a candidate */
 	uint32		oversize;		/* keys in more records serve in combination only */
 	float		rarity_known;	/* 0 to 1: a handful of records does not tell rare from common */
@@ -348,7 +351,27 @@ extern int	cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key);
 extern int	cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, int max);
 extern int	cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key);
 
+/* One posting while lists are built. */
+typedef struct CdPosting
+{
+	uint64		hash;
+	uint32		record;
+	float		bits;
+} CdPosting;
+
+typedef struct CdPostings
+{
+	CdPosting  *item;
+	Size		n;
+	Size		max;
+} CdPostings;
+
 /* block.c */
+extern int	cd_posting_slices(uint32 n, double per_record);
+extern CdPostings *cd_postings_create(MemoryContext context, Size expected);
+extern void cd_postings_push(CdPostings *postings, uint64 hash, uint32 record, float bits);
+extern void cd_postings_sort(CdPostings *postings);
+
 typedef struct CdBlocking
 {
 	MemoryContext context;
@@ -377,6 +400,15 @@ extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double p
 extern void cd_blocking_scratch(CdBlocking *blocking);
 extern uint32 cd_candidates(const CdEngine *engine, CdBlocking *blocking, uint32 r);
 
+/* Bits of keys are added up in this unit. */
+#define CD_BITS_SCALE	16.0f
+
+static inline int16
+cd_scaled_bits(float bits)
+{
+	return (int16) rintf(bits * CD_BITS_SCALE);
+}
+
 /* link.c */
 typedef struct CdScored
 {
@@ -397,8 +429,45 @@ typedef struct CdLinks
 } CdLinks;
 
 extern CdLinks *cd_links_create(MemoryContext context);
+extern bool cd_score_pair(CdEngine *engine, const CdRecords *records, uint32 x, uint32 y, CdLinks *links);
 extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links);
 extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
+
+/* posting.c */
+typedef struct CdPostingInfo
+{
+	int			bits;			/* of the hash that number the bucket */
+	int			segments;
+	int			last;			/* number of the last segment */
+	int64		records;		/* that were ever added */
+} CdPostingInfo;
+
+typedef struct CdWanted
+{
+	uint64		hash;
+	uint64		count;			/* records that hold it */
+} CdWanted;
+
+typedef struct CdHit
+{
+	uint32		wanted;
+	int64		record;
+} CdHit;
+
+typedef struct CdHits
+{
+	CdHit	   *item;
+	Size		n;
+	Size		max;
+} CdHits;
+
+extern void cd_postings_build(CdEngine *engine, const CdRecords *records);
+extern bool cd_postings_open(const CdEngine *engine, CdPostingInfo *info);
+extern void cd_postings_add(CdEngine *engine, const CdRecords *records, const bool *mark);
+extern void cd_postings_find(const CdEngine *engine, const CdPostingInfo *info, CdWanted *wanted, uint32 n, CdHits *hits);
+
+/* increment.c */
+extern uint64 cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed);
 
 /* parallel.c */
 extern void cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links);
@@ -422,7 +491,7 @@ extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking,
 extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);
 extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
 extern void cd_engine_reload(CdEngine *engine);
-extern CdRecords *cd_records_load(CdEngine *engine);
+extern CdRecords *cd_records_load(CdEngine *engine, Datum ids);
 extern char *cd_record_query(const CdLayout *layout, const char *condition);
 extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);
 

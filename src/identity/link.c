@@ -36,6 +36,27 @@ cd_links_create(MemoryContext context)
 	return links;
 }
 
+/* Score a pair; true if it is kept as a link. */
+bool
+cd_score_pair(CdEngine *engine, const CdRecords *records, uint32 x, uint32 y, CdLinks *links)
+{
+	CdScored	scored;
+
+	scored.a = Min(x, y);
+	scored.b = Max(x, y);
+	links->pairs++;
+	if (!cd_pair_weight_above(engine, CD_FORM(records, scored.a), CD_FORM(records, scored.b), LINK_FLOOR,
+							  &scored.weight, &scored.identifiers))
+		return false;
+	if (links->n == links->max)
+	{
+		links->max *= 2;
+		links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
+	}
+	links->item[links->n++] = scored;
+	return true;
+}
+
 /* Score the candidates of a record and keep their links. */
 void
 cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links)
@@ -43,24 +64,11 @@ cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *l
 	const CdRecords *records = blocking->records;
 	uint32		n = cd_candidates(engine, blocking, r);
 
-	links->pairs += n;
 	for (uint32 i = 0; i < n; i++)
 	{
-		CdScored	scored;
-
 		if (i + 3 < n)
 			cd_prefetch_tokens(engine, CD_FORM(records, blocking->touched[i + 3]));
-		scored.a = Min(r, blocking->touched[i]);
-		scored.b = Max(r, blocking->touched[i]);
-		if (!cd_pair_weight_above(engine, CD_FORM(records, scored.a), CD_FORM(records, scored.b), LINK_FLOOR,
-								  &scored.weight, &scored.identifiers))
-			continue;
-		if (links->n == links->max)
-		{
-			links->max *= 2;
-			links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
-		}
-		links->item[links->n++] = scored;
+		cd_score_pair(engine, records, r, blocking->touched[i], links);
 	}
 }
 

@@ -333,7 +333,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 	model->threshold = 8;
 	model->oversize = 1000;
 	run("SELECT lambda, threshold, oversize, records, frequency_floor, trained, version,"
-		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute)"
+		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted"
 		" FROM customer_data.match_model", SPI_OK_SELECT);
 	if (SPI_processed == 1)
 	{
@@ -346,6 +346,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		model->trained = DatumGetBool(column(0, 6, &isnull));
 		model->version = DatumGetInt64(column(0, 7, &isnull));
 		model->same_attributes = DatumGetBool(column(0, 8, &isnull));
+		model->counted = DatumGetInt64(column(0, 9, &isnull));
 	}
 	model->records = records;
 	cd_model_independent(model);
@@ -493,13 +494,13 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	resetStringInfo(&query);
 	appendStringInfo(&query,
 					 "INSERT INTO customer_data.match_model"
-					 " (lambda, threshold, oversize, records, frequency_floor, trained, attributes, version)"
-					 " SELECT %.9g, %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT
+					 " (lambda, threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
+					 " SELECT %.9g, %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
 					 " FROM customer_data.attribute",
 					 model->lambda, model->threshold, model->oversize, engine->stats->records,
-					 engine->stats->floor, model->trained ? "true" : "false", model->version + 1);
+					 engine->stats->floor, model->trained ? "true" : "false", model->version + 1, model->version + 1);
 	run(query.data, SPI_OK_INSERT);
-	model->version++;
+	model->counted = ++model->version;
 	model->made = true;
 	save_frequencies(engine->stats);
 	if (report != NULL && model->trained)
@@ -621,26 +622,29 @@ cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form)
 	return cd_form_build(engine->layout, engine->dict, value, null, n, form);
 }
 
-/* Read all records into forms, ascending by id. */
+/* Read records into forms, ascending by id: all, or those of an array of ids. */
 CdRecords *
-cd_records_load(CdEngine *engine)
+cd_records_load(CdEngine *engine, Datum ids)
 {
 	CdRecords  *records = MemoryContextAllocZero(engine->context, sizeof(CdRecords));
 	CdForm	   *form = MemoryContextAlloc(engine->context, offsetof(CdForm, word) + (CD_FORM_WORDS + 64) * sizeof(uint32));
 	MemoryContext row = AllocSetContextCreate(engine->context, "customer_data row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
+	Oid			types[1] = {INT8ARRAYOID};
 	Portal		portal;
 	LoadedRecord *loaded;
 
-	memset(engine->used, false, sizeof(engine->used));
+	/* which slots are filled is known when all records were seen */
+	memset(engine->used, ids != (Datum) 0, sizeof(engine->used));
 	records->max = 4096;
 	records->size = 256 * 1024;
 	records->base = MemoryContextAllocHuge(engine->context, records->size * sizeof(uint32));
 	loaded = MemoryContextAllocHuge(engine->context, records->max * sizeof(LoadedRecord));
 	if (engine->dict == NULL)
 		engine->dict = cd_dictionary_create(engine->context, 65536);
-	portal = SPI_cursor_open_with_args(NULL, cd_record_query(engine->layout, ""), 0, NULL, NULL, NULL,
-									   true, CURSOR_OPT_NO_SCROLL);
+	portal = SPI_cursor_open_with_args(NULL, cd_record_query(engine->layout, ids == (Datum) 0 ? "" :
+															 " WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"),
+									   ids == (Datum) 0 ? 0 : 1, types, &ids, NULL, false, CURSOR_OPT_NO_SCROLL);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, 2000);

@@ -172,6 +172,55 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
 	return blocking;
 }
 
+/* Changed records are numbers, none of them null. */
+static void
+check_changed(Datum changed)
+{
+	if (array_contains_nulls(DatumGetArrayTypeP(changed)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array of changed records must not contain nulls")));
+}
+
+/* Drop the links of changed records; whoever was linked with them is affected. */
+static void
+drop_links(Datum changed)
+{
+	run_with("WITH gone AS (DELETE FROM customer_data.match_link"
+			 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b)"
+			 " INSERT INTO customer_data.record_affected (record_id, cause)"
+			 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r)", changed);
+}
+
+/* Note who is linked with changed records now; answers how many links there are. */
+static int64
+note_affected(Datum changed)
+{
+	bool		isnull;
+
+	run_with("WITH link AS MATERIALIZED ("
+			 " SELECT record_a, record_b, weight FROM customer_data.match_link WHERE record_a = ANY ($1)"
+			 " UNION"
+			 " SELECT record_a, record_b, weight FROM customer_data.match_link WHERE record_b = ANY ($1)"
+			 "), noted AS (INSERT INTO customer_data.record_affected (record_id, cause)"
+			 " SELECT DISTINCT v.r, 'a link is new' FROM link, LATERAL (VALUES (record_a), (record_b)) AS v(r) WHERE weight > 0)"
+			 " SELECT count(*) FROM link", changed);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * Is it less work to read whom the changed records could be like than to read
+ * all?  Not where all pairs are candidates, and the model must still fit.
+ */
+static bool
+increment_pays(const CdEngine *engine, const CdPostingInfo *info, Datum changed)
+{
+	double		n = ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(changed)), ARR_DIMS(DatumGetArrayTypeP(changed)));
+
+	return engine->model->made && engine->model->same_attributes && engine->model->threshold > 0 &&
+		n * 20 <= engine->stats->records && info->records + n <= 2 * engine->stats->records + 50;
+}
+
 /*
  * match_pairs(changed bigint[]) → pairs, links: score the candidates of
  * changed records (NULL: of all) anew and replace their links.
@@ -188,6 +237,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	CdRecords  *records;
 	CdBlocking *blocking = NULL;
 	CdLinks    *links;
+	CdPostingInfo info;
 	TupleDesc	desc;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
@@ -202,7 +252,22 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	}
 	SPI_connect();
 	engine = cd_engine_open(context, true);
-	records = cd_records_load(engine);
+	if (!whole)
+	{
+		check_changed(changed);
+		drop_links(changed);
+		if (cd_postings_open(engine, &info) && increment_pays(engine, &info, changed))
+		{
+			uint64		pairs = cd_score_changed(engine, &info, changed);
+
+			values[0] = Int64GetDatum((int64) pairs);
+			values[1] = Int64GetDatum(note_affected(changed));
+			SPI_finish();
+			MemoryContextDelete(context);
+			PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+		}
+	}
+	records = cd_records_load(engine, (Datum) 0);
 	if (model_is_stale(engine, records->n))
 	{
 		CdTraining	report;
@@ -220,19 +285,10 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		SPI_execute("DELETE FROM customer_data.match_link", false, 0);
 	else
 	{
-		ArrayType  *array = DatumGetArrayTypeP(changed);
 		Datum	   *id;
 		int			n;
 
-		if (array_contains_nulls(array))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("array of changed records must not contain nulls")));
-		deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, NULL, &n);
-		run_with("WITH gone AS (DELETE FROM customer_data.match_link"
-				 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b)"
-				 " INSERT INTO customer_data.record_affected (record_id, cause)"
-				 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r)", changed);
+		deconstruct_array(DatumGetArrayTypeP(changed), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, NULL, &n);
 		mark = MemoryContextAllocExtended(context, Max(records->n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (int i = 0; i < n; i++)
 		{
@@ -257,13 +313,13 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	links = cd_links_create(context);
 	cd_score_all(engine, blocking, links);
 	cd_links_write(engine, records, links);
-	if (!whole)
-		run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
-				 " SELECT DISTINCT v.r, 'a link is new' FROM customer_data.match_link, LATERAL (VALUES (record_a), (record_b)) AS v(r)"
-				 " WHERE (record_a = ANY ($1) OR record_b = ANY ($1)) AND weight > 0", changed);
+	if (whole || !cd_postings_open(engine, &info))
+		cd_postings_build(engine, records);
+	else
+		cd_postings_add(engine, records, mark);
+	values[1] = Int64GetDatum(whole ? (int64) links->n : note_affected(changed));
 	report_oversize(blocking, engine->model);
 	values[0] = Int64GetDatum((int64) links->pairs);
-	values[1] = Int64GetDatum((int64) links->n);
 	SPI_finish();
 	MemoryContextDelete(context);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
@@ -284,8 +340,9 @@ cd_train_matching(PG_FUNCTION_ARGS)
 	SPI_execute("DELETE FROM customer_data.comparison_override WHERE origin = 'trained'", false, 0);
 	engine = cd_engine_open(context, false);
 	engine->model->trained = false;
-	records = cd_records_load(engine);
+	records = cd_records_load(engine, (Datum) 0);
 	make_model(engine, records, PG_GETARG_BOOL(0), &report);
+	cd_postings_build(engine, records);
 	SPI_finish();
 	MemoryContextDelete(context);
 	PG_RETURN_VOID();

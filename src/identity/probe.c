@@ -3,8 +3,8 @@
  *		One record at a time: who is like it, and why two are or are not.
  *
  * The model and the frequencies are read once per session and kept until the
- * model changes.  Who could be like a record is found by its rarest keys, in
- * an index over the keys of all records (record_probe).
+ * model changes.  Who could be like a record is found in the posting lists:
+ * the bits of the keys they share are added up as in the batch.
  */
 #include "postgres.h"
 
@@ -18,23 +18,23 @@
 #include "funcapi.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-/* Keys kept per record, and records that share one at which it is left out. */
-#define PROBE_KEYS		16
-#define PROBE_WIDEST	1000.0
-/* Candidates scored, those sharing the rarest keys first. */
-#define PROBE_SCORED	48
+/* Candidates scored at first, and at most where none of these is convincing. */
+#define PROBE_FIRST		12
+#define PROBE_MOST		60
+#define CONVINCING		5.0f
 /* Tokens of strangers that a session remembers before it starts afresh. */
 #define PROBE_TOKENS	500000
 
 typedef struct Candidate
 {
 	int64		id;
-	float		bits;			/* of the keys shared */
+	int32		bits;			/* of the keys shared */
 	float		weight;
 } Candidate;
 
@@ -152,74 +152,14 @@ form_of_values(CdEngine *engine, ArrayType *given, ArrayType *standard)
 	return form;
 }
 
-/* The 32 bits of a key that the index holds. */
-static int32
-short_key(uint64 hash)
-{
-	return (int32) (uint32) (hash ^ (hash >> 32));
-}
-
-/* Choose the keys of a form to be found by: the rarest. */
+/* Order keys by hash. */
 static int
-choose_keys(CdEngine *engine, const CdForm *form, int32 *chosen, float *bits)
+compare_keys(const void *a, const void *b)
 {
-	CdKey		key[CD_MAX_KEYS + 64];
-	float		df[CD_MAX_KEYS + 64];
-	int			n = cd_form_keys(engine, form, key);
-	int			kept = 0;
+	const CdKey *x = a;
+	const CdKey *y = b;
 
-	for (int i = 0; i < n; i++)
-		df[i] = key[i].sure ? -1.0f : cd_statistics_bits(engine->stats, key[i].hash) / 8.0f;
-	while (kept < PROBE_KEYS)
-	{
-		int			best = -1;
-
-		for (int i = 0; i < n; i++)
-			if (df[i] <= (float) log2(PROBE_WIDEST) && (best < 0 || df[i] < df[best]))
-				best = i;
-		if (best < 0)
-			break;
-		chosen[kept] = short_key(key[best].hash);
-		bits[kept++] = Max(key[best].bits, 0.1f);
-		df[best] = 1e6;
-	}
-	return kept;
-}
-
-/* Make an array of the chosen keys. */
-static ArrayType *
-key_array(const int32 *key, int n)
-{
-	Datum	   *value = palloc(sizeof(Datum) * Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		value[i] = Int32GetDatum(key[i]);
-	return construct_array(value, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);
-}
-
-/* probe_keys(given text[], standard text[]) → int[]: what record_probe holds of a record. */
-PG_FUNCTION_INFO_V1(cd_probe_keys);
-Datum
-cd_probe_keys(PG_FUNCTION_ARGS)
-{
-	CdEngine   *engine;
-	int32		key[PROBE_KEYS];
-	float		bits[PROBE_KEYS];
-	int			n;
-
-	/* one look at the model's version per query is enough */
-	if (fcinfo->flinfo->fn_extra == NULL || fcinfo->flinfo->fn_extra != kept_engine ||
-		kept_engine->dict->ntokens > PROBE_TOKENS)
-	{
-		SPI_connect();
-		fcinfo->flinfo->fn_extra = take_engine();
-		SPI_finish();
-	}
-	engine = kept_engine;
-	kept_in_use = true;
-	n = choose_keys(engine, form_of_values(engine, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1)), key, bits);
-	kept_in_use = false;
-	PG_RETURN_ARRAYTYPE_P(key_array(key, n));
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
 /* Order candidates by the bits of the keys they share, or by weight. */
@@ -245,24 +185,103 @@ compare_weight(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Add up the bits of the query's keys that a record has. */
-static float
-shared_bits(ArrayType *array, const int32 *key, const float *bits, int n)
+/*
+ * Find the records that share enough bits with a form, most first; NULL where
+ * there are no lists for the model.
+ */
+static Candidate *
+find_candidates(CdEngine *engine, const CdForm *form, int64 except, uint32 *found)
 {
-	Datum	   *value;
-	int			m;
-	float		sum = 0;
+	CdKey		key[CD_MAX_KEYS];
+	CdWanted	wanted[CD_MAX_KEYS];
+	uint32		n = cd_form_keys(engine, form, key);
+	uint32		kept = 0;
+	CdPostingInfo info;
+	CdHits		hits = {palloc(4096 * sizeof(CdHit)), 0, 4096};
+	Candidate  *place;
+	Candidate  *candidate;
+	uint64		mask;
+	/* of few records all are candidates */
+	int32		least = engine->stats->records <= 2 * cd_matching_pairs + 1 ? 1 : Max(cd_scaled_bits(engine->model->threshold), 1);
 
-	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &value, NULL, &m);
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < m; j++)
-			if (DatumGetInt32(value[j]) == key[i])
-			{
-				sum += bits[i];
-				break;
-			}
-	pfree(value);
-	return sum;
+	*found = 0;
+	if (!cd_postings_open(engine, &info))
+		return NULL;
+	qsort(key, n, sizeof(CdKey), compare_keys);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (kept > 0 && key[kept - 1].hash == key[i].hash)
+			continue;
+		key[kept] = key[i];
+		wanted[kept].hash = key[i].hash;
+		wanted[kept++].count = 0;
+	}
+	cd_postings_find(engine, &info, wanted, kept, &hits);
+	mask = pg_nextpower2_64(Max(hits.n * 2, 64)) - 1;
+	place = MemoryContextAllocExtended(CurrentMemoryContext, (mask + 1) * sizeof(Candidate), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (Size i = 0; i < hits.n; i++)
+	{
+		int64		id = hits.item[i].record;
+		uint32		w = hits.item[i].wanted;
+		uint64		at = ((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> 20 & mask;
+
+		if (id == except || wanted[w].count > engine->model->oversize * 4)
+			continue;
+		while (place[at].id != 0 && place[at].id != id)
+			at = (at + 1) & mask;
+		place[at].id = id;
+		place[at].bits += Max(cd_scaled_bits(key[w].bits), 1);
+	}
+	candidate = palloc(sizeof(Candidate) * Max(hits.n, 1));
+	for (uint64 at = 0; at <= mask; at++)
+	{
+		if (place[at].id != 0 && place[at].bits >= least)
+			candidate[(*found)++] = place[at];
+	}
+	pfree(place);
+	pfree(hits.item);
+	qsort(candidate, *found, sizeof(Candidate), compare_bits);
+	return candidate;
+}
+
+/* Weigh some candidates; those whose record is gone are dropped. */
+static uint32
+weigh_candidates(CdEngine *engine, const CdForm *form, Candidate *candidate, uint32 n)
+{
+	static SPIPlanPtr fetch = NULL;
+	CdForm	   *other = palloc(offsetof(CdForm, word) + (CD_FORM_WORDS + 64) * sizeof(uint32));
+	Datum	   *ids = palloc(sizeof(Datum) * Max(n, 1));
+	Datum		argument[1];
+	uint32		kept = 0;
+
+	if (n == 0)
+		return 0;
+	if (fetch == NULL)
+	{
+		Oid			type[1] = {INT8ARRAYOID};
+		SPIPlanPtr	made = SPI_prepare(cd_record_query(engine->layout, " WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"), 1, type);
+
+		SPI_keepplan(made);
+		fetch = made;
+	}
+	for (uint32 i = 0; i < n; i++)
+		ids[i] = Int64GetDatum(candidate[i].id);
+	argument[0] = PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	SPI_execute_plan(fetch, argument, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		uint32		known = engine->dict->ntokens;
+		CdAgreement agreement;
+		uint64		identifiers;
+		bool		isnull;
+
+		other = cd_form_of_row(engine, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, other);
+		cd_dictionary_rate(engine->dict, engine->stats, known);
+		candidate[kept].id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		candidate[kept++].weight = cd_pair_weight(engine, form, other, &agreement, NULL, &identifiers);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return kept;
 }
 
 /*
@@ -275,18 +294,12 @@ cd_probe(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		except = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
-	static SPIPlanPtr find = NULL;
-	SPIPlanPtr	fetch;
 	CdEngine   *engine;
 	CdForm	   *form;
-	int32		key[PROBE_KEYS];
-	float		bits[PROBE_KEYS];
-	int			nkeys;
 	Candidate  *candidate;
-	Datum	   *ids;
-	Datum		argument[1];
-	Oid			type[1];
-	uint64		n = 0;
+	uint32		found;
+	uint32		n;
+	bool		convinced = false;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -294,56 +307,20 @@ cd_probe(PG_FUNCTION_ARGS)
 	SPI_connect();
 	engine = take_engine();
 	form = form_of_values(engine, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));
-	nkeys = choose_keys(engine, form, key, bits);
-	if (find == NULL)
+	candidate = find_candidates(engine, form, except, &found);
+	n = weigh_candidates(engine, form, candidate, Min(found, PROBE_FIRST));
+	for (uint32 i = 0; i < n; i++)
+		convinced |= candidate[i].weight >= CONVINCING;
+	/* a record written is linked with all it is like */
+	if (found > PROBE_FIRST && (!convinced || except != 0))
 	{
-		SPIPlanPtr	made;
+		uint32		more = weigh_candidates(engine, form, candidate + PROBE_FIRST, Min(found, PROBE_MOST) - PROBE_FIRST);
 
-		type[0] = INT4ARRAYOID;
-		made = SPI_prepare("SELECT record_id, keys FROM customer_data.record_probe"
-						   " WHERE keys OPERATOR(pg_catalog.&&) $1", 1, type);
-		SPI_keepplan(made);
-		find = made;
-	}
-	argument[0] = PointerGetDatum(key_array(key, nkeys));
-	SPI_execute_plan(find, argument, NULL, false, 0);
-	candidate = palloc(sizeof(Candidate) * Max(SPI_processed, 1));
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		candidate[n].id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		if (candidate[n].id == except)
-			continue;
-		candidate[n].bits = shared_bits(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull)),
-										key, bits, nkeys);
-		n++;
-	}
-	qsort(candidate, n, sizeof(Candidate), compare_bits);
-	n = Min(n, PROBE_SCORED);
-	ids = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-		ids[i] = Int64GetDatum(candidate[i].id);
-	type[0] = INT8ARRAYOID;
-	fetch = SPI_prepare(cd_record_query(engine->layout, " WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"), 1, type);
-	argument[0] = PointerGetDatum(construct_array(ids, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	SPI_execute_plan(fetch, argument, NULL, false, 0);
-	n = 0;
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		CdForm	   *other = palloc(offsetof(CdForm, word) + (CD_FORM_WORDS + 64) * sizeof(uint32));
-		uint32		known = engine->dict->ntokens;
-		CdAgreement agreement;
-		uint64		identifiers;
-		bool		isnull;
-
-		other = cd_form_of_row(engine, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, other);
-		cd_dictionary_rate(engine->dict, engine->stats, known);
-		candidate[n].id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		candidate[n++].weight = cd_pair_weight(engine, form, other, &agreement, NULL, &identifiers);
+		memmove(candidate + n, candidate + PROBE_FIRST, more * sizeof(Candidate));
+		n += more;
 	}
 	qsort(candidate, n, sizeof(Candidate), compare_weight);
-	for (uint64 i = 0; i < n; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
 		Datum		values[2];
 		bool		nulls[2] = {false, false};
@@ -355,6 +332,63 @@ cd_probe(PG_FUNCTION_ARGS)
 	kept_in_use = false;
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* postings_made() → boolean: are there posting lists for the model in force? */
+PG_FUNCTION_INFO_V1(cd_postings_made);
+Datum
+cd_postings_made(PG_FUNCTION_ARGS)
+{
+	CdPostingInfo info;
+	bool		answer;
+
+	SPI_connect();
+	answer = cd_postings_open(take_engine(), &info);
+	kept_in_use = false;
+	SPI_finish();
+	PG_RETURN_BOOL(answer);
+}
+
+/* make_postings() → bigint: make the posting lists of all records anew. */
+PG_FUNCTION_INFO_V1(cd_make_postings);
+Datum
+cd_make_postings(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data postings", ALLOCSET_DEFAULT_SIZES);
+	CdEngine   *engine;
+	CdRecords  *records;
+	int64		answer;
+
+	SPI_connect();
+	engine = cd_engine_open(context, true);
+	records = cd_records_load(engine, (Datum) 0);
+	cd_postings_build(engine, records);
+	answer = records->n;
+	SPI_finish();
+	MemoryContextDelete(context);
+	PG_RETURN_INT64(answer);
+}
+
+/* add_postings(record bigint) → void: a record was written. */
+PG_FUNCTION_INFO_V1(cd_add_postings);
+Datum
+cd_add_postings(PG_FUNCTION_ARGS)
+{
+	CdEngine   *engine;
+	CdRecords	records = {0};
+	int64		id = PG_GETARG_INT64(0);
+	uint32		at = 0;
+
+	SPI_connect();
+	engine = take_engine();
+	records.n = 1;
+	records.id = &id;
+	records.at = &at;
+	records.base = (uint32 *) form_of_values(engine, PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_ARRAYTYPE_P(2));
+	cd_postings_add(engine, &records, NULL);
+	kept_in_use = false;
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /* Put one line of an explanation. */

@@ -1,0 +1,391 @@
+/*
+ * increment.c
+ *		Score changed records against all: whom they could be like is found in
+ *		the posting lists, and only those records are read.  Candidates and
+ *		weights are those of a full run.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "catalog/pg_type.h"
+#include "identity/engine.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+
+/* A key of a changed record. */
+typedef struct OwnKey
+{
+	uint64		hash;
+	uint32		record;
+	int16		bits;
+	bool		followed;
+} OwnKey;
+
+#define ST_SORT sort_keys
+#define ST_ELEMENT_TYPE OwnKey
+#define ST_COMPARE(a, b) \
+	((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : \
+	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_hits
+#define ST_ELEMENT_TYPE CdHit
+#define ST_COMPARE(a, b) \
+	((a)->wanted < (b)->wanted ? -1 : (a)->wanted > (b)->wanted ? 1 : \
+	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_numbers
+#define ST_ELEMENT_TYPE int64
+#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define NO_FORM		PG_UINT32_MAX
+
+typedef struct Pair
+{
+	uint32		changed;
+	uint32		other;
+} Pair;
+
+typedef struct Increment
+{
+	MemoryContext context;
+	CdEngine   *engine;
+	CdRecords  *changed;		/* numbered by themselves */
+	CdRecords	all;			/* these and whom their lists name, by id */
+	uint32	   *number;			/* of changed records among all */
+	OwnKey	   *key;
+	Size		nkeys;
+	CdWanted   *wanted;
+	uint32		nwanted;
+	CdHits		hits;
+	CdBlocking	blocking;
+	bool	   *mark;			/* changed, by number among all */
+	Pair	   *pair;
+	Size		npairs;
+	Size		maxpairs;
+} Increment;
+
+/* Number of a record among all. */
+static uint32
+number_of(const CdRecords *all, int64 id)
+{
+	uint32		low = 0,
+				high = all->n;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (all->id[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Gather the keys of the changed records, and each once as wanted. */
+static void
+gather_keys(Increment *inc)
+{
+	Size		max = (Size) inc->changed->n * 40 + CD_MAX_KEYS;
+
+	inc->key = MemoryContextAllocHuge(inc->context, max * sizeof(OwnKey));
+	for (uint32 r = 0; r < inc->changed->n; r++)
+	{
+		CdKey		key[CD_MAX_KEYS];
+		int			n = cd_form_keys(inc->engine, CD_FORM(inc->changed, r), key);
+
+		if (inc->nkeys + n > max)
+		{
+			max += max / 2 + n;
+			inc->key = repalloc_huge(inc->key, max * sizeof(OwnKey));
+		}
+		for (int i = 0; i < n; i++)
+			inc->key[inc->nkeys++] = (OwnKey) {key[i].hash, r, cd_scaled_bits(key[i].bits), false};
+	}
+	if (inc->nkeys > 1)
+		sort_keys(inc->key, inc->nkeys);
+	inc->wanted = MemoryContextAllocHuge(inc->context, Max(inc->nkeys, 1) * sizeof(CdWanted));
+	for (Size i = 0; i < inc->nkeys; i++)
+	{
+		if (i > 0 && inc->key[i].hash == inc->key[i - 1].hash)
+			continue;
+		inc->wanted[inc->nwanted].hash = inc->key[i].hash;
+		inc->wanted[inc->nwanted++].count = 0;
+	}
+}
+
+/* Number all records that lists name, ascending by id; the changed ones are marked. */
+static void
+number_records(Increment *inc)
+{
+	CdHits	   *hits = &inc->hits;
+	CdRecords  *all = &inc->all;
+	uint32		limit = inc->engine->model->oversize * 4;
+	Size		kept = 0;
+	Size		n = 0;
+	int64	   *id;
+
+	/* lists that are too long are not followed */
+	for (Size i = 0; i < hits->n; i++)
+	{
+		if (inc->wanted[hits->item[i].wanted].count <= limit)
+			hits->item[kept++] = hits->item[i];
+	}
+	hits->n = kept;
+	id = MemoryContextAllocHuge(inc->context, (hits->n + inc->changed->n + 1) * sizeof(int64));
+	for (Size i = 0; i < hits->n; i++)
+		id[n++] = hits->item[i].record;
+	for (uint32 r = 0; r < inc->changed->n; r++)
+		id[n++] = inc->changed->id[r];
+	if (n > 1)
+		sort_numbers(id, n);
+	kept = 0;
+	for (Size i = 0; i < n; i++)
+	{
+		if (i == 0 || id[i] != id[i - 1])
+			id[kept++] = id[i];
+	}
+	all->n = (uint32) kept;
+	all->id = id;
+	all->at = MemoryContextAllocHuge(inc->context, (kept + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < all->n; i++)
+		all->at[i] = NO_FORM;
+	inc->mark = MemoryContextAllocExtended(inc->context, kept + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	inc->number = MemoryContextAllocHuge(inc->context, (inc->changed->n + 1) * sizeof(uint32));
+	for (uint32 r = 0; r < inc->changed->n; r++)
+	{
+		inc->number[r] = number_of(all, inc->changed->id[r]);
+		inc->mark[inc->number[r]] = true;
+	}
+}
+
+/* Lay out the lists that hold a changed record, and the keys of each of these. */
+static void
+lay_out_lists(Increment *inc)
+{
+	CdBlocking *b = &inc->blocking;
+	CdHits	   *hits = &inc->hits;
+	uint32		limit = inc->engine->model->oversize * 4;
+	Size		hit = 0;
+	Size		own = 0;
+	uint64		n = 0;
+	uint32	   *next;
+
+	if (hits->n > 1)
+		sort_hits(hits->item, hits->n);
+	b->context = inc->context;
+	b->records = &inc->all;
+	b->changed = inc->mark;
+	b->first = MemoryContextAllocHuge(inc->context, ((Size) inc->nwanted + 1) * sizeof(uint32));
+	b->bits = MemoryContextAllocHuge(inc->context, ((Size) inc->nwanted + 1) * sizeof(int16));
+	b->member = MemoryContextAllocHuge(inc->context, (hits->n + inc->nkeys + 1) * sizeof(uint32));
+	b->recfirst = MemoryContextAllocExtended(inc->context, ((Size) inc->all.n + 2) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (uint32 w = 0; w < inc->nwanted; w++)
+	{
+		Size		from = own;
+		uint64		start = n;
+		uint64		kept;
+
+		while (own < inc->nkeys && inc->key[own].hash == inc->wanted[w].hash)
+			own++;
+		while (hit < hits->n && hits->item[hit].wanted == w)
+		{
+			uint32		record = number_of(&inc->all, hits->item[hit++].record);
+
+			/* what a changed record held before is of no account */
+			if (!inc->mark[record] && (n == start || b->member[n - 1] != record))
+				b->member[n++] = record;
+		}
+		/* merge the changed records, which ascend, too */
+		kept = n;
+		n += own - from;
+		for (Size i = own, to = n; i > from; i--)
+		{
+			uint32		record = inc->number[inc->key[i - 1].record];
+
+			while (kept > start && b->member[kept - 1] > record)
+				b->member[--to] = b->member[--kept];
+			b->member[--to] = record;
+		}
+		if (inc->wanted[w].count > limit || n - start > limit || n - start < 2)
+		{
+			n = start;
+			continue;
+		}
+		if (n > PG_UINT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too many records to match at once")));
+		for (Size i = from; i < own; i++)
+		{
+			inc->key[i].followed = true;
+			b->recfirst[inc->number[inc->key[i].record] + 1]++;
+		}
+		b->bits[b->nkeys] = inc->key[from].bits;
+		b->first[b->nkeys++] = (uint32) start;
+	}
+	b->first[b->nkeys] = (uint32) n;
+	b->nmembers = n;
+	for (uint32 r = 0; r < inc->all.n; r++)
+		b->recfirst[r + 1] += b->recfirst[r];
+	b->reckey = MemoryContextAllocHuge(inc->context, (inc->nkeys + 1) * sizeof(uint32));
+	next = MemoryContextAllocHuge(inc->context, (inc->all.n + 1) * sizeof(uint32));
+	memcpy(next, b->recfirst, inc->all.n * sizeof(uint32));
+	{
+		uint32		number = 0;
+
+		for (Size i = 0; i < inc->nkeys; i++)
+		{
+			if (i > 0 && inc->key[i].hash != inc->key[i - 1].hash && inc->key[i - 1].followed)
+				number++;
+			if (inc->key[i].followed)
+				b->reckey[next[inc->number[inc->key[i].record]]++] = number;
+		}
+	}
+	pfree(next);
+	cd_blocking_scratch(b);
+}
+
+/* Find the candidates of the changed records, and read those not read yet. */
+static void
+read_candidates(Increment *inc)
+{
+	CdRecords  *all = &inc->all;
+	bool	   *needed = MemoryContextAllocExtended(inc->context, all->n + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	Datum	   *id = MemoryContextAllocHuge(inc->context, (all->n + 1) * sizeof(Datum));
+	CdRecords  *others;
+	uint32		known = inc->engine->dict->ntokens;
+	Size		most;
+	int			n = 0;
+
+	inc->maxpairs = 4096;
+	inc->pair = MemoryContextAllocHuge(inc->context, inc->maxpairs * sizeof(Pair));
+	/* forms are looked ahead at before they are read */
+	all->base = inc->changed->base;
+	memset(all->at, 0, all->n * sizeof(uint32));
+	for (uint32 r = 0; r < inc->changed->n; r++)
+	{
+		uint32		found;
+
+		CHECK_FOR_INTERRUPTS();
+		found = cd_candidates(inc->engine, &inc->blocking, inc->number[r]);
+		if (inc->npairs + found > inc->maxpairs)
+		{
+			inc->maxpairs = inc->maxpairs * 2 + found;
+			inc->pair = repalloc_huge(inc->pair, inc->maxpairs * sizeof(Pair));
+		}
+		for (uint32 i = 0; i < found; i++)
+		{
+			uint32		s = inc->blocking.touched[i];
+
+			inc->pair[inc->npairs++] = (Pair) {inc->number[r], s};
+			if (!inc->mark[s] && !needed[s])
+			{
+				needed[s] = true;
+				id[n++] = Int64GetDatum(all->id[s]);
+			}
+		}
+	}
+	others = cd_records_load(inc->engine,
+							 PointerGetDatum(construct_array(id, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	cd_dictionary_rate(inc->engine->dict, inc->engine->stats, known);
+
+	/* one space for the forms of both */
+	for (uint32 i = 0; i < all->n; i++)
+		all->at[i] = NO_FORM;
+	most = inc->changed->used + others->used;
+	if (most >= NO_FORM)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many records to match at once")));
+	all->base = MemoryContextAllocHuge(inc->context, Max(most, 1) * sizeof(uint32));
+	memcpy(all->base, inc->changed->base, inc->changed->used * sizeof(uint32));
+	memcpy(all->base + inc->changed->used, others->base, others->used * sizeof(uint32));
+	for (uint32 r = 0; r < inc->changed->n; r++)
+		all->at[inc->number[r]] = inc->changed->at[r];
+	for (uint32 i = 0; i < others->n; i++)
+		all->at[number_of(all, others->id[i])] = (uint32) inc->changed->used + others->at[i];
+}
+
+/* Does a pair still share the bits that make a candidate, by the values of today? */
+static bool
+still_candidate(Increment *inc, uint32 changed, uint32 other)
+{
+	CdKey		key[CD_MAX_KEYS];
+	int			n = cd_form_keys(inc->engine, CD_FORM(&inc->all, other), key);
+	int			sum = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		Size		low = 0,
+					high = inc->nkeys;
+
+		while (low < high)
+		{
+			Size		middle = low + (high - low) / 2;
+
+			if (inc->key[middle].hash < key[i].hash)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		for (; low < inc->nkeys && inc->key[low].hash == key[i].hash; low++)
+		{
+			if (inc->key[low].followed && inc->number[inc->key[low].record] == changed)
+				sum += inc->key[low].bits;
+		}
+	}
+	return sum >= cd_scaled_bits(inc->engine->model->threshold);
+}
+
+/*
+ * Score the candidates of changed records and write their links; answers how
+ * many pairs were looked at.  Their postings are added.
+ */
+uint64
+cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
+{
+	Increment	inc = {0};
+	CdLinks    *links;
+
+	inc.context = engine->context;
+	inc.engine = engine;
+	inc.changed = cd_records_load(engine, changed);
+	cd_dictionary_rate(engine->dict, engine->stats, 0);
+	gather_keys(&inc);
+	inc.hits.max = 65536;
+	inc.hits.item = MemoryContextAllocHuge(engine->context, inc.hits.max * sizeof(CdHit));
+	cd_postings_find(engine, info, inc.wanted, inc.nwanted, &inc.hits);
+	number_records(&inc);
+	lay_out_lists(&inc);
+	read_candidates(&inc);
+
+	links = cd_links_create(engine->context);
+	cd_plan_scoring(engine);
+	for (Size i = 0; i < inc.npairs; i++)
+	{
+		const Pair *pair = &inc.pair[i];
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (inc.all.at[pair->other] == NO_FORM)
+			continue;
+		if (cd_score_pair(engine, &inc.all, pair->changed, pair->other, links) &&
+			!inc.mark[pair->other] && !still_candidate(&inc, pair->changed, pair->other))
+			links->n--;
+	}
+	cd_links_write(engine, &inc.all, links);
+	cd_postings_add(engine, inc.changed, NULL);
+	return links->pairs;
+}
