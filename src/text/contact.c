@@ -15,18 +15,26 @@
 
 /* Mailboxes many people read. */
 static const char *const shared_mailboxes[] = {
-	"abuse", "accounting", "accounts", "admin", "administrator", "bestellung", "billing", "biuro",
-	"booking", "bookings", "buchhaltung", "bureau", "careers", "central", "contabilidad", "contact",
-	"contacto", "contato", "contatti", "customer.service", "customerservice", "direction",
-	"donotreply", "einkauf", "empfang", "enquiries", "enquiry", "export", "feedback", "finance",
-	"frontdesk", "general", "hello", "help", "helpdesk", "hola", "hostmaster", "hotel", "hr",
-	"import", "info", "information", "inquiries", "inquiry", "invoice", "invoices", "it", "jobs",
-	"kefu", "kontakt", "legal", "mail", "mailbox", "mailer-daemon", "management", "manager",
-	"marketing", "media", "news", "newsletter", "no-reply", "noreply", "office", "order", "orders",
-	"personal", "post", "postmaster", "press", "presse", "privacy", "purchasing", "recepcion",
-	"reception", "rechnung", "reservation", "reservations", "root", "sales", "secretariat",
-	"secretary", "security", "sekretariat", "service", "services", "shop", "staff", "store",
-	"support", "team", "tech", "vendite", "ventas", "verkauf", "web", "webmaster", "welcome",
+	"aanvraag", "abuse", "accounting", "accounts", "accueil", "admin", "administracion",
+	"administrator", "amministrazione", "atencion", "atencioncliente", "beschaffung", "bestellung",
+	"bestellungen", "bewerbung", "bewerbungen", "billing", "biuro", "booking", "bookings",
+	"buchhaltung", "buero", "bureau", "caiwu", "careers", "central", "clientes", "comercial",
+	"commande", "commandes", "commercial", "contabilidad", "contact", "contacto", "contactus",
+	"contato", "contatti", "customer.service", "customercare", "customerservice", "customersupport",
+	"direction", "donotreply", "einkauf", "empfang", "enquiries", "enquiry", "export",
+	"facturacion", "faktura", "fatture", "feedback", "finance", "frontdesk", "general", "hello",
+	"help", "helpdesk", "hola", "hostmaster", "hotel", "hr", "import", "info", "informacion",
+	"informatie", "information", "inkoop", "inquiries", "inquiry", "invoice", "invoices", "it",
+	"jobs", "kefu", "klantenservice", "kontakt", "kontakti", "kundendienst", "kundenservice",
+	"kundtjanst", "lager", "legal", "mail", "mailbox", "mailer-daemon", "management", "manager",
+	"marketing", "media", "news", "newsletter", "no-reply", "noreply", "obchod", "objednavky",
+	"office", "order", "orders", "ordini", "pedidos", "personal", "pokladna", "post", "postmaster",
+	"press", "presse", "privacy", "purchasing", "recepcion", "reception", "rechnung", "rechnungen",
+	"renshi", "reservation", "reservations", "root", "sales", "secretariat", "secretary",
+	"security", "sekretariat", "service", "services", "shichang", "shop", "sklep", "sprzedaz",
+	"staff", "store", "support", "team", "tech", "vendas", "vendite", "ventas", "verkauf",
+	"verkoop", "vertrieb", "verwaltung", "web", "webmaster", "welcome", "xiaoshou", "zakupy",
+	"zentrale", "zhaopin",
 };
 
 /* Mailboxes typed to satisfy a form. */
@@ -39,29 +47,32 @@ static const char *const placeholder_mailboxes[] = {
 
 /* Domains reserved for examples or typed to satisfy a form. */
 static const char *const placeholder_domains[] = {
-	"a.com", "aa.com", "abc.com", "asdf.com", "domain.com", "email.com", "example.com",
-	"example.net", "example.org", "fake.com", "foo.com", "na.com", "no.com", "noemail.com",
-	"nomail.com", "none.com", "null.com", "sample.com", "test.com", "test.de", "test.org",
-	"unknown.com", "x.com.com", "xxx.com", "xyz.xyz", "yourdomain.com",
+	"1.com", "123.com", "a.com", "aa.com", "abc.com", "asdf.com", "domain.com", "dummy.com",
+	"email.com", "example.cn", "example.co.uk", "example.com", "example.com.cn", "example.de",
+	"example.fr", "example.net", "example.org", "fake.com", "foo.com", "guest.com", "na.com",
+	"no.com", "noemail.com", "nomail.com", "none.com", "null.com", "qwerty.com", "sample.com",
+	"test.com", "test.de", "test.org", "unknown.com", "x.com.com", "xxx.com", "xyz.xyz",
+	"yourdomain.com",
 };
 
 /* Providers of throw-away mailboxes. */
 static const char *const disposable_domains[] = {
 	"0-mail.com", "10minutemail.com", "10minutemail.net", "1secmail.com", "20minutemail.com",
-	"24mail.chacuo.net", "33mail.com", "anonbox.net", "bccto.me", "burnermail.io", "byom.de",
-	"chacuo.net", "deadaddress.com", "discard.email", "discardmail.com", "dispostable.com",
-	"dropmail.me", "emailondeck.com", "fakeinbox.com", "fakemail.net", "getairmail.com",
-	"getnada.com", "grr.la", "guerrillamail.biz", "guerrillamail.com", "guerrillamail.de",
-	"guerrillamail.net", "guerrillamail.org", "harakirimail.com", "inboxbear.com",
-	"inboxkitten.com", "incognitomail.org", "jetable.org", "linshiyouxiang.net", "mail-temp.com",
+	"24mail.chacuo.net", "33mail.com", "anonbox.net", "armyspy.com", "bccto.me", "burnermail.io",
+	"byom.de", "chacuo.net", "cuvox.de", "dayrep.com", "deadaddress.com", "discard.email",
+	"discardmail.com", "dispostable.com", "dropmail.me", "einrot.com", "emailondeck.com",
+	"fakeinbox.com", "fakemail.net", "fleckens.hu", "getairmail.com", "getnada.com", "grr.la",
+	"guerrillamail.biz", "guerrillamail.com", "guerrillamail.de", "guerrillamail.net",
+	"guerrillamail.org", "gustr.com", "harakirimail.com", "inboxbear.com", "inboxkitten.com",
+	"incognitomail.org", "jetable.org", "jourrapide.com", "linshiyouxiang.net", "mail-temp.com",
 	"mailcatch.com", "maildrop.cc", "mailexpire.com", "mailinator.com", "mailinator.net",
 	"mailnesia.com", "mailnull.com", "mailsac.com", "mailtemp.org", "meltmail.com", "mintemail.com",
 	"moakt.com", "mohmal.com", "mt2015.com", "mytemp.email", "mytrashmail.com", "nada.email",
-	"nowmymail.com", "pokemail.net", "sharklasers.com", "shieldemail.com", "spam4.me",
-	"spambog.com", "spambox.us", "spamex.com", "spamgourmet.com", "temp-mail.io", "temp-mail.org",
-	"tempail.com", "tempinbox.com", "tempmail.com", "tempmail.de", "tempmail.dev", "tempmail.net",
-	"tempmailo.com", "tempr.email", "throwawaymail.com", "tmail.ws", "tmpmail.org",
-	"trash-mail.com", "trashmail.com", "trashmail.de", "trashmail.net", "trbvm.com",
+	"nowmymail.com", "pokemail.net", "rhyta.com", "sharklasers.com", "shieldemail.com", "spam4.me",
+	"spambog.com", "spambox.us", "spamex.com", "spamgourmet.com", "superrito.com", "teleworm.us",
+	"temp-mail.io", "temp-mail.org", "tempail.com", "tempinbox.com", "tempmail.com", "tempmail.de",
+	"tempmail.dev", "tempmail.net", "tempmailo.com", "tempr.email", "throwawaymail.com", "tmail.ws",
+	"tmpmail.org", "trash-mail.com", "trashmail.com", "trashmail.de", "trashmail.net", "trbvm.com",
 	"wegwerfemail.de", "wegwerfmail.de", "yopmail.com", "yopmail.fr", "yopmail.net", "zetmail.com",
 };
 
@@ -205,6 +216,7 @@ valid_local(const char *s, int n)
 static bool
 split_email(const char *s, int bytes, char **local, char **host)
 {
+	static const char *const around[] = {"()", "[]", "\'\'"};
 	char	   *lower = trimmed_lower(s, bytes);
 	char	   *open = strrchr(lower, '<');
 	char	   *at;
@@ -214,8 +226,16 @@ split_email(const char *s, int bytes, char **local, char **host)
 		lower = open + 1;
 		lower[strlen(lower) - 1] = '\0';
 	}
+	for (int i = 0; i < (int) lengthof(around); i++)
+		if (strlen(lower) > 2 && lower[0] == around[i][0] && lower[strlen(lower) - 1] == around[i][1])
+		{
+			lower++;
+			lower[strlen(lower) - 1] = '\0';
+		}
 	if (strncmp(lower, "mailto:", 7) == 0)
 		lower += 7;
+	if ((at = strrchr(lower, '@')) != NULL && (at = strchr(at, '?')) != NULL)
+		*at = '\0';
 	while (ends_with(lower, ",") || ends_with(lower, ";") || ends_with(lower, "."))
 		lower[strlen(lower) - 1] = '\0';
 	at = strrchr(lower, '@');
@@ -226,6 +246,23 @@ split_email(const char *s, int bytes, char **local, char **host)
 		return false;
 	*local = pnstrdup(lower, at - lower);
 	return true;
+}
+
+/* Is it nobody's own mailbox, also as customer.service or noreply+123? */
+static bool
+is_shared(const char *local)
+{
+	char	   *plain = pstrdup(local);
+	char	   *to = plain;
+
+	plain[strcspn(plain, "+")] = '\0';
+	if (IN_LIST(plain, shared_mailboxes))
+		return true;
+	for (const char *from = plain; *from; from++)
+		if (strchr(".-_", *from) == NULL)
+			*to++ = *from;
+	*to = '\0';
+	return IN_LIST(plain, shared_mailboxes);
 }
 
 char *
@@ -250,7 +287,7 @@ cd_standard_email(const char *s, int bytes, CdIssue *issue)
 	}
 	if (IN_LIST(host, disposable_domains))
 		*issue = CD_ISSUE_DISPOSABLE;
-	else if (IN_LIST(local, shared_mailboxes))
+	else if (is_shared(local))
 		*issue = CD_ISSUE_SHARED_MAILBOX;
 	else if (IN_LIST(host, suspect_domains))
 		*issue = CD_ISSUE_SUSPECT_DOMAIN;
@@ -294,6 +331,8 @@ cd_standard_domain(const char *s, int bytes, CdIssue *issue)
 	*issue = CD_ISSUE_NONE;
 	if ((p = strstr(lower, "://")) != NULL)
 		lower = p + 3;
+	else if (strncmp(lower, "//", 2) == 0)
+		lower += 2;
 	if ((p = strrchr(lower, '@')) != NULL)
 		lower = p + 1;
 	lower[strcspn(lower, "/?#:")] = '\0';
@@ -583,6 +622,25 @@ keep_range(PhoneRange *range, const char *digits, int n, bool plus, const char *
 	range->valid = valid;
 }
 
+/* Bytes before a Chinese or Japanese mark of an extension, which libphonenumber does not know. */
+static int
+without_extension(const char *s, int bytes)
+{
+	static const char *const mark[] = {"转", "轉", "分机", "分機", "内线", "內線", "内線"};
+	int			m;
+
+	for (m = 0; m < (int) lengthof(mark); m++)
+	{
+		int			length = strlen(mark[m]);
+		int			i;
+
+		for (i = 1; i + length <= bytes; i++)
+			if (memcmp(s + i, mark[m], length) == 0)
+				return i;
+	}
+	return bytes;
+}
+
 char *
 cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 {
@@ -594,6 +652,7 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 	int			n = 0;
 	int			letters = 0;
 	bool		plus = false;
+	CdPhoneStatus status;
 	CdText		t;
 	int			i;
 
@@ -647,7 +706,25 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 	}
 	if (!load_phone())
 		return phone_digits(digits, n, plus, letters, issue);
-	switch (phone_parse(s, bytes, region, e164, &code_digits))
+	bytes = without_extension(s, bytes);
+	status = phone_parse(s, bytes, region, e164, &code_digits);
+	/* 00 is how most of the world dials abroad, whatever is dialled here */
+	if (status != CD_PHONE_VALID && !plus && n > 9 && digits[0] == '0' && digits[1] == '0')
+	{
+		char		abroad[80];
+		char		number[CD_PHONE_E164_SIZE];
+		int			length = snprintf(abroad, sizeof(abroad), "+%s", digits + 2);
+		int			country_digits;
+
+		if (phone_parse(abroad, length, "", number, &country_digits) == CD_PHONE_VALID)
+		{
+			status = CD_PHONE_VALID;
+			strcpy(e164, number);
+			code_digits = country_digits;
+			range = NULL;
+		}
+	}
+	switch (status)
 	{
 		case CD_PHONE_VALID:
 			if (range != NULL)
@@ -658,6 +735,10 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 				keep_range(range, digits, n, plus, region, e164, code_digits, false);
 			*issue = CD_ISSUE_UNASSIGNED;
 			break;
+		case CD_PHONE_LOCAL:
+			/* the area code is missing: its digits still tell people of one area apart */
+			*issue = n >= 6 && letters == 0 && !plus ? CD_ISSUE_LOCAL_NUMBER : CD_ISSUE_TOO_SHORT;
+			return *issue == CD_ISSUE_LOCAL_NUMBER ? pstrdup(digits) : NULL;
 		case CD_PHONE_TOO_SHORT:
 			*issue = CD_ISSUE_TOO_SHORT;
 			return NULL;

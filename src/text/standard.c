@@ -23,18 +23,23 @@ static const char *const issue_names[CD_ISSUE_COUNT] = {
 	"", "empty", "placeholder", "malformed", "too_short", "too_long", "disposable", "shared_mailbox",
 	"suspect_domain", "impossible_date", "default_date", "future_date", "implausible_date",
 	"ambiguous_date", "partial_date", "no_country", "unassigned", "bad_checksum", "unknown_code",
-	"not_a_name", "wrong_field", "encoding"
+	"not_a_name", "wrong_field", "encoding", "local_number"
 };
 
 /* What is typed or exported for "no value", folded, letters and digits only; in byte order. */
 static const char *const placeholders[] = {
-	"asdf", "asdfasdf", "blank", "brak", "desconocido", "empty", "firstname", "inconnu", "ka", "keine",
-	"keineangabe", "lastname", "missing", "na", "nan", "neuvedeno", "nichtangegeben", "nil", "nodata", "noname",
-	"nonamegiven", "none", "notapplicable", "notavailable", "notgiven", "notknown", "notprovided",
-	"notspecified", "null", "qwerty", "sconosciuto", "sindatos", "tba", "tbc", "tbd", "test", "testtest",
-	"testuser", "unbekannt", "undefined", "unknown", "unspecified", "xx", "xxx", "xxxx", "xxxxx",
-	"なし", "不明", "不详", "匿名", "待定", "无", "暂无", "未填写", "未知", "未知姓名", "未设置", "未提供", "没有", "测试",
-	"测试用户", "空", "미상", "없음", "해당없음",
+	"asdf", "asdfasdf", "aucun", "bilinmiyor", "bitteauswahlen", "blank", "brak", "desconocido",
+	"dummy", "empty", "fehlt", "firstname", "geen", "inconnu", "inconnue", "ka", "keine",
+	"keineangabe", "keineangaben", "lastname", "missing", "na", "nan", "nepodano", "neuvedeno",
+	"neznamy", "nichtangegeben", "nieznany", "nil", "ningun", "ninguno", "nodata", "noname",
+	"nonamegiven", "noncommunique", "none", "nonrenseigne", "nonspecifie", "notapplicable",
+	"notavailable", "notgiven", "notknown", "notprovided", "notspecified", "null", "nvt", "okand",
+	"onbekend", "pleaseselect", "qwerty", "sconosciuto", "selectone", "sindatos", "sinespecificar",
+	"sinnombre", "tba", "tbc", "tbd", "test", "testtest", "testuser", "ukendt", "ukjent", "unbek",
+	"unbekannt", "undefined", "unknown", "unspecified", "xx", "xxx", "xxxx", "xxxxx", "неизвестен",
+	"неизвестно", "нет", "неуказано", "отсутствует", "なし", "不明", "不清楚", "不知道", "不详", "保密", "匿名",
+	"待定", "无", "无し", "暂无", "未填写", "未提供", "未登录", "未登记", "未知", "未知姓名", "未记入", "未设置", "没有", "测试",
+	"测试用户", "空", "记入なし", "请选择", "모름", "미상", "미입력", "비공개", "없음", "해당없음",
 };
 
 /* Words by which a company is known in a person's name. */

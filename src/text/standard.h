@@ -76,10 +76,11 @@ typedef enum CdIssue
 	CD_ISSUE_UNKNOWN_CODE,		/* not a known country, gender, ... */
 	CD_ISSUE_NOT_A_NAME,		/* digits, an address or a company where a name should be */
 	CD_ISSUE_WRONG_FIELD,		/* a value of another kind: an e-mail in the phone column */
-	CD_ISSUE_ENCODING			/* mangled by a wrong character set: JosÃ© */
+	CD_ISSUE_ENCODING,			/* mangled by a wrong character set: JosÃ© */
+	CD_ISSUE_LOCAL_NUMBER		/* a phone number without its area code */
 } CdIssue;
 
-#define CD_ISSUE_COUNT	(CD_ISSUE_ENCODING + 1)
+#define CD_ISSUE_COUNT	(CD_ISSUE_LOCAL_NUMBER + 1)
 
 /* The attribute of a name; CD_ATTR_OTHER if it is not a well-known one. */
 extern CdAttribute cd_attribute_of(const char *name);
@@ -129,6 +130,6 @@ extern const char *cd_phone_version(void);
 extern void cd_phone_require(void);
 
 /* Raised with every change of the rules here that gives some value another form. */
-#define CD_TEXT_RULES	1
+#define CD_TEXT_RULES	2
 
 #endif							/* CD_TEXT_STANDARD_H */

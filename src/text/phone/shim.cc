@@ -75,6 +75,8 @@ cd_phone_parse(const char *s, int len, const char *region, char *e164, int *code
 		{
 			case PhoneNumberUtil::IS_POSSIBLE:
 				break;
+			case PhoneNumberUtil::IS_POSSIBLE_LOCAL_ONLY:
+				return CD_PHONE_LOCAL;
 			case PhoneNumberUtil::INVALID_COUNTRY_CODE:
 				return CD_PHONE_NO_COUNTRY;
 			case PhoneNumberUtil::TOO_LONG:

@@ -18,6 +18,7 @@ typedef enum CdPhoneStatus
 {
 	CD_PHONE_VALID,				/* a number of an assigned range */
 	CD_PHONE_POSSIBLE,			/* right length, no range known for it */
+	CD_PHONE_LOCAL,				/* complete only within its own area */
 	CD_PHONE_TOO_SHORT,
 	CD_PHONE_TOO_LONG,
 	CD_PHONE_NO_COUNTRY,		/* national form and no region, or no such country code */
