@@ -86,9 +86,15 @@ CREATE TABLE customer_data.condition_state (
     size         bigint NOT NULL DEFAULT 0,
     error        text,
     error_at     timestamptz,
-    error_customer bigint
+    error_customer bigint,
+    failures     int NOT NULL DEFAULT 0,
+    retry_at     timestamptz,
+    pending      customer_data.customer_set
 );
 COMMENT ON TABLE customer_data.condition_state IS 'What became of each condition at the last refresh; derived: without it everyone is asked';
+COMMENT ON COLUMN customer_data.condition_state.failures IS 'How many refreshes in a row it has failed';
+COMMENT ON COLUMN customer_data.condition_state.retry_at IS 'A condition that failed at a customer is asked again from this moment on, or when the customer''s data or the condition changed';
+COMMENT ON COLUMN customer_data.condition_state.pending IS 'Whom it must be asked of when it works again; NULL while it fails: everyone';
 COMMENT ON COLUMN customer_data.condition_state.evaluated_at IS 'Moment the members are of; it stands still while the condition fails';
 
 CREATE TABLE customer_data.segment_refresh (
@@ -154,11 +160,14 @@ CREATE UNLOGGED TABLE customer_data.condition_work (
     wave         int NOT NULL,
     version      int NOT NULL,
     everyone     text,
+    parked       boolean NOT NULL,
+    pending      customer_data.customer_set,
     expired      customer_data.customer_set,
     threshold    customer_data.customer_set,
     segment      customer_data.customer_set
 );
 COMMENT ON TABLE customer_data.condition_work IS 'The refresh under way: which condition is asked of whom; empty between refreshes, derived';
+COMMENT ON COLUMN customer_data.condition_work.parked IS 'It failed before, nothing says it would not again, and its time has not come: not asked';
 COMMENT ON COLUMN customer_data.condition_work.everyone IS 'Why everyone is asked; NULL: only those due are';
 
 INSERT INTO customer_data.condition (room, expression) VALUES ('everyone', 'true'), ('rest', 'true');

@@ -128,10 +128,10 @@ DECLARE
 BEGIN
     SELECT array_agg(w.condition_id ORDER BY w.condition_id),
            array_agg(CASE WHEN w.everyone IS NULL
-                     THEN touched | coalesce(w.expired, '{}') | coalesce(w.threshold, '{}') | coalesce(w.segment, '{}')
+                     THEN touched | coalesce(w.pending, '{}') | coalesce(w.expired, '{}') | coalesce(w.threshold, '{}') | coalesce(w.segment, '{}')
                      END ORDER BY w.condition_id)
     INTO ids, dues
-    FROM customer_data.condition_work w WHERE w.wave = in_wave;
+    FROM customer_data.condition_work w WHERE w.wave = in_wave AND NOT w.parked;
     IF ids IS NULL THEN
         RETURN;
     END IF;
@@ -162,10 +162,10 @@ BEGIN
         SELECT m.condition_id, m.chunk
         FROM customer_data.condition_member m
         JOIN customer_data.condition_work w USING (condition_id)
-        WHERE w.wave = in_wave AND w.everyone IS NOT NULL
+        WHERE w.wave = in_wave AND w.everyone IS NOT NULL AND NOT w.parked
           AND NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = m.condition_id)
     ), turn AS MATERIALIZED (
-        SELECT p.condition_id, p.chunk, w.everyone, w.expired, w.threshold,
+        SELECT p.condition_id, p.chunk, w.everyone, w.pending, w.expired, w.threshold,
                coalesce(m.members, '{}') AS before,
                coalesce(f.customers, '{}') - coalesce(m.members, '{}') AS entered,
                CASE WHEN w.everyone IS NOT NULL THEN coalesce(m.members, '{}') - coalesce(f.customers, '{}')
@@ -186,7 +186,7 @@ BEGIN
         SELECT m.condition_id, r.why, m.entered & r.customers AS entered, m.exited & r.customers AS exited
         FROM moved m,
         LATERAL (SELECT m.entered | m.exited AS both_ways) b,
-        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE b.both_ways & touched END AS by_data) d,
+        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE b.both_ways & (touched | coalesce(m.pending, '{}')) END AS by_data) d,
         LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(m.threshold, '{}') AS by_threshold) t,
         LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(m.expired, '{}') AS by_time) e,
         LATERAL (VALUES ('data', d.by_data), ('threshold', t.by_threshold), ('time', e.by_time),
@@ -202,19 +202,25 @@ BEGIN
                sum(customer_data.cardinality(m.entered) - customer_data.cardinality(m.exited)) AS more
         FROM moved m GROUP BY 1
     )
-    INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size, error, error_at, error_customer)
-    SELECT w.condition_id, CASE WHEN f.condition_id IS NULL THEN w.version ELSE -1 END,
+    INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size, error, error_at, error_customer, failures, retry_at)
+    SELECT w.condition_id, w.version,
            CASE WHEN f.condition_id IS NULL THEN customer_data.as_of() END, coalesce(z.more, 0), f.message,
-           CASE WHEN f.condition_id IS NOT NULL THEN customer_data.as_of() END, f.customer_id
+           CASE WHEN f.condition_id IS NOT NULL THEN customer_data.as_of() END, f.customer_id,
+           (f.condition_id IS NOT NULL)::int,
+           CASE WHEN f.condition_id IS NOT NULL THEN customer_data.as_of() + interval '1 minute' END
     FROM customer_data.condition_work w
     LEFT JOIN failed f USING (condition_id)
     LEFT JOIN sized z USING (condition_id)
-    WHERE w.wave = in_wave
+    WHERE w.wave = in_wave AND NOT w.parked
     ON CONFLICT ON CONSTRAINT condition_state_pkey DO UPDATE
     SET version = EXCLUDED.version,
         evaluated_at = CASE WHEN EXCLUDED.error IS NULL THEN EXCLUDED.evaluated_at ELSE s.evaluated_at END,
         size = s.size + EXCLUDED.size,
-        error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer;
+        error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer,
+        failures = CASE WHEN EXCLUDED.error IS NULL THEN 0 ELSE s.failures + 1 END,
+        retry_at = CASE WHEN EXCLUDED.error IS NOT NULL
+                   THEN customer_data.as_of() + least(interval '1 minute' * 2 ^ least(s.failures, 11), interval '1 day') END,
+        pending = NULL;
 
     -- Whoever asks for a segment that has just changed is asked in its turn.
     UPDATE customer_data.condition_work w
@@ -351,12 +357,16 @@ BEGIN
         SELECT x.condition_id, customer_data.customer_set_or_agg(x.customers) AS customers
         FROM expired e, unnest(e.conditions, e.customers) AS x (condition_id, customers) GROUP BY 1
     )
-    INSERT INTO customer_data.condition_work (condition_id, wave, version, everyone, expired)
+    INSERT INTO customer_data.condition_work (condition_id, wave, version, everyone, parked, pending, expired)
     SELECT c.condition_id, v.wave, c.version,
-           CASE WHEN s.condition_id IS NULL OR (s.version <> c.version AND s.error IS NULL) THEN 'definition'
-                WHEN s.error IS NOT NULL OR refresh_conditions.rebuild THEN 'rebuild'
+           CASE WHEN s.condition_id IS NULL OR s.version <> c.version THEN 'definition'
+                WHEN s.error IS NOT NULL AND s.pending IS NULL OR refresh_conditions.rebuild THEN 'rebuild'
                 WHEN c.untracked IS NOT NULL THEN 'time' END,
-           d.customers
+           -- What failed at a customer waits for that customer; what could not
+           -- even begin costs nothing to try.
+           coalesce(s.error_customer IS NOT NULL AND s.version = c.version AND NOT refresh_conditions.rebuild AND at < s.retry_at
+                    AND NOT touched @> s.error_customer AND NOT coalesce(d.customers @> s.error_customer, false), false),
+           s.pending, d.customers
     FROM customer_data.condition c
     JOIN customer_data.condition_waves() v USING (condition_id)
     LEFT JOIN customer_data.condition_state s USING (condition_id)
@@ -371,6 +381,17 @@ BEGIN
         PERFORM customer_data.refresh_thresholds(refresh, w, touched);
         PERFORM customer_data.refresh_wave(refresh, w, touched);
     END LOOP;
+    -- Of whom a condition that fails must be asked when it works again.
+    UPDATE customer_data.condition_state s
+    SET pending = CASE WHEN k.everyone IS NULL
+                  THEN touched | coalesce(k.pending, '{}') | coalesce(k.expired, '{}') | coalesce(k.threshold, '{}') | coalesce(k.segment, '{}')
+                       | coalesce((SELECT customer_data.customer_set_or_agg(c.entered | c.exited)
+                                   FROM customer_data.condition_need n
+                                   JOIN customer_data.segment_definition d ON d.name = n.name
+                                   JOIN customer_data.condition_change c ON c.condition_id = d.condition_id AND c.refresh_id = refresh
+                                   WHERE n.condition_id = k.condition_id AND n.kind = 'segment'), '{}') END
+    FROM customer_data.condition_work k
+    WHERE k.condition_id = s.condition_id AND s.error IS NOT NULL;
     PERFORM customer_data.refresh_rest(refresh);
     IF customer_data.take_snapshots(refresh) > 0 THEN
         PERFORM customer_data.prune_segment_history();

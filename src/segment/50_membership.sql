@@ -32,6 +32,8 @@ SELECT d.name, coalesce(s.size, 0) AS size,
        END AS error,
        CASE WHEN c.untracked IS NOT NULL
             THEN format('asked of everyone at each refresh: the use of time in %s cannot be followed', c.untracked)
+            WHEN s.error_customer IS NOT NULL
+            THEN format('asked again from %s on, or when customer %s or the condition changes', s.retry_at, s.error_customer)
        END AS note,
        c.owner
 FROM customer_data.segment_definition d
@@ -43,7 +45,7 @@ ORDER BY d.priority DESC, d.name;
 COMMENT ON VIEW customer_data.segment IS 'The segments with their size and what is wrong with them';
 COMMENT ON COLUMN customer_data.segment.percent IS 'Share of all customers';
 COMMENT ON COLUMN customer_data.segment.error IS 'Why the members are not up to date; NULL: they are';
-COMMENT ON COLUMN customer_data.segment.note IS 'What makes the segment expensive to refresh';
+COMMENT ON COLUMN customer_data.segment.note IS 'What makes the segment expensive to refresh, or when one that fails is asked again';
 
 CREATE VIEW customer_data.segment_change AS
 SELECT d.name AS segment, m.customer_id, m.change, r.moment AS at, c.why, c.refresh_id
