@@ -2,7 +2,7 @@
 -- the order of rows changes nothing, explanations add up to the weight, and
 -- the counts of a model hold.
 SET client_min_messages = warning;
-SELECT plan(13);
+SELECT plan(16);
 SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
 SELECT diag('seed ' || :'seed');
 SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
@@ -97,6 +97,32 @@ SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count
 SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
                 'and the same ones');
 RESET customer_data.matching_workers;
+
+-- Labels, where there are some, are counted as what they are.
+SET customer_data.matching_pairs = 10000;
+SELECT customer_data.train_matching(truth => $$SELECT 'people' AS source, key, person AS entity FROM public.person$$);
+SELECT is((SELECT round(matches::numeric) FROM customer_data.match_training ORDER BY training_id DESC LIMIT 1),
+          (SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM public.person GROUP BY person) x),
+          'with labels for all, training expects as many matches as there are');
+SELECT cmp_ok((SELECT max(abs(c.m - l.share)) FROM customer_data.comparison c
+               JOIN (SELECT 'birth_date' AS comparison, 4 AS level, avg((a.birth = b.birth)::int) AS share
+                     FROM public.person a JOIN public.person b ON a.person = b.person AND a.key < b.key
+                     WHERE a.birth IS NOT NULL AND b.birth IS NOT NULL) l ON l.comparison = c.comparison AND l.level = c.level)::numeric,
+              '<', 0.1, 'and m is near the share that they show');
+SELECT customer_data.train_matching();
+CREATE TABLE public.expected AS SELECT matches FROM customer_data.match_training ORDER BY training_id DESC LIMIT 1;
+-- Hundreds of pairs that look like strangers are said to be one.
+INSERT INTO customer_data.match_decision (record_a, record_b, decision)
+SELECT a.record_id, b.record_id, 'must_link'
+FROM customer_data.source_record a JOIN customer_data.source_record b ON b.record_id = a.record_id + 1
+WHERE a.gone_at IS NULL AND b.gone_at IS NULL AND a.customer_id <> b.customer_id LIMIT 200;
+SELECT customer_data.train_matching();
+SELECT cmp_ok((SELECT t.matches - e.matches FROM public.expected e, (SELECT matches FROM customer_data.match_training ORDER BY training_id DESC LIMIT 1) t)::numeric,
+              '>', 150::numeric, 'decisions of people count in training');
+DELETE FROM customer_data.match_decision;
+RESET customer_data.matching_pairs;
+SELECT customer_data.train_matching();
+SELECT customer_data.match_pairs(NULL) IS NOT NULL AS scored;
 
 -- Decisions of people and rarity: the sum of an explanation is the weight of the link.
 SELECT is_empty($$SELECT l.record_a, l.record_b, l.weight, e.weight

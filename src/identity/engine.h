@@ -484,8 +484,30 @@ typedef struct CdTraining
 	double		seen[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 } CdTraining;
 
+/* A pair that a person decided about, by numbers of records. */
+typedef struct CdDecision
+{
+	uint32		a;
+	uint32		b;
+	bool		same;
+} CdDecision;
+
+/* What is known of the truth. */
+typedef struct CdLabels
+{
+	CdDecision *decision;		/* ascending by a and b */
+	uint32		ndecisions;
+	uint64	   *entity;			/* by record, 0: not known; NULL: of none */
+	bool	   *known;			/* anything, by record */
+} CdLabels;
+
 extern void cd_model_independent(CdModel *model);
-extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn, CdTraining *report);
+extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
+					 const CdLabels *labels, CdTraining *report);
+
+/* label.c */
+extern CdLabels *cd_labels_read(CdEngine *engine, const CdRecords *records, const char *truth);
+extern uint32 cd_record_number(const CdRecords *records, int64 id);
 
 /* load.c */
 extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);

@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -147,6 +148,13 @@ report_oversize(CdBlocking *blocking, CdModel *model)
 	SPI_execute(query.data, false, 0);
 }
 
+/* Show other sessions what is being done. */
+static void
+phase(const char *what)
+{
+	pgstat_report_activity(STATE_RUNNING, psprintf("matching: %s", what));
+}
+
 /* Does the model not fit the records any more? */
 static bool
 model_is_stale(const CdEngine *engine, uint32 n)
@@ -157,16 +165,20 @@ model_is_stale(const CdEngine *engine, uint32 n)
 
 /* Count frequencies, choose the threshold and learn. */
 static CdBlocking *
-make_model(CdEngine *engine, CdRecords *records, bool learn, CdTraining *report)
+make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth, CdTraining *report)
 {
 	CdBlocking *blocking;
 
+	phase("counting keys");
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
 	cd_dictionary_rate(engine->dict, engine->stats, 0);
+	phase("laying out posting lists");
 	blocking = cd_blocking_create(engine, records, NULL);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
-	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS, report);
+	phase("learning");
+	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS,
+			 cd_labels_read(engine, records, truth), report);
 	cd_engine_save(engine, report);
 	cd_engine_reload(engine);
 	return blocking;
@@ -267,13 +279,14 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 			PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 		}
 	}
+	phase("reading all records");
 	records = cd_records_load(engine, (Datum) 0);
 	if (model_is_stale(engine, records->n))
 	{
 		CdTraining	report;
 
 		/* a person's own settings are read again by the next run */
-		blocking = make_model(engine, records, true, &report);
+		blocking = make_model(engine, records, true, NULL, &report);
 		if (!whole)
 			SPI_execute("INSERT INTO customer_data.record_affected (record_id, cause)"
 						" SELECT record_id, 'the matching model was renewed' FROM customer_data.record_value", false, 0);
@@ -292,27 +305,23 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		mark = MemoryContextAllocExtended(context, Max(records->n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (int i = 0; i < n; i++)
 		{
-			uint32		low = 0,
-						high = records->n;
+			uint32		r = cd_record_number(records, DatumGetInt64(id[i]));
 
-			while (low < high)
-			{
-				uint32		middle = low + (high - low) / 2;
-
-				if (records->id[middle] < DatumGetInt64(id[i]))
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			if (low < records->n && records->id[low] == DatumGetInt64(id[i]))
-				mark[low] = true;
+			if (r < records->n)
+				mark[r] = true;
 		}
 	}
 	if (blocking == NULL)
+	{
+		phase("laying out posting lists");
 		blocking = cd_blocking_create(engine, records, mark);
+	}
 	links = cd_links_create(context);
+	phase("scoring pairs");
 	cd_score_all(engine, blocking, links);
+	phase("writing links");
 	cd_links_write(engine, records, links);
+	phase("packing posting lists");
 	if (whole || !cd_postings_open(engine, &info))
 		cd_postings_build(engine, records);
 	else
@@ -325,10 +334,10 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
-/* train_matching() → void: make the model anew from all records. */
-PG_FUNCTION_INFO_V1(cd_train_matching);
+/* learn_matching(learn boolean, truth text) → void: make the model anew from all records. */
+PG_FUNCTION_INFO_V1(cd_learn_matching);
 Datum
-cd_train_matching(PG_FUNCTION_ARGS)
+cd_learn_matching(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data matching", ALLOCSET_DEFAULT_SIZES);
 	CdEngine   *engine;
@@ -341,7 +350,7 @@ cd_train_matching(PG_FUNCTION_ARGS)
 	engine = cd_engine_open(context, false);
 	engine->model->trained = false;
 	records = cd_records_load(engine, (Datum) 0);
-	make_model(engine, records, PG_GETARG_BOOL(0), &report);
+	make_model(engine, records, PG_GETARG_BOOL(0), PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)), &report);
 	cd_postings_build(engine, records);
 	SPI_finish();
 	MemoryContextDelete(context);

@@ -1,9 +1,9 @@
 /*
  * train.c
- *		Learn the model from unlabelled records: u from random pairs, m and the
- *		share of matches by expectation maximisation over agreement patterns of
- *		candidate pairs, dependence between comparisons of pairs that are no match
- *		as a tree.
+ *		Learn the model: u from random pairs, m and the share of matches by
+ *		expectation maximisation over agreement patterns of candidate pairs,
+ *		dependence between comparisons of pairs that are no match as a tree.  No
+ *		labels are needed; a pair whose truth is known counts as what it is.
  */
 #include "postgres.h"
 
@@ -45,7 +45,9 @@ typedef struct Pattern
 	uint64		hash;
 	float		rarity;			/* sum over comparisons, each by its tf share */
 	float		personal;		/* the same over personal comparisons */
-	float		count;
+	float		count;			/* pairs of the sample whose truth is not known */
+	float		same;			/* pairs known to be one customer, all and not of the sample alone */
+	float		differ;			/* and known to be two */
 	uint8		level[CD_MAX_COMPARISONS];
 } Pattern;
 
@@ -53,10 +55,13 @@ typedef struct Patterns
 {
 	CdEngine   *engine;
 	CdRecords  *records;
-	Pattern    *item;			/* open addressing by hash */
+	const CdLabels *labels;
+	Pattern    *item;			/* open addressing by hash; 0 is free */
 	uint32		mask;
 	uint32		n;
 	uint32		step;			/* one in so many records is looked at */
+	double		same_differ[CD_MAX_COMPARISONS];	/* pairs known to be one customer whose values differ */
+	double		same_known[CD_MAX_COMPARISONS]; /* of those that have values */
 	uint64		seen;
 } Patterns;
 
@@ -157,19 +162,44 @@ patterns_grow(Patterns *patterns)
 	{
 		uint32		b;
 
-		if (old[i].count == 0)
+		if (old[i].hash == 0)
 			continue;
 		b = (uint32) old[i].hash & patterns->mask;
-		while (patterns->item[b].count > 0)
+		while (patterns->item[b].hash != 0)
 			b = (b + 1) & patterns->mask;
 		patterns->item[b] = old[i];
 	}
 	pfree(old);
 }
 
-/* Add a candidate pair to the patterns. */
+/* What is known of a pair: 1 one customer, 0 two, -1 nothing. */
+static int
+pair_label(const CdLabels *labels, uint32 a, uint32 b)
+{
+	uint32		low = 0,
+				high = labels->ndecisions;
+
+	/* a decision about the pair goes before what is known of its records */
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		const CdDecision *d = &labels->decision[middle];
+
+		if (d->a < a || (d->a == a && d->b < b))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < labels->ndecisions && labels->decision[low].a == a && labels->decision[low].b == b)
+		return labels->decision[low].same;
+	if (labels->entity == NULL || labels->entity[a] == 0 || labels->entity[b] == 0)
+		return -1;
+	return labels->entity[a] == labels->entity[b];
+}
+
+/* Add a candidate pair to the patterns, with what is known of it. */
 static void
-take_pattern(Patterns *patterns, uint32 a, uint32 b)
+take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 {
 	const CdModel *model = patterns->engine->model;
 	CdAgreement agreement;
@@ -197,9 +227,9 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b)
 	band[1] = (int8) Min(120, (int) personal / 2);
 	hash = cd_hash64(band[0] * 256 + band[1], (const char *) agreement.level, n);
 	at = (uint32) hash & patterns->mask;
-	while (patterns->item[at].count > 0 && patterns->item[at].hash != hash)
+	while (patterns->item[at].hash != 0 && patterns->item[at].hash != hash)
 		at = (at + 1) & patterns->mask;
-	if (patterns->item[at].count == 0)
+	if (patterns->item[at].hash == 0)
 	{
 		patterns->item[at].hash = hash;
 		patterns->item[at].rarity = rarity;
@@ -207,32 +237,50 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b)
 		memcpy(patterns->item[at].level, agreement.level, n);
 		patterns->n++;
 	}
-	patterns->item[at].count++;
+	for (int c = 0; c < n && label > 0; c++)
+	{
+		patterns->same_differ[c] += agreement.level[c] == 0 ? weight : 0;
+		patterns->same_known[c] += agreement.level[c] != CD_MISSING ? weight : 0;
+	}
+	if (label < 0)
+		patterns->item[at].count++;
+	else if (label > 0)
+		patterns->item[at].same += weight;
+	else
+		patterns->item[at].differ += weight;
 	if (patterns->n > patterns->mask / 2)
 		patterns_grow(patterns);
 }
 
-/* Add the candidates of a sample of records to the patterns. */
+/*
+ * Add the candidates of a sample of records to the patterns, and of all others
+ * those pairs of which the truth is known.
+ */
 static void
 sample_patterns(Patterns *patterns, CdBlocking *blocking)
 {
 	const CdRecords *records = patterns->records;
+	const CdLabels *labels = patterns->labels;
 
 	for (uint32 r = 0; r < records->n; r++)
 	{
+		bool		sampled = patterns->step <= 1 || murmurhash32(r) % patterns->step == 0;
 		uint32		n;
 
-		if (patterns->step > 1 && murmurhash32(r) % patterns->step != 0)
+		if (!sampled && !(labels != NULL && labels->known[r]))
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		n = cd_candidates(patterns->engine, blocking, r);
 		for (uint32 i = 0; i < n; i++)
 		{
-			uint32		s = blocking->touched[i];
+			uint32		a = Min(r, blocking->touched[i]);
+			uint32		b = Max(r, blocking->touched[i]);
+			int			label = labels == NULL ? -1 : pair_label(labels, a, b);
 
 			if (i + 3 < n)
 				cd_prefetch_tokens(patterns->engine, CD_FORM(records, blocking->touched[i + 3]));
-			take_pattern(patterns, Min(r, s), Max(r, s));
+			if (sampled || label >= 0)
+				take_pattern(patterns, a, b, label, sampled ? patterns->step : 1);
 		}
 	}
 }
@@ -276,15 +324,15 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		pm;
 		double		pu;
 
-		if (pattern->count == 0)
+		if (pattern->hash == 0)
 			continue;
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = pattern_probability(model, pattern);
 		/* many faint matches must not add up to a class of their own */
 		p = p * p / (p * p + (1 - p) * (1 - p));
-		pm = p * pattern->count * patterns->step;
-		pu = (1 - p) * pattern->count * patterns->step;
+		pm = p * pattern->count * patterns->step + pattern->same;
+		pu = (1 - p) * pattern->count * patterns->step + pattern->differ;
 		match->total += pm;
 		other->total += pu;
 		for (int c = 0; c < model->ncomparisons; c++)
@@ -364,7 +412,7 @@ maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
 
 /* Set m from the expected matches, drawn towards the defaults. */
 static double
-maximise_match(CdModel *model, const CdModel *defaults, const Counts *match)
+maximise_match(CdModel *model, const CdModel *defaults, const Counts *match, const Patterns *patterns)
 {
 	double		moved = 0;
 
@@ -378,9 +426,10 @@ maximise_match(CdModel *model, const CdModel *defaults, const Counts *match)
 				(match->known[c] + PRIOR_MATCHES);
 
 			m = Max(m, 1e-6);
-			/* a class of pairs that differ far more often than expected is not the matches */
+			/* a class of pairs that differ far more often than expected is not the matches, unless labels say so */
 			if (k == 0)
-				m = Min(m, MOST_DIFFERENT * defaults->comparison[c].m[0]);
+				m = Min(m, Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
+							   patterns->same_differ[c] / Max(patterns->same_known[c], SEEN)));
 			moved = Max(moved, fabs(m - comparison->m[k]));
 			comparison->m[k] = m;
 		}
@@ -554,7 +603,8 @@ trust_company_names(CdEngine *engine)
  * learning: u and rarity from random pairs.
  */
 void
-cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn, CdTraining *report)
+cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
+		 const CdLabels *labels, CdTraining *report)
 {
 	CdModel    *model = engine->model;
 	CdModel    *defaults = MemoryContextAlloc(engine->context, sizeof(CdModel));
@@ -583,6 +633,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	memset(&patterns, 0, sizeof(patterns));
 	patterns.engine = engine;
 	patterns.records = records;
+	patterns.labels = labels;
 	patterns.mask = 16383;
 	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -594,7 +645,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
 		expect(model, &patterns, match, other);
-		report->moved = maximise_match(model, defaults, match);
+		report->moved = maximise_match(model, defaults, match, &patterns);
 		model->lambda = Max(match->total / Max(pairs, 1), LEAST_TWINS / Max(records->n, 10));
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
