@@ -147,9 +147,11 @@ BEGIN
         result := customer_data.append_events(d, item, bound);
     END IF;
 
-    st.batches := st.batches + (coalesce(result.rows, 0) > 0)::int;
-    IF coalesce(result.rows, 0) > 0 AND st.batches % 8 = 0 THEN
-        PERFORM customer_data.compact_timelines(d.event_source_id, 8);
+    IF coalesce(result.rows, 0) > 0 THEN
+        st.batches := st.batches + 1;
+        IF NOT everything THEN
+            PERFORM customer_data.compact_records(d.event_source_id, result.records, st.batches);
+        END IF;
     END IF;
     UPDATE customer_data.event_source_state s
     SET cursor_snapshot = st.cursor_snapshot, cursor_xid = st.cursor_xid, cursor_value = st.cursor_value,
@@ -169,6 +171,49 @@ CREATE FUNCTION customer_data.event_since_condition(d customer_data.event_source
     SET search_path = customer_data, pg_catalog, pg_temp
     RETURN format('%I >= %L::timestamptz::%s', d.cursor_column, since, d.cursor_type);
 COMMENT ON FUNCTION customer_data.event_since_condition(customer_data.event_source_definition, timestamptz) IS 'Mode timestamp: the condition that selects the overlap and what is behind it';
+
+-- Joins what appending left, as part of each batch and in proportion to it: an
+-- eighth of the records it speaks of, by lot, so that no batch waits for all of
+-- them.  Of a record the newest chunks are joined, as far back as none is much
+-- larger than those after it: so a long history is rewritten a few times in all,
+-- not with each batch.
+CREATE FUNCTION customer_data.compact_records(event_source_id int, records bigint[], round bigint) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+    joined bigint;
+BEGIN
+    WITH small AS (
+        SELECT c.record_id, c.chunk_no, c.event_count,
+               coalesce(sum(c.event_count) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), c.event_count) AS newer
+        FROM unnest(compact_records.records) AS r (record_id)
+        JOIN customer_data.timeline_chunk c ON c.record_id = r.record_id AND c.event_source_id = compact_records.event_source_id
+        WHERE hashint8extended(r.record_id, compact_records.round) & 7 = 0
+        WINDOW w AS (PARTITION BY c.record_id ORDER BY c.chunk_no DESC)
+    ), alike AS (
+        SELECT s.record_id, s.chunk_no, bool_and(s.event_count <= 4 * s.newer AND s.event_count < customer_data.timeline_chunk_size())
+                   OVER (PARTITION BY s.record_id ORDER BY s.chunk_no DESC) AS taken
+        FROM small s
+    ), many AS MATERIALIZED (
+        SELECT a.record_id, min(a.chunk_no) AS first_no FROM alike a WHERE a.taken GROUP BY a.record_id HAVING count(*) >= 4
+    ), gone AS (
+        DELETE FROM customer_data.timeline_chunk c USING many m
+        WHERE c.record_id = m.record_id AND c.chunk_no >= m.first_no AND c.event_source_id = compact_records.event_source_id
+        RETURNING c.record_id, c.chunk_no, c.events
+    ), put AS (
+        INSERT INTO customer_data.timeline_chunk (record_id, event_source_id, events, event_count, first_at, last_at)
+        SELECT c.record_id, compact_records.event_source_id, (c.p).part, (c.p).event_count, (c.p).first_at, (c.p).last_at
+        FROM (SELECT g.record_id, customer_data.timeline_parts(customer_data.timeline_chunk_agg(g.events, g.chunk_no),
+                                                               customer_data.timeline_chunk_size()) AS p
+              FROM gone g GROUP BY g.record_id) c
+    )
+    SELECT count(*) INTO joined FROM many;
+    RETURN joined;
+END
+$$;
+COMMENT ON FUNCTION customer_data.compact_records(int, bigint[], bigint) IS 'Joins the newest small chunks of some of the records of a batch';
 
 CREATE FUNCTION customer_data.compact_timelines(event_source_id int DEFAULT NULL, max_chunks int DEFAULT 2) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -202,7 +247,7 @@ BEGIN
     RETURN joined;
 END
 $$;
-COMMENT ON FUNCTION customer_data.compact_timelines(int, int) IS 'Joins the small chunks of records that have at least so many; refresh_timelines() calls it now and then';
+COMMENT ON FUNCTION customer_data.compact_timelines(int, int) IS 'Joins all small chunks of records that have at least so many';
 
 CREATE FUNCTION customer_data.refresh_timelines(name text DEFAULT NULL, reconcile boolean DEFAULT false)
     RETURNS TABLE (sources int, events bigint, removed bigint, records bigint, customers bigint, rejected bigint, failed int, seconds double precision)
