@@ -27,6 +27,8 @@ SELECT timeline_agg(timestamptz '2026-01-01+00' + i * interval '1 hour 1 second'
        jsonb_build_object('p', 'product-' || i % 50, 'n', i % 7)) AS t
 FROM generate_series(1, 120) i
 UNION ALL SELECT '2026-01-01 a; 2026-01-01 b; 2026-01-01 a; 2026-01-01 b {"p": "x", "q": true, "n": 0.1234567}';
+-- One with appended parts
+INSERT INTO victim SELECT t || '2026-02-01 view value=1 id=x7 {"p": "product-7"}' || '2026-02-02 buy value=0.125 {"n": 4}; 2026-02-02 view' FROM victim WHERE event_total(t) > 100;
 CREATE TEMP TABLE damaged (t timeline);
 CREATE FUNCTION pg_temp.damage(bytes bytea, n int) RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,8 +51,9 @@ END
 $$;
 -- A cast without function takes bytes for a timeline, as damaged storage would.
 CREATE CAST (bytea AS timeline) WITHOUT FUNCTION;
+CREATE CAST (timeline AS bytea) WITHOUT FUNCTION;
 CREATE TEMP TABLE outcome AS
-SELECT q, pg_temp.try(q, pg_temp.damage(timeline_send(t), 1 + i % 4)) AS result
+SELECT q, pg_temp.try(q, pg_temp.damage(t::bytea, 1 + i % 4)) AS result
 FROM victim, generate_series(1, 300) i,
      unnest(ARRAY['SELECT count(*) FROM events($1::timeline)', 'SELECT ($1::timeline)::text', 'SELECT $1::timeline || $1::timeline',
                   'SELECT event_count($1::timeline, ''view[p~*7*, n>3]|*[n<2]''), event_sum($1::timeline, ''*''), event_distinct($1::timeline, ''*'', ''p'')',

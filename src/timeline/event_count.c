@@ -31,7 +31,7 @@ typedef enum Form
 /* What every function needs: the timeline, the window, what matches in it. */
 typedef struct Count
 {
-	CdTimeline	tl;
+	CdParts		parts;
 	CdWindow	window;
 	const CdPattern *pattern;
 	CdMatcher	few[CD_FEW];
@@ -50,10 +50,15 @@ PG_FUNCTION_INFO_V1(name##_between); \
 Datum name##_between(PG_FUNCTION_ARGS) { return function(fcinfo, FORM_BETWEEN, 4); } \
 extern int no_such_variable
 
-/* Read timeline, pattern and window; the window's arguments start at first. */
+/*
+ * Read timeline, pattern and window; the window's arguments start at first.
+ * Where values of different events are compared, the timeline has to be whole.
+ */
 static void
-begin_count(FunctionCallInfo fcinfo, Count *count, Form form, int first)
+begin_count(FunctionCallInfo fcinfo, Count *count, Form form, int first, bool whole)
 {
+	struct varlena *value;
+
 	count->pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
 	switch (form)
 	{
@@ -67,8 +72,9 @@ begin_count(FunctionCallInfo fcinfo, Count *count, Form form, int first)
 			cd_window_between(&count->window, PG_GETARG_TIMESTAMPTZ(first), PG_GETARG_TIMESTAMPTZ(first + 1));
 			break;
 	}
-	cd_timeline_open(&count->tl, cd_timeline_fetch(PG_GETARG_DATUM(0), count->pattern));
-	count->n = cd_window_bind(&count->window, count->pattern, &count->tl,
+	value = cd_timeline_fetch(PG_GETARG_DATUM(0), count->pattern);
+	cd_timeline_open_parts(&count->parts, whole ? cd_timeline_whole(value) : value);
+	count->n = cd_window_bind(&count->window, count->pattern, &count->parts.tl[0],
 							  count->few, &count->matchers, &count->enters);
 }
 
@@ -128,7 +134,7 @@ event_count(FunctionCallInfo fcinfo, Form form, int next)
 	int			i,
 				n = 0;
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	for (i = 0; i < count.n; i++)
 		n += cd_matcher_count(&count.matchers[i]);
 	note_count(&count);
@@ -156,7 +162,7 @@ happened(FunctionCallInfo fcinfo, Form form, int next)
 	Count		count;
 	int			i;
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	if (count.window.sliding)
 		PG_RETURN_BOOL(note_happened(&count.window, count.matchers, count.n, count.enters));
 	for (i = 0; i < count.n; i++)
@@ -174,7 +180,7 @@ event_first(FunctionCallInfo fcinfo, Form form, int next)
 	Count		count;
 	TimestampTz at;
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	note_count(&count);
 	at = oldest_match(count.matchers, count.n);
 	if (at == DT_NOEND)
@@ -190,7 +196,7 @@ event_last(FunctionCallInfo fcinfo, Form form, int next)
 	Count		count;
 	TimestampTz at;
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	at = newest_match(count.matchers, count.n);
 	cd_validity_note(count.enters);
 	if (at == DT_NOBEGIN)
@@ -369,7 +375,7 @@ begin_sum(FunctionCallInfo fcinfo, Form form, int of_arg, Sum *sum)
 	CdOf		of;
 	text	   *name = PG_GETARG_TEXT_PP(of_arg);
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	cd_of_read(&of, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	note_count(&count);
 	return sum_numbers(count.matchers, count.n, &of, sum);
@@ -461,7 +467,7 @@ event_days(FunctionCallInfo fcinfo, Form form, int next)
 	long int	offset;
 	bool		fixed = pg_get_timezone_offset(session_timezone, &offset);
 
-	begin_count(fcinfo, &count, form, 2);
+	begin_count(fcinfo, &count, form, 2, false);
 	note_count(&count);
 	for (i = 0; i < count.n; i++)
 		total += count.matchers[i].to - count.matchers[i].from;
@@ -518,7 +524,7 @@ event_distinct(FunctionCallInfo fcinfo, Form form, int next)
 	int			i,
 				k;
 
-	begin_count(fcinfo, &count, form, 3);
+	begin_count(fcinfo, &count, form, 3, true);
 	note_count(&count);
 	cd_of_read(&of, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 	which = of.which;
@@ -526,7 +532,7 @@ event_distinct(FunctionCallInfo fcinfo, Form form, int next)
 		which = CD_COL_EVENT_ID;
 	else if (which == CD_COL_PROPERTY)
 	{
-		which = cd_timeline_find_property(&count.tl, of.name, of.len);
+		which = cd_timeline_find_property(&count.parts.tl[0], of.name, of.len);
 		if (which < 0)
 			PG_RETURN_INT32(0);
 		which += CD_COL_PROPERTY;

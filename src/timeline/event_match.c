@@ -509,6 +509,20 @@ cd_pattern_bind_kind(const CdPattern *pattern, const CdKind *kind, CdMatcher *ma
 	return matcher->nalternatives > 0;
 }
 
+/* Bind a pattern to a kind within since <= at < until; false when nothing can match. */
+static inline bool
+bind_range(const CdPattern *pattern, const CdKind *kind, TimestampTz since, TimestampTz until, CdMatcher *matcher)
+{
+	int			from = since == DT_NOBEGIN ? 0 : cd_kind_lower_bound(kind, since);
+	int			to = until == DT_NOEND ? kind->n : cd_kind_lower_bound(kind, until);
+
+	if (from >= to || !cd_pattern_bind_kind(pattern, kind, matcher))
+		return false;
+	matcher->from = from;
+	matcher->to = to;
+	return true;
+}
+
 /* Bind a pattern to all kinds that can match within since <= at < until. */
 int
 cd_pattern_bind(const CdPattern *pattern, const CdTimeline *tl,
@@ -517,37 +531,31 @@ cd_pattern_bind(const CdPattern *pattern, const CdTimeline *tl,
 {
 	CdKind		kind;
 	CdKindScan	scan;
+	const CdTimeline *part;
+	int			most = 0;
 	int			n = 0;
 	bool		single = pattern->n == 1 && !pattern->alternatives[0].prefix;
 
 	*matchers = few;
 	if (tl->nevents == 0)
 		return 0;
-	if (single)
+	for (part = tl; part != NULL; part = part->next)
+		most += single ? 1 : part->nkinds;
+	if (most > CD_FEW)
+		*matchers = palloc(most * sizeof(CdMatcher));
+	for (part = tl; part != NULL; part = part->next)
 	{
-		if (!cd_timeline_find_kind(tl, &pattern->alternatives[0].name, &kind))
-			return 0;
-	}
-	else
-	{
-		if (tl->nkinds > CD_FEW)
-			*matchers = palloc(tl->nkinds * sizeof(CdMatcher));
-		cd_kind_scan_begin(tl, &scan);
-	}
-	while (single || cd_kind_scan_next(tl, &scan, &kind))
-	{
-		CdMatcher  *matcher = &(*matchers)[n];
-		int			from = since == DT_NOBEGIN ? 0 : cd_kind_lower_bound(&kind, since);
-		int			to = until == DT_NOEND ? kind.n : cd_kind_lower_bound(&kind, until);
-
-		if (from < to && cd_pattern_bind_kind(pattern, &kind, matcher))
-		{
-			matcher->from = from;
-			matcher->to = to;
-			n++;
-		}
 		if (single)
-			break;
+		{
+			if (cd_timeline_find_kind(part, &pattern->alternatives[0].name, &kind) &&
+				bind_range(pattern, &kind, since, until, &(*matchers)[n]))
+				n++;
+			continue;
+		}
+		cd_kind_scan_begin(part, &scan);
+		while (cd_kind_scan_next(part, &scan, &kind))
+			if (bind_range(pattern, &kind, since, until, &(*matchers)[n]))
+				n++;
 	}
 	return n;
 }

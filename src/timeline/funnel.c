@@ -427,20 +427,20 @@ funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
 static void
 funnel_timeline(FunctionCallInfo fcinfo, Funnel *funnel, bool want_path)
 {
-	CdTimeline	tl;
+	CdParts		parts;
 	CdPatterns *patterns = cd_patterns_read(fcinfo, PG_GETARG_DATUM(1), &fcinfo->flinfo->fn_extra);
 	CdStep	   *steps;
 	int			n;
 
 	funnel_begin(funnel, patterns->n, PG_GETARG_INTERVAL_P(2), read_mode(PG_GETARG_TEXT_PP(3)));
 	funnel->want_path = want_path;
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	if (patterns->plain && funnel->mode == 0 && !want_path)
+	cd_timeline_open_parts(&parts, PG_GETARG_TIMELINE(0));
+	if (patterns->plain && parts.n == 1 && funnel->mode == 0 && !want_path)
 	{
-		funnel_plain(funnel, &tl, patterns);
+		funnel_plain(funnel, &parts.tl[0], patterns);
 		return;
 	}
-	steps = cd_steps_gather(&tl, patterns, (funnel->mode & MODE_ORDER) != 0, &n);
+	steps = cd_steps_gather(&parts.tl[0], patterns, (funnel->mode & MODE_ORDER) != 0, &n);
 	(void) funnel_search(funnel, steps, n);
 }
 
@@ -476,13 +476,13 @@ PG_FUNCTION_INFO_V1(cd_retention);
 Datum
 cd_retention(PG_FUNCTION_ARGS)
 {
-	CdTimeline	tl;
+	CdParts		parts;
 	CdPatterns *patterns = cd_patterns_read(fcinfo, PG_GETARG_DATUM(1), &fcinfo->flinfo->fn_extra);
 	Datum		result[CD_MAX_STEPS];
 	int			i,
 				m;
 
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	cd_timeline_open_parts(&parts, PG_GETARG_TIMELINE(0));
 	for (i = 0; i < patterns->n; i++)
 	{
 		CdMatcher	few[CD_FEW];
@@ -492,7 +492,7 @@ cd_retention(PG_FUNCTION_ARGS)
 
 		if (i == 0 || DatumGetBool(result[0]))
 		{
-			n = cd_pattern_bind(patterns->patterns[i], &tl, DT_NOBEGIN, DT_NOEND, few, &matchers);
+			n = cd_pattern_bind(patterns->patterns[i], &parts.tl[0], DT_NOBEGIN, DT_NOEND, few, &matchers);
 			for (m = 0; m < n && !found; m++)
 				found = cd_matcher_first(&matchers[m], matchers[m].from, matchers[m].to) >= 0;
 		}

@@ -320,7 +320,7 @@ match_timeline(FunctionCallInfo fcinfo, int limit)
 	SequenceCache *cache = fcinfo->flinfo->fn_extra;
 	CdPatterns *patterns;
 	const Sequence *sequence;
-	CdTimeline	tl;
+	CdParts		parts;
 	CdStep	   *steps;
 	int			n;
 
@@ -331,8 +331,8 @@ match_timeline(FunctionCallInfo fcinfo, int limit)
 	}
 	patterns = cd_patterns_read(fcinfo, PG_GETARG_DATUM(2), &cache->patterns);
 	sequence = cached_sequence(fcinfo, &cache->sequence, PG_GETARG_TEXT_PP(1), patterns->n);
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	steps = cd_steps_gather(&tl, patterns, false, &n);
+	cd_timeline_open_parts(&parts, PG_GETARG_TIMELINE(0));
+	steps = cd_steps_gather(&parts.tl[0], patterns, false, &n);
 	return count_matches(sequence, steps, n, limit);
 }
 

@@ -125,9 +125,9 @@ bind_kind(KindSteps *steps, const CdPatterns *patterns, const CdKind *kind)
 	return steps->always != 0 || steps->ntests > 0;
 }
 
-/* The events that match any pattern (all events if so wanted), in order. */
-CdStep *
-cd_steps_gather(const CdTimeline *tl, const CdPatterns *patterns, bool all, int *nsteps)
+/* The events of one part that match any pattern (all events if so wanted), in order. */
+static CdStep *
+gather_part(const CdTimeline *tl, const CdPatterns *patterns, bool all, int *nsteps)
 {
 	KindSteps  *bound;
 	CdKind	   *kinds;
@@ -209,6 +209,28 @@ cd_steps_gather(const CdTimeline *tl, const CdPatterns *patterns, bool all, int 
 		steps[n++].mask = mask;
 	}
 	*nsteps = n;
+	return steps;
+}
+
+/* The events that match any pattern (all events if so wanted), in order. */
+CdStep *
+cd_steps_gather(const CdTimeline *tl, const CdPatterns *patterns, bool all, int *nsteps)
+{
+	CdStep	   *steps = gather_part(tl, patterns, all, nsteps);
+
+	/* Each part is later than the one before. */
+	while ((tl = tl->next) != NULL)
+	{
+		int			n;
+		CdStep	   *more = gather_part(tl, patterns, all, &n);
+
+		if (n == 0)
+			continue;
+		steps = steps == NULL ? palloc_extended(n * sizeof(CdStep), MCXT_ALLOC_HUGE) :
+			repalloc_huge(steps, ((Size) *nsteps + n) * sizeof(CdStep));
+		memcpy(steps + *nsteps, more, n * sizeof(CdStep));
+		*nsteps += n;
+	}
 	return steps;
 }
 

@@ -27,6 +27,10 @@
  *		loaded with one 8-byte read
  *
  * The image is canonical: equal sequences of events have equal bytes.
+ *
+ * What a || b answers when b is a few later events than those of a need not be
+ * packed anew; it is a list of such images, each later than the one before:
+ *	u8 version (CD_TIMELINE_PARTS), events, parts, then per part: bytes, image
  */
 #ifndef CD_TIMELINE_H
 #define CD_TIMELINE_H
@@ -37,6 +41,8 @@
 #include "lib/stringinfo.h"
 
 #define CD_TIMELINE_VERSION		1
+#define CD_TIMELINE_PARTS		2
+#define CD_MAX_PARTS			16
 #define CD_MAX_EVENTS			16777216
 #define CD_MAX_KINDS			4096
 #define CD_MAX_PROPERTIES		4096
@@ -76,7 +82,15 @@ typedef struct CdTimeline
 	const uint8 *ties;
 	const uint8 *ids;			/* event id dictionary */
 	const uint8 *dicts;
+	const struct CdTimeline *next;	/* the next part, if opened by parts */
 } CdTimeline;
+
+/* A timeline opened by parts; the first one leads to the others. */
+typedef struct CdParts
+{
+	int			n;
+	CdTimeline	tl[CD_MAX_PARTS];
+} CdParts;
 
 /* The events of one kind. */
 typedef struct CdKind
@@ -183,8 +197,11 @@ typedef struct CdReader
 
 pg_noreturn extern void cd_timeline_corrupt(void);
 
-/* Open a detoasted (possibly short) varlena. */
+/* Open a detoasted (possibly short) varlena, packed into one image if it is not. */
 extern void cd_timeline_open(CdTimeline *tl, const struct varlena *value);
+
+/* The same, but appended parts are left as they are. */
+extern void cd_timeline_open_parts(CdParts *parts, const struct varlena *value);
 
 /* A name to look for, with its first bytes as a number. */
 typedef struct CdName
@@ -218,6 +235,7 @@ extern bool cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *ki
 /* First event of the kind at or after a moment (kind->n when none). */
 extern int	cd_kind_lower_bound(const CdKind *kind, TimestampTz at);
 extern TimestampTz cd_kind_at(const CdKind *kind, int i);
+extern TimestampTz cd_kind_last_at(const CdKind *kind);
 extern void cd_times_begin(CdTimes *times, const CdKind *kind, int from);
 
 /* All times of a kind, in units since the timeline's base. */
@@ -394,12 +412,18 @@ extern struct varlena *cd_builder_finish(CdBuilder *builder);
 extern bool cd_is_bare(unsigned char c);
 extern void cd_append_name(StringInfo buf, const char *str, int len, char quote);
 
-/* ---- joining and cutting (timeline_op.c) ---- */
+/* ---- joining and cutting (timeline_op.c, timeline_append.c) ---- */
 
 extern struct varlena *cd_timeline_empty(void);
 
 /* The events of both; identical events with the same event id once. */
 extern struct varlena *cd_timeline_merge(struct varlena *left, struct varlena *right);
+
+/* The same, but a few later events are put behind those of the left as a part of their own. */
+extern struct varlena *cd_timeline_append(struct varlena *left, struct varlena *right);
+
+/* The events of all parts as one image; the same pointer when there is one. */
+extern struct varlena *cd_timeline_whole(struct varlena *value);
 
 /* since <= at < until; the same pointer when nothing is cut. */
 extern struct varlena *cd_timeline_slice(struct varlena *value, TimestampTz since, TimestampTz until);

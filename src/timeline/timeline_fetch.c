@@ -102,6 +102,8 @@ cd_timeline_fetch(Datum value, const CdPattern *pattern)
 	SET_VARSIZE(parts.image, toast.va_rawsize);
 	data = (const uint8 *) VARDATA(parts.image);
 	fetch(&parts, 0, FETCH_HEAD);
+	if (data[0] == CD_TIMELINE_PARTS)
+		return (struct varlena *) PG_DETOAST_DATUM_PACKED(value);
 	cd_timeline_open(&tl, parts.image);
 	if (tl.nevents == 0)
 		return parts.image;

@@ -504,7 +504,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_send);
 Datum
 cd_timeline_send(PG_FUNCTION_ARGS)
 {
-	struct varlena *value = PG_GETARG_TIMELINE(0);
+	struct varlena *value = cd_timeline_whole(PG_GETARG_TIMELINE(0));
 	StringInfoData buf;
 
 	pq_begintypsend(&buf);
@@ -631,6 +631,11 @@ cd_timeline_recv(PG_FUNCTION_ARGS)
 
 	SET_VARSIZE(given, VARHDRSZ + len);
 	memcpy(VARDATA(given), pq_getmsgbytes(buf, len), len);
+	if (len > 0 && *VARDATA(given) == CD_TIMELINE_PARTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid binary timeline"),
+				 errdetail("Its bytes do not follow the format of version %d.", CD_TIMELINE_VERSION)));
 	cd_builder_init(&builder, cd_pool_create(context), context);
 	PG_TRY();
 	{

@@ -99,7 +99,7 @@ merge_instant(CdBuilder *builder, CdCopy *left, CdCopy *right)
 struct varlena *
 cd_timeline_merge(struct varlena *left, struct varlena *right)
 {
-	CdTimeline	a,
+	CdParts		a,
 				b;
 	CdCopy		x,
 				y;
@@ -109,12 +109,12 @@ cd_timeline_merge(struct varlena *left, struct varlena *right)
 	struct varlena *packed,
 			   *result;
 
-	cd_timeline_open(&a, left);
-	cd_timeline_open(&b, right);
-	if (a.nevents == 0)
-		return right;
-	if (b.nevents == 0)
-		return left;
+	cd_timeline_open_parts(&a, left);
+	cd_timeline_open_parts(&b, right);
+	if (a.tl[0].nevents == 0)
+		return cd_timeline_whole(right);
+	if (b.tl[0].nevents == 0)
+		return cd_timeline_whole(left);
 
 	work = AllocSetContextCreate(CurrentMemoryContext, "timeline merge", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(work);
@@ -189,14 +189,6 @@ cd_timeline_cut(struct varlena *value, TimestampTz as_of)
 	return cd_timeline_slice(value, DT_NOBEGIN, next);
 }
 
-/* timeline || timeline */
-PG_FUNCTION_INFO_V1(cd_timeline_concat);
-Datum
-cd_timeline_concat(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_POINTER(cd_timeline_merge(PG_GETARG_TIMELINE(0), PG_GETARG_TIMELINE(1)));
-}
-
 /* timeline_slice(timeline, since, until) */
 PG_FUNCTION_INFO_V1(cd_timeline_slice_sql);
 Datum
@@ -227,8 +219,8 @@ PG_FUNCTION_INFO_V1(cd_timeline_eq);
 Datum
 cd_timeline_eq(PG_FUNCTION_ARGS)
 {
-	struct varlena *a = PG_GETARG_TIMELINE(0);
-	struct varlena *b = PG_GETARG_TIMELINE(1);
+	struct varlena *a = cd_timeline_whole(PG_GETARG_TIMELINE(0));
+	struct varlena *b = cd_timeline_whole(PG_GETARG_TIMELINE(1));
 	Size		len = VARSIZE_ANY_EXHDR(a);
 
 	PG_RETURN_BOOL(len == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), len) == 0);
@@ -247,7 +239,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_hash);
 Datum
 cd_timeline_hash(PG_FUNCTION_ARGS)
 {
-	struct varlena *a = PG_GETARG_TIMELINE(0);
+	struct varlena *a = cd_timeline_whole(PG_GETARG_TIMELINE(0));
 
 	PG_RETURN_DATUM(hash_any((const unsigned char *) VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a)));
 }
@@ -257,7 +249,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_hash_extended);
 Datum
 cd_timeline_hash_extended(PG_FUNCTION_ARGS)
 {
-	struct varlena *a = PG_GETARG_TIMELINE(0);
+	struct varlena *a = cd_timeline_whole(PG_GETARG_TIMELINE(0));
 
 	PG_RETURN_DATUM(hash_any_extended((const unsigned char *) VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
 									  PG_GETARG_INT64(1)));
@@ -277,8 +269,9 @@ cd_event_total(PG_FUNCTION_ARGS)
 		head = (struct varlena *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, 12);
 	p = (const uint8 *) VARDATA_ANY(head);
 	end = p + VARSIZE_ANY_EXHDR(head);
-	if (p >= end || *p++ != CD_TIMELINE_VERSION)
+	if (p >= end || (*p != CD_TIMELINE_VERSION && *p != CD_TIMELINE_PARTS))
 		cd_timeline_corrupt();
+	p++;
 	nevents = cd_read_varint(&p, end);
 	PG_RETURN_INT32((int32) Min(nevents, CD_MAX_EVENTS));
 }
@@ -288,12 +281,12 @@ PG_FUNCTION_INFO_V1(cd_timeline_first);
 Datum
 cd_timeline_first(PG_FUNCTION_ARGS)
 {
-	CdTimeline	tl;
+	CdParts		parts;
 
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	if (tl.nevents == 0)
+	cd_timeline_open_parts(&parts, PG_GETARG_TIMELINE(0));
+	if (parts.tl[0].nevents == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_TIMESTAMPTZ(cd_timeline_first_at(&tl));
+	PG_RETURN_TIMESTAMPTZ(cd_timeline_first_at(&parts.tl[0]));
 }
 
 /* timeline_last(timeline) */
@@ -301,12 +294,12 @@ PG_FUNCTION_INFO_V1(cd_timeline_last);
 Datum
 cd_timeline_last(PG_FUNCTION_ARGS)
 {
-	CdTimeline	tl;
+	CdParts		parts;
 
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	if (tl.nevents == 0)
+	cd_timeline_open_parts(&parts, PG_GETARG_TIMELINE(0));
+	if (parts.tl[0].nevents == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_TIMESTAMPTZ(cd_timeline_last_at(&tl));
+	PG_RETURN_TIMESTAMPTZ(cd_timeline_last_at(&parts.tl[parts.n - 1]));
 }
 
 /* timeline_kinds(timeline): kind, events, first, last */
@@ -332,7 +325,7 @@ cd_timeline_kinds(PG_FUNCTION_ARGS)
 		values[0] = PointerGetDatum(cstring_to_text_with_len(kind.name, kind.namelen));
 		values[1] = Int32GetDatum(kind.n);
 		values[2] = TimestampTzGetDatum(cd_kind_at(&kind, 0));
-		values[3] = TimestampTzGetDatum(cd_kind_at(&kind, kind.n - 1));
+		values[3] = TimestampTzGetDatum(cd_kind_last_at(&kind));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

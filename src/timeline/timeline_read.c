@@ -53,12 +53,10 @@ cd_read_varint(const uint8 **pos, const uint8 *end)
 	cd_timeline_corrupt();
 }
 
-/* Open a detoasted (possibly short) varlena. */
-void
-cd_timeline_open(CdTimeline *tl, const struct varlena *value)
+/* Open one image. */
+static void
+open_image(CdTimeline *tl, const uint8 *p, const uint8 *end)
 {
-	const uint8 *p = (const uint8 *) VARDATA_ANY(value);
-	const uint8 *end = p + VARSIZE_ANY_EXHDR(value);
 	uint32		kinds_len,
 				props_len,
 				columns_len,
@@ -73,7 +71,7 @@ cd_timeline_open(CdTimeline *tl, const struct varlena *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("unknown timeline format %u", *p),
-				 errdetail("This version of customer_data reads format %d.", CD_TIMELINE_VERSION)));
+				 errdetail("This version of customer_data reads formats up to %d.", CD_TIMELINE_PARTS)));
 	p++;
 	tl->nevents = cd_read_length(&p, end, CD_MAX_EVENTS);
 	if (tl->nevents == 0)
@@ -97,6 +95,60 @@ cd_timeline_open(CdTimeline *tl, const struct varlena *value)
 	tl->ids = tl->ties + ties_len;
 	tl->dicts = tl->ids + ids_len;
 	if (tl->ties + 8 > end)
+		cd_timeline_corrupt();
+}
+
+/* Open a detoasted (possibly short) varlena, packed into one image if it is not. */
+void
+cd_timeline_open(CdTimeline *tl, const struct varlena *value)
+{
+	const uint8 *p = (const uint8 *) VARDATA_ANY(value);
+	const uint8 *end = p + VARSIZE_ANY_EXHDR(value);
+
+	if (unlikely(p < end && *p == CD_TIMELINE_PARTS))
+	{
+		value = cd_timeline_whole((struct varlena *) value);
+		p = (const uint8 *) VARDATA_ANY(value);
+		end = p + VARSIZE_ANY_EXHDR(value);
+	}
+	open_image(tl, p, end);
+}
+
+/* The same, but appended parts are left as they are. */
+void
+cd_timeline_open_parts(CdParts *parts, const struct varlena *value)
+{
+	const uint8 *p = (const uint8 *) VARDATA_ANY(value);
+	const uint8 *end = p + VARSIZE_ANY_EXHDR(value);
+	uint64		nevents;
+	int			i;
+
+	parts->n = 1;
+	if (likely(p >= end || *p != CD_TIMELINE_PARTS))
+	{
+		open_image(&parts->tl[0], p, end);
+		return;
+	}
+	p++;
+	nevents = cd_read_length(&p, end, CD_MAX_EVENTS);
+	parts->n = cd_read_length(&p, end, CD_MAX_PARTS);
+	if (parts->n < 2)
+		cd_timeline_corrupt();
+	for (i = 0; i < parts->n; i++)
+	{
+		uint32		len = cd_read_length(&p, end, end - p);
+
+		if (len > end - p || len < 1 || *p != CD_TIMELINE_VERSION)
+			cd_timeline_corrupt();
+		open_image(&parts->tl[i], p, p + len);
+		if (i > 0)
+			parts->tl[i - 1].next = &parts->tl[i];
+		if (parts->tl[i].nevents == 0 || (uint64) parts->tl[i].nevents > nevents)
+			cd_timeline_corrupt();
+		nevents -= parts->tl[i].nevents;
+		p += len;
+	}
+	if (nevents != 0 || p != end)
 		cd_timeline_corrupt();
 }
 
@@ -417,6 +469,27 @@ cd_kind_at(const CdKind *kind, int i)
 	return cd_times_next(&times);
 }
 
+/* The moment of the last event, found from the end. */
+TimestampTz
+cd_kind_last_at(const CdKind *kind)
+{
+	int64		word = ((int64) kind->high_bytes + 7) / 8;
+	uint64		bits = 0;
+	uint64		position;
+
+	while (bits == 0)
+	{
+		if (--word < 0)
+			cd_timeline_corrupt();
+		bits = high_word(kind, word);
+	}
+	position = word * 64 + pg_leftmost_one_pos64(bits);
+	if (kind->n < 1 || position < (uint64) kind->n - 1)
+		cd_timeline_corrupt();
+	return (TimestampTz) ((uint64) kind->tl->base +
+						  ((position - (kind->n - 1)) << kind->low_bits | low_part(kind, kind->n - 1)) * (uint64) kind->tl->unit);
+}
+
 /* The earliest moment, DT_NOEND when empty. */
 TimestampTz
 cd_timeline_first_at(const CdTimeline *tl)
@@ -436,7 +509,7 @@ cd_timeline_last_at(const CdTimeline *tl)
 	while (cd_kind_scan_next(tl, &scan, &kind))
 	{
 		if (kind.n > 0)
-			last = Max(last, cd_kind_at(&kind, kind.n - 1));
+			last = Max(last, cd_kind_last_at(&kind));
 	}
 	return last;
 }
