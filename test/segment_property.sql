@@ -82,6 +82,10 @@ INSERT INTO twin VALUES
 ('top',         $$frequency >= top_percent('frequency', 20)$$,
                 $$(SELECT count(*) FROM ev WHERE kind = 'purchase') >= (SELECT f FROM (SELECT (SELECT count(*) FROM known e WHERE e.customer_id = x.customer_id AND e.kind = 'purchase') AS f FROM truth x) r
                    ORDER BY f DESC OFFSET greatest((SELECT ceil(count(*) * 0.2) FROM truth)::int - 1, 0) LIMIT 1)$$, false),
+('upper half',  $$monetary > metric_percentile('monetary', 50)$$,
+                $$(SELECT coalesce(sum(amount) FILTER (WHERE kind = 'purchase'), 0) - coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) FROM ev)
+                  > (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY m) FROM (SELECT coalesce(sum(e.amount) FILTER (WHERE e.kind = 'purchase'), 0) - coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS m
+                     FROM truth x LEFT JOIN known e ON e.customer_id = x.customer_id GROUP BY x.customer_id) r)$$, false),
 ('top, quiet',  $$monetary >= top_percent('monetary', 10, among => 'frequency > 0') AND NOT happened(events, 'purchase', last => '20 days')$$,
                 $$(SELECT coalesce(sum(amount) FILTER (WHERE kind = 'purchase'), 0) - coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) FROM ev)
                   >= (SELECT m FROM (SELECT e.customer_id, coalesce(sum(amount) FILTER (WHERE kind = 'purchase'), 0) - coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS m
@@ -195,7 +199,8 @@ BEGIN
         END LOOP;
         IF random() < 0.05 AND (SELECT count(*) FROM contact) > 3 THEN
             PERFORM customer_data.must_link('crm', (min(x.id))::text, 'crm', (max(x.id))::text)
-            FROM (SELECT id FROM contact ORDER BY random() LIMIT 2) x;
+            FROM (SELECT c.id FROM contact c JOIN customer_data.source_record r ON r.key = c.id::text ORDER BY random() LIMIT 2) x
+            HAVING count(*) = 2;
             what := what || ' merge';
         ELSIF random() < 0.03 THEN
             DELETE FROM customer_data.match_decision WHERE ctid = (SELECT ctid FROM customer_data.match_decision ORDER BY random() LIMIT 1);
