@@ -35,16 +35,17 @@ CREATE TABLE customer_data.condition_threshold (
     owner         regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone     text NOT NULL DEFAULT current_setting('TimeZone'),
     metric        text NOT NULL,
-    percent       double precision NOT NULL CHECK (percent > 0 AND percent <= 100),
+    percent       double precision NOT NULL CHECK (abs(percent) > 0 AND abs(percent) <= 100),
     among         text,
     population_id int REFERENCES customer_data.condition,
     value         double precision,
     computed_at   timestamptz,
     UNIQUE NULLS NOT DISTINCT (owner, time_zone, metric, percent, among)
 );
-COMMENT ON TABLE customer_data.condition_threshold IS 'Thresholds that conditions take from top_percent(), as of the last refresh';
+COMMENT ON TABLE customer_data.condition_threshold IS 'Thresholds that conditions take from top_percent() and metric_percentile(), as of the last refresh';
+COMMENT ON COLUMN customer_data.condition_threshold.percent IS 'Counted from the top; negative: from the bottom, as percentiles are';
 COMMENT ON COLUMN customer_data.condition_threshold.among IS 'Condition on the population; NULL: all customers';
-COMMENT ON COLUMN customer_data.condition_threshold.value IS 'The metric of the last customer within the top percent; NULL: nobody has one';
+COMMENT ON COLUMN customer_data.condition_threshold.value IS 'The metric of the customer at that rank; NULL: nobody has one';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold_threshold_id_seq', '');
 
@@ -202,6 +203,14 @@ COMMENT ON FUNCTION customer_data.members_of(integer) IS 'Whom a condition holds
 
 -- Thresholds
 
+CREATE FUNCTION customer_data.threshold_rank(customers bigint, percent double precision) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN $2 > 0 THEN greatest(ceil($1 * $2::numeric / 100)::bigint, 1)
+           ELSE greatest($1, 1) + 1 - greatest(ceil($1 * -$2::numeric / 100)::bigint, 1) END
+$$;
+COMMENT ON FUNCTION customer_data.threshold_rank(bigint, double precision) IS 'Which of so many customers, the highest first, a threshold is taken from: the last of the top percent, or the first that a percentile (negative) reaches';
+
 CREATE FUNCTION customer_data.compute_threshold(metric text, percent double precision, among text DEFAULT NULL)
     RETURNS double precision LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -211,13 +220,13 @@ DECLARE
 BEGIN
     EXECUTE format('WITH one AS MATERIALIZED (SELECT profile.%1$I::float8 AS value FROM customer_data.profile'
                    ' WHERE profile.%1$I IS NOT NULL AND (%2$s' || chr(10) || ')) SELECT value FROM one ORDER BY value DESC'
-                   ' OFFSET greatest((SELECT ceil(count(*) * $1::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1',
+                   ' OFFSET (SELECT customer_data.threshold_rank(count(*), $1) FROM one) - 1 LIMIT 1',
                    metric, coalesce(among, 'true'))
         INTO answer USING percent;
     RETURN answer;
 END
 $$;
-COMMENT ON FUNCTION customer_data.compute_threshold(text, double precision, text) IS 'The metric of the last customer within the top percent of those with a value (and for whom the condition holds); behind top_percent()';
+COMMENT ON FUNCTION customer_data.compute_threshold(text, double precision, text) IS 'The metric of the customer at a rank among those with a value (and for whom the condition holds); behind top_percent() and metric_percentile()';
 
 CREATE FUNCTION customer_data.threshold_as_of(owner regrole, time_zone text, metric text, percent double precision, among text)
     RETURNS double precision LANGUAGE plpgsql VOLATILE
@@ -240,14 +249,18 @@ BEGIN
             FROM customer_data.try_expression(coalesce(expression, quote_ident(metric)), population) x WHERE x.value IS NOT NULL
         )
         SELECT value FROM one ORDER BY value DESC
-        OFFSET greatest((SELECT ceil(count(*) * threshold_as_of.percent::numeric / 100) FROM one)::bigint - 1, 0) LIMIT 1);
+        OFFSET (SELECT customer_data.threshold_rank(count(*), threshold_as_of.percent) FROM one) - 1 LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION customer_data.threshold_as_of(regrole, text, text, double precision, text) IS 'The threshold of top_percent() at as_of(), computed from timelines instead of read';
+COMMENT ON FUNCTION customer_data.threshold_as_of(regrole, text, text, double precision, text) IS 'A threshold at as_of(), computed from timelines instead of read';
 
 CREATE FUNCTION customer_data.top_percent(metric text, percent double precision, among text DEFAULT NULL)
     RETURNS double precision LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_top_percent';
 COMMENT ON FUNCTION customer_data.top_percent(text, double precision, text) IS 'Threshold of the top percent by a metric: metric >= top_percent(''metric'', 10) holds for ceil(n * 10 / 100) customers and for all who tie with the last of them';
+
+CREATE FUNCTION customer_data.metric_percentile(metric text, percent double precision, among text DEFAULT NULL)
+    RETURNS double precision LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_metric_percentile';
+COMMENT ON FUNCTION customer_data.metric_percentile(text, double precision, text) IS 'Percentile of a metric: the least value that at least so many percent of customers do not exceed (as percentile_disc), so metric > metric_percentile(''metric'', 50) is the upper half; whoever ties is on the same side';
 
 CREATE FUNCTION customer_data.in_segment(customer_id bigint, name text) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cd_in_segment';

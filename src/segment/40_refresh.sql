@@ -73,6 +73,7 @@ BEGIN
           AND (h.computed_at IS NULL
                OR NOT customer_data.is_empty(touched)
                OR p.everyone IS NOT NULL
+               OR EXISTS (SELECT FROM customer_data.metric m WHERE m.name = h.metric AND m.moving)
                OR EXISTS (SELECT FROM customer_data.condition_change c
                           WHERE c.refresh_id = refresh AND c.condition_id = h.population_id))
         GROUP BY 1
@@ -80,7 +81,7 @@ BEGIN
         EXECUTE format('SELECT ARRAY[count(*)%s] FROM %s', g.counters, g.relation) INTO counts;
         i := 0;
         FOR t IN SELECT (unnest(g.thresholds)).* LOOP
-            rank := greatest(ceil(counts[1] * t.percent::numeric / 100)::bigint, 1);
+            rank := customer_data.threshold_rank(counts[1], t.percent);
             above := counts[2 * i + 2];
             reached := counts[2 * i + 3];
             i := i + 1;

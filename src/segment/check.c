@@ -118,10 +118,9 @@ typedef struct ThresholdCache
 	char	   *key;
 } ThresholdCache;
 
-/* top_percent(metric, percent, among): the value of the last within the top percent */
-PG_FUNCTION_INFO_V1(cd_top_percent);
-Datum
-cd_top_percent(PG_FUNCTION_ARGS)
+/* The threshold at a percentage, from the top or, negative, from the bottom. */
+static Datum
+threshold_value(FunctionCallInfo fcinfo, int sign)
 {
 	ThresholdCache *cache = fcinfo->flinfo->fn_extra;
 	Oid			types[] = {TEXTOID, FLOAT8OID, TEXTOID};
@@ -139,7 +138,7 @@ cd_top_percent(PG_FUNCTION_ARGS)
 		if (cache == NULL)
 			cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ThresholdCache));
 		args[0] = PG_GETARG_DATUM(0);
-		args[1] = PG_GETARG_DATUM(1);
+		args[1] = Float8GetDatum(sign * PG_GETARG_FLOAT8(1));
 		args[2] = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
 		if (PG_ARGISNULL(2))
 			nulls[2] = 'n';
@@ -156,6 +155,22 @@ cd_top_percent(PG_FUNCTION_ARGS)
 	if (cache->isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(cache->value);
+}
+
+/* top_percent(metric, percent, among): the value of the last within the top percent */
+PG_FUNCTION_INFO_V1(cd_top_percent);
+Datum
+cd_top_percent(PG_FUNCTION_ARGS)
+{
+	return threshold_value(fcinfo, 1);
+}
+
+/* metric_percentile(metric, percent, among): the least value that so many percent do not exceed */
+PG_FUNCTION_INFO_V1(cd_metric_percentile);
+Datum
+cd_metric_percentile(PG_FUNCTION_ARGS)
+{
+	return threshold_value(fcinfo, -1);
 }
 
 /* in_segment(customer_id, name) outside conditions: membership as refreshed last */

@@ -259,9 +259,32 @@ note_in_segment(CheckContext *context, FuncExpr *call)
 	context->condition->segments = lappend(context->condition->segments, name);
 }
 
-/* Note a call of top_percent('metric', percent, among => 'condition'). */
+/* True if a call is of one of this extension's functions of that name. */
+static bool
+is_call_of(Node *node, const char *name)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+	char	   *have;
+
+	if (!IsA(node, FuncExpr) || get_func_namespace(call->funcid) != cd_schema())
+		return false;
+	have = get_func_name(call->funcid);
+	return have != NULL && strcmp(have, name) == 0;
+}
+
+/* True if a call is of a function whose value is a threshold. */
+static bool
+is_threshold_call(Node *node)
+{
+	return is_call_of(node, "top_percent") || is_call_of(node, "metric_percentile");
+}
+
+/*
+ * Note a call of top_percent('metric', percent, among => 'condition') or of
+ * metric_percentile(), whose percent counts from the bottom: as a negative one.
+ */
 static CdThreshold *
-note_top_percent(CheckContext *context, FuncExpr *call)
+note_threshold(CheckContext *context, FuncExpr *call)
 {
 	CdThreshold *threshold = palloc0(sizeof(CdThreshold));
 	Node	   *percent = lsecond(call->args);
@@ -273,7 +296,7 @@ note_top_percent(CheckContext *context, FuncExpr *call)
 	if (!IsA(percent, Const) || ((Const *) percent)->constisnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the percentage of top_percent() must be written as a constant"),
+				 errmsg("the percentage of %s() must be written as a constant", get_func_name(call->funcid)),
 				 parser_errposition(context->pstate, exprLocation(lsecond(call->args)))));
 	threshold->metric = constant_text(context, call, 0, "the metric's name");
 	threshold->percent = DatumGetFloat8(((Const *) percent)->constvalue);
@@ -296,27 +319,16 @@ note_top_percent(CheckContext *context, FuncExpr *call)
 	if (!(threshold->percent > 0 && threshold->percent <= 100))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the percentage of top_percent() must be above 0 and at most 100"),
+				 errmsg("the percentage of %s() must be above 0 and at most 100", get_func_name(call->funcid)),
 				 parser_errposition(context->pstate, exprLocation(lsecond(call->args)))));
+	if (is_call_of((Node *) call, "metric_percentile"))
+		threshold->percent = -threshold->percent;
 	context->condition->columns = bms_add_member(context->condition->columns, attno);
 	context->condition->thresholds = lappend(context->condition->thresholds, threshold);
 	return threshold;
 }
 
-/* True if a call is of one of this extension's functions of that name. */
-static bool
-is_call_of(Node *node, const char *name)
-{
-	FuncExpr   *call = (FuncExpr *) node;
-	char	   *have;
-
-	if (!IsA(node, FuncExpr) || get_func_namespace(call->funcid) != cd_schema())
-		return false;
-	have = get_func_name(call->funcid);
-	return have != NULL && strcmp(have, name) == 0;
-}
-
-/* True if a comparison is metric <op> top_percent('metric', ...), either way round. */
+/* True if a comparison is metric <op> top_percent('metric', ...) or the like, either way round. */
 static bool
 is_plain_comparison(Node *node, CheckContext *context, Node **call)
 {
@@ -329,14 +341,14 @@ is_plain_comparison(Node *node, CheckContext *context, Node **call)
 		return false;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	if (is_call_of(left, "top_percent"))
+	if (is_threshold_call(left))
 	{
 		Node	   *swap = left;
 
 		left = right;
 		right = swap;
 	}
-	else if (!is_call_of(right, "top_percent"))
+	else if (!is_threshold_call(right))
 		return false;
 	*call = right;
 	while (IsA(left, RelabelType) || IsA(left, FuncExpr))
@@ -394,7 +406,7 @@ check_walker(Node *node, void *arg)
 					(errcode(ERRCODE_WINDOWING_ERROR),
 					 errmsg("a condition cannot use a window function"),
 					 errdetail("It is asked of one customer at a time."),
-					 errhint("To compare with all customers use top_percent('metric', percent)."),
+					 errhint("To compare with all customers use top_percent('metric', percent) or metric_percentile('metric', percent)."),
 					 parser_errposition(context->pstate, exprLocation(node))));
 		if ((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
 			(IsA(node, OpExpr) && ((OpExpr *) node)->opretset))
@@ -429,15 +441,15 @@ check_walker(Node *node, void *arg)
 	}
 	if (is_plain_comparison(node, context, &call))
 	{
-		note_top_percent(context, full_call(call))->plain = true;
+		note_threshold(context, full_call(call))->plain = true;
 		context->node = node;
 		check_functions_in_node(node, check_function, context);
 		/* The other side is the metric's column. */
 		return false;
 	}
-	if (is_call_of(node, "top_percent"))
+	if (is_threshold_call(node))
 	{
-		note_top_percent(context, full_call(node));
+		note_threshold(context, full_call(node));
 		return false;
 	}
 	context->node = node;
@@ -530,14 +542,14 @@ expand_moving(Node *node, void *arg)
 
 	if (node == NULL)
 		return NULL;
-	if (is_call_of(node, "top_percent"))
+	if (is_threshold_call(node))
 	{
 		/* A ranking by something that moves must be made anew each time. */
 		char	   *metric = TextDatumGetCString(((Const *) linitial(full_call(node)->args))->constvalue);
 		AttrNumber	attno = get_attnum(context->profile, metric);
 
 		if (cd_metric_expression(context->profile, attno, false) != NULL && context->condition->untracked == NULL)
-			context->condition->untracked = psprintf("top_percent('%s')", metric);
+			context->condition->untracked = psprintf("%s('%s')", get_func_name(((FuncExpr *) node)->funcid), metric);
 		return node;
 	}
 	if (IsA(node, Var))

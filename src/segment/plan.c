@@ -2,7 +2,7 @@
  * plan.c
  *		Turn a condition into the form that is executed: comparisons with
  *		as_of() into forms that know until when they hold, in_segment() into a
- *		column, top_percent() into its value.
+ *		column, top_percent() and metric_percentile() into their values.
  */
 #include "postgres.h"
 
@@ -36,6 +36,7 @@ typedef struct PlanContext
 	Oid			compare;
 	Oid			in_segment;
 	Oid			top_percent;
+	Oid			metric_percentile;
 	Oid			compare_events;
 	Oid			timeline;
 	Oid			event_pattern;
@@ -378,7 +379,7 @@ rewrite_day(Node *node, PlanContext *context)
 	return (Node *) copy;
 }
 
-/* The threshold that a call of top_percent() asks for, as a constant. */
+/* The threshold that a call asks for, as a constant. */
 static Node *
 threshold_constant(FuncExpr *call, PlanContext *context)
 {
@@ -392,7 +393,7 @@ threshold_constant(FuncExpr *call, PlanContext *context)
 		CdThreshold *threshold = lfirst(cell);
 
 		if (strcmp(threshold->metric, TextDatumGetCString(metric->constvalue)) == 0 &&
-			threshold->percent == DatumGetFloat8(percent->constvalue) &&
+			threshold->percent == (call->funcid == context->metric_percentile ? -1 : 1) * DatumGetFloat8(percent->constvalue) &&
 			(threshold->among == NULL) == among->constisnull &&
 			(threshold->among == NULL ||
 			 strcmp(threshold->among, TextDatumGetCString(among->constvalue)) == 0))
@@ -400,7 +401,7 @@ threshold_constant(FuncExpr *call, PlanContext *context)
 									  Float8GetDatum(threshold->value), threshold->isnull,
 									  FLOAT8PASSBYVAL);
 	}
-	ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("threshold of top_percent(\"%s\") is missing", TextDatumGetCString(metric->constvalue))));
+	ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("threshold of metric \"%s\" is missing", TextDatumGetCString(metric->constvalue))));
 	return NULL;
 }
 
@@ -436,7 +437,7 @@ plan_mutator(Node *node, void *arg)
 
 		if (call->funcid == context->in_segment)
 			return segment_column(call, context);
-		if (call->funcid == context->top_percent)
+		if (call->funcid == context->top_percent || call->funcid == context->metric_percentile)
 			return threshold_constant(call, context);
 		result = rewrite_day(node, context);
 	}
@@ -474,6 +475,7 @@ cd_plan_condition(CdCondition *condition, Relation profile, List *segments)
 	context.compare = own_function("compare_with_as_of", 3, compare_types);
 	context.in_segment = own_function("in_segment", 2, in_segment_types);
 	context.top_percent = own_function("top_percent", 3, top_percent_types);
+	context.metric_percentile = own_function("metric_percentile", 3, top_percent_types);
 
 	context.timeline = own_type("timeline");
 	context.event_pattern = own_type("event_pattern");
