@@ -304,6 +304,8 @@ DECLARE
     have_m  boolean;
     have_t  boolean := to_regclass('customer_data.customer_tag') IS NOT NULL;
     made    text;
+    granted text[];
+    reader  text;
 BEGIN
     IF to_regclass('customer_data.customer') IS NULL THEN
         RETURN;
@@ -335,12 +337,23 @@ BEGIN
                WHERE v.attrelid = to_regclass('customer_data.profile') AND v.attnum > 1
                  AND NOT EXISTS (SELECT FROM customer_data.profile_column p WHERE p.name = v.attname)) THEN
         -- A column went: refused with the list of what depends on the view.
+        IF to_regclass('customer_data.my_customer') IS NOT NULL THEN
+            granted := ARRAY(SELECT DISTINCT g.role::text FROM customer_data.segment_grant g);
+            EXECUTE 'DROP VIEW customer_data.my_customer';
+        END IF;
         EXECUTE 'DROP VIEW customer_data.profile';
     END IF;
     EXECUTE 'CREATE OR REPLACE' || made;
     COMMENT ON VIEW customer_data.profile IS 'One row per customer: golden attributes, events, tags, metrics; what conditions are asked of';
     DELETE FROM customer_data.profile_made;
     INSERT INTO customer_data.profile_made VALUES (made);
+    -- What departments see of it has the same columns.
+    IF granted IS NOT NULL OR to_regclass('customer_data.my_customer') IS NOT NULL THEN
+        PERFORM customer_data.rebuild_my_customer();
+    END IF;
+    FOREACH reader IN ARRAY coalesce(granted, '{}') LOOP
+        EXECUTE format('GRANT SELECT ON customer_data.my_customer TO %s', reader);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_data.rebuild_profile() IS 'Makes the view profile from profile_column where that changed; columns are appended, never moved';

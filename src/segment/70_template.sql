@@ -1,5 +1,4 @@
--- Segments that are asked for most, with parameters to fill in, and access by
--- department.
+-- Segments that are asked for most, with parameters to fill in.
 
 CREATE TABLE customer_data.segment_template (
     name        text PRIMARY KEY,
@@ -66,43 +65,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.add_segment_from(text, text, jsonb, integer) IS 'Adds a ready-made segment with parameters of your own; answers its condition, which alter_segment() can change like any other';
-
-CREATE TABLE customer_data.segment_grant (
-    segment    text NOT NULL REFERENCES customer_data.segment_definition ON UPDATE CASCADE ON DELETE CASCADE,
-    role       regrole NOT NULL,
-    granted_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
-    granted_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (segment, role)
-);
-COMMENT ON TABLE customer_data.segment_grant IS 'Which role may see the members of which segment; grant_segment() writes it';
-SELECT pg_catalog.pg_extension_config_dump('customer_data.segment_grant', '');
-
-CREATE VIEW customer_data.my_segment_member WITH (security_barrier) AS
-SELECT d.name AS segment, customer_data.members(m.members) AS customer_id
-FROM customer_data.segment_definition d
-JOIN customer_data.condition_member m USING (condition_id)
-WHERE EXISTS (SELECT FROM customer_data.segment_grant g WHERE g.segment = d.name AND pg_has_role(current_user, g.role::oid, 'USAGE'));
-COMMENT ON VIEW customer_data.my_segment_member IS 'The members of the segments that were granted to the current role';
-
-CREATE FUNCTION customer_data.grant_segment(role regrole, name text) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM customer_data.segment_condition(name);
-    INSERT INTO customer_data.segment_grant (segment, role) VALUES (grant_segment.name, grant_segment.role) ON CONFLICT DO NOTHING;
-    EXECUTE format('GRANT SELECT ON customer_data.my_segment_member TO %s', role);
-END
-$$;
-COMMENT ON FUNCTION customer_data.grant_segment(regrole, text) IS 'Lets a role see who is in a segment, through my_segment_member, and nothing else';
-
-CREATE FUNCTION customer_data.revoke_segment(role regrole, name text) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM customer_data.segment_condition(name);
-    DELETE FROM customer_data.segment_grant g WHERE g.segment = revoke_segment.name AND g.role = revoke_segment.role;
-END
-$$;
-COMMENT ON FUNCTION customer_data.revoke_segment(regrole, text) IS 'Takes back what grant_segment() gave';
