@@ -59,36 +59,22 @@ LATERAL (
 ) m;
 COMMENT ON VIEW customer_data.segment_change IS 'Who entered and who left which segment, when, and why';
 
+-- Backends keep the conditions of all segments ready to be asked; they hear of
+-- what changes them at commit.
+CREATE FUNCTION customer_data.conditions_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cd_conditions_changed';
+COMMENT ON FUNCTION customer_data.conditions_changed() IS 'Trigger: all backends prepare the conditions of segments anew';
+CREATE TRIGGER conditions_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON customer_data.condition
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_data.conditions_changed();
+CREATE TRIGGER conditions_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON customer_data.segment_definition
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_data.conditions_changed();
+CREATE TRIGGER conditions_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON customer_data.metric
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_data.conditions_changed();
+CREATE TRIGGER conditions_changed AFTER UPDATE OF value ON customer_data.condition_threshold
+    FOR EACH ROW WHEN (OLD.value IS DISTINCT FROM NEW.value) EXECUTE FUNCTION customer_data.conditions_changed();
+
 CREATE FUNCTION customer_data.segments_of(customer_id bigint) RETURNS SETOF text
-    LANGUAGE sql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
-AS $$
-    WITH asked AS MATERIALIZED (
-        SELECT a.condition_id, a.what
-        FROM (SELECT array_agg(c.condition_id) AS ids,
-                     array_agg(ARRAY[$1]::customer_data.customer_set) AS customers
-              FROM customer_data.condition c WHERE c.room IN ('segment', 'everyone')) l,
-        LATERAL customer_data.evaluate_conditions(l.ids, l.customers, true) a
-        WHERE a.what IN ('true', 'error')
-    ), inside AS (
-        SELECT d.name, d.priority
-        FROM customer_data.segment_definition d
-        JOIN customer_data.condition c USING (condition_id)
-        WHERE c.room = 'segment'
-          AND (EXISTS (SELECT FROM asked a WHERE a.condition_id = d.condition_id AND a.what = 'true')
-               OR (EXISTS (SELECT FROM asked a WHERE a.condition_id = d.condition_id AND a.what = 'error')
-                   AND customer_data.is_member(d.name, $1)))
-    )
-    SELECT i.name FROM (
-        SELECT name, priority FROM inside
-        UNION ALL
-        SELECT d.name, d.priority
-        FROM customer_data.segment_definition d JOIN customer_data.condition c USING (condition_id)
-        WHERE c.room = 'rest' AND NOT EXISTS (SELECT FROM inside)
-          AND EXISTS (SELECT FROM asked a JOIN customer_data.condition e USING (condition_id)
-                      WHERE e.room = 'everyone' AND a.what = 'true')
-    ) i ORDER BY i.priority DESC, i.name
-$$;
+    LANGUAGE c VOLATILE STRICT ROWS 20 AS 'MODULE_PATHNAME', 'cd_segments_of';
 COMMENT ON FUNCTION customer_data.segments_of(bigint) IS 'The segments a customer is in now, from current data and without a refresh, the most important first';
 
 CREATE FUNCTION customer_data.segment_overlap(names text[] DEFAULT NULL,

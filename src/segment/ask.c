@@ -37,7 +37,7 @@ place_of(CdRun *run, AttrNumber attno)
 	return -1;
 }
 
-/* What is known only once the columns are, in the owner's time zone. */
+/* Find the columns that leaves look at. */
 static void
 make_ready(CdProgram *program)
 {
@@ -46,11 +46,7 @@ make_ready(CdProgram *program)
 	int			i;
 
 	for (i = 0; i < program->nspans; i++)
-	{
-		Interval	span = program->spans[i].span;
-
-		cd_span_begin(&program->spans[i], &span, run->now);
-	}
+		program->span_ready[i] = false;
 	foreach(cell, program->leaves)
 	{
 		Leaf	   *leaf = lfirst(cell);
@@ -63,6 +59,20 @@ make_ready(CdProgram *program)
 		}
 	}
 	program->ready = true;
+}
+
+/* A window at the moment of the run, NULL for everything; one that reaches too far fails here. */
+static const CdSpan *
+get_span(CdProgram *program, int number)
+{
+	if (number >= 0 && !program->span_ready[number])
+	{
+		Interval	span = program->spans[number].span;
+
+		cd_span_begin(&program->spans[number], &span, program->run->now);
+		program->span_ready[number] = true;
+	}
+	return number >= 0 ? &program->spans[number] : NULL;
 }
 
 void
@@ -215,7 +225,7 @@ compare_moment(const Leaf *leaf, const CdSpan *span, TimestampTz at, TimestampTz
 static uint64
 ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 {
-	const CdSpan *span = &program->spans[leaf->span];
+	const CdSpan *span = get_span(program, leaf->span);
 	uint64		yes = 0;
 	int			row;
 
@@ -255,7 +265,7 @@ ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 static uint64
 ask_happened(CdProgram *program, Leaf *leaf, uint64 customers)
 {
-	const CdSpan *span = leaf->span >= 0 ? &program->spans[leaf->span] : NULL;
+	const CdSpan *span = get_span(program, leaf->span);
 	uint64		yes = 0;
 	int			row;
 
@@ -274,7 +284,7 @@ ask_happened(CdProgram *program, Leaf *leaf, uint64 customers)
 static uint64
 ask_reached(CdProgram *program, Leaf *leaf, uint64 customers)
 {
-	const CdSpan *span = leaf->span >= 0 ? &program->spans[leaf->span] : NULL;
+	const CdSpan *span = get_span(program, leaf->span);
 	int			strategy = leaf->strategy;
 	bool		strict = strategy == BTGreaterStrategyNumber || strategy == BTLessEqualStrategyNumber;
 	bool		negate = strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;

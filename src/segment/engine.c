@@ -61,7 +61,9 @@ cd_run_fail(CdRun *run, CdAsked *asked, ErrorData *error, int row)
 	MemoryContext old = MemoryContextSwitchTo(run->batch);
 
 	asked->failed = true;
-	memset(asked->answers, ANSWER_NONE, CD_BATCH);
+	memset(asked->answers, ANSWER_NONE, run->count);
+	if (run->count > 0)
+		cd_take_members(run);
 	run->failed(run, asked, error, row);
 	MemoryContextSwitchTo(old);
 }
@@ -99,12 +101,12 @@ take_thresholds(CdRun *run, CdAsked *asked)
 		args[4] = threshold->among ? CStringGetTextDatum(threshold->among) : (Datum) 0;
 		if (threshold->among == NULL)
 			nulls[4] = 'n';
-		if (SPI_execute_with_args(run->recompute && run->everyone ?
+		if (cd_spi_query(run->recompute && run->everyone ?
 								  "SELECT customer_data.threshold_as_of($1, $2, $3, $4, $5)" :
 								  "SELECT value FROM customer_data.condition_threshold "
 								  "WHERE owner = $1 AND time_zone = $2 AND metric = $3 AND percent = $4 "
 								  "AND among IS NOT DISTINCT FROM $5",
-								  5, types, args, nulls, true, 1) != SPI_OK_SELECT)
+								  5, types, args, nulls) != SPI_OK_SELECT)
 			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read thresholds")));
 		threshold->isnull = true;
 		if (SPI_processed == 1)
@@ -205,8 +207,8 @@ get_segment(CdRun *run, const char *name)
 		if (strcmp(((CdNeed *) lfirst(cell))->name, name) == 0)
 			return lfirst(cell);
 	args[0] = CStringGetTextDatum(name);
-	if (SPI_execute_with_args("SELECT condition_id FROM customer_data.segment_definition WHERE name = $1",
-							  1, types, args, NULL, true, 1) != SPI_OK_SELECT)
+	if (cd_spi_query("SELECT condition_id FROM customer_data.segment_definition WHERE name = $1",
+							  1, types, args, NULL) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read segments")));
 	segment = palloc0(sizeof(CdNeed));
 	segment->name = pstrdup(name);

@@ -53,7 +53,7 @@ typedef struct CdAsked
 	int			nneeds;
 	bool		needed;			/* by others of this run */
 	uint8	   *answers;		/* of the batch, kept if it is needed */
-	void	   *results;		/* what the asking side collects */
+	void	   *results;		/* what the asking side collects; NULL: answers are enough */
 } CdAsked;
 
 /* The whole run. */
@@ -81,6 +81,7 @@ typedef struct CdRun
 	TimestampTz now;
 	TupleTableSlot *slots[CD_BLOCK];
 	ExprContext *econtext;
+	bool		generic;		/* plans serve many runs of few customers */
 	bool		by_program;		/* conditions become programs, not ExprStates */
 	bool		recompute;		/* metrics and thresholds as of now, not as stored */
 	bool		whole_events;	/* leave the timeline uncut */
@@ -100,6 +101,49 @@ typedef struct CdRun
 } CdRun;
 
 /*
+ * SPI leaves the caller in a memory context of its own, which lives as long as
+ * the connection; these come back to where they were called.
+ */
+static inline int
+cd_spi_query(const char *query, int nargs, Oid *types, Datum *args, const char *nulls)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			result = SPI_execute_with_args(query, nargs, types, args, nulls, true, 0);
+
+	MemoryContextSwitchTo(context);
+	return result;
+}
+
+static inline int
+cd_spi_execute(SPIPlanPtr plan, Datum *args)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			result = SPI_execute_plan(plan, args, NULL, true, 0);
+
+	MemoryContextSwitchTo(context);
+	return result;
+}
+
+static inline SPIPlanPtr
+cd_spi_prepare(const char *query, int nargs, Oid *types, int options)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	result = SPI_prepare_cursor(query, nargs, types, options);
+
+	MemoryContextSwitchTo(context);
+	return result;
+}
+
+static inline void
+cd_spi_fetch(Portal portal, long count)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_cursor_fetch(portal, true, count);
+	MemoryContextSwitchTo(context);
+}
+
+/*
  * Set up a run whose conditions are in run->asked, inside SPI_connect() and
  * in run->context: parse, order, plan, prepare.  Those that fail are marked
  * and reported to run->failed.
@@ -110,6 +154,9 @@ extern void cd_run_finish(CdRun *run);
 /* Find the columns in use and prepare the queries that bring them; part of setting up. */
 extern void cd_prepare_reading(CdRun *run);
 
+/* Read who is in the segments asked for, where it is not at hand. */
+extern void cd_take_members(CdRun *run);
+
 /* Hand every batch of customers to run->take_batch. */
 extern void cd_run_over_customers(CdRun *run);
 
@@ -119,6 +166,9 @@ cd_same_owner(const CdAsked *a, const CdAsked *b)
 {
 	return a->owner == b->owner && strcmp(a->time_zone, b->time_zone) == 0;
 }
+
+/* Ask all conditions of the batch that was read; a run's take_batch. */
+extern void cd_ask_batch(CdRun *run);
 
 /* Put a customer's columns into a slot. */
 extern void cd_fill_slot(CdRun *run, TupleTableSlot *slot, int row);

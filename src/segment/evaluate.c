@@ -263,13 +263,16 @@ keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes
 	uint64		left;
 	uint32	   *next;
 
-	if (answers->found.count + CD_BLOCK > answers->found.size)
-		make_room(run, &answers->found, CD_BLOCK);
-	next = answers->found.ids + answers->found.count;
-	for (left = yes; left != 0; left &= left - 1)
-		*next++ = ids[__builtin_ctzll(left)];
-	answers->found.count = next - answers->found.ids;
-	if (until != NULL && asked->condition->untracked == NULL)
+	if (answers != NULL)
+	{
+		if (answers->found.count + CD_BLOCK > answers->found.size)
+			make_room(run, &answers->found, CD_BLOCK);
+		next = answers->found.ids + answers->found.count;
+		for (left = yes; left != 0; left &= left - 1)
+			*next++ = ids[__builtin_ctzll(left)];
+		answers->found.count = next - answers->found.ids;
+	}
+	if (answers != NULL && until != NULL && asked->condition->untracked == NULL)
 		for (left = customers; left != 0; left &= left - 1)
 		{
 			int			row = __builtin_ctzll(left);
@@ -365,7 +368,7 @@ ask_by_sql(CdRun *run, CdAsked *asked)
 	appendStringInfo(&query, "SELECT profile.customer_id FROM customer_data.profile "
 					 "WHERE profile.customer_id = ANY ($1) AND (%s\n) ORDER BY 1", asked->text);
 	arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (SPI_execute_with_args(query.data, 1, &argtype, &arg, NULL, true, 0) != SPI_OK_SELECT)
+	if (cd_spi_query(query.data, 1, &argtype, &arg, NULL) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("condition %d is not a query", asked->id)));
 	found = SPI_processed;
 	for (row = 0; row < run->count; row++)
@@ -484,8 +487,8 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 }
 
 /* Ask all conditions of the customers just read. */
-static void
-ask_batch(CdRun *run)
+void
+cd_ask_batch(CdRun *run)
 {
 	int			first = 0;
 	int			i;
@@ -534,9 +537,9 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 				 errmsg("as many sets of customers are needed as conditions")));
 
 	args[0] = PointerGetDatum(ids);
-	if (SPI_execute_with_args("SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone "
+	if (cd_spi_query("SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone "
 							  "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)",
-							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
+							  1, types, args, NULL) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read conditions")));
 	rows = SPI_tuptable;
 	run->nasked = (int) SPI_processed;
@@ -595,7 +598,7 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 	run->row = AllocSetContextCreate(run->context, "one row", ALLOCSET_DEFAULT_SIZES);
 	run->set_type = cd_customer_set_type();
 	old = MemoryContextSwitchTo(run->context);
-	run->take_batch = ask_batch;
+	run->take_batch = cd_ask_batch;
 	run->by_program = true;
 	run->failed = send_error;
 	run->recompute = PG_GETARG_BOOL(2);

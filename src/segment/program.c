@@ -133,6 +133,8 @@ note_span(CdProgram *program, const Interval *interval)
 			return i;
 	program->spans = program->spans == NULL ? palloc(sizeof(CdSpan)) :
 		repalloc(program->spans, (program->nspans + 1) * sizeof(CdSpan));
+	program->span_ready = program->span_ready == NULL ? palloc(sizeof(bool)) :
+		repalloc(program->span_ready, (program->nspans + 1) * sizeof(bool));
 	program->spans[i].span = *interval;
 	return program->nspans++;
 }
@@ -712,6 +714,12 @@ take_step(CdProgram *program, Node *node, BoolTestType mode)
 		default:
 			return make_leaf(program, node, mode);
 	}
+}
+
+void
+cd_program_reset(CdProgram *program)
+{
+	program->ready = false;
 }
 
 CdStep *

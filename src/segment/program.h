@@ -17,6 +17,9 @@ extern CdProgram *cd_program(CdRun *run);
 /* Take in a planned condition, as its owner. */
 extern CdStep *cd_program_add(CdProgram *program, Expr *expr);
 
+/* Forget what was worked out for the moment of an earlier run. */
+extern void cd_program_reset(CdProgram *program);
+
 /* Go to a block of the batch, as the owner of the conditions. */
 extern void cd_program_begin(CdProgram *program, int first, int count);
 

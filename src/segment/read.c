@@ -71,32 +71,35 @@ cd_prepare_reading(CdRun *run)
 	if (run->everyone)
 	{
 		appendStringInfoString(&query, " FROM customer_data.profile p ORDER BY p.customer_id");
-		run->read_profile = SPI_prepare_cursor(query.data, 0, NULL, 0);
+		run->read_profile = cd_spi_prepare(query.data, 0, NULL, 0);
 	}
 	else
 	{
 		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
-		run->read_profile = SPI_prepare(query.data, 1, due_types);
+		run->read_profile = cd_spi_prepare(query.data, 1, due_types, run->generic ? CURSOR_OPT_GENERIC_PLAN : 0);
 	}
-	run->read_members = SPI_prepare("SELECT members FROM customer_data.condition_member "
+	run->read_members = cd_spi_prepare("SELECT members FROM customer_data.condition_member "
 									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
-									3, member_types);
+									3, member_types, 0);
 	if (run->events)
 	{
-		run->read_records[0] = SPI_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
-										   "WHERE customer_id = ANY ($1)", 1, due_types);
-		run->read_records[1] = SPI_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
-										   "WHERE customer_id BETWEEN $1 AND $2", 2, range_types);
-		run->read_chunks[0] = SPI_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
-										  "WHERE record_id = ANY ($1)", 1, due_types);
-		run->read_chunks[1] = SPI_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
-										  "WHERE record_id BETWEEN $1 AND $2", 2, range_types);
+		run->read_records[0] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
+										   "WHERE customer_id = ANY ($1)", 1, due_types, 0);
+		run->read_records[1] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
+										   "WHERE customer_id BETWEEN $1 AND $2", 2, range_types, 0);
+		run->read_chunks[0] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
+										  "WHERE record_id = ANY ($1)", 1, due_types, 0);
+		run->read_chunks[1] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
+										  "WHERE record_id BETWEEN $1 AND $2", 2, range_types, 0);
 	}
 }
 
-/* Read the stored members of the segments that conditions ask for, around the batch. */
-static void
-take_members(CdRun *run)
+/*
+ * Read the stored members of the segments that conditions ask for, around the
+ * batch; not of those that everybody is being asked about in this run.
+ */
+void
+cd_take_members(CdRun *run)
 {
 	int32		first = run->ids[0] >> 16;
 	int32		last = run->ids[run->count - 1] >> 16;
@@ -110,12 +113,13 @@ take_members(CdRun *run)
 		MemoryContext old;
 		uint64		k;
 
-		if (segment->first_chunk <= first && segment->last_chunk >= last)
+		if ((segment->first_chunk <= first && segment->last_chunk >= last) ||
+			(segment->asked != NULL && segment->asked->due == NULL && !segment->asked->failed))
 			continue;
 		args[0] = Int32GetDatum(segment->condition_id);
 		args[1] = Int32GetDatum(first);
 		args[2] = Int32GetDatum(last);
-		if (SPI_execute_plan(run->read_members, args, NULL, true, 0) != SPI_OK_SELECT)
+		if (cd_spi_execute(run->read_members, args) != SPI_OK_SELECT)
 			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the members of segment \"%s\"", segment->name)));
 		builder = cd_set_builder();
 		for (k = 0; k < SPI_processed; k++)
@@ -183,7 +187,7 @@ read_ids(SPIPlanPtr *plans, Datum *ids, int count, int64 least, int64 greatest, 
 	args[1] = Int64GetDatum(greatest);
 	if (!dense)
 		args[0] = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (SPI_execute_plan(plans[dense ? 1 : 0], args, NULL, true, 0) != SPI_OK_SELECT)
+	if (cd_spi_execute(plans[dense ? 1 : 0], args) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read timelines")));
 	*found = SPI_processed;
 	return SPI_tuptable;
@@ -368,7 +372,7 @@ hand_over(CdRun *run)
 	{
 		if (run->events)
 			chunks = take_events(run);
-		take_members(run);
+		cd_take_members(run);
 		run->take_batch(run);
 	}
 	if (chunks != NULL)
@@ -389,7 +393,7 @@ ask_everyone(CdRun *run)
 		MemoryContext old = MemoryContextSwitchTo(run->batch);
 
 		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, CD_BATCH);
+		cd_spi_fetch(portal, CD_BATCH);
 		hand_over(run);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
@@ -423,7 +427,7 @@ ask_due(CdRun *run)
 		if (nids > 0)
 		{
 			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-			if (SPI_execute_plan(run->read_profile, &arg, NULL, true, 0) != SPI_OK_SELECT)
+			if (cd_spi_execute(run->read_profile, &arg) != SPI_OK_SELECT)
 				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
 			hand_over(run);
 		}

@@ -88,6 +88,7 @@ struct CdProgram
 	List	   *leaves;
 	int			nspans;
 	CdSpan	   *spans;
+	bool	   *span_ready;		/* worked out for this run's moment */
 	CdScope    *scope;
 	bool		uses_slot;		/* some leaf is an ExprState */
 	bool		ready;
