@@ -26,6 +26,8 @@
 
 /* Fewer pairs than this are scored sooner than workers start. */
 #define PAIRS_PER_WORKER	500000.0
+/* Milliseconds that workers asked for are waited for. */
+#define MOST_WAITING		2000
 /* Records taken at a time. */
 #define RECORDS_AT_ONCE		64
 
@@ -51,6 +53,7 @@ enum
 typedef struct SharedState
 {
 	pg_atomic_uint32 next;		/* record to take */
+	pg_atomic_uint32 ready;		/* workers that have begun */
 	pg_atomic_uint64 pairs;		/* scored by workers */
 	dsa_handle	area;
 	dsa_pointer links[64];		/* by worker */
@@ -196,6 +199,7 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	}
 	shared = shm_toc_lookup(pcxt->toc, SHARED_STATE, false);
 	pg_atomic_init_u32(&shared->next, 0);
+	pg_atomic_init_u32(&shared->ready, 0);
 	pg_atomic_init_u64(&shared->pairs, 0);
 	shared->nrecords = records->n;
 	shared->ntokens = dict->ntokens;
@@ -208,6 +212,14 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	shared->area = dsa_get_handle(area);
 
 	LaunchParallelWorkers(pcxt);
+	/* who asks for workers wants them to work, however little there is to do */
+	for (int i = 0; cd_matching_workers > 0 && i < MOST_WAITING; i++)
+	{
+		if (pg_atomic_read_u32(&shared->ready) >= (uint32) pcxt->nworkers_launched)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000);
+	}
 	score_share(engine, blocking, &shared->next, links, true);
 	WaitForParallelWorkersToFinish(pcxt);
 	links->pairs += pg_atomic_read_u64(&shared->pairs);
@@ -280,6 +292,7 @@ cd_score_worker(dsm_segment *segment, shm_toc *toc)
 	cd_blocking_scratch(blocking);
 	cd_plan_scoring(engine);
 
+	pg_atomic_fetch_add_u32(&shared->ready, 1);
 	score_share(engine, blocking, &shared->next, links, false);
 	pg_atomic_fetch_add_u64(&shared->pairs, links->pairs);
 	if (links->n > 0)

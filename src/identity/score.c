@@ -37,7 +37,7 @@ static float
 identifying_bits(const CdEngine *engine, uint32 token)
 {
 	float		bits = token_bits(engine, token);
-	float		holders = exp2f((float) log2(engine->stats->records) - bits);
+	float		holders = exp2f(engine->model->all_bits - bits);
 
 	return Max(bits, IDENTIFYING_BITS - 2 * log2f(Max(holders / IDENTIFYING_HOLDERS, 1.0f)));
 }
@@ -648,7 +648,7 @@ cd_plan_scoring(CdEngine *engine)
 {
 	const CdModel *model = engine->model;
 	CdScoringPlan *plan = &engine->plan;
-	float		rarest = (float) log2(model->records);
+	float		rarest = model->all_bits;
 
 	plan->n = 0;
 	for (int rank = 0; rank <= 5; rank++)
@@ -798,6 +798,7 @@ housemate_odds(const CdModel *model)
 void
 cd_settle_prior(CdModel *model)
 {
+	model->all_bits = (float) log2(Max(model->records, 2.0));
 	model->prior = (float) log2(model->lambda / (1.0 - model->lambda));
 	model->prior_housemates = housemate_odds(model);
 }
