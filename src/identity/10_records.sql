@@ -88,6 +88,7 @@ CREATE TABLE customer_data.source (
     read_at     timestamptz,
     compared_at timestamptz,
     high_water  timestamptz,
+    read_snapshot pg_snapshot,
     read_hash   bigint,
     standard_version text,
     CHECK ((relation IS NULL) = (key IS NULL))
@@ -97,7 +98,7 @@ COMMENT ON COLUMN customer_data.source.relation IS 'schema.table, looked up anew
 COMMENT ON COLUMN customer_data.source.key IS 'Expression over the row that identifies it';
 COMMENT ON COLUMN customer_data.source.mapping IS 'Attribute name to SQL expression over the row';
 COMMENT ON COLUMN customer_data.source.trust IS 'From 0 to 100: whose values win where the survivorship rule asks for trust';
-COMMENT ON COLUMN customer_data.source.changed_at IS 'Expression over the row: when it changed last';
+COMMENT ON COLUMN customer_data.source.changed_at IS 'Expression over the row: when it changed last, or (xid8) by which transaction';
 COMMENT ON COLUMN customer_data.source.region IS 'ISO country code that telephone numbers without one are read in';
 COMMENT ON COLUMN customer_data.source.kind IS 'known: persons; anonymous: cookies and devices, joined by identifiers and declared links only; account: companies';
 COMMENT ON COLUMN customer_data.source.one_to_one IS 'The source has no duplicates: two of its records are never one customer';
@@ -106,6 +107,7 @@ COMMENT ON COLUMN customer_data.source.owner IS 'The expressions run with the ri
 COMMENT ON COLUMN customer_data.source.read_at IS 'When resolve() read the source last';
 COMMENT ON COLUMN customer_data.source.compared_at IS 'When resolve() compared the whole relation last';
 COMMENT ON COLUMN customer_data.source.high_water IS 'Latest changed_at seen';
+COMMENT ON COLUMN customer_data.source.read_snapshot IS 'What was committed when resolve() read the source last, where changed_at is a transaction';
 COMMENT ON COLUMN customer_data.source.standard_version IS 'Versions of ICU, libphonenumber and rules that the standard forms of the records were made with';
 COMMENT ON COLUMN customer_data.source.read_hash IS 'Fingerprint of the declaration that the records were read with; a different one means read everything';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source', '');

@@ -171,11 +171,13 @@ BEGIN
             declared.promise := 'every new, changed and deleted row at each resolve(); the whole relation is read and compared';
         ELSE
             found := customer_data.declared_expression(item, declared.changed_at, 'changed_at');
-            IF found NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+            IF found NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'xid8'::regtype) THEN
                 RAISE EXCEPTION 'changed_at of source "%" gives %, not a moment', declared.name, found
                     USING ERRCODE = 'datatype_mismatch', HINT = format('Cast it: (%s)::timestamptz.', declared.changed_at);
             END IF;
-            declared.promise := 'rows whose changed_at is later than the last seen, less ten minutes, at each resolve(); deleted and later ones when the whole relation is compared: once a day and with resolve(rebuild => true)';
+            declared.promise := CASE WHEN found = 'xid8'::regtype THEN
+                'rows of every transaction committed since the last run, however long it took, at each resolve(), as far as changed_at names the transaction that wrote them; deleted rows when the whole relation is compared: once a day and with resolve(rebuild => true)'
+                ELSE 'rows whose changed_at is later than the last seen, less ten minutes, at each resolve(); deleted and later ones when the whole relation is compared: once a day and with resolve(rebuild => true)' END;
         END IF;
     END IF;
     RETURN declared;
@@ -241,7 +243,7 @@ BEGIN
     UPDATE customer_data.source s
     SET name = declared.name, relation = declared.relation, key = declared.key, mapping = declared.mapping,
         trust = declared.trust, changed_at = declared.changed_at, region = declared.region, kind = declared.kind,
-        one_to_one = declared.one_to_one, promise = declared.promise,
+        one_to_one = declared.one_to_one, promise = declared.promise, read_snapshot = NULL,
         owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
     WHERE s.source_id = old.source_id;
     IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN

@@ -65,14 +65,26 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.forget_pairs(bigint[]) IS 'Drops the links and conflicts of records that are gone';
 
+CREATE FUNCTION customer_data.follows_transactions(declared customer_data.source) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN declared.changed_at IS NOT NULL
+           AND customer_data.declared_expression(customer_data.relation_item(declared.relation), declared.changed_at, 'changed_at') = 'xid8'::regtype;
+END
+$$;
+COMMENT ON FUNCTION customer_data.follows_transactions(customer_data.source) IS 'Does changed_at of a source name the transaction that wrote a row';
+
 -- The query that reads a source: key, changed_at, values by ordinal.
-CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz) RETURNS text
+CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz, past pg_snapshot) RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    item   text := customer_data.relation_item(declared.relation);
-    listed text;
+    item    text := customer_data.relation_item(declared.relation);
+    by_xact boolean := customer_data.follows_transactions(declared);
+    listed  text;
 BEGIN
     SELECT string_agg(CASE WHEN m.value IS NULL THEN 'NULL'
                            WHEN a.type = 'timestamptz' AND customer_data.declared_expression(item, m.value, a.name)
@@ -85,13 +97,17 @@ BEGIN
     LEFT JOIN jsonb_each_text(declared.mapping) m ON m.key = a.name;
     RETURN format(E'SELECT (%s\n)::text, %s, ARRAY[%s]::text[] FROM %s%s',
                   declared.key,
-                  CASE WHEN declared.changed_at IS NULL THEN 'NULL::timestamptz'
+                  CASE WHEN declared.changed_at IS NULL OR by_xact THEN 'NULL::timestamptz'
                        ELSE format(E'(%s\n)::timestamptz', declared.changed_at) END,
                   listed, item,
-                  CASE WHEN since IS NOT NULL THEN format(E' WHERE (%s\n) >= %L::timestamptz', declared.changed_at, since) ELSE '' END);
+                  CASE WHEN by_xact AND past IS NOT NULL
+                       THEN format(E' WHERE (%1$s\n) >= %2$L::xid8 AND NOT pg_catalog.pg_visible_in_snapshot((%1$s\n), %3$L::pg_snapshot)',
+                                   declared.changed_at, pg_snapshot_xmin(past), past)
+                       WHEN NOT by_xact AND since IS NOT NULL
+                       THEN format(E' WHERE (%s\n) >= %L::timestamptz', declared.changed_at, since) ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION customer_data.source_query(customer_data.source, timestamptz) IS 'The query that resolve() reads a source with';
+COMMENT ON FUNCTION customer_data.source_query(customer_data.source, timestamptz, pg_snapshot) IS 'The query that resolve() reads a source with';
 
 -- Brings the records of one source up to date.  changed: new records and
 -- those whose values differ; stirred: only their time differs.
@@ -107,6 +123,10 @@ DECLARE
     print    bigint;
     anew     boolean;
     since    timestamptz;
+    by_xact  boolean;
+    past     pg_snapshot;
+    current  pg_snapshot;
+    partly   boolean;
     latest   timestamptz;
     wanted   text;
     known    text;
@@ -116,13 +136,20 @@ BEGIN
                                         coalesce(declared.region, '-'), declared.kind, declared.one_to_one, declared.trust,
                                         declared.time_zone), 0);
     anew := declared.read_hash IS NOT NULL AND declared.read_hash <> print;
-    IF declared.changed_at IS NOT NULL AND declared.high_water IS NOT NULL AND NOT whole AND NOT anew
-       AND declared.compared_at > now() - interval '1 day' THEN
-        since := declared.high_water - interval '10 minutes';
+    by_xact := customer_data.follows_transactions(declared);
+    IF declared.changed_at IS NOT NULL AND NOT whole AND NOT anew AND declared.compared_at > now() - interval '1 day' THEN
+        since := CASE WHEN NOT by_xact THEN declared.high_water - interval '10 minutes' END;
+        -- Transactions are counted anew in a server that a dump was restored into.
+        IF by_xact AND pg_snapshot_xmax(declared.read_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) THEN
+            past := declared.read_snapshot;
+        END IF;
     END IF;
-    wanted := customer_data.source_query(declared, since);
+    partly := since IS NOT NULL OR past IS NOT NULL;
+    -- What is committed from here on is read again by the next run.
+    current := pg_current_snapshot();
+    wanted := customer_data.source_query(declared, since, past);
     -- A row that is missing is gone only if the whole relation was read.
-    known := CASE WHEN since IS NULL THEN 'FULL' ELSE 'LEFT' END;
+    known := CASE WHEN partly THEN 'LEFT' ELSE 'FULL' END;
     EXECUTE format($query$
         WITH diff AS MATERIALIZED (
             SELECT CASE WHEN r.record_id IS NULL THEN nextval('customer_data.source_record_record_id_seq') ELSE r.record_id END AS record_id,
@@ -166,7 +193,8 @@ BEGIN
     USING declared.name, declared.owner, anew, declared.time_zone, wanted, declared.source_id, declared.region;
     UPDATE customer_data.source s
     SET read_at = now(), read_hash = print, high_water = greatest(s.high_water, latest),
-        compared_at = CASE WHEN since IS NULL THEN now() ELSE s.compared_at END
+        compared_at = CASE WHEN partly THEN s.compared_at ELSE now() END,
+        read_snapshot = CASE WHEN by_xact THEN current END
     WHERE s.source_id = declared.source_id;
 END
 $$;
