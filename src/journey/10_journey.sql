@@ -97,11 +97,11 @@ CREATE TABLE customer_data.journey_model (
 );
 COMMENT ON TABLE customer_data.journey_model IS 'Ready-made journeys: add_journey(name, model) copies their stages, alter_stage() fits them to your kinds of events; seed';
 
-CREATE FUNCTION customer_data.walk_journey(journey_id integer, customers customer_data.customer_set,
+CREATE FUNCTION customer_data.walk_journey(journey_id integer, customers customer_data.customer_set, compare boolean DEFAULT false,
         OUT what text, OUT customer_id bigint, OUT stage_id integer, OUT entered_at timestamptz,
-        OUT left_at timestamptz, OUT why text, OUT due timestamptz, OUT members customer_data.customer_set, OUT message text)
-    RETURNS SETOF record LANGUAGE c VOLATILE ROWS 100000 AS 'MODULE_PATHNAME', 'cd_walk_journey';
-COMMENT ON FUNCTION customer_data.walk_journey(integer, customer_data.customer_set) IS 'The way of customers (NULL: everyone) through a journey up to as_of(): rows stay (entered_at), due (members) and error (message)';
+        OUT left_at timestamptz, OUT why text, OUT due timestamptz, OUT members customer_data.customer_set, OUT message text, OUT place tid)
+    RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_walk_journey';
+COMMENT ON FUNCTION customer_data.walk_journey(integer, customer_data.customer_set, boolean) IS 'The way of customers (NULL: everyone) through a journey up to as_of(): rows stay, due and error; compare: what of it differs from stage_stay, as rows insert, update and delete, who is in which stage, who changed, and who is gone';
 
 CREATE FUNCTION customer_data.journey_named(name text) RETURNS customer_data.journey_definition
     LANGUAGE plpgsql STABLE

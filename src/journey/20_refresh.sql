@@ -8,53 +8,44 @@ CREATE FUNCTION customer_data.walk_part(journey_id integer, customers customer_d
 AS $$
 BEGIN
     -- Planned anew each time: the history grows while its parts are written.
-    -- Rows are told apart by what is not null, which planners take to be most.
     EXECUTE $walk$
     WITH walked AS MATERIALIZED (
-        SELECT * FROM customer_data.walk_journey($1, $2)
+        SELECT * FROM customer_data.walk_journey($1, $2, true)
     ), failed AS (
-        SELECT w.message, w.stage_id, w.customer_id FROM walked w WHERE w.message IS NOT NULL LIMIT 1
-    ), stay AS (
-        SELECT * FROM walked w WHERE w.entered_at IS NOT NULL AND NOT EXISTS (SELECT FROM failed)
-    ), before AS MATERIALIZED (
-        SELECT o.ctid AS place, o.* FROM customer_data.members($2) AS m (customer_id)
-        JOIN customer_data.stage_stay o ON o.journey_id = $1 AND o.customer_id = m.customer_id
-        WHERE NOT EXISTS (SELECT FROM failed)
+        SELECT w.message, w.stage_id, w.customer_id FROM walked w WHERE w.what = 'error' LIMIT 1
+    ), good AS NOT MATERIALIZED (
+        SELECT * FROM walked w WHERE NOT EXISTS (SELECT FROM failed)
     ), due AS (
         INSERT INTO customer_data.journey_due
-        SELECT $1, w.due, customer_data.customer_set_or_agg(w.members)
-        FROM walked w WHERE w.members IS NOT NULL AND NOT EXISTS (SELECT FROM failed) GROUP BY w.due
-    ), lost AS MATERIALIZED (
-        SELECT b.place FROM before b
-        WHERE NOT EXISTS (SELECT FROM stay n WHERE n.customer_id = b.customer_id AND n.entered_at = b.entered_at)
+        SELECT $1, g.due, customer_data.customer_set_or_agg(g.members) FROM good g WHERE g.what = 'due' GROUP BY g.due
     ), gone AS (
-        DELETE FROM customer_data.stage_stay o USING lost l WHERE o.ctid = l.place RETURNING o.customer_id
-    ), other AS MATERIALIZED (
-        SELECT b.place, n.left_at, n.stage_id, n.why FROM stay n JOIN before b USING (customer_id, entered_at)
-        WHERE (b.left_at, b.stage_id, b.why) IS DISTINCT FROM (n.left_at, n.stage_id, n.why)
+        DELETE FROM customer_data.stage_stay o
+        USING (SELECT customer_data.members(g.members) AS customer_id FROM good g WHERE g.what = 'gone') n
+        WHERE o.journey_id = $1 AND o.customer_id = n.customer_id
+        RETURNING o.customer_id
+    ), lost AS (
+        DELETE FROM customer_data.stage_stay o USING good g WHERE g.what = 'delete' AND o.ctid = g.place
     ), altered AS (
-        UPDATE customer_data.stage_stay o SET left_at = u.left_at, stage_id = u.stage_id, why = u.why
-        FROM other u WHERE o.ctid = u.place RETURNING o.customer_id
+        UPDATE customer_data.stage_stay o SET left_at = g.left_at, stage_id = g.stage_id, why = g.why
+        FROM good g WHERE g.what = 'update' AND o.ctid = g.place
     ), fresh AS (
         INSERT INTO customer_data.stage_stay (journey_id, customer_id, entered_at, left_at, stage_id, why)
-        SELECT $1, n.customer_id, n.entered_at, n.left_at, n.stage_id, n.why
-        FROM stay n LEFT JOIN before b USING (customer_id, entered_at) WHERE b.customer_id IS NULL
-        RETURNING customer_id
+        SELECT $1, g.customer_id, g.entered_at, g.left_at, g.stage_id, g.why FROM good g WHERE g.what = 'insert'
     ), turn AS MATERIALIZED (
         SELECT p.stage_id, p.chunk, coalesce(m.members, '{}') AS before,
                (coalesce(m.members, '{}') - p.part) | coalesce(n.members, '{}') AS after
         FROM (SELECT s.stage_id, c.chunk, c.part FROM customer_data.journey_stage s, customer_data.chunks($2) c
               WHERE s.journey_id = $1 AND NOT EXISTS (SELECT FROM failed)) p
         LEFT JOIN customer_data.stage_member m USING (stage_id, chunk)
-        LEFT JOIN (SELECT w.stage_id, (w.customer_id >> 16)::int AS chunk, customer_data.customer_set_agg(w.customer_id) AS members
-                   FROM stay w WHERE w.left_at IS NULL GROUP BY 1, 2) n USING (stage_id, chunk)
+        LEFT JOIN (SELECT g.stage_id, c.chunk, customer_data.customer_set_or_agg(c.part) AS members
+                   FROM good g, customer_data.chunks(g.members) c WHERE g.what = 'in' GROUP BY 1, 2) n USING (stage_id, chunk)
     ), kept AS (
         INSERT INTO customer_data.stage_member AS k (stage_id, chunk, members)
         SELECT t.stage_id, t.chunk, t.after FROM turn t WHERE t.before <> t.after
         ON CONFLICT ON CONSTRAINT stage_member_pkey DO UPDATE SET members = EXCLUDED.members
     )
-    SELECT (SELECT count(DISTINCT a.customer_id)
-            FROM (SELECT customer_id FROM gone UNION ALL SELECT customer_id FROM altered UNION ALL SELECT customer_id FROM fresh) a),
+    SELECT coalesce((SELECT sum(customer_data.cardinality(g.members)) FROM good g WHERE g.what = 'changed'), 0)
+               + (SELECT count(DISTINCT n.customer_id) FROM gone n),
            (SELECT coalesce(customer_data.customer_set_or_agg(t.before # t.after), '{}') FROM turn t WHERE t.before <> t.after),
            (SELECT coalesce(format('stage "%s": ', s.name), '') || f.message
             FROM failed f LEFT JOIN customer_data.journey_stage s USING (stage_id)),

@@ -20,8 +20,7 @@
 #include "postgres.h"
 
 #include "run_as.h"
-#include "segment/engine.h"
-#include "timeline/timeline.h"
+#include "journey/walk.h"
 
 #include "access/relation.h"
 #include "access/xact.h"
@@ -36,40 +35,6 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
-
-/* One stage, in the journey's order. */
-typedef struct Stage
-{
-	int32		id;
-	CdAsked    *asked;
-	Interval   *minimum_stay;	/* NULL: none */
-	Interval   *lapse;			/* how long after its condition ceased it is left; NULL: never */
-	bool		uses_events;
-	bool		ahead;			/* may be handed a timeline that reaches ahead */
-	/* of the customer being followed */
-	bool		holds;
-	TimestampTz until;			/* the answer is good before; DT_NOBEGIN: not asked yet */
-} Stage;
-
-/* The walk's own part of the run. */
-typedef struct Walk
-{
-	CdRun		run;			/* must be first */
-	Stage	   *stages;
-	int			nstages;
-	AttrNumber	registered_at;	/* of profile, 0 if it has no such column */
-	int			events_place;	/* among the fetched columns, -1 if unused */
-	int			registered_place;
-	int			asking;			/* the stage whose condition is evaluated */
-	bool		failed;
-	TimestampTz *due;			/* of each customer of the batch */
-	/* the customer being followed */
-	struct varlena *events;		/* NULL if unused */
-	CdTimeline	reader;
-	TimestampTz now;			/* the moment of the way */
-	TimestampTz cut_at;			/* which the cut timeline is of */
-	struct varlena *cut;
-} Walk;
 
 /* at + span */
 static TimestampTz
@@ -86,34 +51,6 @@ earlier(TimestampTz a, TimestampTz b)
 	return a < b ? a : b;
 }
 
-/* Send one row. */
-static void
-put_walk_row(Walk *walk, const char *what, int64 customer, int32 stage, TimestampTz entered,
-			 TimestampTz left, const char *cause, TimestampTz due, CdSet *set, const char *message)
-{
-	Datum		values[9];
-	bool		nulls[9] = {false};
-
-	values[0] = CStringGetTextDatum(what);
-	values[1] = Int64GetDatum(customer);
-	nulls[1] = customer < 0;
-	values[2] = Int32GetDatum(stage);
-	nulls[2] = stage == 0;
-	values[3] = TimestampTzGetDatum(entered);
-	nulls[3] = stage == 0 || message != NULL;
-	values[4] = TimestampTzGetDatum(left);
-	nulls[4] = left == DT_NOEND;
-	values[5] = cause ? CStringGetTextDatum(cause) : (Datum) 0;
-	nulls[5] = cause == NULL;
-	values[6] = TimestampTzGetDatum(due);
-	nulls[6] = due == DT_NOEND;
-	values[7] = PointerGetDatum(set);
-	nulls[7] = set == NULL;
-	values[8] = message ? CStringGetTextDatum(message) : (Datum) 0;
-	nulls[8] = message == NULL;
-	tuplestore_putvalues(walk->run.store, walk->run.rowtype, values, nulls);
-}
-
 /* A stage's condition cannot be evaluated: the journey stands still. */
 static void
 stage_failed(CdRun *run, CdAsked *asked, ErrorData *error, int row)
@@ -121,8 +58,7 @@ stage_failed(CdRun *run, CdAsked *asked, ErrorData *error, int row)
 	Walk	   *walk = (Walk *) run;
 
 	if (!walk->failed)
-		put_walk_row(walk, "error", row >= 0 ? (int64) run->ids[row] : -1, -asked->id, DT_NOBEGIN,
-					 DT_NOEND, NULL, DT_NOEND, NULL, cd_error_line(error));
+		cd_walk_put_error(walk, row >= 0 ? (int64) run->ids[row] : -1, -asked->id, cd_error_line(error));
 	walk->failed = true;
 }
 
@@ -251,6 +187,24 @@ next_stage(Walk *walk, int stage, TimestampTz entered, TimestampTz *ceased, Time
 	return stage;
 }
 
+/* Keep a stay of the customer being followed. */
+static void
+add_stay(Walk *walk, int32 stage, TimestampTz entered, TimestampTz left, const char *cause)
+{
+	Stay	   *stay;
+
+	if (walk->nstays == walk->size)
+	{
+		walk->size *= 2;
+		walk->stays = repalloc_huge(walk->stays, sizeof(Stay) * walk->size);
+	}
+	stay = &walk->stays[walk->nstays++];
+	stay->stage = stage;
+	stay->entered = entered;
+	stay->left = left;
+	stay->cause = cause;
+}
+
 /* Follow one customer from the first thing known of them to the end of the run. */
 static void
 walk_customer(Walk *walk, int row)
@@ -275,6 +229,7 @@ walk_customer(Walk *walk, int row)
 	for (k = 0; k < walk->nstages; k++)
 		walk->stages[k].until = DT_NOBEGIN;
 	walk->cut = NULL;
+	walk->nstays = 0;
 	if (walk->events_place >= 0)
 	{
 		walk->events = (struct varlena *) DatumGetPointer(run->values[walk->events_place][row]);
@@ -302,8 +257,7 @@ walk_customer(Walk *walk, int row)
 		if (next != stage)
 		{
 			if (stage >= 0)
-				put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, walk->now, cause,
-							 DT_NOEND, NULL, NULL);
+				add_stay(walk, walk->stages[stage].id, entered, walk->now, cause);
 			stage = next;
 			entered = timeless ? DT_NOBEGIN : walk->now;
 			cause = timeless ? NULL : walk->events ? cause_at(&walk->reader, walk->now) : "time";
@@ -321,50 +275,8 @@ walk_customer(Walk *walk, int row)
 		walk->now = until;
 	}
 	if (stage >= 0)
-		put_walk_row(walk, "stay", run->ids[row], walk->stages[stage].id, entered, DT_NOEND, cause,
-					 DT_NOEND, NULL, NULL);
-}
-
-/* Order customers by the moment they are due. */
-static int
-compare_due(const void *a, const void *b, void *arg)
-{
-	TimestampTz x = ((TimestampTz *) arg)[*(const int *) a];
-	TimestampTz y = ((TimestampTz *) arg)[*(const int *) b];
-
-	return x < y ? -1 : x > y;
-}
-
-/* Send when each customer of the batch is due, as sets. */
-static void
-put_dues(Walk *walk)
-{
-	CdRun	   *run = &walk->run;
-	int		   *order = palloc(sizeof(int) * run->count);
-	uint32	   *ids = palloc(sizeof(uint32) * run->count);
-	int			from = 0;
-	int			i;
-
-	for (i = 0; i < run->count; i++)
-	{
-		order[i] = i;
-		if (walk->due[i] != DT_NOEND)
-			walk->due[i] = cd_recheck_at(walk->due[i], run->now);
-	}
-	qsort_arg(order, run->count, sizeof(int), compare_due, walk->due);
-	while (from < run->count && walk->due[order[from]] != DT_NOEND)
-	{
-		int			to = from;
-
-		while (to < run->count && walk->due[order[to]] == walk->due[order[from]])
-		{
-			ids[to - from] = run->ids[order[to]];
-			to++;
-		}
-		put_walk_row(walk, "due", -1, 0, DT_NOBEGIN, DT_NOEND, NULL, walk->due[order[from]],
-					 cd_set_from_sorted(ids, to - from), NULL);
-		from = to;
-	}
+		add_stay(walk, walk->stages[stage].id, entered, DT_NOEND, cause);
+	cd_walk_put_stays(walk, row);
 }
 
 /* Walk with all customers of the batch, as the journey's owner. */
@@ -380,6 +292,8 @@ walk_batch(CdRun *run)
 
 	if (walk->failed)
 		return;
+	if (walk->compare)
+		cd_walk_read_stored(walk);
 	customer = AllocSetContextCreate(run->batch, "customer", ALLOCSET_DEFAULT_SIZES);
 	/* What to go back to after an error. */
 	cd_as_of_begin(run->now, &as_of);
@@ -400,7 +314,7 @@ walk_batch(CdRun *run)
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		put_dues(walk);
+		cd_walk_put_batch(walk);
 	}
 	PG_CATCH();
 	{
@@ -574,8 +488,9 @@ need_moments(Walk *walk)
 }
 
 /*
- * walk_journey(journey_id, customers): every stay of the customers (NULL:
- * everyone) in the journey's stages up to as_of().
+ * walk_journey(journey_id, customers, compare): every stay of the customers
+ * (NULL: everyone) in the journey's stages up to as_of(), or how the stays
+ * differ from those that are stored.
  */
 PG_FUNCTION_INFO_V1(cd_walk_journey);
 Datum
@@ -608,16 +523,23 @@ cd_walk_journey(PG_FUNCTION_ARGS)
 	run->everyone = PG_ARGISNULL(1);
 	if (!run->everyone)
 		run->due = PG_GETARG_CDSET(1);
+	walk->journey = PG_GETARG_INT32(0);
+	walk->compare = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	walk->due = palloc(sizeof(TimestampTz) * CD_BATCH);
+	walk->size = 16;
+	walk->stays = palloc(sizeof(Stay) * walk->size);
 
-	take_stages(walk, PG_GETARG_INT32(0));
+	take_stages(walk, walk->journey);
 	if (walk->nstages > 0 && (run->everyone || !cd_set_is_empty(run->due)))
 	{
 		need_moments(walk);
 		cd_run_set_up(run);
 		connect_stages(walk);
+		if (walk->compare)
+			cd_walk_prepare_stored(walk);
 		if (!walk->failed)
 			cd_run_over_customers(run);
+		cd_walk_put_end(walk);
 		cd_run_finish(run);
 	}
 	MemoryContextSwitchTo(old);
