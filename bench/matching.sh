@@ -44,7 +44,10 @@ watch_run() {
 	) &
 	until [ -s "$work/pid" ]; do sleep 0.05; done
 	pid=$(tr -d ' \n' <"$work/pid")
-	psql -qXAt -F ' ' -c "SELECT extract(epoch FROM clock_timestamp()), regexp_replace(query, '( [0-9]+ records).*', ' records') FROM pg_stat_activity WHERE pid = $pid" -c '\watch 0.25' >"$work/$1.phases" 2>/dev/null &
+	psql -qXAt -F ' ' >"$work/$1.phases" 2>/dev/null <<SQL &
+SELECT extract(epoch FROM clock_timestamp()), regexp_replace(query, ' [0-9]+ records.*', '') FROM pg_stat_activity WHERE pid = $pid
+\\watch 0.25
+SQL
 	phases=$!
 	python3 - "$pid" "$work/done" >"$work/$1.use" <<'PY' &
 import glob, os, sys, time
@@ -178,10 +181,10 @@ SELECT 'found, of queries with errors in two fields', round(avg((a.customer_id =
 FROM public.answer a JOIN public.query q USING (n);
 -- Records as queries: the best partner that the batch found, and the one found singly.
 CREATE TABLE public.single AS
-WITH some AS (SELECT v.* FROM customer_data.record_value v JOIN customer_data.source s USING (source_id)
+WITH few AS (SELECT v.* FROM customer_data.record_value v JOIN customer_data.source s USING (source_id)
               WHERE s.name IN ('crm', 'shop') ORDER BY hashint8(v.record_id) LIMIT 2000)
 SELECT v.record_id, b.weight AS batch, p.weight AS single, l.weight AS same_pair
-FROM some v
+FROM few v
 LEFT JOIN LATERAL (SELECT max(k.weight) AS weight FROM (SELECT weight FROM customer_data.match_link WHERE record_a = v.record_id
                    UNION ALL SELECT weight FROM customer_data.match_link WHERE record_b = v.record_id) k) b ON true
 LEFT JOIN LATERAL (SELECT * FROM customer_data.probe(v.given, v.standard, v.record_id) LIMIT 1) p ON true

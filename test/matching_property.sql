@@ -2,7 +2,7 @@
 -- the order of rows changes nothing, explanations add up to the weight, and
 -- the counts of a model hold.
 SET client_min_messages = warning;
-SELECT plan(16);
+SELECT plan(18);
 SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
 SELECT diag('seed ' || :'seed');
 SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
@@ -97,6 +97,20 @@ SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count
 SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
                 'and the same ones');
 RESET customer_data.matching_workers;
+
+-- One record at a time: the same scores, and the same best partner.
+SELECT customer_data.train_matching();
+SELECT customer_data.match_pairs(NULL) IS NOT NULL AS scored;
+CREATE TABLE public.single AS
+SELECT v.record_id, p.record_id AS other, p.weight
+FROM (SELECT * FROM customer_data.record_value ORDER BY random() LIMIT 150) v
+LEFT JOIN LATERAL customer_data.probe(v.given, v.standard, v.record_id) p ON true;
+SELECT is_empty($$SELECT s.*, l.weight FROM public.single s
+                  JOIN customer_data.match_link l ON l.record_a = least(s.record_id, s.other) AND l.record_b = greatest(s.record_id, s.other)
+                  WHERE l.weight <> s.weight$$, 'a pair weighs the same when one record asks for it');
+SELECT cmp_ok((SELECT count(*) FROM (SELECT record_id, coalesce(max(weight), -99) > 0 AS found FROM public.single GROUP BY record_id) s
+               WHERE s.found <> EXISTS (SELECT FROM customer_data.match_link l WHERE s.record_id IN (l.record_a, l.record_b) AND l.weight > 0)),
+              '<=', 1::bigint, 'and who has a partner in the batch has one singly');
 
 -- Labels, where there are some, are counted as what they are.
 SET customer_data.matching_pairs = 10000;

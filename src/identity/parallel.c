@@ -222,6 +222,9 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	}
 	score_share(engine, blocking, &shared->next, links, true);
 	WaitForParallelWorkersToFinish(pcxt);
+	ereport(DEBUG1,
+			(errmsg_internal("%d parallel workers scored " UINT64_FORMAT " pairs, the session " UINT64_FORMAT,
+							 pcxt->nworkers_launched, pg_atomic_read_u64(&shared->pairs), links->pairs)));
 	links->pairs += pg_atomic_read_u64(&shared->pairs);
 	for (int w = 0; w < pcxt->nworkers; w++)
 	{

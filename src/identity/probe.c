@@ -246,7 +246,7 @@ find_candidates(CdEngine *engine, const CdForm *form, int64 except, uint32 *foun
 
 /* Weigh some candidates; those whose record is gone are dropped. */
 static uint32
-weigh_candidates(CdEngine *engine, const CdForm *form, Candidate *candidate, uint32 n)
+weigh_candidates(CdEngine *engine, const CdForm *form, int64 except, Candidate *candidate, uint32 n)
 {
 	static SPIPlanPtr fetch = NULL;
 	CdForm	   *other = palloc(offsetof(CdForm, word) + (CD_FORM_WORDS + 64) * sizeof(uint32));
@@ -278,7 +278,11 @@ weigh_candidates(CdEngine *engine, const CdForm *form, Candidate *candidate, uin
 		other = cd_form_of_row(engine, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, other);
 		cd_dictionary_rate(engine->dict, engine->stats, known);
 		candidate[kept].id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		candidate[kept++].weight = cd_pair_weight(engine, form, other, &agreement, NULL, &identifiers);
+		/* the older record first, as in the batch; who is not known yet is the youngest */
+		candidate[kept].weight = except == 0 || candidate[kept].id < except ?
+			cd_pair_weight(engine, other, form, &agreement, NULL, &identifiers) :
+			cd_pair_weight(engine, form, other, &agreement, NULL, &identifiers);
+		kept++;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return kept;
@@ -308,13 +312,13 @@ cd_probe(PG_FUNCTION_ARGS)
 	engine = take_engine();
 	form = form_of_values(engine, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));
 	candidate = find_candidates(engine, form, except, &found);
-	n = weigh_candidates(engine, form, candidate, Min(found, PROBE_FIRST));
+	n = weigh_candidates(engine, form, except, candidate, Min(found, PROBE_FIRST));
 	for (uint32 i = 0; i < n; i++)
 		convinced |= candidate[i].weight >= CONVINCING;
 	/* a record written is linked with all it is like */
 	if (found > PROBE_FIRST && (!convinced || except != 0))
 	{
-		uint32		more = weigh_candidates(engine, form, candidate + PROBE_FIRST, Min(found, PROBE_MOST) - PROBE_FIRST);
+		uint32		more = weigh_candidates(engine, form, except, candidate + PROBE_FIRST, Min(found, PROBE_MOST) - PROBE_FIRST);
 
 		memmove(candidate + n, candidate + PROBE_FIRST, more * sizeof(Candidate));
 		n += more;
