@@ -49,6 +49,27 @@ SELECT retention_report('view', mode => 'bracket', brackets => '{3,1}');
 SELECT step, from_kind, to_kind, paths, customers, share FROM path_report('view');
 SELECT step, from_kind, to_kind, paths FROM path_report('purchase', direction => 'before');
 
+-- By the channel, and by the local day of what they begin with.
+SELECT breakdown, step, from_kind, to_kind, paths FROM path_report('view', steps => 2, property => 'channel');
+SELECT period, from_kind, to_kind, paths FROM path_report('view', steps => 2, grain => 'day', time_zone => 'Europe/Vienna');
+SELECT set_name, to_kind, paths FROM path_report('view', steps => 2, by_set => ARRAY[shop.who(1, 2), shop.who(3)], set_names => '{Lyon,three}');
+
+-- Odd things asked.
+SELECT * FROM event_report(since => NULL, until => NULL, time_zone => NULL, grain => NULL);
+SELECT count(*) FROM event_report(since => '2027-01-01', until => '2020-01-01');
+SELECT count(*) FROM event_report(among => '{}');
+SELECT breakdown, total, events FROM event_report(of => 'nothing', property => 'nothing', grain => NULL);
+SELECT event_report(by_set => ARRAY[shop.who(1)], set_names => '{one,two}');
+SELECT retention_report('view', periods => -1);
+SELECT path_report('view', steps => 1000);
+SELECT path_report('view', direction => 'sideways');
+SELECT path_report('view', gap => '-1 day');
+
+-- Dates of all centuries: the first year of all begins before time does.
+INSERT INTO shop.click (who, at, kind, channel) VALUES (1, '4714-11-24 00:00+00 BC', 'dawn', 'web'), (1, '1899-12-31 23:50+00', 'dawn', 'web'), (2, '9999-12-31', 'dusk', 'web');
+SELECT events FROM refresh_timelines();
+SELECT period, events FROM event_report('dawn|dusk', grain => 'year', time_zone => 'Europe/Amsterdam');
+
 -- At a past moment, what came later is not there.
 SET customer_data.as_of = '2026-03-02 12:01+00';
 SELECT period, events, customers FROM event_report('view|cart');

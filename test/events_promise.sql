@@ -1,7 +1,7 @@
 -- What each mode promises, row by row of the table in doc/reference/events.md:
 -- inserted, updated and deleted rows, at once or by reconciliation; clocks in the
 -- future; and whose the events of an anonymous visitor are.
-SELECT plan(42);
+SELECT plan(44);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 CREATE TABLE account (id int PRIMARY KEY, name text);
@@ -92,4 +92,17 @@ SELECT is((views_of('web', 'c1'), views_of('account', '1'))::text, '("/a /b /d",
 INSERT INTO sign_in VALUES ('c2', 1);
 SELECT count(*) FROM resolve() \g /dev/null
 SELECT is(views_of('account', '1'), '/c', 'and another visitor may follow');
+
+-- Events that say who by an identifier: a telephone number, written in any way.
+CREATE TABLE contact (id int PRIMARY KEY, name text, phone text);
+INSERT INTO contact VALUES (1, 'Anna Gruber', '+43 1 58858'), (2, 'Ben Huber', '+43 1 70000');
+CREATE TABLE call (phone text, at timestamptz);
+INSERT INTO call VALUES ('01 58858', '2026-05-01'), ('+4315 8858', '2026-05-02'), ('0043 1 99999', '2026-05-03'), (NULL, '2026-05-04');
+SELECT count(*) FROM add_source('contact', 'contact', 'id', '{"full_name": "name", "phone": "phone"}') \g /dev/null
+SELECT count(*) FROM add_source('caller', 'SELECT DISTINCT customer_data.phone_e164(phone, ''AT'') AS phone FROM call WHERE phone IS NOT NULL', 'phone', '{"phone": "phone"}', kind => 'anonymous') \g /dev/null
+SELECT count(add_event_source('calls', 'call', 'caller', 'customer_data.phone_e164(phone, ''AT'')', 'at', $$'call'$$)) \g /dev/null
+SELECT count(*) FROM refresh_timelines('calls') \g /dev/null
+SELECT count(*) FROM resolve() \g /dev/null
+SELECT is((SELECT count(*) FROM events(customer_events(customer_id_of('contact', '1'))) e WHERE e.kind = 'call'), 2::bigint, 'calls are the customer''s whose number it is');
+SELECT is((SELECT count(*) FROM events(customer_events(customer_id_of('caller', '+43199999'))) e WHERE e.kind = 'call'), 1::bigint, 'a number nobody has is a customer of its own');
 SELECT * FROM finish();

@@ -132,8 +132,8 @@ DECLARE
     edges  int[];
 BEGIN
     PERFORM customer_data.check_report(grain, time_zone, by_set, set_names);
-    IF grain IS NULL OR periods IS NULL OR periods < 0 THEN
-        RAISE EXCEPTION 'a retention report needs a grain and a number of periods that is not negative' USING ERRCODE = 'invalid_parameter_value';
+    IF grain IS NULL OR periods IS NULL OR periods NOT BETWEEN 0 AND 10000 THEN
+        RAISE EXCEPTION 'a retention report needs a grain and between 0 and 10000 periods' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF mode IS NULL OR mode NOT IN ('n-day', 'unbounded', 'bracket') THEN
         RAISE EXCEPTION 'unknown retention mode "%"', mode

@@ -77,12 +77,18 @@ cd_periods_init(CdPeriods *periods, FunctionCallInfo fcinfo, int grain, int zone
 	periods->slots = palloc0(periods->size * sizeof(CdPeriodSlot));
 }
 
-/* The period of a moment, by date_trunc of its local time. */
+/*
+ * The period of a moment, by date_trunc of its local time.  Those that would
+ * begin before time does are one.
+ */
 static Timestamp
 truncated(const CdPeriods *periods, TimestampTz at)
 {
-	Datum		local = DirectFunctionCall2(timestamptz_zone, PointerGetDatum(periods->zone), TimestampTzGetDatum(at));
+	Datum		local;
 
+	if (at < MIN_TIMESTAMP + 2 * DAYS_PER_YEAR * USECS_PER_DAY)
+		return DT_NOBEGIN;
+	local = DirectFunctionCall2(timestamptz_zone, PointerGetDatum(periods->zone), TimestampTzGetDatum(at));
 	return DatumGetTimestamp(DirectFunctionCall2(timestamp_trunc, PointerGetDatum(periods->grain), local));
 }
 
