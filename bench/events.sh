@@ -31,9 +31,10 @@ SQL
 say "first load"
 psql -qXAt -v ON_ERROR_STOP=1 <<'SQL'
 SET client_min_messages = warning;
+SELECT bench.cpu() AS cpu \gset
 SELECT format('loaded %s events of %s customers in %s s', events, customers, round(seconds::numeric, 1)) FROM customer_data.refresh_timelines();
 INSERT INTO bench.figure (what, figure, unit, aim)
-SELECT 'first load, refresh_timelines()', round((count / seconds / 1000)::numeric), 'thousand events/s', ''
+SELECT 'first load, refresh_timelines()', format('%s (%s per CPU second)', round((count / seconds / 1000)::numeric), round((count / (bench.cpu() - :cpu) / 1000)::numeric)), 'thousand events/s', ''
 FROM customer_data.event_source_state, (SELECT count(*) FROM web.event) c;
 VACUUM (ANALYZE, FREEZE) customer_data.timeline_chunk;
 VACUUM (ANALYZE, FREEZE) customer_data.source_record;
@@ -122,6 +123,21 @@ CREATE TABLE bench.spent (what text, seconds numeric, cpu numeric, wal numeric);
 INSERT INTO bench.spent SELECT 'insert', * FROM bench.spend('INSERT INTO web.twin (customer, at, kind, amount, product) SELECT * FROM web.batch');
 INSERT INTO web.event (customer, at, kind, amount, product) SELECT * FROM web.batch;
 INSERT INTO bench.spent SELECT 'refresh', * FROM bench.spend('SELECT * FROM customer_data.refresh_timelines()');
+-- More such batches, each of them compacting a share of what those before it left.
+CREATE PROCEDURE bench.batches(n int) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. n LOOP
+        INSERT INTO web.event (customer, at, kind, amount, product) SELECT customer, at + i * interval '1 day', kind, amount, product FROM web.batch;
+        COMMIT;
+        INSERT INTO bench.spent SELECT 'batch', * FROM bench.spend('SELECT * FROM customer_data.refresh_timelines()');
+        COMMIT;
+    END LOOP;
+END $$;
+CALL bench.batches(10);
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'ten more batches of 100,000, compaction of small chunks included', format('median %s, slowest %s', percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu), max(cpu)), 'CPU s', ''
+FROM bench.spent WHERE what = 'batch';
+DELETE FROM bench.spent WHERE what = 'batch';
 INSERT INTO bench.spent SELECT 'compact', * FROM bench.spend('SELECT customer_data.compact_timelines()');
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT CASE s.what WHEN 'insert' THEN format('100,000 new events of %s customers: INSERT into a table with two indexes', (SELECT count(DISTINCT customer) FROM web.batch))
