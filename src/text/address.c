@@ -179,6 +179,14 @@ cd_normalize_address(const char *s, int bytes)
 			w.word[i].len = 2;
 			cd_words_remove(&w, i + 1, 1);
 		}
+	/* C/ Alcalá is a calle; c/o is not */
+	if (bytes > 2 && (s[0] == 'c' || s[0] == 'C') && s[1] == '/' && w.count > 1 && w.word[0].len == 1 && !cd_word_is(&w.word[1], "o"))
+	{
+		static const uint32 calle[] = {'c', 'a', 'l', 'l', 'e'};
+
+		w.word[0].cp = calle;
+		w.word[0].len = 5;
+	}
 	for (i = 0; i < w.count; i++)
 	{
 		CdWord	   *word = &w.word[i];

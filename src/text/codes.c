@@ -70,6 +70,8 @@ cd_standard_gender(const char *s, int bytes, CdIssue *issue)
 		{"uomo", "male"}, {"mannelijk", "male"}, {"mr", "male"}, {"boy", "male"}, {"h", "male"}, {"男", "male"},
 		{"男性", "male"}, {"先生", "male"}, {"남", "male"}, {"남자", "male"}, {"남성", "male"}, {"м", "male"},
 		{"мужскои", "male"}, {"mezczyzna", "male"}, {"1", "male"},
+		{"mann", "male"}, {"muz", "male"}, {"erkek", "male"}, {"mies", "male"}, {"ferfi", "male"}, {"男士", "male"},
+		{"zena", "female"}, {"kadin", "female"}, {"nainen", "female"}, {"kvinne", "female"}, {"kvinde", "female"},
 		{"x", "other"}, {"d", "other"}, {"divers", "other"}, {"diverse", "other"}, {"other", "other"},
 		{"nonbinary", "other"}, {"non binary", "other"}, {"nb", "other"}, {"third", "other"}, {"其他", "other"},
 		{"9", "other"},
@@ -96,7 +98,8 @@ cd_standard_gender(const char *s, int bytes, CdIssue *issue)
 		if (strcmp(folded, words[i].word) == 0)
 			return pstrdup(words[i].gender);
 	/* 0 and u are "not known" in ISO 5218 and in many forms */
-	*issue = strcmp(folded, "0") == 0 || strcmp(folded, "u") == 0 ? CD_ISSUE_PLACEHOLDER : CD_ISSUE_UNKNOWN_CODE;
+	*issue = strcmp(folded, "0") == 0 || strcmp(folded, "u") == 0 ||
+		strstr(folded, "not to say") != NULL || strstr(folded, "not say") != NULL ? CD_ISSUE_PLACEHOLDER : CD_ISSUE_UNKNOWN_CODE;
 	return NULL;
 }
 
@@ -137,7 +140,8 @@ country_names(void)
 {
 	static HTAB *names = NULL;
 	static const char *const languages[] = {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb",
-		"fi", "cs", "hu", "tr", "ru", "el", "zh", "zh_Hant", "ja", "ko", "ar", "he", "hi", "th", "vi", "id"};
+		"fi", "cs", "hu", "tr", "ru", "el", "zh", "zh_Hant", "ja", "ko", "ar", "he", "hi", "th", "vi", "id",
+		"bg", "uk", "ro", "hr", "sk", "sl", "sr", "lt", "lv", "et"};
 	static const char *const aliases[][2] = {{"usa", "US"}, {"unitedstatesofamerica", "US"}, {"america", "US"},
 	{"theunitedstates", "US"}, {"uk", "GB"}, {"greatbritain", "GB"}, {"england", "GB"}, {"scotland", "GB"},
 	{"wales", "GB"}, {"northernireland", "GB"}, {"britain", "GB"}, {"holland", "NL"}, {"brd", "DE"},

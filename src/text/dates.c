@@ -128,6 +128,28 @@ era_of(const CdText *t, int *at)
 	return 0;
 }
 
+/* A weekday, or a word that says that a birthday follows. */
+static bool
+before_date(const uint32 *cp, int n)
+{
+	static const char *const word[] = {
+		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+		"mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
+		"montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonnabend", "sonntag",
+		"mo", "di", "mi", "do", "fr", "sa", "so",
+		"lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche",
+		"lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo",
+		"lunedi", "martedi", "mercoledi", "giovedi", "venerdi", "sabato", "domenica",
+		"maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag",
+		"geb", "geboren", "born", "dob", "ne", "nee", "nato", "nata", "nacido", "nacida",
+	};
+
+	for (int i = 0; i < (int) lengthof(word); i++)
+		if (cd_equals_ascii(cp, n, word[i]))
+			return true;
+	return false;
+}
+
 /* Break a folded text into up to three parts and see which is which. */
 static bool
 parse_date(const CdText *t, const char *region, Parsed *out)
@@ -146,6 +168,13 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 	while (at < t->len && cd_class(t->cp[at]) == CD_CHAR_SPACE)
 		at++;
 	era = era_of(t, &at);
+	/* S50.12.24, as Japanese forms have it */
+	if (era == 0 && strcmp(region, "JP") == 0 && at + 1 < t->len && t->cp[at + 1] >= '0' && t->cp[at + 1] <= '9')
+	{
+		era = t->cp[at] == 'm' ? 1867 : t->cp[at] == 't' ? 1911 : t->cp[at] == 's' ? 1925 :
+			t->cp[at] == 'h' ? 1988 : t->cp[at] == 'r' ? 2018 : 0;
+		at += era != 0;
+	}
 	while (at < t->len && count < 3)
 	{
 		uint32		c = t->cp[at];
@@ -190,6 +219,10 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 									cd_equals_ascii(t->cp + at, 2, "rd") || cd_equals_ascii(t->cp + at, 2, "th") ||
 									cd_equals_ascii(t->cp + at, 2, "er")))
 				at += 2;
+			/* 1º, 1° */
+			else if (at < t->len && (t->cp[at] == 0xB0 ||
+									 (t->cp[at] == 'o' && !(at + 1 < t->len && cd_class(t->cp[at + 1]) == CD_CHAR_LETTER))))
+				at++;
 			part[count].after = at < t->len ? t->cp[at] : 0;
 			count++;
 			/* a time may follow the third part */
@@ -211,6 +244,8 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 			month = month_of(t->cp + from, at - from);
 			if (month == 0)
 			{
+				if (count == 0 && before_date(t->cp + from, at - from))
+					continue;
 				/* small words: 5 de enero de 1980, the 5th of May */
 				if (at - from <= 3 && (cd_equals_ascii(t->cp + from, at - from, "de") ||
 									   cd_equals_ascii(t->cp + from, at - from, "del") ||
@@ -290,7 +325,7 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 		out->year = full_year(&part[0]);
 		out->month = part[1].value;
 		out->day = part[2].value;
-		if (out->month > 12 && out->day <= 12)
+		if (out->month > 12 && out->day <= 12 && part[0].after != 0x5E74 && part[0].after != 0xB144)
 		{
 			out->month = part[2].value;
 			out->day = part[1].value;
@@ -369,7 +404,7 @@ read_date(const CdText *t, const char *region, bool birth, int32 today, Parsed *
 		digits += t->cp[i] >= '0' && t->cp[i] <= '9';
 		zeros += t->cp[i] == '0';
 	}
-	if (digits >= 4 && zeros == digits)
+	if (digits >= 3 && zeros == digits)
 	{
 		*issue = CD_ISSUE_PLACEHOLDER;
 		return NULL;
@@ -538,7 +573,7 @@ cd_standard_moment(const char *s, int bytes, const char *region, int32 today, Cd
 		while (at < t.len && cd_class(t.cp[at]) == CD_CHAR_SPACE)
 			at++;
 	}
-	if (hour > 24 || minute > 59 || second > 60)
+	if (hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute > 0 || second > 0)))
 	{
 		*issue = CD_ISSUE_IMPOSSIBLE_DATE;
 		return NULL;

@@ -11,11 +11,11 @@
 
 /* Titles before a name, folded; in byte order. */
 static const char *const titles[] = {
-	"capt", "captain", "col", "dame", "dhr", "dipl", "doctor", "dott", "dottore", "dottoressa",
-	"dr", "drs", "frau", "fraulein", "fru", "gen", "herr", "hon", "hr", "ing", "lady", "lord",
-	"lt", "madam", "madame", "mag", "messrs", "mevr", "mevrouw", "mgr", "mijnheer", "miss",
-	"missus", "mister", "mlle", "mme", "monsieur", "mr", "mrs", "ms", "mx", "pan", "pani", "prof",
-	"professor", "rev", "reverend", "senor", "senora", "senorita", "sgt", "sig", "signor",
+	"capt", "captain", "col", "dame", "dhr", "dipl", "dna", "doctor", "dott", "dottore",
+	"dottoressa", "dr", "drs", "frau", "fraulein", "fru", "gen", "herr", "hon", "hr", "ing", "lady",
+	"lord", "lt", "madam", "madame", "mag", "messrs", "mevr", "mevrouw", "mgr", "mijnheer", "miss",
+	"missus", "mister", "mlle", "mme", "monsieur", "mr", "mrs", "ms", "mw", "mx", "pan", "pani",
+	"prof", "professor", "rev", "reverend", "senor", "senora", "senorita", "sgt", "sig", "signor",
 	"signora", "sir", "sr", "sra", "srta",
 };
 
@@ -186,6 +186,7 @@ cd_normalize_name(const char *s, int bytes, bool full)
 	CdText		out;
 	CdWords		w;
 	bool		cjk_before = false;
+	bool		titled = false;
 	int			i;
 
 	cd_text_fold(&t, s, bytes);
@@ -194,8 +195,13 @@ cd_normalize_name(const char *s, int bytes, bool full)
 	drop_dotted_credentials(&w);
 	if (full)
 		turn_at_comma(&w);
-	while (w.count > 1 && CD_WORD_IN(&w.word[0], titles))
+	while (w.count > 1 && (CD_WORD_IN(&w.word[0], titles) ||
+						   (titled && (cd_word_is(&w.word[0], "med") || cd_word_is(&w.word[0], "hab")))))
+	{
+		/* Dr. med., dr hab. */
+		titled = cd_word_is(&w.word[0], "dr");
 		cd_words_remove(&w, 0, 1);
+	}
 	while (w.count > 2 && CD_WORD_IN(&w.word[w.count - 1], credentials))
 		w.count--;
 	if (w.count > 0 && cd_is_cjk(w.word[w.count - 1].cp[0]))
@@ -204,7 +210,7 @@ cd_normalize_name(const char *s, int bytes, bool full)
 		int			n = honorific_length(last);
 
 		/* 田中太郎 様: one character, parted from a whole name */
-		if (n == 0 && last->len == 1 && w.count > 1 && w.word[w.count - 2].len >= 3 &&
+		if (n == 0 && last->len == 1 && w.count > 1 && (w.count > 2 || w.word[w.count - 2].len >= 3) &&
 			(cd_word_is(last, "样") || cd_word_is(last, "씨") || cd_word_is(last, "님")))
 			n = 1;
 		if (n < last->len)

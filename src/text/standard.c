@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "text/words.h"
 #include "utils/builtins.h"
@@ -191,11 +192,31 @@ standard_identifier(const char *s, int bytes, bool fold, const CdText *folded, C
 	return pnstrdup(s, bytes);
 }
 
+/* One letter held down, or one word for "no value" in each field: aaaa, null null. */
+static bool
+typed_again(const CdWords *w)
+{
+	const CdWord *first = &w->word[0];
+	int			i;
+
+	if (w->count == 0)
+		return false;
+	for (i = 1; i < w->count; i++)
+		if (w->word[i].len != first->len || memcmp(w->word[i].cp, first->cp, first->len * sizeof(uint32)) != 0)
+			return false;
+	if (w->count > 1)
+		return first->len >= 4 && CD_WORD_IN(first, placeholders);
+	for (i = 1; i < first->len; i++)
+		if (first->cp[i] != first->cp[0])
+			return false;
+	return first->len >= 4;
+}
+
 /* A personal name; what is wrong with it is said, the name is kept where it can be one. */
 static char *
 standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *folded, CdIssue *issue)
 {
-	static const char *const shown_names[] = {"donald duck", "first last", "jane roe", "max mustermann", "mickey mouse", "test test", "test user"};
+	static const char *const shown_names[] = {"donald duck", "first last", "jane doe", "jane roe", "john doe", "max mustermann", "mickey mouse", "test test", "test user"};
 	char	   *name;
 	CdWords		w;
 	CdText		t;
@@ -215,6 +236,11 @@ standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *fol
 		digits += cd_class(folded->cp[i]) == CD_CHAR_DIGIT;
 		cjk = cjk || cd_is_cjk(folded->cp[i]);
 	}
+	if (folded->len > 4 && cd_equals_ascii(folded->cp, 4, "www."))
+	{
+		*issue = CD_ISSUE_WRONG_FIELD;
+		return NULL;
+	}
 	if (letters == 0)
 	{
 		*issue = CD_ISSUE_NOT_A_NAME;
@@ -229,6 +255,11 @@ standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *fol
 		}
 	cd_text_decode(&t, name, strlen(name));
 	cd_words_cut(&w, &t);
+	if (typed_again(&w))
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		return NULL;
+	}
 	if (digits > 0)
 		*issue = CD_ISSUE_NOT_A_NAME;
 	else if (w.count > 1 && CD_WORD_IN(&w.word[w.count - 1], company_marks))
@@ -238,6 +269,33 @@ standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *fol
 	else if (t.len > 120)
 		*issue = CD_ISSUE_TOO_LONG;
 	return name;
+}
+
+/* Saint Louis is St. Louis: the word is written short, wherever it begins one. */
+static char *
+short_saint(char *place)
+{
+	static const char *const saint[][2] = {{"saint ", "st "}, {"sainte ", "ste "}, {"sankt ", "st "}};
+	StringInfoData out;
+	const char *p = place;
+
+	initStringInfo(&out);
+	while (*p)
+	{
+		int			i;
+
+		for (i = 0; i < (int) lengthof(saint); i++)
+			if ((p == place || p[-1] == ' ') && strncmp(p, saint[i][0], strlen(saint[i][0])) == 0)
+				break;
+		if (i < (int) lengthof(saint))
+		{
+			appendStringInfoString(&out, saint[i][1]);
+			p += strlen(saint[i][0]);
+		}
+		else
+			appendStringInfoChar(&out, *p++);
+	}
+	return out.data;
 }
 
 char *
@@ -337,7 +395,7 @@ cd_standardize(CdAttribute attribute, const char *value, int bytes, const char *
 		case CD_ATTR_CITY:
 		case CD_ATTR_REGION:
 		case CD_ATTR_BIRTH_PLACE:
-			standard = cd_normalize_name(value, bytes, false);
+			standard = short_saint(cd_normalize_name(value, bytes, false));
 			for (i = 0; i < word.len && word.cp[i] >= '0' && word.cp[i] <= '9'; i++)
 				;
 			if (i == word.len)
