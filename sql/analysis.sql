@@ -54,6 +54,18 @@ SELECT breakdown, step, from_kind, to_kind, paths FROM path_report('view', steps
 SELECT period, from_kind, to_kind, paths FROM path_report('view', steps => 2, grain => 'day', time_zone => 'Europe/Vienna');
 SELECT set_name, to_kind, paths FROM path_report('view', steps => 2, by_set => ARRAY[shop.who(1, 2), shop.who(3)], set_names => '{Lyon,three}');
 
+-- Distribution: customers by their number of events; by active days (stickiness); by what they spent.
+SELECT lower AS events, customers, share, or_more FROM distribution_report('view');
+SELECT lower AS days, customers, or_more FROM distribution_report(measure => 'periods', time_zone => 'Europe/Vienna');
+SELECT set_name, lower, upper, customers FROM distribution_report('purchase', measure => 'total', buckets => '{0,10}', by_set => ARRAY[shop.who(1, 2), shop.who(3, 4)], set_names => '{Lyon,Graz}');
+SELECT distribution_report(measure => 'total');
+SELECT distribution_report(measure => 'mood');
+SELECT distribution_report(buckets => '{2,1}');
+
+-- By where customers live: any grouping of them makes sets.
+SELECT set_name, events, customers FROM (SELECT array_agg(members ORDER BY city) AS sets, array_agg(city ORDER BY city) AS cities
+    FROM (SELECT v.city, customer_set_agg(r.customer_id) AS members FROM shop.visitor v JOIN source_record r ON r.key = v.id::text GROUP BY v.city) c) g, event_report('view', grain => NULL, by_set => g.sets, set_names => g.cities);
+
 -- Odd things asked.
 SELECT * FROM event_report(since => NULL, until => NULL, time_zone => NULL, grain => NULL);
 SELECT count(*) FROM event_report(since => '2027-01-01', until => '2020-01-01');

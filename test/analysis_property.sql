@@ -1,6 +1,6 @@
 -- Reports against plain SQL over the rows the events came from, on random data
 -- of several sources, in several time zones.
-SELECT plan(45);
+SELECT plan(48);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
@@ -185,6 +185,16 @@ SELECT check_edges('after', 'day', 'Australia/Sydney', true, false, '2026-03-20 
 SELECT check_edges('before', 'month', 'America/New_York', true, true, '2026-03-20', '2026-04-12 05:00');
 
 SELECT is((SELECT sum(customers) FROM funnel_report('{view}', grain => 'day')), (SELECT count(DISTINCT who) FROM ev WHERE kind = 'view')::numeric, 'everyone enters a funnel once');
+
+-- distribution_report
+SELECT results_eq($$SELECT set_name, lower, customers, round(share::numeric, 9), or_more FROM distribution_report('view|cart', since => '2026-03-20', until => '2026-04-10', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => '{a,b}') ORDER BY 1, 2$$,
+    $$WITH c AS (SELECT who, count(*)::float8 AS n FROM ev WHERE kind IN ('view', 'cart') AND at >= '2026-03-20' AND at < '2026-04-10' GROUP BY 1)
+      SELECT s.name, n, count(*), round(count(*)::numeric / sum(count(*)) OVER (PARTITION BY s.name), 9), (sum(count(*)) OVER (PARTITION BY s.name ORDER BY n DESC))::bigint
+      FROM c JOIN (VALUES ('a', 1, 150), ('b', 100, 300)) s (name, low, high) ON who BETWEEN low AND high GROUP BY 1, 2 ORDER BY 1, 2$$, 'customers by their number of events');
+SELECT results_eq($$SELECT lower, customers FROM distribution_report('view|purchase[value>=10]', measure => 'periods', grain => 'week', time_zone => 'Australia/Sydney') ORDER BY 1$$,
+    $$SELECT n, count(*) FROM (SELECT count(DISTINCT date_trunc('week', at AT TIME ZONE 'Australia/Sydney'))::float8 AS n FROM ev WHERE kind = 'view' OR kind = 'purchase' AND amount >= 10 GROUP BY who) c GROUP BY 1 ORDER BY 1$$, 'by their active weeks');
+SELECT results_eq($$SELECT lower, upper, customers FROM distribution_report('purchase', measure => 'total', buckets => '{20,50,100}', among => whos(10, 200)) ORDER BY 1 NULLS FIRST$$,
+    $$SELECT (ARRAY[20, 50, 100]::float8[])[b], (ARRAY[20, 50, 100]::float8[])[b + 1], count(*) FROM (SELECT width_bucket(sum(amount), ARRAY[20, 50, 100]::numeric[]) AS b FROM ev WHERE kind = 'purchase' AND who BETWEEN 10 AND 200 GROUP BY who HAVING count(amount) > 0) c GROUP BY b ORDER BY b$$, 'by what they spent');
 
 -- Long histories, in several chunks, stored out of line; and dates of all centuries.
 CREATE TABLE ev_more (LIKE ev INCLUDING DEFAULTS);

@@ -200,3 +200,62 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.path_report(customer_data.event_pattern, int, text, timestamptz, timestamptz, text, customer_data.customer_set, text, customer_data.customer_set[], text[], text, interval, int)
     IS 'Steps that customers take after (or before) an event in the same session: how often each leads to which; to_kind NULL: the session ends';
+
+-- Distribution and stickiness
+
+CREATE FUNCTION customer_data.customer_measures(pattern customer_data.event_pattern, since timestamptz, until timestamptz, grain text, time_zone text,
+        among customer_data.customer_set, of text,
+        OUT customer_id bigint, OUT events bigint, OUT periods bigint, OUT total double precision) RETURNS SETOF record
+    LANGUAGE c STABLE ROWS 10000 AS 'MODULE_PATHNAME', 'cd_customer_measures';
+COMMENT ON FUNCTION customer_data.customer_measures(customer_data.event_pattern, timestamptz, timestamptz, text, text, customer_data.customer_set, text)
+    IS 'Of each customer with events that match: how many, in how many periods of a grain, and the sum of a number of theirs';
+
+CREATE FUNCTION customer_data.distribution_report(pattern customer_data.event_pattern DEFAULT '*', measure text DEFAULT 'events',
+    since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', time_zone text DEFAULT current_setting('TimeZone'),
+    among customer_data.customer_set DEFAULT NULL, by_set customer_data.customer_set[] DEFAULT NULL, set_names text[] DEFAULT NULL,
+    grain text DEFAULT 'day', buckets double precision[] DEFAULT NULL, of text DEFAULT 'value')
+    RETURNS TABLE (set_name text, lower double precision, upper double precision, customers bigint, share double precision, or_more bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET work_mem = '256MB'
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM customer_data.check_report(grain, time_zone, by_set, set_names);
+    IF measure IS NULL OR measure NOT IN ('events', 'periods', 'total') THEN
+        RAISE EXCEPTION 'unknown measure "%"', measure
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Measures are events, periods (with an event) and total (the sum of the argument of).';
+    END IF;
+    IF measure = 'total' AND buckets IS NULL THEN
+        RAISE EXCEPTION 'the distribution of totals needs buckets'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Write buckets => ''{0,10,50,100,500}''.';
+    END IF;
+    IF buckets IS NOT NULL AND (cardinality(buckets) = 0 OR array_position(buckets, NULL) IS NOT NULL OR EXISTS (
+            SELECT FROM generate_series(2, cardinality(buckets)) i WHERE buckets[i] <= buckets[i - 1])) THEN
+        RAISE EXCEPTION 'buckets must be growing numbers' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+    WITH measured AS (
+        SELECT m.customer_id, CASE distribution_report.measure WHEN 'events' THEN m.events WHEN 'periods' THEN m.periods ELSE m.total END AS x
+        FROM customer_data.customer_measures(distribution_report.pattern, coalesce(distribution_report.since, '-infinity'),
+                 customer_data.report_until(distribution_report.until), distribution_report.grain,
+                 coalesce(distribution_report.time_zone, current_setting('TimeZone')), distribution_report.among, distribution_report.of) m
+    ), counted AS (
+        SELECT s.n, CASE WHEN distribution_report.buckets IS NULL THEN m.x ELSE distribution_report.buckets[b.i] END AS lower,
+               CASE WHEN distribution_report.buckets IS NULL THEN m.x + 1 ELSE distribution_report.buckets[b.i + 1] END AS upper, count(*) AS customers
+        FROM measured m
+        CROSS JOIN LATERAL (SELECT CASE WHEN distribution_report.buckets IS NOT NULL THEN width_bucket(m.x, distribution_report.buckets) END AS i) b
+        JOIN (SELECT NULL::int AS n WHERE distribution_report.by_set IS NULL
+              UNION ALL SELECT generate_subscripts(distribution_report.by_set, 1)) s ON s.n IS NULL OR m.customer_id <@ distribution_report.by_set[s.n]
+        WHERE m.x IS NOT NULL
+        GROUP BY 1, 2, 3
+    )
+    SELECT customer_data.report_set_name(c.n, distribution_report.set_names), c.lower, c.upper, c.customers,
+           c.customers::float8 / sum(c.customers) OVER (PARTITION BY c.n),
+           (sum(c.customers) OVER (PARTITION BY c.n ORDER BY c.lower DESC NULLS LAST))::bigint
+    FROM counted c
+    ORDER BY c.n, c.lower NULLS FIRST;
+END
+$$;
+COMMENT ON FUNCTION customer_data.distribution_report(customer_data.event_pattern, text, timestamptz, timestamptz, text, customer_data.customer_set, customer_data.customer_set[], text[], text, double precision[], text)
+    IS 'How many customers have how many events, a total between bounds, or events in how many periods (stickiness); those without any have no row';
