@@ -617,13 +617,16 @@ without_wildcards(const char *pattern)
 	return buf.data;
 }
 
-/* A text of so many characters. */
+/* A text of so many characters that is not taken for a placeholder. */
 static char *
 of_length(int length)
 {
+	static const char sample[] = "Brightwater";
 	char	   *text = palloc(length + 1);
+	int			i;
 
-	memset(text, 'x', length);
+	for (i = 0; i < length; i++)
+		text[i] = sample[i % (lengthof(sample) - 1)];
 	text[length] = '\0';
 	return text;
 }
@@ -675,13 +678,13 @@ values_to_try(Guide *guide, int place)
 	for (i = 0; i < guide->nnumbers; i++)
 	{
 		/* As long as a length that is compared with. */
-		if (guide->numbers[i] >= 0 && guide->numbers[i] < 100)
+		if (guide->numbers[i] >= 1 && guide->numbers[i] < 100)
 		{
 			texts = lappend(texts, of_length((int) guide->numbers[i] + 1));
 			texts = lappend(texts, of_length((int) guide->numbers[i]));
 		}
 	}
-	return lappend(lappend(texts, "another"), "");
+	return lappend(texts, "another");
 }
 
 /* Does the part read a column that can be set? */
