@@ -255,7 +255,7 @@ $$;
 COMMENT ON FUNCTION customer_data.threshold_as_of(regrole, text, text, double precision, text) IS 'A threshold at as_of(), computed from timelines instead of read';
 
 CREATE FUNCTION customer_data.top_percent(metric text, percent double precision, among text DEFAULT NULL)
-    RETURNS double precision LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_top_percent';
+    RETURNS double precision LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_top_percent';
 COMMENT ON FUNCTION customer_data.top_percent(text, double precision, text) IS 'Threshold of the top percent by a metric: metric >= top_percent(''metric'', 10) holds for ceil(n * 10 / 100) customers and for all who tie with the last of them';
 
 CREATE FUNCTION customer_data.metric_percentile(metric text, percent double precision, among text DEFAULT NULL)
@@ -263,5 +263,5 @@ CREATE FUNCTION customer_data.metric_percentile(metric text, percent double prec
 COMMENT ON FUNCTION customer_data.metric_percentile(text, double precision, text) IS 'Percentile of a metric: the least value that at least so many percent of customers do not exceed (as percentile_disc), so metric > metric_percentile(''metric'', 50) is the upper half; whoever ties is on the same side';
 
 CREATE FUNCTION customer_data.in_segment(customer_id bigint, name text) RETURNS boolean
-    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cd_in_segment';
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_in_segment';
 COMMENT ON FUNCTION customer_data.in_segment(bigint, text) IS 'In a condition: is the customer in that segment? Its own refresh comes first';

@@ -128,6 +128,15 @@ set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
 
 	if (asked->failed)
 		return;
+	if (run->strict)
+	{
+		CdRunAs		save;
+
+		cd_run_as_begin(asked->owner, asked->time_zone, &save);
+		step(run, asked);
+		cd_run_as_end(&save);
+		return;
+	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();

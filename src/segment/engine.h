@@ -82,6 +82,10 @@ typedef struct CdRun
 	TupleTableSlot *slots[CD_BLOCK];
 	ExprContext *econtext;
 	bool		generic;		/* plans serve many runs of few customers */
+	bool		strict;			/* errors end the run: no subtransactions here */
+	bool		ranged;			/* customers of a range only */
+	uint32		least;
+	uint32		greatest;
 	bool		by_program;		/* conditions become programs, not ExprStates */
 	bool		recompute;		/* metrics and thresholds as of now, not as stored */
 	bool		whole_events;	/* leave the timeline uncut */
@@ -90,7 +94,9 @@ typedef struct CdRun
 	MemoryContext row;			/* reset after each that leaves */
 	Oid			set_type;		/* customer_set */
 	Size		used;			/* bytes in results */
-	Tuplestorestate *store;
+	Tuplestorestate *store;		/* where rows go, or */
+	struct _DestReceiver *receiver;
+	TupleTableSlot *row_slot;
 	TupleDesc	rowtype;
 	/* the batch */
 	int			count;

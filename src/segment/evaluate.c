@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "run_as.h"
+#include "segment/evaluate.h"
 #include "segment/program.h"
 
 #include "access/xact.h"
@@ -91,6 +92,22 @@ add_id(CdRun *run, IdList *list, uint32 id)
 	list->ids[list->count++] = id;
 }
 
+/* Let a row leave. */
+static void
+send_values(CdRun *run, Datum *values, bool *nulls)
+{
+	if (run->receiver == NULL)
+	{
+		tuplestore_putvalues(run->store, run->rowtype, values, nulls);
+		return;
+	}
+	ExecClearTuple(run->row_slot);
+	memcpy(run->row_slot->tts_values, values, run->rowtype->natts * sizeof(Datum));
+	memcpy(run->row_slot->tts_isnull, nulls, run->rowtype->natts * sizeof(bool));
+	ExecStoreVirtualTuple(run->row_slot);
+	(void) run->receiver->receiveSlot(run->row_slot, run->receiver);
+}
+
 /* Send one row. */
 static void
 put_row(CdRun *run, int32 id, const char *what, int64 chunk, CdSet *set, const char *message)
@@ -109,7 +126,7 @@ put_row(CdRun *run, int32 id, const char *what, int64 chunk, CdSet *set, const c
 	nulls[5] = message == NULL;
 	nulls[6] = true;
 	nulls[7] = true;
-	tuplestore_putvalues(run->store, run->rowtype, values, nulls);
+	send_values(run, values, nulls);
 }
 
 /* Send a list chunk by chunk; lists ascend but for repeats. */
@@ -202,7 +219,7 @@ put_dues(CdRun *run)
 		values[3] = TimestampTzGetDatum(due);
 		values[6] = PointerGetDatum(construct_array(ids, k, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 		values[7] = PointerGetDatum(construct_array(sets, k, run->set_type, -1, false, TYPALIGN_INT));
-		tuplestore_putvalues(run->store, run->rowtype, values, nulls);
+		send_values(run, values, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->row);
 	}
@@ -402,6 +419,53 @@ program_of(CdRun *run, int first, int last)
 	return NULL;
 }
 
+/* How far the conditions of a group have been asked of a batch. */
+typedef struct Place
+{
+	int			block;			/* first customer of the block */
+	bool		begun;			/* it has been gone to */
+	int			k;				/* condition */
+} Place;
+
+/* Ask the conditions of a group of the batch, from some place on. */
+static void
+ask_from(CdRun *run, CdProgram *program, int first, int last, volatile Place *place)
+{
+	for (; program != NULL && place->block < run->count; place->block += CD_BLOCK)
+	{
+		int			block = place->block;
+		int			count = Min(run->count - block, CD_BLOCK);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!place->begun)
+			cd_program_begin(program, block, count);
+		place->begun = true;
+		for (; place->k <= last; place->k++)
+		{
+			CdAsked	   *asked = &run->asked[place->k];
+			uint64		customers;
+
+			if (asked->failed || asked->step == NULL)
+				continue;
+			customers = due_rows(run, asked, block, count);
+			if (customers != 0)
+			{
+				const TimestampTz *until;
+				uint64		yes = cd_program_ask(program, asked->step, customers, &until);
+
+				keep_answers(run, asked, block, customers, yes, until);
+			}
+		}
+		place->begun = false;
+		place->k = first;
+	}
+	place->block = run->count;
+	/* What is left are the conditions asked by a query. */
+	for (; place->k <= last; place->k++)
+		if (!run->asked[place->k].failed && run->asked[place->k].step == NULL)
+			ask_by_sql(run, &run->asked[place->k]);
+}
+
 /*
  * Ask the conditions from first to last, which share an owner, of the batch.
  * A block of customers at a time, so that what is known of them stays in the
@@ -413,11 +477,18 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile int block = 0;
-	volatile bool begun = false;
-	volatile int k = first;
+	volatile Place place = {0, false, first};
 	bool		done = false;
 
+	if (run->strict)
+	{
+		CdRunAs		save;
+
+		cd_run_as_begin(run->asked[first].owner, run->asked[first].time_zone, &save);
+		ask_from(run, program, first, last, &place);
+		cd_run_as_end(&save);
+		return;
+	}
 	while (!done)
 	{
 		BeginInternalSubTransaction(NULL);
@@ -427,38 +498,7 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 			CdRunAs		save;
 
 			cd_run_as_begin(run->asked[first].owner, run->asked[first].time_zone, &save);
-			for (; program != NULL && block < run->count; block += CD_BLOCK)
-			{
-				int			count = Min(run->count - block, CD_BLOCK);
-
-				CHECK_FOR_INTERRUPTS();
-				if (!begun)
-					cd_program_begin(program, block, count);
-				begun = true;
-				for (; k <= last; k++)
-				{
-					CdAsked	   *asked = &run->asked[k];
-					uint64		customers;
-
-					if (asked->failed || asked->step == NULL)
-						continue;
-					customers = due_rows(run, asked, block, count);
-					if (customers != 0)
-					{
-						const TimestampTz *until;
-						uint64		yes = cd_program_ask(program, asked->step, customers, &until);
-
-						keep_answers(run, asked, block, customers, yes, until);
-					}
-				}
-				begun = false;
-				k = first;
-			}
-			block = run->count;
-			/* What is left are the conditions asked by a query. */
-			for (; k <= last; k++)
-				if (!run->asked[k].failed && run->asked[k].step == NULL)
-					ask_by_sql(run, &run->asked[k]);
+			ask_from(run, program, first, last, &place);
 			cd_run_as_end(&save);
 			ReleaseCurrentSubTransaction();
 			MemoryContextSwitchTo(context);
@@ -478,9 +518,9 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 				error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 				ReThrowError(error);
-			cd_run_fail(run, &run->asked[k], error, begun ? cd_program_row(program) : -1);
+			cd_run_fail(run, &run->asked[place.k], error, place.begun ? cd_program_row(program) : -1);
 			ResetExprContext(run->econtext);
-			k++;
+			place.k++;
 		}
 		PG_END_TRY();
 	}
@@ -572,6 +612,61 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 	cd_set_builder_free(all);
 }
 
+/* A run that asks conditions, inside SPI_connect(). */
+static CdRun *
+begin_run(ArrayType *ids, ArrayType *dues, bool recompute)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "conditions", ALLOCSET_DEFAULT_SIZES);
+	CdRun	   *run = MemoryContextAllocZero(context, sizeof(CdRun));
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	run->now = cd_as_of();
+	run->context = context;
+	run->batch = AllocSetContextCreate(context, "batch of customers", ALLOCSET_DEFAULT_SIZES);
+	run->results = AllocSetContextCreate(context, "answers", ALLOCSET_DEFAULT_SIZES);
+	run->row = AllocSetContextCreate(context, "one row", ALLOCSET_DEFAULT_SIZES);
+	run->set_type = cd_customer_set_type();
+	run->take_batch = cd_ask_batch;
+	run->by_program = true;
+	run->failed = send_error;
+	run->recompute = recompute;
+	take_conditions(run, ids, dues);
+	MemoryContextSwitchTo(old);
+	return run;
+}
+
+/* Ask the conditions of a range of customers; errors are the caller's. */
+void
+cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, TupleDesc rowtype, uint32 least, uint32 greatest)
+{
+	CdRun	   *run;
+	CdSetBuilder *range;
+	MemoryContext old;
+
+	SPI_connect();
+	run = begin_run(ids, dues, false);
+	old = MemoryContextSwitchTo(run->context);
+	run->strict = true;
+	run->ranged = true;
+	run->least = least;
+	run->greatest = greatest;
+	run->receiver = receiver;
+	run->rowtype = rowtype;
+	run->row_slot = MakeSingleTupleTableSlot(rowtype, &TTSOpsVirtual);
+	range = cd_set_builder();
+	cd_set_builder_add_range(range, least, greatest);
+	cd_set_builder_and(range, run->due);
+	run->due = cd_set_builder_value(range);
+	cd_set_builder_free(range);
+	cd_run_set_up(run);
+	cd_run_over_customers(run);
+	flush_results(run);
+	cd_run_finish(run);
+	ExecDropSingleTupleTableSlot(run->row_slot);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+}
+
 /*
  * evaluate_conditions(condition_ids, customers): ask each condition of its
  * set of customers, NULL meaning everyone.
@@ -581,43 +676,50 @@ Datum
 cd_evaluate_conditions(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	CdRun	   *run;
-	MemoryContext old;
-	int			i;
+	ArrayType  *ids = PG_GETARG_ARRAYTYPE_P(0);
+	ArrayType  *dues = PG_GETARG_ARRAYTYPE_P(1);
+	bool		alone = false;
+	bool		done = false;
 
 	InitMaterializedSRF(fcinfo, 0);
-	run = palloc0(sizeof(CdRun));
-	run->store = rsinfo->setResult;
-	run->rowtype = rsinfo->setDesc;
-	run->now = cd_as_of();
-
 	SPI_connect();
-	run->context = AllocSetContextCreate(CurrentMemoryContext, "conditions", ALLOCSET_DEFAULT_SIZES);
-	run->batch = AllocSetContextCreate(run->context, "batch of customers", ALLOCSET_DEFAULT_SIZES);
-	run->results = AllocSetContextCreate(run->context, "answers", ALLOCSET_DEFAULT_SIZES);
-	run->row = AllocSetContextCreate(run->context, "one row", ALLOCSET_DEFAULT_SIZES);
-	run->set_type = cd_customer_set_type();
-	old = MemoryContextSwitchTo(run->context);
-	run->take_batch = cd_ask_batch;
-	run->by_program = true;
-	run->failed = send_error;
-	run->recompute = PG_GETARG_BOOL(2);
-
-	take_conditions(run, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1));
-	if (run->nasked > 0 && (run->everyone || !cd_set_is_empty(run->due)))
+	while (!done)
 	{
-		cd_run_set_up(run);
-		cd_run_over_customers(run);
-		flush_results(run);
+		CdRun	   *run = begin_run(ids, dues, PG_GETARG_BOOL(2));
+		MemoryContext old = MemoryContextSwitchTo(run->context);
+		bool		begun = false;
+		int			i;
 
-		/* Whoever was to be asked and is no customer any more is in no segment. */
-		for (i = 0; i < run->nasked; i++)
-			if (!run->asked[i].failed && run->asked[i].due != NULL)
-				put_row(run, run->asked[i].id, "asked", -1, run->asked[i].due, NULL);
-
-		cd_run_finish(run);
+		run->store = rsinfo->setResult;
+		run->rowtype = rsinfo->setDesc;
+		done = true;
+		if (run->nasked > 0 && (run->everyone || !cd_set_is_empty(run->due)))
+		{
+			cd_run_set_up(run);
+			if (alone || !cd_evaluate_in_parallel(run, ids, dues, &begun))
+			{
+				if (begun)
+				{
+					/* Forget what workers sent before one failed, and find out alone what did. */
+					tuplestore_clear(run->store);
+					alone = true;
+					done = false;
+				}
+				else
+				{
+					cd_run_over_customers(run);
+					flush_results(run);
+				}
+			}
+			/* Whoever was to be asked and is no customer any more is in no segment. */
+			for (i = 0; done && i < run->nasked; i++)
+				if (!run->asked[i].failed && run->asked[i].due != NULL)
+					put_row(run, run->asked[i].id, "asked", -1, run->asked[i].due, NULL);
+			cd_run_finish(run);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(run->context);
 	}
-	MemoryContextSwitchTo(old);
 	SPI_finish();
 	return (Datum) 0;
 }

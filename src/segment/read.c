@@ -70,7 +70,10 @@ cd_prepare_reading(CdRun *run)
 	}
 	if (run->everyone)
 	{
-		appendStringInfoString(&query, " FROM customer_data.profile p ORDER BY p.customer_id");
+		appendStringInfoString(&query, " FROM customer_data.profile p");
+		if (run->ranged)
+			appendStringInfo(&query, " WHERE p.customer_id BETWEEN %u AND %u", run->least, run->greatest);
+		appendStringInfoString(&query, " ORDER BY p.customer_id");
 		run->read_profile = cd_spi_prepare(query.data, 0, NULL, 0);
 	}
 	else
@@ -387,7 +390,8 @@ ask_everyone(CdRun *run)
 	Portal		portal = SPI_cursor_open(NULL, run->read_profile, NULL, NULL, true);
 	uint64		done = 0;
 
-	cd_progress_begin("customers", 0);
+	if (!run->ranged)
+		cd_progress_begin("customers", 0);
 	do
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->batch);
@@ -397,10 +401,13 @@ ask_everyone(CdRun *run)
 		hand_over(run);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
-		cd_progress_set(done += run->count);
+		done += run->count;
+		if (!run->ranged)
+			cd_progress_set(done);
 	} while (run->count > 0);
 	SPI_cursor_close(portal);
-	cd_progress_end();
+	if (!run->ranged)
+		cd_progress_end();
 }
 
 /* Walk over the customers that some condition is due for. */
@@ -411,7 +418,8 @@ ask_due(CdRun *run)
 	bool		more = true;
 	uint64		done = 0;
 
-	cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
+	if (!run->ranged)
+		cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
 	cd_set_begin(&walk, run->due);
 	while (more)
 	{
@@ -433,9 +441,12 @@ ask_due(CdRun *run)
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
-		cd_progress_set(done += nids);
+		done += nids;
+		if (!run->ranged)
+			cd_progress_set(done);
 	}
-	cd_progress_end();
+	if (!run->ranged)
+		cd_progress_end();
 }
 
 void

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "customer_data.h"
+#include "segment/evaluate.h"
 
 #include "utils/guc.h"
 
@@ -23,4 +23,8 @@ cd_segment_init(void)
 							"How many days to keep the daily snapshots of segments.",
 							"-1 keeps them for ever.",
 							&snapshot_keep_days, 1095, -1, 1000000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("customer_data.segment_workers",
+							"Parallel workers that ask conditions of customers.",
+							"-1: as many as max_parallel_maintenance_workers allows and the number of customers is worth; 0: none.",
+							&cd_segment_workers, -1, -1, CD_SEGMENT_WORKERS_MOST, PGC_USERSET, 0, NULL, NULL, NULL);
 }
