@@ -164,7 +164,9 @@ static char *
 standard_identifier(const char *s, int bytes, bool fold, const CdText *folded, CdIssue *issue)
 {
 	CdWord		word;
+	CdText		t;
 	int			same = 0;
+	int			kept = 0;
 	int			i;
 
 	bare_word(folded, &word);
@@ -185,11 +187,17 @@ standard_identifier(const char *s, int bytes, bool fold, const CdText *folded, C
 	}
 	if (fold)
 		return folded_value(folded);
-	while (bytes > 0 && isspace((unsigned char) s[bytes - 1]))
-		bytes--;
-	while (bytes > 0 && isspace((unsigned char) *s))
-		s++, bytes--;
-	return pnstrdup(s, bytes);
+	/* case counts; full-width characters and spaces between groups do not */
+	cd_text_decode(&t, s, bytes);
+	for (i = 0; i < t.len; i++)
+	{
+		if (t.cp[i] >= 0xFF01 && t.cp[i] <= 0xFF5E)
+			t.cp[i] -= 0xFEE0;
+		if (cd_class(t.cp[i]) != CD_CHAR_SPACE)
+			t.cp[kept++] = t.cp[i];
+	}
+	t.len = kept;
+	return cd_text_encode(&t, NULL);
 }
 
 /* One letter held down, or one word for "no value" in each field: aaaa, null null. */
