@@ -408,28 +408,46 @@ AS $$
         WITH made AS MATERIALIZED (
             SELECT r.customer_id,
                    customer_data.golden(CASE WHEN v.record_id IS NOT NULL THEN r.record_id END, s.trust, r.changed_at, v.given, v.standard, v.issue) AS golden
-            FROM %s customer_data.source_record r %s
+            FROM %1$s customer_data.source_record r %2$s
             JOIN customer_data.source s ON s.source_id = r.source_id
             LEFT JOIN customer_data.record_value v ON v.record_id = r.record_id
             WHERE r.gone_at IS NULL
             GROUP BY r.customer_id
         ), origin AS (
             INSERT INTO customer_data.customer_origin (customer_id, records)
-            SELECT g.customer_id, coalesce((g.golden).records, '{}') FROM made g
+            SELECT g.customer_id, coalesce((g.golden).records, '{}')
+            FROM made g LEFT JOIN customer_data.customer_origin o ON o.customer_id = g.customer_id
+            WHERE o.records IS DISTINCT FROM coalesce((g.golden).records, '{}')
             ON CONFLICT (customer_id) DO UPDATE SET records = EXCLUDED.records
         )
-        INSERT INTO customer_data.customer (customer_id%s)
-        SELECT g.customer_id%s FROM made g
-        ON CONFLICT (customer_id) DO %s
+        INSERT INTO customer_data.customer (customer_id%3$s)
+        SELECT g.customer_id%4$s
+        FROM made g LEFT JOIN customer_data.customer c ON c.customer_id = g.customer_id
+        WHERE c.customer_id IS NULL%6$s
+        ON CONFLICT (customer_id) DO %5$s
         $query$, CASE WHEN chosen THEN '(SELECT DISTINCT unnest($1) AS customer_id) w JOIN' ELSE '' END,
                  CASE WHEN chosen THEN 'ON r.customer_id = w.customer_id' ELSE '' END,
                  string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
                  string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
-                 coalesce('UPDATE SET ' || string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum), 'NOTHING'))
+                 coalesce('UPDATE SET ' || string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum), 'NOTHING'),
+                 -- What is as it was is not written again.
+                 string_agg(format(' OR c.%I IS DISTINCT FROM (g.golden).value[%s]::%s', a.name, a.ordinal, a.type), '' ORDER BY p.attnum))
     FROM pg_attribute p JOIN customer_data.attribute a ON a.name = p.attname
     WHERE p.attrelid = 'customer_data.customer'::regclass AND p.attnum > 1 AND NOT p.attisdropped
 $$;
-COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that writes the golden rows of some customers ($1), or of all';
+COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that writes the golden rows of some customers ($1), or of all; rows that are as they were are not written';
+
+-- All at once: sorted in memory as far as it reaches.
+CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET work_mem = '256MB' SET jit = off
+AS $$
+BEGIN
+    EXECUTE customer_data.golden_query(false);
+END
+$$;
+COMMENT ON FUNCTION customer_data.write_all_golden_rows() IS 'Writes the golden rows of all customers';
 
 CREATE FUNCTION customer_data.write_golden_rows(customers bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
@@ -445,7 +463,7 @@ DECLARE
     emptied bigint[];
 BEGIN
     IF customers IS NULL THEN
-        EXECUTE customer_data.golden_query(false);
+        PERFORM customer_data.write_all_golden_rows();
     ELSE
         PERFORM customer_data.write_golden_rows(customers);
     END IF;
