@@ -13,12 +13,21 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#define FLAG_SCORE			0x01
-#define FLAG_AT				0x02
-#define FLAG_UNTIL			0x04
-#define FLAG_HALF_LIFE		0x08
-#define FLAG_SAME_HALF_LIFE	0x10
-#define FLAGS_KNOWN			0x1F
+/* How a score is written: not at all if 1, a decimal number, or as it is. */
+#define SCORE_FORM			0x03
+#define SCORE_ONE			0x00
+#define SCORE_HUNDREDTHS	0x01
+#define SCORE_MYRIADTHS		0x02
+#define SCORE_RAW			0x03
+#define FLAG_AT				0x04
+#define FLAG_UNTIL			0x08
+#define FLAG_HALF_LIFE		0x10
+#define FLAG_SAME_HALF_LIFE	0x20
+#define FLAGS_KNOWN			0x3F
+
+/* Decimal numbers that take no more bytes than this many bits. */
+#define MOST_HUNDREDTHS		(1 << 14)
+#define MOST_MYRIADTHS		(1 << 21)
 
 #define SECOND_LEAST		CD_TAG_SECOND_LEAST
 #define SECOND_MOST			CD_TAG_SECOND_MOST
@@ -84,7 +93,11 @@ read_tag(CdTagReader *reader)
 	flags = *reader->next++;
 	if ((flags & ~FLAGS_KNOWN) != 0)
 		return "a tag has unknown flags";
-	if (!get_varint(&reader->next, end, &shared) || !get_varint(&reader->next, end, &more))
+	if (reader->next >= end)
+		return "it ends too early";
+	shared = *reader->next >> 4;
+	more = *reader->next++ & 0x0F;
+	if (more == 0 && (!get_varint(&reader->next, end, &shared) || !get_varint(&reader->next, end, &more)))
 		return "it ends too early";
 	if (shared > (uint64) reader->tag.length || more > CD_MAX_TAG_PATH || shared + more > CD_MAX_TAG_PATH)
 		return "a tag's path is too long";
@@ -94,13 +107,23 @@ read_tag(CdTagReader *reader)
 	reader->next += more;
 	reader->tag.path = reader->buffer;
 	reader->tag.length = (int) (shared + more);
-	reader->tag.score = 1;
-	if (flags & FLAG_SCORE)
+	switch (flags & SCORE_FORM)
 	{
-		if (end - reader->next < (int) sizeof(float4))
-			return "it ends too early";
-		memcpy(&reader->tag.score, reader->next, sizeof(float4));
-		reader->next += sizeof(float4);
+		case SCORE_ONE:
+			reader->tag.score = 1;
+			break;
+		case SCORE_RAW:
+			if (end - reader->next < (int) sizeof(float4))
+				return "it ends too early";
+			memcpy(&reader->tag.score, reader->next, sizeof(float4));
+			reader->next += sizeof(float4);
+			break;
+		default:
+			if (!get_varint(&reader->next, end, &number))
+				return "it ends too early";
+			if (number >= MOST_MYRIADTHS)
+				return "a score is out of range";
+			reader->tag.score = (float4) ((double) number / ((flags & SCORE_FORM) == SCORE_HUNDREDTHS ? 100 : 10000));
 	}
 	reader->tag.at = DT_NOBEGIN;
 	if (flags & FLAG_AT)
@@ -364,10 +387,33 @@ seconds_of(TimestampTz moment)
 	return moment % USECS_PER_SEC < 0 ? seconds - 1 : seconds;
 }
 
+/* The shortest form of a score, and the number to be written */
+static uint8
+score_form(float4 score, uint64 *number)
+{
+	double		hundredths = rint((double) score * 100);
+	double		myriadths = rint((double) score * 10000);
+
+	if (score == 1)
+		return SCORE_ONE;
+	if (hundredths >= 0 && hundredths < MOST_HUNDREDTHS && (float4) (hundredths / 100) == score)
+	{
+		*number = (uint64) hundredths;
+		return SCORE_HUNDREDTHS;
+	}
+	if (myriadths >= 0 && myriadths < MOST_MYRIADTHS && (float4) (myriadths / 10000) == score)
+	{
+		*number = (uint64) myriadths;
+		return SCORE_MYRIADTHS;
+	}
+	return SCORE_RAW;
+}
+
 static void
 write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at, int64 *last_half_life)
 {
 	uint8		flags = 0;
+	uint64		number = 0;
 	int			shared = 0;
 
 	if (before != NULL)
@@ -375,8 +421,7 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at,
 		while (shared < before->length && shared < tag->length && before->path[shared] == tag->path[shared])
 			shared++;
 	}
-	if (tag->score != 1)
-		flags |= FLAG_SCORE;
+	flags |= score_form(tag->score, &number);
 	if (!TIMESTAMP_NOT_FINITE(tag->at))
 		flags |= FLAG_AT;
 	if (!TIMESTAMP_NOT_FINITE(tag->until))
@@ -384,15 +429,23 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at,
 	if (tag->half_life > 0)
 		flags |= FLAG_HALF_LIFE | (tag->half_life == *last_half_life ? FLAG_SAME_HALF_LIFE : 0);
 	appendStringInfoChar(out, (char) flags);
-	put_varint(out, shared);
-	put_varint(out, tag->length - shared);
+	if (shared < 16 && tag->length - shared < 16 && tag->length > shared)
+		appendStringInfoCharMacro(out, (char) (shared << 4 | (tag->length - shared)));
+	else
+	{
+		appendStringInfoCharMacro(out, '\0');
+		put_varint(out, shared);
+		put_varint(out, tag->length - shared);
+	}
 	appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
-	if (flags & FLAG_SCORE)
+	if ((flags & SCORE_FORM) == SCORE_RAW)
 	{
 		float4		score = tag->score + 0.0f;	/* no negative zero */
 
 		appendBinaryStringInfo(out, (const char *) &score, sizeof(float4));
 	}
+	else if ((flags & SCORE_FORM) != SCORE_ONE)
+		put_varint(out, number);
 	if (flags & FLAG_AT)
 	{
 		int64		seconds = seconds_of(tag->at);
@@ -459,6 +512,18 @@ cd_tag_matches(const CdTag *tag, const char *pattern, int length)
 	return tag->length == length && memcmp(tag->path, pattern, length) == 0;
 }
 
+/*
+ * A score as a person wrote it: 0.7, where single precision has 0.699999988,
+ * so that comparisons with 0.7 say what they seem to.
+ */
+double
+cd_score_value(float4 score)
+{
+	double		decimal = rint((double) score * 1e6) / 1e6;
+
+	return (float4) decimal == score ? decimal : (double) score;
+}
+
 bool
 cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score)
 {
@@ -468,7 +533,7 @@ cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score)
 			return false;
 		cd_validity_note(tag->until);
 	}
-	*score = tag->score;
+	*score = cd_score_value(tag->score);
 	if (tag->half_life > 0 && !TIMESTAMP_NOT_FINITE(tag->at) && moment > tag->at)
 		*score *= exp2(-((double) (moment - tag->at) / USECS_PER_SEC) / (double) tag->half_life);
 	return true;

@@ -3,10 +3,12 @@
  *		A sparse vector of tags: path, score, time, half-life, expiry.
  *
  * Image, after the varlena header: version, number of tags (varint), then per
- * tag, sorted by path: flags; bytes shared with the path before, bytes that
- * follow, those bytes; score (float4, absent if 1); time (zigzag varint,
- * seconds after the tag before's time); half-life (varint, seconds); expiry
- * (zigzag varint, seconds after the time or 2000-01-01).  The image is
+ * tag, sorted by path: flags; bytes shared with the path before and bytes that
+ * follow, in half a byte each, or, where these do not hold them, a zero byte
+ * and two varints; those bytes; the score (absent if 1, hundredths or ten-
+ * thousandths as varint where that says it exactly, else float4); time (zigzag
+ * varint, seconds after the tag before's time); half-life (varint, seconds);
+ * expiry (zigzag varint, seconds after the time or 2000-01-01).  The image is
  * canonical: equal tagsets have equal bytes.
  *
  * The half-life is kept with each tag, not looked up, so that a tagset says
@@ -20,7 +22,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
-#define CD_TAGSET_VERSION	1
+#define CD_TAGSET_VERSION	2
 #define CD_MAX_TAG_PATH		255
 #define CD_MAX_TAGS			65535
 
@@ -84,6 +86,9 @@ extern TimestampTz cd_tag_time(TimestampTz moment);
 
 /* Does a path match one, or a prefix such as industry.retail.* ? */
 extern bool cd_tag_matches(const CdTag *tag, const char *pattern, int length);
+
+/* A score as a person would write it. */
+extern double cd_score_value(float4 score);
 
 /*
  * The score at a moment, false where the tag has expired.  Notes how long that
