@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "portrait/bank.h"
 #include "portrait/behaviour.h"
 #include "portrait/past.h"
 #include "worker/progress.h"
@@ -59,6 +60,9 @@ struct CdEvaluation
 	bool		raises;			/* errors are raised, not parked */
 	TupleDesc	desc;			/* of profile */
 	int			events;			/* attribute number of events, or 0 */
+	CdBank	   *bank;			/* decayed sums, columns after those of profile */
+	double	   *sums;			/* by row, of the batch */
+	int			summed;			/* rows that have them */
 	int			ncolumns;		/* fetched, besides events */
 	int		   *columns;		/* their attribute numbers */
 	SPIPlanPtr	dense;			/* customers between two ids */
@@ -115,7 +119,14 @@ prepare_one(void *arg)
 	old = MemoryContextSwitchTo(evaluation->context);
 	cd_expression_parse(expression);
 	if (expression->tree != NULL)
-		evaluation->states[task->only] = ExecInitExpr(expression->tree, NULL);
+	{
+		Node	   *tree = (Node *) expression->tree;
+
+		/* Whoever keeps a score with its half-life asks for nothing but its value now. */
+		if (expression->keeps_decay)
+			tree = cd_bank_take(evaluation->bank, tree);
+		evaluation->states[task->only] = ExecInitExpr((Expr *) tree, NULL);
+	}
 	MemoryContextSwitchTo(old);
 	cd_run_as_end(&save);
 }
@@ -256,6 +267,22 @@ prepare_fetch(CdEvaluation *evaluation)
 	}
 }
 
+/* Columns of the slot: those of profile and those of the bank */
+static TupleDesc
+slot_columns(CdEvaluation *evaluation)
+{
+	int			natts = evaluation->desc->natts;
+	int			sums = cd_bank_size(evaluation->bank);
+	TupleDesc	desc = CreateTemplateTupleDesc(natts + sums);
+	int			i;
+
+	for (i = 1; i <= natts; i++)
+		TupleDescCopyEntry(desc, i, evaluation->desc, i);
+	for (i = 1; i <= sums; i++)
+		TupleDescInitEntry(desc, natts + i, "sum", FLOAT8OID, -1, 0);
+	return desc;
+}
+
 CdEvaluation *
 cd_evaluation(CdExpression *expressions, int count)
 {
@@ -278,6 +305,7 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->desc = CreateTupleDescCopy(RelationGetDescr(profile));
 	table_close(profile, NoLock);
 	make_groups(evaluation);
+	evaluation->bank = cd_bank_create(get_attnum(cd_profile_relation(), "events"), evaluation->desc->natts + 1);
 	for (i = 0; i < count; i++)
 	{
 		Task		task = {evaluation, NULL, i};
@@ -290,7 +318,7 @@ cd_evaluation(CdExpression *expressions, int count)
 			park(&expressions[i], error, -1);
 	}
 	prepare_fetch(evaluation);
-	evaluation->slot = MakeSingleTupleTableSlot(evaluation->desc, &TTSOpsVirtual);
+	evaluation->slot = MakeSingleTupleTableSlot(slot_columns(evaluation), &TTSOpsVirtual);
 	evaluation->econtext = CreateStandaloneExprContext();
 	evaluation->econtext->ecxt_scantuple = evaluation->slot;
 	evaluation->gone = cd_set_builder();
@@ -453,6 +481,30 @@ fetch_timelines(CdEvaluation *evaluation)
 	return bytes;
 }
 
+/* Fill in the decayed sums of a row, computed by whoever comes first */
+static void
+fill_sums(CdEvaluation *evaluation, int r)
+{
+	int			count = cd_bank_size(evaluation->bank);
+	double	   *sums = evaluation->sums + (Size) r * count;
+	int			at = evaluation->desc->natts;
+	int			i;
+
+	if (r >= evaluation->summed)
+	{
+		MemoryContext old = MemoryContextSwitchTo(evaluation->econtext->ecxt_per_tuple_memory);
+
+		cd_bank_compute(evaluation->bank, (struct varlena *) DatumGetPointer(evaluation->events_of[r]), cd_as_of(), sums);
+		MemoryContextSwitchTo(old);
+		evaluation->summed = r + 1;
+	}
+	for (i = 0; i < count; i++)
+	{
+		evaluation->slot->tts_values[at + i] = Float8GetDatum(sums[i]);
+		evaluation->slot->tts_isnull[at + i] = false;
+	}
+}
+
 /* Fill the slot from a row of the batch */
 static void
 fill_slot(CdEvaluation *evaluation, int r)
@@ -473,6 +525,8 @@ fill_slot(CdEvaluation *evaluation, int r)
 		slot->tts_values[evaluation->events - 1] = evaluation->events_of[r];
 		slot->tts_isnull[evaluation->events - 1] = false;
 	}
+	if (cd_bank_size(evaluation->bank) > 0)
+		fill_sums(evaluation, r);
 	ExecStoreVirtualTuple(slot);
 }
 
@@ -588,6 +642,8 @@ begin_batch(CdEvaluation *evaluation)
 	int			e,
 				r;
 
+	evaluation->sums = palloc_extended((Size) n * cd_bank_size(evaluation->bank) * sizeof(double) + 1, MCXT_ALLOC_HUGE);
+	evaluation->summed = 0;
 	evaluation->wanted = palloc0(evaluation->count * sizeof(bool *));
 	evaluation->values = palloc0(evaluation->count * sizeof(Datum *));
 	evaluation->nulls = palloc0(evaluation->count * sizeof(bool *));

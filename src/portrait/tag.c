@@ -74,6 +74,7 @@ typedef struct Refresh
 	int			nby_path;
 	int		   *trees;			/* tags that have a tree below them */
 	int			ntrees;
+	int		   *order;			/* of evaluation: by path, or, with groups, as defined */
 	Tag			last_event;
 	Tag			given;
 	char	  **given_roots;	/* paths of manual and imported tags */
@@ -166,15 +167,33 @@ is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_give
 	return false;
 }
 
+static int
+compare_by_path(const void *a, const void *b, void *arg)
+{
+	const Tag  *tags = arg;
+
+	return strcmp(tags[*(const int *) a].path, tags[*(const int *) b].path);
+}
+
 /* Sort the tags by path, those with trees below them apart */
 static void
 index_paths(Refresh *refresh)
 {
+	bool		has_groups = false;
 	int			i,
 				j;
 
 	refresh->by_path = palloc((refresh->count + 1) * sizeof(int));
 	refresh->trees = palloc((refresh->count + 1) * sizeof(int));
+	refresh->order = palloc((refresh->count + 1) * sizeof(int));
+	for (i = 0; i < refresh->count; i++)
+	{
+		refresh->order[i] = i;
+		has_groups |= refresh->tags[i].group != NULL;
+	}
+	/* A tagset is made of sorted tags: cheaper when they come so. */
+	if (!has_groups)
+		qsort_arg(refresh->order, refresh->count, sizeof(int), compare_by_path, refresh->tags);
 	for (i = 0; i < refresh->count; i++)
 	{
 		if (refresh->tags[i].result == RESULT_TAGS)
@@ -475,7 +494,8 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	bool		has_given = seek(&refresh->given, customer);
 	CdTagReader reader;
 	OldEntries	entries;
-	int			i;
+	int			i,
+				k;
 
 	cd_tag_builder(&builder);
 	for (i = 0; i < refresh->count; i++)
@@ -492,10 +512,11 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		if (!is_replaced(refresh, tag, has, has_given))
 			cd_tag_builder_add(&builder, tag);
 	}
-	for (i = 0; i < refresh->count; i++)
+	for (k = 0; k < refresh->count; k++)
 	{
 		int			before = builder.count;
 
+		i = refresh->order[k];
 		if (!has[i] || is_outranked(refresh, i, present))
 			continue;
 		add_result(refresh, &refresh->tags[i], &entries, &builder);

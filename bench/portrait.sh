@@ -1,0 +1,176 @@
+# Portrait: tag queries beside jsonb and a normalised table; decayed scores and
+# affinities beside plain SQL, first for everyone, then after 1 % changed.
+# --customers counts those with tags, half as many have --events.
+
+q() { psql -qXAt -v ON_ERROR_STOP=1 "$@"; }
+seconds() { psql -qXAt -v ON_ERROR_STOP=1 -c "$1" | tail -n 1; }
+
+say "tags: $BENCH_CUSTOMERS customers with 30 of 300 tags each"
+q -v customers="$BENCH_CUSTOMERS" -v seed="$BENCH_SEED" <<'SQL'
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS customer_data;
+SELECT setseed(1.0 / (1 + :seed)) \g /dev/null
+CREATE SCHEMA crm;
+CREATE TABLE crm.tag_name (tag_id int PRIMARY KEY, path text NOT NULL);
+INSERT INTO crm.tag_name
+SELECT n, (ARRAY['interest.outdoor.', 'interest.home.', 'industry.retail.', 'industry.manufacturing.', 'behaviour.web.', 'lifecycle.'])[1 + n % 6]
+          || (ARRAY['camping', 'climbing', 'furniture', 'kitchen', 'fashion', 'grocery', 'machinery', 'newsletter', 'checkout', 'loyal'])[1 + n / 6 % 10]
+          || CASE WHEN n / 60 > 0 THEN '-' || n / 60 ELSE '' END
+FROM generate_series(0, 299) n;
+-- Thirty different tags each, those with small numbers more often; scores with two decimals.
+CREATE UNLOGGED TABLE crm.drawn AS
+SELECT customer_id, tag_id, min(score) AS score FROM (
+    SELECT c::bigint AS customer_id, floor(300 * power((k + random()) / 30, 2.2))::int + k % 2 AS tag_id,
+           CASE WHEN k % 3 = 0 THEN 1 ELSE round(random()::numeric, 2) END::real AS score
+    FROM generate_series(1, :customers) c, generate_series(0, 29) k) d
+GROUP BY 1, 2;
+CREATE TABLE crm.tagset AS
+SELECT d.customer_id, customer_data.tagset_agg(n.path, d.score::float8, NULL, NULL, NULL) AS tags FROM crm.drawn d JOIN crm.tag_name n USING (tag_id) GROUP BY 1 ORDER BY 1;
+CREATE TABLE crm.document AS
+SELECT d.customer_id, jsonb_object_agg(n.path, d.score) AS tags FROM crm.drawn d JOIN crm.tag_name n USING (tag_id) GROUP BY 1 ORDER BY 1;
+CREATE TABLE crm.has_tag AS SELECT customer_id, tag_id, score FROM crm.drawn ORDER BY 1, 2;
+DROP TABLE crm.drawn;
+ALTER TABLE crm.tagset ADD PRIMARY KEY (customer_id);
+ALTER TABLE crm.document ADD PRIMARY KEY (customer_id);
+ALTER TABLE crm.has_tag ADD PRIMARY KEY (customer_id, tag_id);
+CREATE INDEX ON crm.tagset USING gin (tags);
+CREATE INDEX ON crm.document USING gin (tags);
+CREATE INDEX ON crm.has_tag (tag_id, score, customer_id);
+VACUUM (ANALYZE, FREEZE) crm.tagset;
+VACUUM (ANALYZE, FREEZE) crm.document;
+VACUUM (ANALYZE, FREEZE) crm.has_tag;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT 'tags a customer', round(count(*)::numeric / count(DISTINCT customer_id), 1), '', '30' FROM crm.has_tag;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT format('tags, %s', w.what), round(pg_total_relation_size(w.r) / 1e6)::text, format('MB, of it indexes %s', round(pg_indexes_size(w.r) / 1e6)),
+       CASE WHEN w.r <> 'crm.tagset'::regclass THEN format('tagsets take %s %%; aim at most 33 %%', round(100.0 * pg_total_relation_size('crm.tagset') / pg_total_relation_size(w.r))) ELSE '' END
+FROM (VALUES ('tagset with GIN', 'crm.tagset'::regclass), ('jsonb with GIN', 'crm.document'), ('normalised with two indexes', 'crm.has_tag')) w(what, r);
+SQL
+
+# The engine's best way: indexes only, as the peers' planners find no better one.
+t() { measure "$1" "timelines" "SELECT count(*) FROM crm.tagset WHERE tags @@ '$2'" "search_path = customer_data, pg_catalog;enable_seqscan = off"; }
+j() { measure "$1" "jsonb" "SELECT count(*) FROM crm.document WHERE $2"; measure "$1" "jsonb, by index" "SELECT count(*) FROM crm.document WHERE $2" "enable_seqscan = off"; }
+id() { q -c "SELECT tag_id FROM crm.tag_name WHERE path = '$1'"; }
+has() { echo "SELECT customer_id FROM crm.has_tag WHERE tag_id = $(id "$1")${2:+ AND score $2}"; }
+
+vip=industry.retail.furniture outdoor=interest.outdoor.camping camping=interest.home.climbing lapsed=industry.manufacturing.camping
+rare1=behaviour.web.loyal-4 rare2=lifecycle.checkout-3
+w="vip & (outdoor>0.5 | camping>0.3) & !lapsed"
+t "$w" "$vip & ($outdoor>0.5 | $camping>0.3) & !$lapsed"
+j "$w" "tags ? '$vip' AND (tags ? '$outdoor' AND (tags->>'$outdoor')::real > 0.5::real OR tags ? '$camping' AND (tags->>'$camping')::real > 0.3::real) AND NOT tags ? '$lapsed'"
+measure "$w" "normalised" "SELECT count(*) FROM (($(has $vip)) INTERSECT ($(has $outdoor '> 0.5::real') UNION $(has $camping '> 0.3::real')) EXCEPT ($(has $lapsed))) x"
+measure "$w" "normalised, EXISTS" "SELECT count(*) FROM crm.has_tag v WHERE v.tag_id = $(id $vip) AND EXISTS (SELECT FROM crm.has_tag o WHERE o.customer_id = v.customer_id AND (o.tag_id = $(id $outdoor) AND o.score > 0.5::real OR o.tag_id = $(id $camping) AND o.score > 0.3::real)) AND NOT EXISTS (SELECT FROM crm.has_tag l WHERE l.customer_id = v.customer_id AND l.tag_id = $(id $lapsed))"
+w="vip & outdoor>=0.8 & !lapsed & rare"
+t "$w" "$vip & $outdoor>=0.8 & !$lapsed & $rare1"
+j "$w" "tags ?& ARRAY['$vip', '$outdoor', '$rare1'] AND (tags->>'$outdoor')::real >= 0.8::real AND NOT tags ? '$lapsed'"
+measure "$w" "normalised" "SELECT count(*) FROM (($(has $vip)) INTERSECT ($(has $outdoor '>= 0.8::real')) INTERSECT ($(has $rare1)) EXCEPT ($(has $lapsed))) x"
+w="two rare tags"
+t "$w" "$rare1 & $rare2"
+j "$w" "tags ?& ARRAY['$rare1', '$rare2']"
+measure "$w" "normalised" "SELECT count(*) FROM crm.has_tag a JOIN crm.has_tag b USING (customer_id) WHERE a.tag_id = $(id $rare1) AND b.tag_id = $(id $rare2)"
+w="any of a branch & vip & !lapsed"
+t "$w" "interest.outdoor.* & $vip & !$lapsed"
+j "$w" "tags ? '$vip' AND NOT tags ? '$lapsed' AND tags ?| (SELECT array_agg(path) FROM crm.tag_name WHERE path LIKE 'interest.outdoor.%')"
+measure "$w" "normalised" "SELECT count(*) FROM (($(has $vip)) INTERSECT (SELECT customer_id FROM crm.has_tag WHERE tag_id IN (SELECT tag_id FROM crm.tag_name WHERE path LIKE 'interest.outdoor.%')) EXCEPT ($(has $lapsed))) x"
+w="one rare tag over a score"
+t "$w" "$rare1>0.8"
+j "$w" "tags ? '$rare1' AND (tags->>'$rare1')::real > 0.8::real"
+measure "$w" "normalised" "SELECT count(*) FROM ($(has $rare1 '> 0.8::real')) x"
+q <<'SQL'
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT what, string_agg(format('%s %s', engine, round((seconds / mine)::numeric, 1)), ', ' ORDER BY engine), 'times as long as tagsets', '5'
+FROM (SELECT r.*, min(seconds) FILTER (WHERE engine = 'timelines') OVER (PARTITION BY what) AS mine FROM bench.result r) x
+WHERE engine <> 'timelines' AND mine IS NOT NULL AND engine ~ 'jsonb|normalised' GROUP BY what;
+DROP SCHEMA crm CASCADE;
+SQL
+
+customers=$((BENCH_CUSTOMERS / 2))
+[ "${BENCH_HALF:-}" ] || customers=$BENCH_CUSTOMERS
+say "scores: 25 decayed ones and affinities to 25 categories for $customers customers from $BENCH_EVENTS events"
+q -v events="$BENCH_EVENTS" -v customers="$customers" -v seed="$BENCH_SEED" <<'SQL'
+SET client_min_messages = warning;
+SELECT setseed(1.0 / (1 + :seed)) \g /dev/null
+CREATE SCHEMA shop;
+CREATE TABLE shop.customer AS SELECT n AS customer FROM generate_series(1, :customers) n;
+CREATE TABLE shop.event AS
+    SELECT row_number() OVER () AS id, 1 + floor(power(random(), 1.3) * :customers)::int AS customer,
+           date_trunc('second', now() - random() * interval '180 days') AS at,
+           (ARRAY['view', 'view', 'view', 'view', 'cart', 'purchase'])[1 + floor(random() * 6)] AS kind,
+           'c' || floor(exp(random() * ln(25)))::int AS category, pg_current_xact_id() AS loaded_by
+    FROM generate_series(1, :events);
+INSERT INTO shop.event SELECT :events + 1, 1, now() - interval '1 day', 'view', 'c25', pg_current_xact_id();
+ALTER TABLE shop.event ALTER loaded_by SET DEFAULT pg_current_xact_id();
+CREATE INDEX ON shop.event (customer, at);
+CREATE INDEX ON shop.event (loaded_by);
+VACUUM (ANALYZE, FREEZE) shop.event;
+ANALYZE shop.customer;
+SELECT customer_data.add_source('shop', 'shop.customer', 'customer', '{"cookie_id": "customer::text"}', kind => 'anonymous') \g /dev/null
+SELECT customer_data.add_event_source('shop', 'shop.event', 'shop', 'customer', 'at', 'kind', properties => '{"category": "category"}') \g /dev/null
+SELECT customer_data.resolve() \g /dev/null
+SELECT customer_data.refresh_timelines() \g /dev/null
+SELECT customer_data.refresh_metrics() \g /dev/null
+SELECT customer_data.add_tag(format('interest.c%s', n), format($x$decayed_sum(events, '*[category=c%s]', '30 days')$x$, n), 'behaviour', half_life => '30 days') FROM generate_series(1, 25) n \g /dev/null
+SELECT customer_data.add_tag('taste', $$affinity(events, '*', 'category', prior => 3, top => 25)$$, 'affinity') \g /dev/null
+VACUUM (ANALYZE) customer_data.timeline_chunk;
+VACUUM (ANALYZE) customer_data.source_record;
+VACUUM (ANALYZE) customer_data.customer;
+SQL
+# The whole of what an application would write, for those concerned.
+plain() {
+	echo "INSERT INTO shop.score (customer, tag, score, at)
+SELECT customer, 'interest.' || category, decayed, now() FROM shop.fresh WHERE decayed >= 0.01
+UNION ALL SELECT customer, 'taste.' || category, n / (total + 3.0), now() FROM shop.fresh"
+}
+fresh="CREATE UNLOGGED TABLE shop.fresh AS
+SELECT customer, category, sum(CASE WHEN true THEN power(2, -extract(epoch FROM now() - at)::float8 / 86400 / 30) END) AS decayed,
+       count(*) AS n, sum(count(*)) OVER (PARTITION BY customer)::float8 AS total
+FROM shop.event WHERE at <= now()"
+first_sql=$(q <<SQL
+SET work_mem = '1GB';
+CREATE TABLE shop.score (customer int, tag text, score real, at timestamptz);
+SELECT clock_timestamp() AS begun \gset
+$fresh GROUP BY customer, category;
+$(plain);
+ALTER TABLE shop.score ADD PRIMARY KEY (customer, tag);
+SELECT extract(epoch FROM clock_timestamp() - :'begun'::timestamptz);
+SQL
+)
+first=$(q -c "SET search_path = customer_data" -c "SET maintenance_work_mem = '1GB'" -c "SELECT seconds FROM refresh_tags()")
+q -v sql="$first_sql" -v mine="$first" <<'SQL'
+INSERT INTO bench.result (what, engine, seconds, cpu, answer)
+SELECT '50 scores of everyone, first time', e.engine, e.seconds, NULL, e.answer
+FROM (VALUES (1, 'timelines', :mine::float8, (SELECT format('%s tags, sum %s', count(*), round(sum(g.score_now)::numeric, -2))
+                                            FROM customer_data.customer_tag c, customer_data.tags(c.tags) g)),
+             (2, 'plain SQL', :sql::float8, (SELECT format('%s tags, sum %s', count(*), round(sum(s.score)::numeric, -2)) FROM shop.score s))) e(n, engine, seconds, answer) ORDER BY n;
+VACUUM (ANALYZE) customer_data.customer_tag;
+VACUUM (ANALYZE) shop.score;
+SQL
+say "1 % of the customers change"
+q -v customers="$customers" <<'SQL'
+INSERT INTO shop.event (id, customer, at, kind, category)
+SELECT 2000000000 + n, n * 100, now(), 'view', 'c' || 1 + n % 25 FROM generate_series(1, :customers / 100) n;
+SELECT customer_data.refresh_timelines() \g /dev/null
+SELECT customer_data.refresh_metrics() \g /dev/null
+SQL
+again=$(q -c "SET search_path = customer_data" -c "SELECT seconds FROM refresh_tags()")
+again_sql=$(q -v customers="$customers" <<SQL
+SET work_mem = '1GB';
+SELECT clock_timestamp() AS begun \gset
+DROP TABLE shop.fresh;
+$fresh AND customer IN (SELECT n * 100 FROM generate_series(1, $customers / 100) n) GROUP BY customer, category;
+DELETE FROM shop.score s USING (SELECT DISTINCT customer FROM shop.fresh) f WHERE s.customer = f.customer;
+$(plain);
+SELECT extract(epoch FROM clock_timestamp() - :'begun'::timestamptz);
+SQL
+)
+full=$(q -c "SET search_path = customer_data" -c "SELECT seconds FROM refresh_tags(rebuild => true)")
+q -v sql="$again_sql" -v mine="$again" -v full="$full" -v first="$first" -v first_sql="$first_sql" <<'SQL'
+INSERT INTO bench.result (what, engine, seconds, cpu, answer) VALUES
+    ('50 scores after 1 % changed', 'timelines', :mine, NULL, ''), ('50 scores after 1 % changed', 'plain SQL, those customers', :sql, NULL, ''),
+    ('50 scores of everyone again', 'timelines', :full, NULL, '');
+INSERT INTO bench.figure (what, figure, unit, aim) VALUES
+    ('50 scores, plain SQL / refresh_tags()', round((:first_sql / :first)::numeric, 1), 'times', '15'),
+    ('refresh after 1 % changed / first', round((100 * :mine / :first)::numeric, 1), '%', '4'),
+    ('refresh after 1 % changed / everyone again', round((100 * :mine / :full)::numeric, 1), '%', '4');
+DROP SCHEMA shop CASCADE;
+SQL

@@ -1,0 +1,50 @@
+-- Decayed scores of many tags, computed in one walk over each timeline, are
+-- what decayed_sum() says of each, and what plain SQL says.
+SELECT plan(4);
+SET search_path = public, customer_data;
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+SELECT diag('seed ' || seed)
+FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 5) AS seed) s, setseed(seed % 1000 / 1000.0);
+
+CREATE TABLE account (id int PRIMARY KEY);
+INSERT INTO account SELECT generate_series(1, 300);
+-- Properties that are texts, numbers, truth values or all of these, kinds that begin alike.
+CREATE TABLE event AS
+SELECT n AS id, 1 + floor(random() * 290)::int AS account, '2026-01-01'::timestamptz - random() * interval '90 days' AS at,
+       (ARRAY['view', 'view_page', 'purchase', 'cart'])[1 + floor(random() * 4)] AS what,
+       (ARRAY['"tea"', '"outdoor"', '"5"', '"t ea"', NULL])[1 + floor(random() * 5)]::jsonb AS category,
+       (ARRAY['"5"', '5', '5.0', 'true', '"x"', NULL, '{"a": 1}'])[1 + floor(random() * 7)]::jsonb AS mixed
+FROM generate_series(1, 4000) n;
+SELECT add_source('shop', 'account', 'id', '{"cookie_id": "id::text"}', kind => 'anonymous') \g /dev/null
+SELECT resolve() \g /dev/null
+SELECT add_event_source('shop', 'event', 'shop', 'account', 'at', 'what', properties => '{"category": "category", "mixed": "mixed"}') \g /dev/null
+SELECT refresh_timelines() \g /dev/null
+
+CREATE TABLE asked (n int GENERATED ALWAYS AS IDENTITY, pattern event_pattern, half_life interval);
+INSERT INTO asked (pattern, half_life)
+SELECT p.pattern::event_pattern, h.half_life
+FROM unnest(ARRAY['*', 'view', 'view*', 'view|cart', 'view[category=tea]', 'view[category=tea]|purchase', 'view*[category=tea]', '*[category=tea]',
+    '*[category=5]', '*[category in (tea, outdoor)]', '*[category in (tea, tea)]', '*[category in (tea, outdoor)]|nothing', '*[category=''t ea'']',
+    '*[mixed=5]', '*[mixed=true]', 'purchase[mixed=x]', 'purchase[mixed=x]|cart[category=tea]', '*[category!=tea]', '*[!category]', '*[category~''t*'']',
+    'view|view', 'view|*[category=tea]', '*[category=tea, mixed=5]', '*[value>3]', '*[other=tea]', 'cart[category=outdoor]|cart']) p(pattern)
+CROSS JOIN unnest(ARRAY['10 days', '1 day']::interval[]) h(half_life);
+SELECT add_tag('score.t' || n, format('decayed_sum(events, %L, %L)', pattern::text, half_life::text), 'behaviour', half_life => half_life, min_score => 0.0001) FROM asked \g /dev/null
+SELECT add_tag('both', $$decayed_sum(events, 'view', '10 days') + 3 * decayed_sum(events, 'purchase[category=tea]', '10 days')$$, 'behaviour', half_life => '10 days', min_score => 0.0001) \g /dev/null
+SET customer_data.as_of = '2026-01-01';
+SELECT bring_metrics(false) \g /dev/null
+SELECT failed FROM bring_tags(false) \gset
+SELECT is(:failed, 0, 'no tag fails');
+
+CREATE TEMP TABLE compared AS
+SELECT a.n, a.pattern, c.customer_id, tag_score(t.tags, 'score.t' || a.n) AS kept, decayed_sum(customer_events(c.customer_id), a.pattern, a.half_life) AS direct
+FROM asked a CROSS JOIN customer c LEFT JOIN customer_tag t USING (customer_id);
+SELECT is((SELECT array_agg(DISTINCT pattern::text) FROM compared
+           WHERE abs(coalesce(kept, 0) - direct) > 1e-5 * direct + 0.00011 OR kept IS NULL AND direct > 0.00011), NULL, 'each score is that of its pattern alone');
+SELECT ok((SELECT count(DISTINCT n) FROM compared WHERE direct > 0.01) >= 36, 'most patterns find something');
+SELECT is((SELECT count(*) FROM customer c LEFT JOIN customer_tag t USING (customer_id)
+           JOIN (SELECT r.customer_id, sum(CASE WHEN e.what = 'view' THEN 1 WHEN e.what = 'purchase' AND e.category = '"tea"' THEN 3 END
+                                           * 2 ^ (-extract(epoch FROM as_of() - e.at)::float8 / 86400 / 10)) AS score
+                 FROM event e JOIN source_record r ON r.key = e.account::text GROUP BY 1) e USING (customer_id)
+           WHERE abs(coalesce(tag_score(t.tags, 'both'), 0) - coalesce(e.score, 0)) > 1e-5 * e.score + 0.00011), 0::bigint, 'and sums of them are what plain SQL says');
+SELECT * FROM finish();
