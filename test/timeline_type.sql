@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(27);
+SELECT plan(31);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -61,6 +61,22 @@ CREATE TEMP TABLE par AS SELECT c, timeline_agg(at, kind, value, properties) AS 
 SELECT is((SELECT count(*) FROM serial FULL JOIN par USING (c) WHERE serial.t IS DISTINCT FROM par.t), 0::bigint, 'parallel and serial agree');
 SELECT is((SELECT timeline_merge_agg(t) FROM (SELECT t FROM tl WHERE c > 300) s), empty_timeline(), 'no input, no events');
 SELECT is((SELECT timeline_agg(at, kind) FROM big WHERE c < 0), empty_timeline(), 'an aggregate of nothing is empty');
+-- properties out of columns: as out of the JSON object they would make
+CREATE TABLE col AS
+SELECT i % 97 AS c, timestamptz '2026-01-01+00' + i * interval '1 minute' AS at, (ARRAY['a', 'b'])[1 + i % 2] AS kind, CASE WHEN i % 3 = 0 THEN i / 4.0::float8 END AS value,
+       CASE WHEN random() < 0.8 THEN repeat('é' || i % 13, i % 60) END AS t, CASE WHEN random() < 0.8 THEN i % 7 = 0 END AS b, (i % 300)::int2 AS i2, i AS i4,
+       CASE WHEN i % 5 = 0 THEN 9007199254740993 + i ELSE i::bigint * 1000000 END AS i8, (i / 8.0)::float4 AS f4, random() AS f8,
+       CASE i % 3 WHEN 0 THEN i / 100.0 WHEN 1 THEN 123456789012345678.123456789 END AS n, date '2026-01-01' + i % 30 AS d, timestamp '2026-01-01' + i * interval '1 second' AS ts,
+       CASE i % 4 WHEN 0 THEN '{"x": [1, 2]}' WHEN 1 THEN '3.5' WHEN 2 THEN '"s"' WHEN 3 THEN 'null' END::jsonb AS j, gen_random_uuid() AS u
+FROM generate_series(1, 20000) i;
+ALTER TABLE col SET (parallel_workers = 2);
+ANALYZE col;
+CREATE TEMP TABLE out_of_json AS SELECT c, timeline_agg(at, kind, value, jsonb_build_object('t', t, 'b', b, 'i2', i2, 'i4', i4, 'i8', i8, 'f4', f4, 'f8', f8, 'n', n, 'd', d, 'ts', ts, 'j', j, 'u', u, 'const', 'same')) AS tl FROM col GROUP BY c;
+CREATE TEMP TABLE out_of_columns AS SELECT c, timeline_columns_agg(at, kind, value, 't', t, 'b', b, 'i2', i2, 'i4', i4, 'i8', i8, 'f4', f4, 'f8', f8, 'n', n, 'd', d, 'ts', ts, 'j', j, 'u', u, 'const', 'same') AS tl FROM col GROUP BY c;
+SELECT is((SELECT count(*) FROM out_of_json JOIN out_of_columns USING (c) WHERE out_of_json.tl = out_of_columns.tl), 97::bigint, 'properties out of columns');
+SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, 'p', 1, 'q')$$, '22023', 'a property is a name and a column', 'a name without a column');
+SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, 1, 'p')$$, '42804', 'the name of a property must be text, not integer', 'a column without a name');
+SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, NULL::text, 'p')$$, '22004', 'the name of a property must not be null', 'a null name');
 SET max_parallel_workers_per_gather = 0;
 SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, kind, value, properties) AS t FROM (SELECT * FROM big ORDER BY random()) r GROUP BY c) s JOIN serial USING (c) WHERE s.t <> serial.t), 0::bigint, 'order of arrival does not matter where moments differ');
 

@@ -165,6 +165,17 @@ COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precis
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precision, jsonb) IS 'The timeline of the rows, with values and properties';
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precision, double precision, text, jsonb) IS 'The timeline of the rows, with values, quantities, event ids and properties';
 
+-- Properties out of columns, without a JSON object for each row
+CREATE FUNCTION customer_data.timeline_columns_trans(internal, timestamptz, text, double precision, VARIADIC "any") RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_columns_trans';
+COMMENT ON FUNCTION customer_data.timeline_columns_trans(internal, timestamptz, text, double precision, VARIADIC "any") IS 'Transition of timeline_columns_agg';
+CREATE AGGREGATE customer_data.timeline_columns_agg(at timestamptz, kind text, value double precision, VARIADIC properties "any") (
+    SFUNC = customer_data.timeline_columns_trans, STYPE = internal, SSPACE = 1024,
+    FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
+    SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.timeline_columns_agg(timestamptz, text, double precision, VARIADIC "any") IS 'The timeline of the rows, with values, and with properties listed as names and columns';
+
 CREATE FUNCTION customer_data.timeline_merge_trans(internal, customer_data.timeline) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_merge_trans';
 CREATE FUNCTION customer_data.timeline_merge_combine(internal, internal) RETURNS internal

@@ -11,9 +11,16 @@
 
 #include "customer_data.h"
 
+#include "catalog/pg_type.h"
 #include "timeline/timeline.h"
+#include "timeline/timeline_rows.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -37,15 +44,42 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
+/* A column that is given as a property. */
+typedef struct PropertyArg
+{
+	Oid			type;
+	FmgrInfo	out;			/* for types without a form of their own */
+} PropertyArg;
+
+/* What a call site keeps: the strings of all its states, and what its columns are. */
+typedef struct AggCall
+{
+	CdPool	   *pool;
+	PropertyArg *args;
+} AggCall;
+
+/* The call site's data. */
+static AggCall *
+agg_call(FunctionCallInfo fcinfo)
+{
+	AggCall    *call = fcinfo->flinfo->fn_extra;
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AggCall));
+		call->pool = cd_pool_create(fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	return call;
+}
+
 /* A new state; all states of a query share one pool of strings. */
 static AggState *
 new_state(FunctionCallInfo fcinfo, MemoryContext context)
 {
 	AggState   *state = MemoryContextAlloc(context, sizeof(AggState));
 
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = cd_pool_create(fcinfo->flinfo->fn_mcxt);
-	cd_builder_init(&state->builder, fcinfo->flinfo->fn_extra, context);
+	cd_builder_init(&state->builder, agg_call(fcinfo)->pool, context);
 	state->image = NULL;
 	return state;
 }
@@ -88,6 +122,162 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 	}
 	if (nargs > 4 && !PG_ARGISNULL(nargs - 1))
 		cd_builder_jsonb(builder, PG_GETARG_DATUM(nargs - 1));
+	PG_RETURN_POINTER(state);
+}
+
+#define FIRST_PROPERTY	4
+
+/* Look up the types of the columns that are given as properties. */
+static PropertyArg *
+property_args(FunctionCallInfo fcinfo)
+{
+	int			n = PG_NARGS() - FIRST_PROPERTY;
+	PropertyArg *args = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, Max(n, 1) * sizeof(PropertyArg));
+	int			i;
+
+	if (get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("properties cannot be given as an array"),
+				 errhint("List names and columns one after the other.")));
+	if (n % 2 != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a property is a name and a column"),
+				 errhint("List names and columns one after the other.")));
+	for (i = 0; i < n; i++)
+	{
+		Oid			out;
+		bool		is_varlena;
+
+		args[i].type = getBaseType(get_fn_expr_argtype(fcinfo->flinfo, FIRST_PROPERTY + i));
+		if (i % 2 == 0 && args[i].type != TEXTOID && args[i].type != VARCHAROID && args[i].type != UNKNOWNOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("the name of a property must be text, not %s", format_type_be(args[i].type)),
+					 errhint("List names and columns one after the other.")));
+		getTypeOutputInfo(args[i].type, &out, &is_varlena);
+		fmgr_info_cxt(out, &args[i].out, fcinfo->flinfo->fn_mcxt);
+	}
+	return args;
+}
+
+/* Add the property that an argument is, in the form that to_jsonb() would give it. */
+static void
+add_property(CdBuilder *builder, int property, PropertyArg *arg, Datum value)
+{
+	char		date[MAXDATELEN + 1];
+	char	   *str;
+	text	   *t;
+	int64		integer;
+
+	switch (arg->type)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+			t = DatumGetTextPP(value);
+			cd_builder_text(builder, property, CD_TYPE_TEXT, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+			break;
+		case UNKNOWNOID:
+			str = DatumGetCString(value);
+			cd_builder_text(builder, property, CD_TYPE_TEXT, str, strlen(str));
+			break;
+		case BOOLOID:
+			cd_builder_number(builder, property, CD_TYPE_BOOL, DatumGetBool(value) ? 1 : 0);
+			break;
+		case INT2OID:
+			cd_builder_number(builder, property, CD_TYPE_NUMBER, DatumGetInt16(value));
+			break;
+		case INT4OID:
+			cd_builder_number(builder, property, CD_TYPE_NUMBER, DatumGetInt32(value));
+			break;
+		case INT8OID:
+			integer = DatumGetInt64(value);
+			if (integer >= -(INT64CONST(1) << 53) && integer <= INT64CONST(1) << 53)
+				cd_builder_number(builder, property, CD_TYPE_NUMBER, integer);
+			else
+				cd_builder_numeric(builder, property,
+								   DatumGetNumeric(DirectFunctionCall1(int8_numeric, value)));
+			break;
+		case FLOAT8OID:
+			cd_builder_number(builder, property, CD_TYPE_NUMBER, DatumGetFloat8(value));
+			break;
+		case NUMERICOID:
+			cd_builder_numeric(builder, property, DatumGetNumeric(value));
+			break;
+		case JSONBOID:
+			cd_builder_json(builder, property, DatumGetJsonbP(value));
+			break;
+		case JSONOID:
+			str = TextDatumGetCString(value);
+			cd_builder_json(builder, property, DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(str))));
+			break;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			JsonEncodeDateTime(date, value, arg->type, NULL);
+			cd_builder_text(builder, property, CD_TYPE_TEXT, date, strlen(date));
+			break;
+		case FLOAT4OID:
+			str = OutputFunctionCall(&arg->out, value);
+			cd_builder_number(builder, property, CD_TYPE_NUMBER, strtod(str, NULL));
+			break;
+		default:
+			str = OutputFunctionCall(&arg->out, value);
+			cd_builder_text(builder, property, CD_TYPE_TEXT, str, strlen(str));
+			break;
+	}
+}
+
+/* timeline_columns_agg's transition: at, kind, value, then names and columns */
+PG_FUNCTION_INFO_V1(cd_timeline_columns_trans);
+Datum
+cd_timeline_columns_trans(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
+	AggCall    *call = agg_call(fcinfo);
+	int			nargs = PG_NARGS();
+	CdBuilder  *builder;
+	text	   *kind;
+	int			i;
+
+	if (call->args == NULL)
+		call->args = property_args(fcinfo);
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (state == NULL)
+		state = new_state(fcinfo, context);
+	builder = &state->builder;
+	kind = PG_GETARG_TEXT_PP(2);
+	cd_builder_event(builder, PG_GETARG_TIMESTAMPTZ(1),
+					 cd_builder_kind(builder, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)));
+	if (!PG_ARGISNULL(3))
+		cd_builder_value(builder, PG_GETARG_FLOAT8(3));
+	for (i = FIRST_PROPERTY; i < nargs; i += 2)
+	{
+		int			property;
+
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("the name of a property must not be null")));
+		if (PG_ARGISNULL(i + 1))
+			continue;
+		if (call->args[i - FIRST_PROPERTY].type == UNKNOWNOID)
+			property = cd_builder_property(builder, PG_GETARG_CSTRING(i), strlen(PG_GETARG_CSTRING(i)));
+		else
+		{
+			text	   *name = PG_GETARG_TEXT_PP(i);
+
+			property = cd_builder_property(builder, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		}
+		add_property(builder, property, &call->args[i + 1 - FIRST_PROPERTY], PG_GETARG_DATUM(i + 1));
+	}
 	PG_RETURN_POINTER(state);
 }
 

@@ -245,8 +245,8 @@ cd_number_numeric(double number)
 }
 
 /* Add a numeric: as a number where float8 holds it exactly, else as JSON. */
-static void
-add_numeric(CdBuilder *builder, int property, Numeric num)
+void
+cd_builder_numeric(CdBuilder *builder, int property, Numeric num)
 {
 	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
 	char	   *end;
@@ -282,7 +282,7 @@ add_json(CdBuilder *builder, int property, JsonbValue *v)
 			cd_builder_text(builder, property, CD_TYPE_TEXT, v->val.string.val, v->val.string.len);
 			break;
 		case jbvNumeric:
-			add_numeric(builder, property, v->val.numeric);
+			cd_builder_numeric(builder, property, v->val.numeric);
 			break;
 		case jbvBool:
 			cd_builder_number(builder, property, CD_TYPE_BOOL, v->val.boolean ? 1 : 0);

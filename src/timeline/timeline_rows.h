@@ -11,6 +11,7 @@
 #include "timeline/timeline.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 
 /* Texts up to this length go into the pool. */
 #define CD_POOLED		64
@@ -285,6 +286,7 @@ typedef struct CdCopy
 
 extern void cd_copy_begin(CdCopy *copy, CdBuilder *builder, const struct varlena *value, TimestampTz since);
 extern void cd_copy_event(CdCopy *copy);
+extern void cd_builder_numeric(CdBuilder *builder, int property, Numeric num);
 extern void cd_builder_json(CdBuilder *builder, int property, Jsonb *jb);
 extern Datum cd_number_numeric(double number);
 
