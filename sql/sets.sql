@@ -63,3 +63,21 @@ SELECT touch('{}');
 SELECT room, customers FROM touched ORDER BY touched_id;
 SELECT take_touched('portrait'), take_touched('segment'), take_touched('journey');
 SELECT take_touched('portrait');
+
+-- The rows of a set's customers are found through an index on the customer.
+CREATE TABLE public.orders AS SELECT i::bigint AS customer_id, i * 2 AS total FROM generate_series(1, 20000) i;
+CREATE INDEX ON public.orders (customer_id);
+ANALYZE public.orders;
+EXPLAIN (COSTS OFF) SELECT total FROM public.orders WHERE customer_id <@ '{5,7,19999,4000000000}'::customer_set;
+SELECT total FROM public.orders WHERE customer_id <@ '{5,7,19999,4000000000}'::customer_set ORDER BY 1;
+SELECT total FROM public.orders WHERE '{5,7}'::customer_set @> customer_id ORDER BY 1;
+SELECT count(*) FROM public.orders WHERE customer_id <@ '{}'::customer_set;
+SELECT count(*) FROM public.orders WHERE customer_id <@ NULL::customer_set;
+SELECT count(*) FROM public.orders o, (VALUES ('{1,2}'::customer_set), ('{3}')) s(members) WHERE o.customer_id <@ s.members;
+PREPARE of_set(customer_set) AS SELECT count(*) FROM public.orders WHERE customer_id <@ $1;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE of_set('{1,2}');
+EXECUTE of_set('{1,2,10-30}');
+EXECUTE of_set('{20000,20001}');
+RESET plan_cache_mode;
+DROP TABLE public.orders;

@@ -112,11 +112,16 @@ CREATE OPERATOR CLASS customer_data.customer_set_ops DEFAULT FOR TYPE customer_d
 COMMENT ON OPERATOR CLASS customer_data.customer_set_ops USING hash IS 'Equality of customer sets, for DISTINCT, GROUP BY and hash joins';
 
 -- membership
+CREATE FUNCTION customer_data.customer_set_member_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_member_support';
+COMMENT ON FUNCTION customer_data.customer_set_member_support(internal) IS 'Lets the planner find the customers of a set through an index on a bigint column';
 CREATE FUNCTION customer_data.customer_set_contains(members customer_data.customer_set, customer_id bigint) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_contains';
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SUPPORT customer_data.customer_set_member_support
+    AS 'MODULE_PATHNAME', 'cd_customer_set_contains';
 COMMENT ON FUNCTION customer_data.customer_set_contains(customer_data.customer_set, bigint) IS 'Is the customer in the set?';
 CREATE FUNCTION customer_data.customer_set_member(customer_id bigint, members customer_data.customer_set) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_member';
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SUPPORT customer_data.customer_set_member_support
+    AS 'MODULE_PATHNAME', 'cd_customer_set_member';
 COMMENT ON FUNCTION customer_data.customer_set_member(bigint, customer_data.customer_set) IS 'Is the customer in the set?';
 CREATE FUNCTION customer_data.customer_set_contains_set(a customer_data.customer_set, b customer_data.customer_set) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_contains_set';
