@@ -45,13 +45,19 @@ SELECT customers, changed FROM refresh_walks(false, '2025-03-12 00:00+00');
 SELECT c.full_name, h.stage, h.entered_at, h.left_at, h.why
 FROM stage_history h JOIN customer c USING (customer_id) WHERE c.full_name = 'Chen' ORDER BY 1, 3;
 
+-- Who is in a stage, as a set and one by one.
+SELECT stage, cardinality(stage_members('buying', stage)) AS members FROM journey WHERE name = 'buying';
+SELECT full_name, in_stage(customer_id, 'buying', 'customer') FROM customer ORDER BY 1;
+
 -- Reports over the history.
 SELECT * FROM journey_transitions('buying');
 SELECT * FROM journey_dwell('buying');
+SELECT stage, customers, percent, median, p90, from_previous FROM journey_velocity('buying');
+SELECT step, source, target, value FROM journey_flow WHERE journey = 'buying' ORDER BY step, source, target;
 SELECT c.full_name, r.from_stage, r.to_stage, r.at FROM journey_regressions('buying') r JOIN customer c USING (customer_id) ORDER BY 1, 4;
 SET customer_data.as_of = '2025-06-01 00:00+00';
 SELECT c.full_name, s.stage, s.entered_at, s.stayed, s.usual FROM journey_stuck('buying', longer_than => '30 days') s JOIN customer c USING (customer_id) ORDER BY 1;
-SELECT e.stage, e.is_here, e.holds, e.entered_at, e.why FROM customer c, explain_stage(c.customer_id, 'buying') e WHERE full_name = 'Chen';
+SELECT e.stage, e.is_here, e.holds, e.entered_at, e.why, e.because FROM customer c, explain_stage(c.customer_id, 'buying') e WHERE full_name = 'Chen';
 RESET customer_data.as_of;
 
 -- Ready-made journeys.
@@ -84,12 +90,25 @@ FROM stage_history h JOIN customer c USING (customer_id) WHERE c.full_name = 'Ad
 SELECT add_stage('buying', 'x', 'now() > registered_at');
 SELECT add_stage('buying', 'x', 'EXISTS (SELECT FROM public.event)');
 SELECT add_stage('buying', 'x', 'registerd_at IS NULL');
+SELECT add_stage('buying', 'x', 'monetary >= top_percent(''monetary'', 10)');
 SELECT add_stage('buying', 'fan', 'true');
+SELECT alter_stage('buying', 'fan', lapse => '-1 day');
 SELECT add_stage('bying', 'x', 'true');
 SELECT add_journey('buying');
 SELECT add_journey('x', model => 'y');
 SELECT alter_stage('buying', 'fann', 'true');
 SELECT stage_of(1, 'selling');
+
+-- Metrics are those of each moment; what has no history counts as it is today.
+SELECT add_journey('figures');
+SELECT add_stage('figures', 'anybody', 'full_name IS NOT NULL');
+SELECT add_stage('figures', 'one order', 'frequency = 1');
+SELECT add_stage('figures', 'rested', 'recency >= 10');
+SELECT stage, as_today FROM journey WHERE name = 'figures';
+SELECT failed FROM refresh_walks(false, '2025-03-12 00:00+00');
+SELECT c.full_name, h.stage, h.entered_at, h.left_at FROM stage_history h JOIN customer c USING (customer_id)
+WHERE journey = 'figures' AND full_name IN ('Ada', 'Dora') ORDER BY 1, 3;
+SELECT drop_journey('figures');
 
 -- A stage that fails leaves the journey as it was and says so.
 SELECT alter_stage('buying', 'fan', $$1 / event_count(events, 'review') > 0$$);

@@ -27,6 +27,7 @@ CREATE TABLE customer_data.journey_stage (
     content      text[],
     minimum_stay interval,
     lapse        interval,
+    as_today     text,
     UNIQUE (journey_id, name),
     UNIQUE (journey_id, position) DEFERRABLE
 );
@@ -36,6 +37,7 @@ COMMENT ON COLUMN customer_data.journey_stage.position IS 'A customer is in the 
 COMMENT ON COLUMN customer_data.journey_stage.content IS 'Kinds of content that suit the stage';
 COMMENT ON COLUMN customer_data.journey_stage.minimum_stay IS 'Whoever enters stays at least so long';
 COMMENT ON COLUMN customer_data.journey_stage.lapse IS 'How long after its condition ceased to hold a customer falls back; 0: at once, NULL: never';
+COMMENT ON COLUMN customer_data.journey_stage.as_today IS 'What the condition looks at that has no history, so that it counts as it is today at every moment; NULL: nothing, past stages are exact';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage_stage_id_seq', '');
 
@@ -144,7 +146,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.own_journey(text) IS 'A journey that the current role may change';
 
-CREATE FUNCTION customer_data.check_stage_condition(condition text) RETURNS void
+CREATE FUNCTION customer_data.check_stage_condition(condition text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -164,9 +166,25 @@ BEGIN
         RAISE EXCEPTION 'segment "%" does not exist', missing
             USING ERRCODE = 'undefined_object', HINT = customer_data.nearest_segments(missing);
     END IF;
+    IF cardinality(checked.metrics) > 0 THEN
+        RAISE EXCEPTION 'the condition of a stage cannot compare with all customers'
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = 'A journey is walked one customer at a time, through moments at which the others'' figures are not at hand.',
+                  HINT = 'Make it a segment and write in_segment(customer_id, ''name'').';
+    END IF;
+    RETURN (
+        SELECT string_agg(x.what, ', ' ORDER BY x.what) FROM (
+            SELECT format('segment %s', s.name) AS what FROM unnest(checked.segments) AS s(name)
+            UNION ALL
+            SELECT format('%s %s', coalesce(p.origin, 'attribute'), c.name)
+            FROM unnest(checked.columns) AS c(name)
+            LEFT JOIN customer_data.profile_column p ON p.name = c.name
+            LEFT JOIN customer_data.metric m ON p.origin = 'metric' AND m.name = c.name
+            WHERE c.name NOT IN ('customer_id', 'events', 'registered_at', 'birth_date')
+              AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)) x);
 END
 $$;
-COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage';
+COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment';
 
 CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text, place integer DEFAULT NULL,
         fall_back boolean DEFAULT true, minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL,
@@ -175,7 +193,8 @@ CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    j customer_data.journey_definition := customer_data.own_journey(journey);
+    j     customer_data.journey_definition := customer_data.own_journey(journey);
+    today text;
 BEGIN
     IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
         RAISE EXCEPTION 'journey "%" already has a stage "%"', journey, stage
@@ -184,18 +203,18 @@ BEGIN
     IF minimum_stay < interval '0' OR lapse < interval '0' THEN
         RAISE EXCEPTION 'minimum_stay and lapse must not be negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    PERFORM customer_data.check_stage_condition(condition);
+    today := customer_data.check_stage_condition(condition);
     IF EXISTS (SELECT FROM customer_data.journey_stage s
                WHERE s.journey_id = j.journey_id AND s.position = add_stage.place) THEN
         UPDATE customer_data.journey_stage s SET position = s.position + 1
         WHERE s.journey_id = j.journey_id AND s.position >= add_stage.place;
     END IF;
-    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse)
+    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse, as_today)
     VALUES (j.journey_id, stage, add_stage.label,
             coalesce(add_stage.place,
                      (SELECT coalesce(max(s.position), 0) + 1 FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id)),
             add_stage.condition, add_stage.description, add_stage.content, add_stage.minimum_stay,
-            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END);
+            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END, today);
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
 END
 $$;
@@ -208,13 +227,18 @@ CREATE FUNCTION customer_data.alter_stage(journey text, stage text, condition te
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    j customer_data.journey_definition := customer_data.own_journey(journey);
+    j     customer_data.journey_definition := customer_data.own_journey(journey);
+    today text;
 BEGIN
+    IF minimum_stay < interval '0' OR lapse < interval '0' THEN
+        RAISE EXCEPTION 'minimum_stay and lapse must not be negative' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     IF condition IS NOT NULL THEN
-        PERFORM customer_data.check_stage_condition(condition);
+        today := customer_data.check_stage_condition(condition);
     END IF;
     UPDATE customer_data.journey_stage s
     SET condition = coalesce(alter_stage.condition, s.condition),
+        as_today = CASE WHEN alter_stage.condition IS NULL THEN s.as_today ELSE today END,
         minimum_stay = coalesce(alter_stage.minimum_stay, s.minimum_stay),
         lapse = coalesce(alter_stage.lapse, s.lapse),
         label = coalesce(alter_stage.label, s.label),

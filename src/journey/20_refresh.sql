@@ -163,6 +163,10 @@ BEGIN
         SET version = EXCLUDED.version, refreshed_at = coalesce(EXCLUDED.refreshed_at, s.refreshed_at),
             error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer;
         failed := failed + (done.error IS NOT NULL)::int;
+        -- Segments that ask for stages of the journey look at those who moved.
+        IF EXISTS (SELECT FROM customer_data.condition_need n WHERE n.kind = 'stage' AND n.name = j.name) THEN
+            PERFORM customer_data.touch('segment', done.moved);
+        END IF;
     END LOOP;
     seconds := extract(epoch FROM clock_timestamp() - began);
     PERFORM set_config('customer_data.as_of', saved, true);
@@ -217,7 +221,8 @@ SELECT j.name, s.name AS stage, s.label, s.position, coalesce(n.size, 0) AS size
        t.refreshed_at, s.condition, s.minimum_stay, s.lapse,
        CASE WHEN t.error IS NOT NULL THEN t.error
             WHEN t.journey_id IS NULL THEN 'not refreshed yet'
-            WHEN t.version <> j.version THEN 'changed since the last refresh' END AS error
+            WHEN t.version <> j.version THEN 'changed since the last refresh' END AS error,
+       s.as_today
 FROM customer_data.journey_definition j
 JOIN customer_data.journey_stage s USING (journey_id)
 LEFT JOIN customer_data.journey_state t USING (journey_id)
@@ -225,6 +230,34 @@ LEFT JOIN (SELECT m.stage_id, sum(customer_data.cardinality(m.members))::bigint 
 ORDER BY j.name, s.position;
 COMMENT ON VIEW customer_data.journey IS 'The stages of each journey, how many customers are in each, and what is wrong';
 COMMENT ON COLUMN customer_data.journey.percent IS 'Share of those in any stage of the journey';
+COMMENT ON COLUMN customer_data.journey.as_today IS 'What the condition takes as it is today whatever the moment; NULL: nothing, past stages are exact';
+
+CREATE FUNCTION customer_data.stage_members(journey text, stage text) RETURNS customer_data.customer_set
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j customer_data.journey_definition := customer_data.journey_named(journey);
+BEGIN
+    IF NOT EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
+        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage USING ERRCODE = 'undefined_object';
+    END IF;
+    RETURN (SELECT coalesce(customer_data.customer_set_or_agg(m.members), '{}')
+            FROM customer_data.stage_member m JOIN customer_data.journey_stage s USING (stage_id)
+            WHERE s.journey_id = j.journey_id AND s.name = stage);
+END
+$$;
+COMMENT ON FUNCTION customer_data.stage_members(text, text) IS 'Who is in a stage, as of the last refresh';
+
+CREATE FUNCTION customer_data.in_stage(customer_id bigint, journey text, stage text) RETURNS boolean
+    LANGUAGE sql STABLE STRICT
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM customer_data.stage_member m
+                   JOIN customer_data.journey_stage s USING (stage_id) JOIN customer_data.journey_definition d USING (journey_id)
+                   WHERE d.name = $2 AND s.name = $3 AND m.chunk = ($1 >> 16)::int AND m.members @> ARRAY[$1]::customer_data.customer_set)
+$$;
+COMMENT ON FUNCTION customer_data.in_stage(bigint, text, text) IS 'Is a customer in a stage, as of the last refresh of journeys?';
 
 CREATE VIEW customer_data.customer_stage AS
 SELECT y.customer_id, j.name AS journey, s.name AS stage, s.label, s.position, y.entered_at, y.why

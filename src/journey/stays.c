@@ -6,6 +6,7 @@
  *	'stay'	a stay in a stage; where stays are compared with those stored, those
  *			to 'insert', and those to 'update' and to 'delete' at a place
  *	'due'	customers whose stage may change at "due" if nothing new arrives
+ *	'holds'	a stage whose condition holds in the end, where one customer is asked for
  *	'error'	the message of the stage's condition, and whom it happened with
  * and, where stays are compared,
  *	'in'	customers that are in a stage now
@@ -89,6 +90,19 @@ cd_walk_put_error(Walk *walk, int64 customer, int32 stage, const char *message)
 	values[8] = CStringGetTextDatum(message);
 	nulls[2] = nulls[8] = false;
 	put_row(walk, "error", values, nulls);
+}
+
+void
+cd_walk_put_holds(Walk *walk, int row, int32 stage)
+{
+	Datum		values[WALK_COLUMNS] = {0};
+	bool		nulls[WALK_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	values[1] = Int64GetDatum((int64) walk->run.ids[row]);
+	values[2] = Int32GetDatum(stage);
+	nulls[1] = nulls[2] = false;
+	put_row(walk, "holds", values, nulls);
 }
 
 void

@@ -277,6 +277,15 @@ walk_customer(Walk *walk, int row)
 	if (stage >= 0)
 		add_stay(walk, walk->stages[stage].id, entered, DT_NOEND, cause);
 	cd_walk_put_stays(walk, row);
+	if (walk->explain)
+	{
+		TimestampTz until;
+
+		walk->now = run->now;
+		for (k = 0; k < walk->nstages; k++)
+			if (stage_holds(walk, k, &until))
+				cd_walk_put_holds(walk, row, walk->stages[k].id);
+	}
 }
 
 /* Walk with all customers of the batch, as the journey's owner. */
@@ -525,6 +534,7 @@ cd_walk_journey(PG_FUNCTION_ARGS)
 		run->due = PG_GETARG_CDSET(1);
 	walk->journey = PG_GETARG_INT32(0);
 	walk->compare = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	walk->explain = !walk->compare && run->due != NULL && cd_set_cardinality(run->due) == 1;
 	walk->due = palloc(sizeof(TimestampTz) * CD_BATCH);
 	walk->size = 16;
 	walk->stays = palloc(sizeof(Stay) * walk->size);

@@ -51,6 +51,7 @@ typedef struct Walk
 	/* where stays are compared with those stored */
 	int32		journey;
 	bool		compare;
+	bool		explain;		/* say which conditions hold in the end, too */
 	SPIPlanPtr	read_stays;
 	Stay	   *stored;			/* of the batch, by customer and time */
 	int			nstored;
@@ -78,6 +79,9 @@ extern void cd_walk_read_stored(Walk *walk);
 
 /* Send the stays of a customer: all, or where they differ from those stored. */
 extern void cd_walk_put_stays(Walk *walk, int row);
+
+/* Send that a stage's condition holds for a customer at the end. */
+extern void cd_walk_put_holds(Walk *walk, int row, int32 stage);
 
 /* Send what concerns a batch and, at last, the run as a whole. */
 extern void cd_walk_put_batch(Walk *walk);
