@@ -25,5 +25,8 @@ BEGIN
 END
 $$;
 
+-- So do the conditions that come with it: they run as their owner.
+UPDATE customer_data.condition SET owner = '@extowner@'::pg_catalog.regrole;
+
 -- Types and pure functions are for everybody; tables stay with their owner.
 GRANT USAGE ON SCHEMA customer_data TO PUBLIC;

@@ -478,6 +478,7 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile Place place = {0, false, first};
+	volatile bool entered = false;
 	bool		done = false;
 
 	if (run->strict)
@@ -497,7 +498,9 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 		{
 			CdRunAs		save;
 
+			entered = false;
 			cd_run_as_begin(run->asked[first].owner, run->asked[first].time_zone, &save);
+			entered = true;
 			ask_from(run, program, first, last, &place);
 			cd_run_as_end(&save);
 			ReleaseCurrentSubTransaction();
@@ -518,6 +521,16 @@ ask_group(CdRun *run, CdProgram *program, int first, int last)
 			if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 				error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 				ReThrowError(error);
+			if (!entered)
+			{
+				int			k;
+
+				/* Not even the role could be taken: none of the group can be asked. */
+				for (k = first; k <= last; k++)
+					if (!run->asked[k].failed)
+						cd_run_fail(run, &run->asked[k], error, -1);
+				return;
+			}
 			cd_run_fail(run, &run->asked[place.k], error, place.begun ? cd_program_row(program) : -1);
 			ResetExprContext(run->econtext);
 			place.k++;
