@@ -34,6 +34,9 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+/* Days ahead that are counted one by one. */
+#define MOST_DAYS		4000
+
 /* A growing list of ids. */
 typedef struct IdList
 {
@@ -66,7 +69,9 @@ typedef struct Answers
 {
 	IdList		asked;
 	IdList		found;
-	due_hash   *dues;
+	IdList		days;			/* for answers that last some days: the day, */
+	IdList		at_days;		/* and whose they are */
+	due_hash   *dues;			/* all others */
 } Answers;
 
 /* Make room for more ids. */
@@ -150,8 +155,10 @@ put_list(CdRun *run, int32 id, const char *what, IdList *list)
 /* Of one condition, whom to ask again at a moment. */
 typedef struct DueEntry
 {
-	const DueBucket *bucket;
-	int32		id;
+	TimestampTz due;
+	int32		id;				/* of the condition */
+	int			count;
+	const uint32 *ids;
 } DueEntry;
 
 static int
@@ -160,60 +167,110 @@ compare_dues(const void *a, const void *b)
 	const DueEntry *x = a;
 	const DueEntry *y = b;
 
-	if (x->bucket->due != y->bucket->due)
-		return x->bucket->due < y->bucket->due ? -1 : 1;
+	if (x->due != y->due)
+		return x->due < y->due ? -1 : 1;
 	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Take note of a moment and whom to ask then. */
+static DueEntry *
+add_entry(DueEntry *entries, int *n, int *size, TimestampTz due, int32 id, const uint32 *ids, int count)
+{
+	if (*n == *size)
+	{
+		*size *= 2;
+		entries = repalloc_huge(entries, *size * sizeof(DueEntry));
+	}
+	entries[*n].due = due;
+	entries[*n].id = id;
+	entries[*n].ids = ids;
+	entries[(*n)++].count = count;
+	return entries;
+}
+
+/*
+ * Put what a condition noted by days in order of the day.  They were written
+ * down one behind the other, because appending to as many lists as there are
+ * days would miss the processor's cache each time.
+ */
+static DueEntry *
+sort_days(Answers *answers, int32 id, DueEntry *entries, int *n, int *size)
+{
+	uint32		least = PG_UINT32_MAX;
+	uint32		most = 0;
+	uint32	   *ids;
+	int		   *ends;
+	uint32		day;
+	int			i;
+
+	for (i = 0; i < answers->days.count; i++)
+	{
+		least = Min(least, answers->days.ids[i]);
+		most = Max(most, answers->days.ids[i]);
+	}
+	if (answers->days.count == 0)
+		return entries;
+	ids = palloc_extended(answers->days.count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	ends = palloc_extended(((Size) most - least + 2) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (i = 0; i < answers->days.count; i++)
+		ends[answers->days.ids[i] - least + 1]++;
+	for (day = 0; day <= most - least; day++)
+		ends[day + 1] += ends[day];
+	for (i = 0; i < answers->days.count; i++)
+		ids[ends[answers->days.ids[i] - least]++] = answers->at_days.ids[i];
+	for (day = 0; day <= most - least; day++)
+	{
+		int			from = day == 0 ? 0 : ends[day - 1];
+
+		if (ends[day] > from)
+			entries = add_entry(entries, n, size, (TimestampTz) ((int64) least + day) * USECS_PER_DAY, id,
+								ids + from, ends[day] - from);
+	}
+	pfree(ends);
+	return entries;
 }
 
 /* Send a row for each moment at which answers are to be looked at again. */
 static void
 put_dues(CdRun *run)
 {
-	DueEntry   *entries;
-	Datum	   *ids;
-	Datum	   *sets;
+	int			size = 1024;
+	DueEntry   *entries = palloc(size * sizeof(DueEntry));
+	Datum	   *ids = palloc(Max(run->nasked, 1) * sizeof(Datum));
+	Datum	   *sets = palloc(Max(run->nasked, 1) * sizeof(Datum));
 	int			n = 0;
 	int			from,
 				i;
 
 	for (i = 0; i < run->nasked; i++)
-		if (((Answers *) run->asked[i].results)->dues)
-			n += ((Answers *) run->asked[i].results)->dues->members;
-	if (n == 0)
-		return;
-	entries = palloc_extended(n * sizeof(DueEntry), MCXT_ALLOC_HUGE);
-	ids = palloc(run->nasked * sizeof(Datum));
-	sets = palloc(run->nasked * sizeof(Datum));
-	n = 0;
-	for (i = 0; i < run->nasked; i++)
 	{
-		due_hash   *dues = ((Answers *) run->asked[i].results)->dues;
+		Answers    *answers = run->asked[i].results;
 		due_iterator it;
 		const DueBucket *bucket;
 
-		if (dues == NULL)
+		CHECK_FOR_INTERRUPTS();
+		entries = sort_days(answers, run->asked[i].id, entries, &n, &size);
+		if (answers->dues == NULL)
 			continue;
-		due_start_iterate(dues, &it);
-		while ((bucket = due_iterate(dues, &it)) != NULL)
-		{
-			entries[n].bucket = bucket;
-			entries[n++].id = run->asked[i].id;
-		}
+		due_start_iterate(answers->dues, &it);
+		while ((bucket = due_iterate(answers->dues, &it)) != NULL)
+			entries = add_entry(entries, &n, &size, bucket->due, run->asked[i].id, bucket->list.ids, bucket->list.count);
 	}
 	qsort(entries, n, sizeof(DueEntry), compare_dues);
 	for (from = 0; from < n;)
 	{
-		TimestampTz due = entries[from].bucket->due;
+		TimestampTz due = entries[from].due;
 		MemoryContext old = MemoryContextSwitchTo(run->row);
 		Datum		values[8];
 		bool		nulls[8] = {true, false, true, false, true, true, false, false};
 		int			k = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		for (; from < n && entries[from].bucket->due == due; from++)
+		/* A condition may come twice; a moment's row has it once for each. */
+		for (; from < n && entries[from].due == due && k < run->nasked; from++)
 		{
 			ids[k] = Int32GetDatum(entries[from].id);
-			sets[k++] = PointerGetDatum(cd_set_from_sorted(entries[from].bucket->list.ids, entries[from].bucket->list.count));
+			sets[k++] = PointerGetDatum(cd_set_from_sorted(entries[from].ids, entries[from].count));
 		}
 		values[1] = CStringGetTextDatum("due");
 		values[3] = TimestampTzGetDatum(due);
@@ -246,6 +303,8 @@ flush_results(CdRun *run)
 		}
 		memset(&answers->asked, 0, sizeof(IdList));
 		memset(&answers->found, 0, sizeof(IdList));
+		memset(&answers->days, 0, sizeof(IdList));
+		memset(&answers->at_days, 0, sizeof(IdList));
 		answers->dues = NULL;
 	}
 	MemoryContextSwitchTo(old);
@@ -260,6 +319,13 @@ add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
 	bool		found;
 	DueBucket  *bucket;
 
+	if (until > 0 && until - run->now > 2 * USECS_PER_DAY && until - run->now < MOST_DAYS * USECS_PER_DAY)
+	{
+		/* As cd_recheck_at has it: the full day before. */
+		add_id(run, &answers->days, (uint32) (until / USECS_PER_DAY));
+		add_id(run, &answers->at_days, id);
+		return;
+	}
 	if (answers->dues == NULL)
 		answers->dues = due_create(run->results, 16, NULL);
 	bucket = due_insert(answers->dues, cd_recheck_at(until, run->now), &found);
