@@ -213,6 +213,10 @@ BEGIN
     IF key IS NULL THEN
         RAISE EXCEPTION 'a record needs a key' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    IF octet_length(key) > 2000 THEN
+        RAISE EXCEPTION 'a key of source "%" has % bytes', s.name, octet_length(key)
+            USING ERRCODE = 'program_limit_exceeded', DETAIL = 'Keys may have 2000 bytes.', HINT = 'Use a hash of it, such as md5(key).';
+    END IF;
     -- One writer at a time: the other's new person must be seen to be joined.
     PERFORM customer_data.lock_identity();
     SELECT o.* INTO r FROM customer_data.source_record o WHERE o.source_id = s.source_id AND o.key = upsert_record.key;
