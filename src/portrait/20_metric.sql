@@ -352,7 +352,7 @@ $$;
 COMMENT ON FUNCTION customer_data.refresh_metrics(boolean) IS 'Brings metrics up to date for customers whose data changed or whose values expired, and hands those customers on to the tags';
 
 CREATE FUNCTION customer_data.metric_depth() RETURNS TABLE (metric_id integer, depth integer)
-    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
 BEGIN
     RETURN QUERY
     WITH RECURSIVE uses AS (

@@ -122,7 +122,7 @@ $$;
 COMMENT ON FUNCTION customer_data.find_tag(text) IS 'A tag by path, or an error that names the nearest';
 
 CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
-    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off AS $$
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
     -- An expression over tags comes after the tags it asks for; who looks at
     -- all tags comes after all that do not.
     WITH RECURSIVE uses AS (
