@@ -77,24 +77,34 @@ CREATE FUNCTION customer_data.segments_of(customer_id bigint) RETURNS SETOF text
     LANGUAGE c VOLATILE STRICT ROWS 20 AS 'MODULE_PATHNAME', 'cd_segments_of';
 COMMENT ON FUNCTION customer_data.segments_of(bigint) IS 'The segments a customer is in now, from current data and without a refresh, the most important first';
 
+CREATE FUNCTION customer_data.overlap_of(condition_ids integer[], OUT condition_a integer, OUT condition_b integer, OUT shared bigint)
+    RETURNS SETOF record LANGUAGE c STABLE STRICT ROWS 10000 AS 'MODULE_PATHNAME', 'cd_overlap_of';
+COMMENT ON FUNCTION customer_data.overlap_of(integer[]) IS 'How many customers each two conditions share, the lower number first; of a condition with itself: its size';
+
 CREATE FUNCTION customer_data.segment_overlap(names text[] DEFAULT NULL,
         OUT segment_a text, OUT segment_b text, OUT size_a bigint, OUT size_b bigint,
         OUT shared bigint, OUT percent_of_a numeric, OUT jaccard double precision)
     RETURNS SETOF record LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    WITH one AS MATERIALIZED (
-        SELECT d.name, customer_data.members_of(d.condition_id) AS members
-        FROM customer_data.segment_definition d WHERE $1 IS NULL OR d.name = ANY ($1)
+    WITH overlap AS MATERIALIZED (
+        SELECT o.* FROM customer_data.overlap_of(ARRAY(
+            SELECT d.condition_id FROM customer_data.segment_definition d WHERE $1 IS NULL OR d.name = ANY ($1))) o
     ), sized AS MATERIALIZED (
-        SELECT name, members, customer_data.cardinality(members) AS size FROM one
+        SELECT d.condition_id, d.name, o.shared AS size
+        FROM overlap o JOIN customer_data.segment_definition d ON d.condition_id = o.condition_a
+        WHERE o.condition_a = o.condition_b
+    ), pair AS (
+        SELECT least(x.name, y.name) AS a, greatest(x.name, y.name) AS b, o.shared,
+               CASE WHEN x.name < y.name THEN x.size ELSE y.size END AS size_a,
+               CASE WHEN x.name < y.name THEN y.size ELSE x.size END AS size_b
+        FROM overlap o JOIN sized x ON x.condition_id = o.condition_a JOIN sized y ON y.condition_id = o.condition_b
+        WHERE o.condition_a <> o.condition_b
     )
-    SELECT a.name, b.name, a.size, b.size, n.shared,
-           round(100.0 * n.shared / nullif(a.size, 0), 1),
-           n.shared::float8 / nullif(a.size + b.size - n.shared, 0)
-    FROM sized a JOIN sized b ON a.name < b.name,
-    LATERAL (SELECT customer_data.and_cardinality(a.members, b.members) AS shared) n
-    ORDER BY n.shared DESC, 1, 2
+    SELECT p.a, p.b, p.size_a, p.size_b, p.shared, round(100.0 * p.shared / nullif(p.size_a, 0), 1),
+           p.shared::float8 / nullif(p.size_a + p.size_b - p.shared, 0)
+    FROM pair p
+    ORDER BY p.shared DESC, 1, 2
 $$;
 COMMENT ON FUNCTION customer_data.segment_overlap(text[]) IS 'How many customers each two segments share';
 
