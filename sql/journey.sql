@@ -98,6 +98,8 @@ SELECT add_journey('buying');
 SELECT add_journey('x', model => 'y');
 SELECT alter_stage('buying', 'fann', 'true');
 SELECT stage_of(1, 'selling');
+SELECT stage_of(1, 'moods', NULL);
+SELECT stage_of(1, 'moods', 'infinity');
 
 -- Metrics are those of each moment; what has no history counts as it is today.
 SELECT add_journey('figures');
