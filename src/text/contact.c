@@ -737,7 +737,8 @@ cd_standard_phone(const char *s, int bytes, const char *region, CdIssue *issue)
 			break;
 		case CD_PHONE_LOCAL:
 			/* the area code is missing: its digits still tell people of one area apart */
-			*issue = n >= 6 && letters == 0 && !plus ? CD_ISSUE_LOCAL_NUMBER : CD_ISSUE_TOO_SHORT;
+			*issue = n >= 6 && letters == 0 && !plus && strncmp(digits, "00", 2) != 0 ?
+				CD_ISSUE_LOCAL_NUMBER : CD_ISSUE_TOO_SHORT;
 			return *issue == CD_ISSUE_LOCAL_NUMBER ? pstrdup(digits) : NULL;
 		case CD_PHONE_TOO_SHORT:
 			*issue = CD_ISSUE_TOO_SHORT;
