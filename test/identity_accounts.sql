@@ -1,7 +1,7 @@
 -- Companies and their persons.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(34);
+SELECT plan(37);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
@@ -78,6 +78,17 @@ SELECT resolve();
 SELECT is(account_of(customer_id_of('crm', '4')), customer_id_of('company', 'Z1'), 'a new company finds its contact');
 SELECT set_eq($$SELECT m FROM members(take_touched('portrait')) m$$,
               $$VALUES (customer_id_of('crm', '4')), (customer_id_of('company', 'Z1'))$$, 'and nobody else is touched');
+-- A company that only moves may become, or no longer be, the one that is meant.
+INSERT INTO person (id, name, mail, firm, town) VALUES (17, 'Roswitha Achterberg', 'roswitha@gmail.com', 'Linden Apotheke', 'Passau');
+SELECT resolve();
+SELECT is(account_of(customer_id_of('crm', '17')), NULL, 'neither of two companies of one name is in this place');
+UPDATE company SET town = 'Passau', zip = '94032' WHERE id = 'L1';
+SELECT resolve();
+SELECT is((SELECT (account_id, how)::text FROM contact_account WHERE customer_id = customer_id_of('crm', '17')),
+          format('(%s,"company name, place")', customer_id_of('company', 'L1')), 'until one moves there');
+UPDATE company SET town = 'Leipzig', zip = '04109' WHERE id = 'L1';
+SELECT resolve();
+SELECT is(account_of(customer_id_of('crm', '17')), NULL, 'and away again');
 SELECT is((SELECT count(*) FROM account_overview WHERE contacts > 0), (SELECT count(DISTINCT account_id) FROM contact_account), 'account_overview counts contacts');
 CREATE TEMP TABLE before AS SELECT * FROM contact_account;
 SELECT link_accounts(NULL);

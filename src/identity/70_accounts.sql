@@ -170,7 +170,8 @@ BEGIN
     IF customers IS NULL OR NOT EXISTS (SELECT FROM customer_data.account_key) THEN
         RETURN customer_data.link_all_accounts();
     END IF;
-    -- An account that changed is looked at by those whom its keys named, or name now.
+    -- An account that changed is looked at by all whom its keys named, or name
+    -- now: its place may decide for or against it, whose contacts they were before.
     WITH given AS MATERIALIZED (
         SELECT DISTINCT k.how, k.value, k.customer_id, k.is_account
         FROM (SELECT DISTINCT u AS id FROM unnest(customers) AS u) w JOIN customer_data.account_key_given k ON k.customer_id = w.id
@@ -189,9 +190,13 @@ BEGIN
         RETURNING how, value, is_account
     )
     SELECT array_agg(DISTINCT p.customer_id) INTO contacts
-    FROM (SELECT l.how, l.value FROM lost l WHERE l.is_account UNION SELECT g.how, g.value FROM gained g WHERE g.is_account) k
+    FROM (SELECT l.how, l.value FROM lost l WHERE l.is_account
+          UNION SELECT g.how, g.value FROM gained g WHERE g.is_account
+          UNION SELECT g.how, g.value FROM given g
+          WHERE g.is_account
+            -- as in write_accounts(): a key of very many accounts tells nothing
+            AND NOT EXISTS (SELECT FROM customer_data.account_key a WHERE a.how = g.how AND a.value = g.value AND a.is_account OFFSET 50)) k
     JOIN customer_data.account_key p ON p.how = k.how AND p.value = k.value AND NOT p.is_account;
-    contacts := contacts || ARRAY(SELECT a.customer_id FROM customer_data.contact_account a WHERE a.account_id = ANY (customers));
     RETURN customer_data.write_accounts(ARRAY(SELECT unnest(customers) UNION SELECT unnest(contacts)));
 END
 $$;
