@@ -4,7 +4,7 @@
  *
  * All conditions of segments are parsed and planned once per backend and kept
  * until a definition, a threshold, a metric, the view profile, a function or a
- * role changes: triggers on the tables of definitions invalidate their
+ * role changes, or another role asks: triggers on the tables of definitions invalidate their
  * relation's cache entries, so that all backends hear of it at commit.
  */
 #include "postgres.h"
@@ -39,6 +39,7 @@ typedef struct Prepared
 {
 	CdRun		run;			/* must be first */
 	uint64		generation;
+	Oid			user;			/* who may run what was set up, and not what is broken */
 	bool		in_use;
 	int			everyone;		/* number of the condition that holds for all customers */
 	bool	   *broken;			/* conditions that could not be set up */
@@ -209,6 +210,7 @@ prepare(void)
 	}
 	SPI_freetuptable(rows);
 	result->generation = started;
+	result->user = GetUserId();
 	MemoryContextSwitchTo(old);
 	return result;
 }
@@ -229,13 +231,14 @@ get_prepared(void)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(PROCOID, catalog_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_changed, (Datum) 0);
 		registered = true;
 	}
 	AcceptInvalidationMessages();
 	if (IsolationUsesXactSnapshot() || (prepared != NULL && prepared->in_use))
 		return prepare();
-	if (prepared != NULL && prepared->generation == generation)
+	if (prepared != NULL && prepared->generation == generation && prepared->user == GetUserId())
 		return prepared;
 	if (prepared != NULL)
 	{
