@@ -28,6 +28,7 @@ CREATE TABLE customer_data.journey_stage (
     minimum_stay interval,
     lapse        interval,
     as_today     text,
+    segments     text[] NOT NULL DEFAULT '{}',
     UNIQUE (journey_id, name),
     UNIQUE (journey_id, position) DEFERRABLE
 );
@@ -38,6 +39,7 @@ COMMENT ON COLUMN customer_data.journey_stage.content IS 'Kinds of content that 
 COMMENT ON COLUMN customer_data.journey_stage.minimum_stay IS 'Whoever enters stays at least so long';
 COMMENT ON COLUMN customer_data.journey_stage.lapse IS 'How long after its condition ceased to hold a customer falls back; 0: at once, NULL: never';
 COMMENT ON COLUMN customer_data.journey_stage.as_today IS 'What the condition looks at that has no history, so that it counts as it is today at every moment; NULL: nothing, past stages are exact';
+COMMENT ON COLUMN customer_data.journey_stage.segments IS 'Segments that the condition asks for';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage_stage_id_seq', '');
 
@@ -146,7 +148,47 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.own_journey(text) IS 'A journey that the current role may change';
 
-CREATE FUNCTION customer_data.check_stage_condition(condition text) RETURNS text
+CREATE FUNCTION customer_data.stage_named(journey text, stage text) RETURNS customer_data.journey_stage
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    j      customer_data.journey_definition := customer_data.journey_named(journey);
+    answer customer_data.journey_stage;
+BEGIN
+    SELECT * INTO answer FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage
+            USING ERRCODE = 'undefined_object',
+                  HINT = (SELECT 'Stages: ' || string_agg(quote_literal(s.name), ', ' ORDER BY s.position) || '.'
+                          FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id);
+    END IF;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION customer_data.stage_named(text, text) IS 'A stage by its name; a clear error where there is none';
+
+CREATE FUNCTION customer_data.refuse_asked_stage(journey text, stage text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    users text;
+BEGIN
+    SELECT string_agg(DISTINCT coalesce(quote_ident(d.name), 'population of a threshold'), ', ') INTO users
+    FROM customer_data.condition_need n LEFT JOIN customer_data.segment_definition d USING (condition_id)
+    WHERE n.kind = 'stage' AND n.name = journey AND n.stage = coalesce(refuse_asked_stage.stage, n.stage);
+    IF users IS NOT NULL THEN
+        RAISE EXCEPTION '% is still asked for', format(CASE WHEN stage IS NULL THEN 'journey "%s"' ELSE 'stage "%2$s" of journey "%1$s"' END, journey, stage)
+            USING ERRCODE = 'dependent_objects_still_exist',
+                  DETAIL = 'These segments use it: ' || users || '.',
+                  HINT = 'Drop or alter them first.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refuse_asked_stage(text, text) IS 'Refuses to drop or rename a stage, or a journey (NULL), that segments ask for';
+
+CREATE FUNCTION customer_data.check_stage_condition(condition text, OUT as_today text, OUT segments text[])
     LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -160,6 +202,12 @@ BEGIN
                   DETAIL = 'A journey is walked through time, so it must be known when each answer changes.',
                   HINT = 'Use within_last(), older_than(), comparisons with as_of(), the functions on events; or make it a segment and write in_segment(customer_id, ''name'').';
     END IF;
+    IF cardinality(checked.stages) > 0 THEN
+        RAISE EXCEPTION 'the condition of a stage cannot ask for a stage'
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = 'Stages are known only when their journey has been walked.',
+                  HINT = 'Make it a segment and write in_segment(customer_id, ''name'').';
+    END IF;
     SELECT s.name INTO missing FROM unnest(checked.segments) AS s(name)
     WHERE NOT EXISTS (SELECT FROM customer_data.segment_definition d WHERE d.name = s.name) LIMIT 1;
     IF FOUND THEN
@@ -172,7 +220,8 @@ BEGIN
                   DETAIL = 'A journey is walked one customer at a time, through moments at which the others'' figures are not at hand.',
                   HINT = 'Make it a segment and write in_segment(customer_id, ''name'').';
     END IF;
-    RETURN (
+    segments := checked.segments;
+    as_today := (
         SELECT string_agg(x.what, ', ' ORDER BY x.what) FROM (
             SELECT format('segment %s', s.name) AS what FROM unnest(checked.segments) AS s(name)
             UNION ALL
@@ -184,7 +233,7 @@ BEGIN
               AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)) x);
 END
 $$;
-COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment';
+COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment, and which segments it asks for';
 
 CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text, place integer DEFAULT NULL,
         fall_back boolean DEFAULT true, minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL,
@@ -194,7 +243,7 @@ CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text
 AS $$
 DECLARE
     j     customer_data.journey_definition := customer_data.own_journey(journey);
-    today text;
+    today record;
 BEGIN
     IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
         RAISE EXCEPTION 'journey "%" already has a stage "%"', journey, stage
@@ -209,13 +258,14 @@ BEGIN
         UPDATE customer_data.journey_stage s SET position = s.position + 1
         WHERE s.journey_id = j.journey_id AND s.position >= add_stage.place;
     END IF;
-    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse, as_today)
+    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse, as_today, segments)
     VALUES (j.journey_id, stage, add_stage.label,
             coalesce(add_stage.place,
                      (SELECT coalesce(max(s.position), 0) + 1 FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id)),
             add_stage.condition, add_stage.description, add_stage.content, add_stage.minimum_stay,
-            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END, today);
+            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END, today.as_today, today.segments);
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
+    PERFORM customer_data.refuse_circle(d.condition_id) FROM customer_data.segment_definition d WHERE d.name = ANY (today.segments);
 END
 $$;
 COMMENT ON FUNCTION customer_data.add_stage(text, text, text, integer, boolean, interval, interval, text, text, text[]) IS 'Adds a stage, at the end or at a position: a customer is in the last stage whose condition holds; fall_back => false keeps whoever reached it, lapse => span keeps them so long after its condition ceased';
@@ -228,17 +278,19 @@ CREATE FUNCTION customer_data.alter_stage(journey text, stage text, condition te
 AS $$
 DECLARE
     j     customer_data.journey_definition := customer_data.own_journey(journey);
-    today text;
+    today record;
 BEGIN
     IF minimum_stay < interval '0' OR lapse < interval '0' THEN
         RAISE EXCEPTION 'minimum_stay and lapse must not be negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF condition IS NOT NULL THEN
-        today := customer_data.check_stage_condition(condition);
+    today := customer_data.check_stage_condition(coalesce(alter_stage.condition, 'true'));
+    IF new_name <> stage THEN
+        PERFORM customer_data.refuse_asked_stage(journey, stage);
     END IF;
     UPDATE customer_data.journey_stage s
     SET condition = coalesce(alter_stage.condition, s.condition),
-        as_today = CASE WHEN alter_stage.condition IS NULL THEN s.as_today ELSE today END,
+        as_today = CASE WHEN alter_stage.condition IS NULL THEN s.as_today ELSE today.as_today END,
+        segments = CASE WHEN alter_stage.condition IS NULL THEN s.segments ELSE today.segments END,
         minimum_stay = coalesce(alter_stage.minimum_stay, s.minimum_stay),
         lapse = coalesce(alter_stage.lapse, s.lapse),
         label = coalesce(alter_stage.label, s.label),
@@ -253,6 +305,7 @@ BEGIN
                           FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id);
     END IF;
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
+    PERFORM customer_data.refuse_circle(d.condition_id) FROM customer_data.segment_definition d WHERE d.name = ANY (today.segments);
 END
 $$;
 COMMENT ON FUNCTION customer_data.alter_stage(text, text, text, interval, interval, text, text, text[], text) IS 'Changes what is given of a stage; the next refresh walks with everyone again';
@@ -264,6 +317,7 @@ AS $$
 DECLARE
     j customer_data.journey_definition := customer_data.own_journey(journey);
 BEGIN
+    PERFORM customer_data.refuse_asked_stage(journey, stage);
     DELETE FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage USING ERRCODE = 'undefined_object';
@@ -307,6 +361,7 @@ AS $$
 DECLARE
     j customer_data.journey_definition := customer_data.own_journey(name);
 BEGIN
+    PERFORM customer_data.refuse_asked_stage(name, NULL);
     DELETE FROM customer_data.stage_stay y WHERE y.journey_id = j.journey_id;
     DELETE FROM customer_data.journey_definition d WHERE d.journey_id = j.journey_id;
 END

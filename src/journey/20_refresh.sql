@@ -105,6 +105,7 @@ DECLARE
     began   timestamptz := clock_timestamp();
     previous timestamptz;
     touched customer_data.customer_set;
+    moved   customer_data.customer_set := '{}';
     expired customer_data.customer_set;
     due     customer_data.customer_set;
     j       record;
@@ -114,6 +115,10 @@ BEGIN
     journeys := 0; customers := 0; changed := 0; failed := 0; seconds := 0;
     IF to_regclass('customer_data.profile') IS NULL THEN
         RETURN;
+    END IF;
+    -- In the order of a whole refresh, so that two of them never wait for each other.
+    IF EXISTS (SELECT FROM customer_data.condition_need n WHERE n.kind = 'stage') THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('customer_data.refresh_segments', 0));
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_data.refresh_journeys', 0));
     SELECT max(t.refreshed_at) INTO previous FROM customer_data.journey_state t;
@@ -163,11 +168,15 @@ BEGIN
         SET version = EXCLUDED.version, refreshed_at = coalesce(EXCLUDED.refreshed_at, s.refreshed_at),
             error = EXCLUDED.error, error_at = EXCLUDED.error_at, error_customer = EXCLUDED.error_customer;
         failed := failed + (done.error IS NOT NULL)::int;
-        -- Segments that ask for stages of the journey look at those who moved.
         IF EXISTS (SELECT FROM customer_data.condition_need n WHERE n.kind = 'stage' AND n.name = j.name) THEN
-            PERFORM customer_data.touch('segment', done.moved);
+            moved := moved | done.moved;
         END IF;
     END LOOP;
+    -- Segments that ask for stages look at those who moved, once.
+    IF NOT customer_data.is_empty(moved) THEN
+        PERFORM customer_data.touch('segment', moved);
+        PERFORM customer_data.refresh_conditions(false, at);
+    END IF;
     seconds := extract(epoch FROM clock_timestamp() - began);
     PERFORM set_config('customer_data.as_of', saved, true);
 END
@@ -260,7 +269,7 @@ AS $$
                    JOIN customer_data.journey_stage s USING (stage_id) JOIN customer_data.journey_definition d USING (journey_id)
                    WHERE d.name = $2 AND s.name = $3 AND m.chunk = ($1 >> 16)::int AND m.members @> ARRAY[$1]::customer_data.customer_set)
 $$;
-COMMENT ON FUNCTION customer_data.in_stage(bigint, text, text) IS 'Is a customer in a stage, as of the last refresh of journeys?';
+COMMENT ON FUNCTION customer_data.in_stage(bigint, text, text) IS 'Is a customer in a stage, as of the last refresh of journeys? In a condition, asked again only of those whom a refresh moved';
 
 CREATE VIEW customer_data.customer_stage AS
 SELECT y.customer_id, j.name AS journey, s.name AS stage, s.label, s.position, y.entered_at, y.why

@@ -22,12 +22,15 @@ SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_condition_id
 
 CREATE TABLE customer_data.condition_need (
     condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
-    kind         text NOT NULL CHECK (kind IN ('segment', 'attribute', 'metric', 'tag', 'timeline')),
+    kind         text NOT NULL CHECK (kind IN ('segment', 'attribute', 'metric', 'tag', 'timeline', 'stage')),
     name         text NOT NULL,
-    PRIMARY KEY (condition_id, kind, name)
+    stage        text NOT NULL DEFAULT '',
+    PRIMARY KEY (condition_id, kind, name, stage)
 );
 CREATE INDEX condition_need_name ON customer_data.condition_need (kind, name);
-COMMENT ON TABLE customer_data.condition_need IS 'What each condition reads: other segments, attributes, metrics, tags, the timeline';
+COMMENT ON TABLE customer_data.condition_need IS 'What each condition reads: other segments, attributes, metrics, tags, the timeline, stages';
+COMMENT ON COLUMN customer_data.condition_need.name IS 'Of a stage: the journey''s';
+COMMENT ON COLUMN customer_data.condition_need.stage IS 'The stage of the journey; empty for all other kinds';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_need', '');
 
 CREATE TABLE customer_data.condition_threshold (
@@ -182,7 +185,8 @@ COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.c
 
 CREATE FUNCTION customer_data.check_condition(expression text,
         OUT segments text[], OUT columns text[], OUT metrics text[], OUT percents double precision[],
-        OUT amongs text[], OUT plains boolean[], OUT untracked text, OUT by_sql boolean)
+        OUT amongs text[], OUT plains boolean[], OUT untracked text, OUT by_sql boolean,
+        OUT journeys text[], OUT stages text[])
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_condition';
 COMMENT ON FUNCTION customer_data.check_condition(text) IS 'Refuses what cannot be a condition, with position and hint; says what it reads and whether its use of time can be followed';
 

@@ -39,6 +39,7 @@ BEGIN
             USING ERRCODE = 'invalid_object_definition',
                   DETAIL = 'Who is in it depends on who is in all the others.';
     END IF;
+    PERFORM customer_data.stage_named(s.journey, s.stage) FROM unnest(checked.journeys, checked.stages) AS s (journey, stage);
 
     IF id IS NULL THEN
         INSERT INTO customer_data.condition AS c (room, expression, by_sql, untracked)
@@ -55,9 +56,11 @@ BEGIN
     END IF;
 
     INSERT INTO customer_data.condition_need
-    SELECT id, 'segment', s FROM unnest(checked.segments) s
+    SELECT id, 'segment', s, '' FROM unnest(checked.segments) s
     UNION ALL
-    SELECT id, coalesce(p.origin, 'attribute'), c
+    SELECT DISTINCT id, 'stage', s.journey, s.stage FROM unnest(checked.journeys, checked.stages) AS s (journey, stage)
+    UNION ALL
+    SELECT id, coalesce(p.origin, 'attribute'), c, ''
     FROM unnest(checked.columns) c LEFT JOIN customer_data.profile_column p ON p.name = c;
 
     FOR i IN 1 .. cardinality(checked.metrics) LOOP
@@ -109,6 +112,21 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.segment_condition(text) IS 'Number of a segment''s condition; a clear error where there is no such segment';
 
+CREATE FUNCTION customer_data.refuse_circle(condition_id integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    circle text := customer_data.segment_circle(condition_id);
+BEGIN
+    IF circle IS NOT NULL THEN
+        RAISE EXCEPTION 'segments would ask for each other in a circle'
+            USING ERRCODE = 'invalid_object_definition', DETAIL = 'The circle is ' || circle || '.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refuse_circle(integer) IS 'Refuses a condition that asks for itself by way of segments and journeys';
+
 -- The circle that begins and ends at a condition, as names, or NULL.
 CREATE FUNCTION customer_data.segment_circle(condition_id integer) RETURNS text
     LANGUAGE sql STABLE
@@ -119,6 +137,13 @@ AS $$
         FROM customer_data.condition_need n
         JOIN customer_data.segment_definition d ON d.name = n.name
         WHERE n.kind = 'segment'
+        UNION ALL
+        SELECT n.condition_id, d.condition_id, format('journey %s" → "%s', j.name, d.name)
+        FROM customer_data.condition_need n
+        JOIN customer_data.journey_definition j ON j.name = n.name
+        JOIN customer_data.journey_stage s USING (journey_id)
+        JOIN customer_data.segment_definition d ON d.name = ANY (s.segments)
+        WHERE n.kind = 'stage'
         UNION ALL
         SELECT u.condition_id, t.population_id, NULL
         FROM customer_data.condition_uses_threshold u
@@ -136,7 +161,7 @@ AS $$
            || '" → "' || array_to_string(array_remove(w.path, NULL), '" → "') || '"'
     FROM walk w WHERE w.target = $1 LIMIT 1
 $$;
-COMMENT ON FUNCTION customer_data.segment_circle(integer) IS 'Names of the segments that ask for each other in a circle, NULL where there is none';
+COMMENT ON FUNCTION customer_data.segment_circle(integer) IS 'Names of the segments, and of the journeys between them, that ask for each other in a circle, NULL where there is none';
 
 CREATE FUNCTION customer_data.add_segment(name text, condition text, description text DEFAULT NULL, priority integer DEFAULT 0)
     RETURNS void LANGUAGE plpgsql VOLATILE
@@ -156,6 +181,7 @@ BEGIN
     id := customer_data.declare_condition(NULL, condition, 'segment');
     INSERT INTO customer_data.segment_definition (name, condition_id, description, priority)
     VALUES (add_segment.name, id, add_segment.description, coalesce(add_segment.priority, 0));
+    PERFORM customer_data.refuse_circle(id);
 END
 $$;
 COMMENT ON FUNCTION customer_data.add_segment(text, text, text, integer) IS 'Declares a segment: a boolean SQL expression over customer_data.profile; refresh_segments() finds its members';
@@ -167,7 +193,6 @@ CREATE FUNCTION customer_data.alter_segment(name text, condition text DEFAULT NU
 AS $$
 DECLARE
     id     integer := customer_data.segment_condition(name);
-    circle text;
     users  text;
 BEGIN
     IF name = 'everyone else' AND (condition IS NOT NULL OR new_name IS NOT NULL) THEN
@@ -177,11 +202,7 @@ BEGIN
     IF condition IS NOT NULL THEN
         PERFORM customer_data.check_owner(id);
         PERFORM customer_data.declare_condition(id, condition, 'segment');
-        circle := customer_data.segment_circle(id);
-        IF circle IS NOT NULL THEN
-            RAISE EXCEPTION 'segments would ask for each other in a circle'
-                USING ERRCODE = 'invalid_object_definition', DETAIL = 'The circle is ' || circle || '.';
-        END IF;
+        PERFORM customer_data.refuse_circle(id);
     END IF;
     IF new_name IS NOT NULL AND new_name <> name THEN
         PERFORM customer_data.check_owner(id);

@@ -116,12 +116,12 @@ BEGIN
     SELECT count(*) = 0,
            'recomputed from timelines, with what is known today'
            || CASE WHEN at > now() THEN ', as if nothing new happened' ELSE '' END
-           || coalesce('; today''s value stands for ' || string_agg(DISTINCT n.name, ', ' ORDER BY n.name), '')
+           || coalesce('; today''s value stands for ' || string_agg(DISTINCT concat_ws(' ', n.name, nullif(n.stage, '')), ', ' ORDER BY concat_ws(' ', n.name, nullif(n.stage, ''))), '')
     INTO exact, how
     FROM customer_data.condition_need n
     LEFT JOIN customer_data.metric m ON n.kind = 'metric' AND m.name = n.name
     WHERE n.condition_id = ANY (ids)
-      AND (n.kind = 'tag' OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
+      AND (n.kind IN ('tag', 'stage') OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
            OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)));
     exact := exact AND at <= now();
 END

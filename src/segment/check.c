@@ -42,8 +42,8 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	CdCondition *condition;
 	CdRunAs		save;
 	TupleDesc	desc;
-	Datum		values[8];
-	bool		nulls[8] = {false};
+	Datum		values[10];
+	bool		nulls[10] = {false};
 	List	   *columns = NIL;
 	List	   *segments;
 	int			attno = -1;
@@ -106,6 +106,8 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	values[6] = condition->untracked ? CStringGetTextDatum(condition->untracked) : (Datum) 0;
 	nulls[6] = condition->untracked == NULL;
 	values[7] = BoolGetDatum(condition->by_sql);
+	values[8] = text_array(condition->journeys);
+	values[9] = text_array(condition->stages);
 	relation_close(profile, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

@@ -198,6 +198,8 @@ check_function(Oid funcid, void *arg)
 				 errdetail("It may answer differently each time it is called, so membership would be a matter of chance."),
 				 strcmp(NameStr(proc->proname), "clock_timestamp") == 0 ?
 				 errhint("Use customer_data.as_of() for the current moment.") :
+				 proc->pronamespace == cd_schema() && strcmp(NameStr(proc->proname), "stage_of") == 0 ?
+				 errhint("Write in_stage(customer_id, 'journey', 'stage').") :
 				 errhint("If the function depends on nothing but its arguments and the database, declare it STABLE or IMMUTABLE."),
 				 parser_errposition(context->pstate, exprLocation(context->node))));
 	if (proc->provolatile == PROVOLATILE_STABLE && context->condition->untracked == NULL &&
@@ -231,13 +233,11 @@ full_call(Node *call)
 	return castNode(FuncExpr, eval_const_expressions(NULL, call));
 }
 
-/* Note a call of in_segment(customer_id, 'name'). */
+/* Refuse a call that asks for somebody else than the customer: usage says how to write it. */
 static void
-note_in_segment(CheckContext *context, FuncExpr *call)
+check_asks_customer(CheckContext *context, FuncExpr *call, const char *usage)
 {
 	Node	   *id = linitial(call->args);
-	char	   *name = constant_text(context, call, 1, "the segment's name");
-	ListCell   *cell;
 
 	if (!IsA(id, Var) || ((Var *) id)->varlevelsup != (Index) context->depth ||
 		((Var *) id)->varattno <= 0 ||
@@ -245,18 +245,52 @@ note_in_segment(CheckContext *context, FuncExpr *call)
 			   "customer_id") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("in_segment() must be asked of the customer itself"),
-				 errhint("Write in_segment(customer_id, 'name')."),
+				 errmsg("%s() must be asked of the customer itself", get_func_name(call->funcid)),
+				 errhint("Write %s.", usage),
 				 parser_errposition(context->pstate, exprLocation(id))));
+}
+
+/* The text of a constant argument that names something. */
+static char *
+constant_name(CheckContext *context, FuncExpr *call, int argno, const char *what)
+{
+	char	   *name = constant_text(context, call, argno, what);
+
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the segment's name must not be NULL"),
+				 errmsg("%s must not be NULL", what),
 				 parser_errposition(context->pstate, exprLocation((Node *) call))));
+	return name;
+}
+
+/* Note a call of in_segment(customer_id, 'name'). */
+static void
+note_in_segment(CheckContext *context, FuncExpr *call)
+{
+	char	   *name;
+	ListCell   *cell;
+
+	check_asks_customer(context, call, "in_segment(customer_id, 'name')");
+	name = constant_name(context, call, 1, "the segment's name");
 	foreach(cell, context->condition->segments)
 		if (strcmp(lfirst(cell), name) == 0)
 			return;
 	context->condition->segments = lappend(context->condition->segments, name);
+}
+
+/*
+ * Note a call of in_stage(customer_id, 'journey', 'stage').  Its answer moves
+ * only where a refresh of journeys moves the customer.
+ */
+static void
+note_in_stage(CheckContext *context, FuncExpr *call)
+{
+	CdCondition *condition = context->condition;
+
+	check_asks_customer(context, call, "in_stage(customer_id, 'journey', 'stage')");
+	condition->journeys = lappend(condition->journeys, constant_name(context, call, 1, "the journey's name"));
+	condition->stages = lappend(condition->stages, constant_name(context, call, 2, "the stage's name"));
 }
 
 /* True if a call is of one of this extension's functions of that name. */
@@ -437,6 +471,11 @@ check_walker(Node *node, void *arg)
 	if (is_call_of(node, "in_segment"))
 	{
 		note_in_segment(context, full_call(node));
+		return expression_tree_walker(node, check_walker, arg);
+	}
+	if (is_call_of(node, "in_stage"))
+	{
+		note_in_stage(context, full_call(node));
 		return expression_tree_walker(node, check_walker, arg);
 	}
 	if (is_plain_comparison(node, context, &call))

@@ -32,6 +32,8 @@ typedef struct CdCondition
 	Bitmapset  *named;			/* attribute numbers of profile it mentions */
 	Bitmapset  *columns;		/* and those it reads, moving metrics resolved */
 	List	   *segments;		/* names in in_segment() */
+	List	   *journeys;		/* names in in_stage(), and beside them */
+	List	   *stages;			/* the stages asked for */
 	List	   *thresholds;		/* of CdThreshold */
 	bool		by_sql;			/* has sub-selects: asked of the database, not evaluated here */
 	char	   *untracked;		/* what moves with time in a way unknown; NULL: nothing */
