@@ -9,6 +9,22 @@ CREATE FUNCTION customer_data.check_encoding() RETURNS void
 COMMENT ON FUNCTION customer_data.check_encoding() IS 'Refuses a database whose encoding is not UTF8; CREATE EXTENSION calls it';
 SELECT customer_data.check_encoding();
 
+-- DROP EXTENSION leaves tables behind that functions made; numbers of
+-- customers in them mean nothing to the sources declared from here on.
+DO $$
+DECLARE
+    derived name;
+BEGIN
+    FOREACH derived IN ARRAY ARRAY['customer', 'customer_metric', 'customer_tag'] LOOP
+        IF EXISTS (SELECT FROM pg_catalog.pg_class c
+                   WHERE c.relnamespace = 'customer_data'::regnamespace AND c.relname = derived AND c.relkind = 'r') THEN
+            RAISE NOTICE 'table customer_data.% of a former installation is dropped; resolve() and the refreshes make it anew', derived;
+            EXECUTE format('DROP TABLE customer_data.%I CASCADE', derived);
+        END IF;
+    END LOOP;
+END
+$$;
+
 CREATE FUNCTION customer_data.as_of() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_as_of_sql';
 COMMENT ON FUNCTION customer_data.as_of() IS 'The moment conditions are asked at: the setting customer_data.as_of, or the transaction''s time';

@@ -2,7 +2,7 @@
 -- which source they are about and what to do.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(39);
+SELECT plan(41);
 
 -- every type as a value, and values that are hardly any
 CREATE TABLE public.odd (id text, t text, n numeric, f float8, b boolean, d date, ts timestamptz, j jsonb, a text[], u uuid, by bytea);
@@ -73,4 +73,10 @@ SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'nowh
 SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'odd', 'nummer')$$, '42703', NULL, 'a link by no column');
 SELECT throws_ok($$SELECT drop_identity_link('l')$$, '42704', 'identity link "l" does not exist', 'a link that is not there');
 SELECT throws_ok(format('SELECT upsert_record(%L, %L, %L)', (SELECT name FROM source ORDER BY source_id LIMIT 1), (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 400) g), '{}'), '54000', NULL, 'a key of 12,800 bytes is refused in words');
+
+-- dropped and created again, over the tables that functions had made
+DROP EXTENSION customer_data CASCADE;
+CREATE EXTENSION customer_data;
+SELECT isnt(add_source('again', 'SELECT 1 AS id, ''ada@wisla.pl'' AS mail', 'id', '{"email": "mail"}'), NULL, 'after DROP and CREATE EXTENSION sources are declared');
+SELECT results_eq('SELECT customers::int FROM resolve()', 'VALUES (1)', 'and customers found anew');
 SELECT * FROM finish();
