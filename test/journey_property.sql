@@ -95,6 +95,11 @@ BEGIN
                  generate_series(0, 3) d, LATERAL (VALUES (v.m + d * interval '1 day'), (date_trunc('day', v.m + d * interval '1 day'))) w (u)
         ) x WHERE t <= ask.now
         UNION
+        -- a window whose end falls into the hour that clocks skip ends with the gap
+        SELECT customer_id, h FROM truth,
+             (SELECT h FROM generate_series(date_trunc('hour', (SELECT min(at) FROM known)), ask.now, '1 hour') h
+              WHERE h::timestamp - (h - interval '1 hour')::timestamp > interval '1 hour') gap
+        UNION
         SELECT customer_id, ask.now FROM truth;
         -- Nobody is followed before the first thing known of them by now.
         DELETE FROM moment m USING (SELECT c.customer_id, least(CASE WHEN c.since <= ask.now THEN c.since END, (SELECT min(at) FROM known k WHERE k.customer_id = c.customer_id)) AS first FROM truth c) f
