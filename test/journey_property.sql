@@ -95,10 +95,15 @@ BEGIN
                  generate_series(0, 3) d, LATERAL (VALUES (v.m + d * interval '1 day'), (date_trunc('day', v.m + d * interval '1 day'))) w (u)
         ) x WHERE t <= ask.now
         UNION
-        -- a window whose end falls into the hour that clocks skip ends with the gap
-        SELECT customer_id, h FROM truth,
-             (SELECT h FROM generate_series(date_trunc('hour', (SELECT min(at) FROM known)), ask.now, '1 hour') h
-              WHERE h::timestamp - (h - interval '1 hour')::timestamp > interval '1 hour') gap
+        -- where clocks skip an hour, a window that ends in it ends with the gap, and
+        -- one that begins in it begins an hour later than the clock's time says
+        SELECT o.customer_id, x.t
+        FROM (SELECT customer_id, at FROM known UNION SELECT customer_id, since FROM truth WHERE since <= ask.now) o,
+             (SELECT h FROM generate_series(date_trunc('hour', (SELECT min(at) FROM (SELECT at FROM known UNION ALL SELECT since FROM truth WHERE since > '2023-01-01') f)), ask.now, '1 hour') h
+              WHERE h::timestamp - (h - interval '1 hour')::timestamp > interval '1 hour') gap,
+             unnest('{0,10 days,7 days,2 days,20 days,5 days,3 days,1 day,1 month}'::interval[]) s,
+             LATERAL (VALUES (gap.h), (gap.h + s), (CASE WHEN o.at::date = gap.h::date THEN o.at + s - interval '1 hour' END)) x (t)
+        WHERE x.t <= ask.now
         UNION
         SELECT customer_id, ask.now FROM truth;
         -- Nobody is followed before the first thing known of them by now.
