@@ -1,7 +1,7 @@
 -- Companies and their persons.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(37);
+SELECT plan(38);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
@@ -96,4 +96,14 @@ SELECT bag_eq('SELECT * FROM contact_account', 'SELECT * FROM before', 'step by 
 SELECT is(upsert_record('company', 'long', jsonb_build_object('company', repeat('Very Long Name ', 1000), 'website', 'https://' || repeat('x', 9000) || '.org')) IS NULL, false, 'a name of fifteen thousand characters');
 SELECT is(upsert_record('crm', 'long', jsonb_build_object('full_name', 'Ottilie Krämer', 'company', repeat('Very Long Name ', 1000))) IS NULL, false, 'is a company''s');
 SELECT is(account_of(customer_id_of('crm', 'long')), customer_id_of('company', 'long'), 'as good as any');
+-- The providers as one pattern.
+SELECT is_empty(format($$
+    SELECT d FROM (
+        SELECT n || dot || t AS d
+        FROM unnest(regexp_split_to_array('gmail|me|163|t-online|x.gmail|gmail.x|mygmail|web|online|tele2||com', '\|')) AS n,
+             unnest(ARRAY['.', '', '..']) AS dot,
+             unnest(regexp_split_to_array('com|de|co.uk|co|com.cn|cn.com|comx|me||com.', '\|')) AS t) x
+    WHERE customer_data.is_public_mail(d) IS DISTINCT FROM (d ~ %L)
+$$, '^((gmail|googlemail|yahoo|ymail|rocketmail|hotmail|outlook|live|msn|icloud|me|mac|aol|gmx|web|mail|email|inbox|protonmail|proton|zoho|yandex|ya|rambler|bk|list|ukr|qq|foxmail|163|126|yeah|sina|sohu|139|189|aliyun|21cn|tom|hinet|pchome|seznam|wp|o2|onet|interia|op|libero|virgilio|tin|alice|orange|wanadoo|free|laposte|sfr|neuf|bbox|t-online|freenet|arcor|1und1|bluewin|telenet|skynet|ziggo|kpnmail|planet|home|xs4all|hetnet|terra|uol|bol|globo|ig|naver|hanmail|daum|nate|docomo|ezweb|softbank|nifty|rediffmail|btinternet|sky|talktalk|virginmedia|ntlworld|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|earthlink|shaw|rogers|sympatico|bigpond|optusnet|xtra|telia|tele2|online)\.(com|net|org|de|at|ch|fr|it|es|nl|be|uk|co\.uk|ie|se|no|dk|fi|pl|cz|sk|hu|ro|bg|gr|pt|ru|ua|by|kz|com\.cn|cn|com\.tw|net\.tw|tw|com\.hk|hk|jp|co\.jp|ne\.jp|kr|in|co\.in|com\.br|com\.mx|com\.ar|com\.au|co\.nz|ca|us|me|eu))$'), 'is_public_mail() knows the providers that a pattern of them knows');
+
 SELECT * FROM finish();

@@ -2,7 +2,7 @@
 -- which source they are about and what to do.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(41);
+SELECT plan(42);
 
 -- every type as a value, and values that are hardly any
 CREATE TABLE public.odd (id text, t text, n numeric, f float8, b boolean, d date, ts timestamptz, j jsonb, a text[], u uuid, by bytea);
@@ -56,6 +56,8 @@ INSERT INTO moving VALUES (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org')
 SELECT throws_ok('SELECT resolve()', '23505', 'the key of source "moving" is not unique', 'a key that occurs twice');
 DELETE FROM moving WHERE name = 'Twice';
 SELECT lives_ok('SELECT resolve()', 'until it does not');
+SELECT throws_ok($$SELECT count(*) FROM read_source('moving', current_user::regrole, 'UTC',
+    'SELECT repeat(''k'', 2001), NULL::timestamptz, ARRAY[''v'']')$$, '54000', 'a key of source "moving" has 2001 bytes', 'a key that no index holds');
 
 -- declarations
 SELECT throws_ok($$SELECT add_source('x', '', 'id', '{"email": "mail"}')$$, '22023', 'relation is empty', 'an empty relation');

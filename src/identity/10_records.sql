@@ -138,6 +138,23 @@ SELECT pg_catalog.pg_extension_config_dump('customer_data.source_record', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source_record_record_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.customer_id_seq', '');
 
+-- Written once, when its customer is known: every index entry of a row that
+-- changes its customer is made twice.
+CREATE UNLOGGED TABLE customer_data.arriving_record (
+    record_id  bigint PRIMARY KEY,
+    source_id  int NOT NULL,
+    key        text NOT NULL,
+    hash       bigint,
+    changed_at timestamptz
+);
+COMMENT ON TABLE customer_data.arriving_record IS 'Run-time state: records that resolve() has read and not given a customer yet; empty outside of it';
+
+CREATE VIEW customer_data.present_record AS
+    SELECT r.record_id, r.source_id, r.key, r.customer_id, r.hash FROM customer_data.source_record r WHERE r.gone_at IS NULL
+    UNION ALL
+    SELECT a.record_id, a.source_id, a.key, -a.record_id, a.hash FROM customer_data.arriving_record a;
+COMMENT ON VIEW customer_data.present_record IS 'Records whose rows are there; during resolve() those that have no customer yet, too, with their negative record_id in its place';
+
 CREATE TABLE customer_data.record_value (
     record_id bigint PRIMARY KEY,
     source_id int NOT NULL,

@@ -162,9 +162,8 @@ BEGIN
                        ELSE $3 OR r.record_id IS NULL OR r.gone_at IS NOT NULL OR r.pushed
                             OR i.hash IS DISTINCT FROM r.hash OR i.changed_at > r.changed_at END
         ), made AS (
-            INSERT INTO customer_data.source_record (record_id, source_id, key, customer_id, hash, changed_at)
-            OVERRIDING SYSTEM VALUE
-            SELECT d.record_id, $6, d.key, -d.record_id, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
+            INSERT INTO customer_data.arriving_record (record_id, source_id, key, hash, changed_at)
+            SELECT d.record_id, $6, d.key, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
         ), updated AS (
             UPDATE customer_data.source_record r
             SET hash = CASE WHEN d.gone THEN r.hash ELSE d.hash END,
@@ -246,11 +245,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.renew_standards(int) IS 'Makes the standard forms of a source''s records anew where ICU, libphonenumber or the rules changed, and answers the records whose forms differ';
 
--- Reads declared links anew; notes the records whose links came or went.
+-- Reads declared links anew; notes the records whose links came or went.  A
+-- relation of many links is joined by hashing, whatever the planner expects.
 CREATE FUNCTION customer_data.read_links() RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan
+    SET enable_nestloop = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -267,20 +268,34 @@ BEGIN
             FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
             WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
             GROUP BY q.key_a, q.key_b
+        ), record_named AS (
+            SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
+            UNION ALL
+            SELECT r.source_id, r.key, r.record_id FROM customer_data.arriving_record r WHERE r.source_id IN (l.source_a, l.source_b)
         ), withdrawn AS (
             DELETE FROM customer_data.identity_evidence e
             WHERE e.link_id = l.link_id
               AND NOT EXISTS (SELECT FROM incoming i WHERE i.key_a = e.key_a AND i.key_b = e.key_b)
             RETURNING e.record_a, e.record_b
+        ), fresh AS MATERIALIZED (
+            SELECT i.key_a, i.key_b, i.at, a.record_id AS record_a, b.record_id AS record_b
+            FROM incoming i
+            LEFT JOIN record_named a ON a.source_id = l.source_a AND a.key = i.key_a
+            LEFT JOIN record_named b ON b.source_id = l.source_b AND b.key = i.key_b
+            WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
+                              WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b)
         ), added AS (
-            INSERT INTO customer_data.identity_evidence (link_id, key_a, key_b, at)
-            SELECT l.link_id, i.key_a, i.key_b, i.at FROM incoming i
-            ON CONFLICT (link_id, key_a, key_b) DO NOTHING
+            INSERT INTO customer_data.identity_evidence (link_id, key_a, key_b, at, record_a, record_b)
+            SELECT l.link_id, f.key_a, f.key_b, f.at, f.record_a, f.record_b FROM fresh f
         )
         INSERT INTO customer_data.record_affected (record_id, cause)
         SELECT r, format('link %s withdrawn', l.name)
         FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
-        WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL;
+        WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
+        UNION ALL
+        SELECT r, format('link %s', l.name)
+        FROM fresh f, unnest(ARRAY[f.record_a, f.record_b]) AS r
+        WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
         -- Visitors may be known by the link alone.
         FOR wanted IN
             SELECT s.source_id, k.keys
@@ -293,21 +308,30 @@ BEGIN
         LOOP
             PERFORM customer_data.ensure_records(wanted.source_id, wanted.keys);
         END LOOP;
-        WITH found AS (
-            UPDATE customer_data.identity_evidence e
-            SET record_a = a.record_id, record_b = b.record_id
-            FROM customer_data.identity_evidence x
-            LEFT JOIN customer_data.source_record a ON a.source_id = l.source_a AND a.key = x.key_a
-            LEFT JOIN customer_data.source_record b ON b.source_id = l.source_b AND b.key = x.key_b
-            WHERE x.link_id = l.link_id AND (x.record_a IS NULL OR x.record_b IS NULL)
-              AND e.link_id = x.link_id AND e.key_a = x.key_a AND e.key_b = x.key_b
-              AND (a.record_id IS NOT NULL OR b.record_id IS NOT NULL)
-            RETURNING e.record_a, e.record_b
-        )
-        INSERT INTO customer_data.record_affected (record_id, cause)
-        SELECT r, format('link %s', l.name)
-        FROM found f, unnest(ARRAY[f.record_a, f.record_b]) AS r
-        WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+        -- Who was not there yet may be by now.
+        IF EXISTS (SELECT FROM customer_data.identity_evidence x
+                   WHERE x.link_id = l.link_id AND (x.record_a IS NULL OR x.record_b IS NULL)) THEN
+            WITH record_named AS (
+                SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
+                UNION ALL
+                SELECT r.source_id, r.key, r.record_id FROM customer_data.arriving_record r WHERE r.source_id IN (l.source_a, l.source_b)
+            ), found AS (
+                UPDATE customer_data.identity_evidence e
+                SET record_a = x.now_a, record_b = x.now_b
+                FROM (SELECT o.key_a, o.key_b, a.record_id AS now_a, b.record_id AS now_b
+                      FROM customer_data.identity_evidence o
+                      LEFT JOIN record_named a ON a.source_id = l.source_a AND a.key = o.key_a
+                      LEFT JOIN record_named b ON b.source_id = l.source_b AND b.key = o.key_b
+                      WHERE o.link_id = l.link_id AND (o.record_a IS NULL OR o.record_b IS NULL)) x
+                WHERE e.link_id = l.link_id AND e.key_a = x.key_a AND e.key_b = x.key_b
+                  AND (x.now_a, x.now_b) IS DISTINCT FROM (e.record_a, e.record_b)
+                RETURNING e.record_a, e.record_b
+            )
+            INSERT INTO customer_data.record_affected (record_id, cause)
+            SELECT r, format('link %s', l.name)
+            FROM found f, unnest(ARRAY[f.record_a, f.record_b]) AS r
+            WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+        END IF;
         UPDATE customer_data.identity_link k SET read_at = now() WHERE k.link_id = l.link_id;
     END LOOP;
 END
@@ -329,7 +353,7 @@ BEGIN
     WITH clustered AS MATERIALIZED (
         SELECT c.record_id, c.cluster_no::bigint AS cluster_no, r.customer_id AS old_id
         FROM customer_data.cluster_records(affected) c
-        JOIN customer_data.source_record r ON r.record_id = c.record_id
+        JOIN customer_data.present_record r ON r.record_id = c.record_id
     ), cluster AS MATERIALIZED (
         SELECT c.cluster_no, min(c.record_id) AS first_record FROM clustered c GROUP BY c.cluster_no
     ), overlap AS MATERIALIZED (
@@ -368,6 +392,11 @@ BEGIN
                row_number() OVER (PARTITION BY m.customer_id ORDER BY count(*) DESC, m.old_id) = 1 AS first
         FROM moved m WHERE m.old_id > 0
         GROUP BY m.old_id, m.customer_id, m.fresh
+    ), arrived AS (
+        INSERT INTO customer_data.source_record (record_id, source_id, key, customer_id, hash, changed_at)
+        OVERRIDING SYSTEM VALUE
+        SELECT a.record_id, a.source_id, a.key, m.customer_id, a.hash, a.changed_at
+        FROM customer_data.arriving_record a JOIN moved m ON m.record_id = a.record_id
     ), updated AS (
         UPDATE customer_data.source_record r SET customer_id = m.customer_id
         FROM moved m WHERE r.record_id = m.record_id
@@ -392,6 +421,11 @@ BEGIN
            (SELECT count(*) FROM noted n WHERE n.kind = 'merge'),
            (SELECT count(*) FROM noted n WHERE n.kind = 'split')
     INTO touched, died, merged, split;
+    IF (SELECT count(*) FROM customer_data.arriving_record) > 1000 AND has_table_privilege('customer_data.arriving_record', 'TRUNCATE') THEN
+        TRUNCATE customer_data.arriving_record;
+    ELSE
+        DELETE FROM customer_data.arriving_record;
+    END IF;
     IF died IS NOT NULL THEN
         DELETE FROM customer_data.customer c WHERE c.customer_id = ANY (died);
         DELETE FROM customer_data.customer_origin o WHERE o.customer_id = ANY (died);
@@ -414,24 +448,29 @@ AS $$
             WHERE r.gone_at IS NULL
             GROUP BY r.customer_id
         ), origin AS (
+            UPDATE customer_data.customer_origin o SET records = coalesce((g.golden).records, '{}')
+            FROM made g
+            WHERE o.customer_id = g.customer_id AND o.records IS DISTINCT FROM coalesce((g.golden).records, '{}')
+        ), new_origin AS (
             INSERT INTO customer_data.customer_origin (customer_id, records)
             SELECT g.customer_id, coalesce((g.golden).records, '{}')
-            FROM made g LEFT JOIN customer_data.customer_origin o ON o.customer_id = g.customer_id
-            WHERE o.records IS DISTINCT FROM coalesce((g.golden).records, '{}')
-            ON CONFLICT (customer_id) DO UPDATE SET records = EXCLUDED.records
-        )
+            FROM made g
+            WHERE NOT EXISTS (SELECT FROM customer_data.customer_origin o WHERE o.customer_id = g.customer_id)
+        )%5$s
         INSERT INTO customer_data.customer (customer_id%3$s)
         SELECT g.customer_id%4$s
-        FROM made g LEFT JOIN customer_data.customer c ON c.customer_id = g.customer_id
-        WHERE c.customer_id IS NULL%6$s
-        ON CONFLICT (customer_id) DO %5$s
+        FROM made g
+        WHERE NOT EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = g.customer_id)
         $query$, CASE WHEN chosen THEN '(SELECT DISTINCT unnest($1) AS customer_id) w JOIN' ELSE '' END,
                  CASE WHEN chosen THEN 'ON r.customer_id = w.customer_id' ELSE '' END,
                  string_agg(format(', %I', a.name), '' ORDER BY p.attnum),
                  string_agg(format(', (g.golden).value[%s]::%s', a.ordinal, a.type), '' ORDER BY p.attnum),
-                 coalesce('UPDATE SET ' || string_agg(format('%1$I = EXCLUDED.%1$I', a.name), ', ' ORDER BY p.attnum), 'NOTHING'),
                  -- What is as it was is not written again.
-                 string_agg(format(' OR c.%I IS DISTINCT FROM (g.golden).value[%s]::%s', a.name, a.ordinal, a.type), '' ORDER BY p.attnum))
+                 coalesce(', written AS (UPDATE customer_data.customer c SET '
+                          || string_agg(format('%1$I = (g.golden).value[%2$s]::%3$s', a.name, a.ordinal, a.type), ', ' ORDER BY p.attnum)
+                          || ' FROM made g WHERE c.customer_id = g.customer_id AND ('
+                          || string_agg(format('c.%I IS DISTINCT FROM (g.golden).value[%s]::%s', a.name, a.ordinal, a.type), ' OR ' ORDER BY p.attnum)
+                          || '))', ''))
     FROM pg_attribute p JOIN customer_data.attribute a ON a.name = p.attname
     WHERE p.attrelid = 'customer_data.customer'::regclass AND p.attnum > 1 AND NOT p.attisdropped
 $$;
@@ -549,6 +588,9 @@ BEGIN
         SELECT a.touched, a.merged, a.split INTO moved, merged, split
         FROM customer_data.assign_customers(affected, cause) a;
     END IF;
+    IF whole THEN
+        ANALYZE customer_data.source_record;
+    END IF;
     SELECT array_agg(DISTINCT t.id) INTO touched
     FROM (SELECT unnest(moved) AS id
           UNION ALL SELECT unnest(customers)
@@ -622,7 +664,7 @@ BEGIN
     PERFORM customer_data.read_links();
     records := cardinality(changed) + cardinality(gone);
     IF records > 10000 THEN
-        ANALYZE customer_data.source_record, customer_data.record_value;
+        ANALYZE customer_data.arriving_record, customer_data.record_value;
     END IF;
     PERFORM customer_data.forget_pairs(gone);
     PERFORM customer_data.report_phase(format('resolve: matching %s records', records));
@@ -635,7 +677,7 @@ BEGIN
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;
     -- Where most records changed, all are looked at: it costs less than to choose.
-    IF NOT rebuild AND cardinality(changed) * 2 < (SELECT count(*) FROM customer_data.source_record r WHERE r.gone_at IS NULL) THEN
+    IF NOT rebuild AND cardinality(changed) * 2 < (SELECT count(*) FROM customer_data.present_record) THEN
         -- Whoever shares a customer with an affected record is looked at, too.
         WITH seen AS (
             SELECT u AS record_id FROM unnest(changed || gone) AS u
@@ -646,6 +688,7 @@ BEGIN
         JOIN customer_data.source_record r ON r.record_id = seen.record_id
         JOIN customer_data.source_record o ON o.customer_id = r.customer_id
         WHERE o.gone_at IS NULL;
+        affected := affected || ARRAY(SELECT a.record_id FROM customer_data.arriving_record a);
     END IF;
     SELECT t.merged, t.split INTO merged, split
     FROM customer_data.settle_records(affected, changed || stirred, emptied, 'values changed') t;

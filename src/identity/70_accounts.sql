@@ -27,7 +27,21 @@ COMMENT ON FUNCTION customer_data.host_of(text) IS 'The host in a web address, w
 
 CREATE FUNCTION customer_data.is_public_mail(domain text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN domain ~ '^((gmail|googlemail|yahoo|ymail|rocketmail|hotmail|outlook|live|msn|icloud|me|mac|aol|gmx|web|mail|email|inbox|protonmail|proton|zoho|yandex|ya|rambler|bk|list|ukr|qq|foxmail|163|126|yeah|sina|sohu|139|189|aliyun|21cn|tom|hinet|pchome|seznam|wp|o2|onet|interia|op|libero|virgilio|tin|alice|orange|wanadoo|free|laposte|sfr|neuf|bbox|t-online|freenet|arcor|1und1|bluewin|telenet|skynet|ziggo|kpnmail|planet|home|xs4all|hetnet|terra|uol|bol|globo|ig|naver|hanmail|daum|nate|docomo|ezweb|softbank|nifty|rediffmail|btinternet|sky|talktalk|virginmedia|ntlworld|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|earthlink|shaw|rogers|sympatico|bigpond|optusnet|xtra|telia|tele2|online)\.(com|net|org|de|at|ch|fr|it|es|nl|be|uk|co\.uk|ie|se|no|dk|fi|pl|cz|sk|hu|ro|bg|gr|pt|ru|ua|by|kz|com\.cn|cn|com\.tw|net\.tw|tw|com\.hk|hk|jp|co\.jp|ne\.jp|kr|in|co\.in|com\.br|com\.mx|com\.ar|com\.au|co\.nz|ca|us|me|eu))$';
+    RETURN split_part(domain, '.', 1) IN (
+               'gmail', 'googlemail', 'yahoo', 'ymail', 'rocketmail', 'hotmail', 'outlook', 'live', 'msn', 'icloud', 'me', 'mac',
+               'aol', 'gmx', 'web', 'mail', 'email', 'inbox', 'protonmail', 'proton', 'zoho', 'yandex', 'ya', 'rambler', 'bk',
+               'list', 'ukr', 'qq', 'foxmail', '163', '126', 'yeah', 'sina', 'sohu', '139', '189', 'aliyun', '21cn', 'tom', 'hinet',
+               'pchome', 'seznam', 'wp', 'o2', 'onet', 'interia', 'op', 'libero', 'virgilio', 'tin', 'alice', 'orange', 'wanadoo',
+               'free', 'laposte', 'sfr', 'neuf', 'bbox', 't-online', 'freenet', 'arcor', '1und1', 'bluewin', 'telenet', 'skynet',
+               'ziggo', 'kpnmail', 'planet', 'home', 'xs4all', 'hetnet', 'terra', 'uol', 'bol', 'globo', 'ig', 'naver', 'hanmail',
+               'daum', 'nate', 'docomo', 'ezweb', 'softbank', 'nifty', 'rediffmail', 'btinternet', 'sky', 'talktalk', 'virginmedia',
+               'ntlworld', 'comcast', 'verizon', 'att', 'sbcglobal', 'bellsouth', 'cox', 'charter', 'earthlink', 'shaw', 'rogers',
+               'sympatico', 'bigpond', 'optusnet', 'xtra', 'telia', 'tele2', 'online')
+           AND substr(domain, length(split_part(domain, '.', 1)) + 2) IN (
+               'com', 'net', 'org', 'de', 'at', 'ch', 'fr', 'it', 'es', 'nl', 'be', 'uk', 'co.uk', 'ie', 'se', 'no', 'dk', 'fi',
+               'pl', 'cz', 'sk', 'hu', 'ro', 'bg', 'gr', 'pt', 'ru', 'ua', 'by', 'kz', 'com.cn', 'cn', 'com.tw', 'net.tw', 'tw',
+               'com.hk', 'hk', 'jp', 'co.jp', 'ne.jp', 'kr', 'in', 'co.in', 'com.br', 'com.mx', 'com.ar', 'com.au', 'co.nz', 'ca',
+               'us', 'me', 'eu');
 COMMENT ON FUNCTION customer_data.is_public_mail(text) IS 'Is the domain one of the large mail providers, which says nothing of the company a person works for';
 
 -- What names an account: of companies what they are, of persons where they
@@ -38,17 +52,18 @@ CREATE VIEW customer_data.account_key_given AS
     FROM customer_data.source s
     JOIN customer_data.source_record r ON r.source_id = s.source_id AND r.gone_at IS NULL
     JOIN customer_data.record_value v ON v.record_id = r.record_id
-    CROSS JOIN LATERAL (VALUES
-        ('account number', lower(btrim(v.given[30]))),
-        ('account number', CASE WHEN s.kind = 'account' THEN lower(btrim(r.key)) END),
-        ('domain', lower(v.standard[23])),
-        ('domain', customer_data.host_of(v.standard[22])),
-        ('domain', split_part(v.standard[8], '@', 2)),
-        ('company name', v.standard[20]),
-        ('brand', (customer_data.company_parts(v.given[20])).brand),
-        ('key', CASE WHEN s.kind = 'account' THEN s.source_id || ' ' || r.key END),
-        ('parent key', CASE WHEN s.kind = 'account' THEN s.source_id || ' ' ||
-                       v.given[(SELECT a.ordinal FROM customer_data.attribute a WHERE a.name = 'parent_account_id')] END)) AS k(how, value)
+    CROSS JOIN LATERAL (
+        SELECT 'account number' AS how, lower(btrim(v.given[30])) AS value
+        UNION ALL SELECT 'account number', lower(btrim(r.key)) WHERE s.kind = 'account'
+        UNION ALL SELECT 'domain', lower(v.standard[23])
+        UNION ALL SELECT 'domain', customer_data.host_of(v.standard[22])
+        UNION ALL SELECT 'domain', split_part(v.standard[8], '@', 2)
+        UNION ALL SELECT 'company name', v.standard[20]
+        UNION ALL SELECT 'brand', (customer_data.company_parts(v.given[20])).brand WHERE v.given[20] IS NOT NULL
+        UNION ALL SELECT 'key', s.source_id || ' ' || r.key WHERE s.kind = 'account'
+        UNION ALL SELECT 'parent key', s.source_id || ' ' ||
+                         v.given[(SELECT a.ordinal FROM customer_data.attribute a WHERE a.name = 'parent_account_id')]
+                  WHERE s.kind = 'account') AS k
     WHERE k.value <> '' AND s.kind IN ('known', 'account')
       AND NOT (k.how = 'domain' AND customer_data.is_public_mail(k.value));
 COMMENT ON VIEW customer_data.account_key_given IS 'What account_key holds, from the records as they are';
@@ -91,8 +106,10 @@ BEGIN
     ), asked AS MATERIALIZED (
         SELECT n.customer_id, n.account_id FROM named_score n WHERE n.choices > 1 OR n.score < 7
     ), place AS MATERIALIZED (
-        SELECT i.id, array_agg(DISTINCT v.standard[13]) AS cities, array_agg(DISTINCT v.standard[15]) AS postcodes,
-               array_agg(DISTINCT coalesce(v.standard[11], v.standard[10])) AS streets
+        SELECT i.id, array_agg(DISTINCT v.standard[13]) FILTER (WHERE v.standard[13] IS NOT NULL) AS cities,
+               array_agg(DISTINCT v.standard[15]) FILTER (WHERE v.standard[15] IS NOT NULL) AS postcodes,
+               array_agg(DISTINCT coalesce(v.standard[11], v.standard[10]))
+                   FILTER (WHERE coalesce(v.standard[11], v.standard[10]) IS NOT NULL) AS streets
         FROM (SELECT a.customer_id AS id FROM asked a UNION SELECT a.account_id FROM asked a) i
         JOIN customer_data.source_record r ON r.customer_id = i.id AND r.gone_at IS NULL
         JOIN customer_data.record_value v ON v.record_id = r.record_id
@@ -101,7 +118,8 @@ BEGIN
         SELECT a.customer_id, a.account_id,
                CASE WHEN p.postcodes && o.postcodes THEN 4 ELSE 0 END
                + CASE WHEN p.cities && o.cities THEN 2 ELSE 0 END
-               + CASE WHEN EXISTS (SELECT FROM unnest(p.streets) AS x, unnest(o.streets) AS y
+               + CASE WHEN p.streets IS NULL OR o.streets IS NULL THEN 0
+                      WHEN EXISTS (SELECT FROM unnest(p.streets) AS x, unnest(o.streets) AS y
                                    WHERE customer_data.address_similarity(x, y) > 0.8) THEN 3 ELSE 0 END AS score
         FROM asked a JOIN place p ON p.id = a.customer_id JOIN place o ON o.id = a.account_id
     ), ranked AS (

@@ -272,7 +272,7 @@ read_parents(Grouping *g, Datum ids, bool some)
 	ordinal = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	each_row(psprintf("SELECT v.record_id, p.record_id, false FROM customer_data.record_value v"
 					  " JOIN customer_data.source s ON s.source_id = v.source_id AND s.kind = 'account'"
-					  " JOIN customer_data.source_record p ON p.source_id = v.source_id AND p.key = v.given[%d]"
+					  " JOIN customer_data.present_record p ON p.source_id = v.source_id AND p.key = v.given[%d]"
 					  " WHERE v.given[%d] IS NOT NULL AND NOT EXISTS (SELECT FROM customer_data.match_decision d"
 					  " WHERE d.record_a = least(v.record_id, p.record_id) AND d.record_b = greatest(v.record_id, p.record_id)"
 					  " AND d.decision = 'must_link')%s", ordinal, ordinal, some ? " AND v.record_id = ANY ($1)" : ""),
@@ -472,9 +472,9 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 		ids = closure(PG_GETARG_DATUM(0));
 	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
 					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END"
-					  " FROM customer_data.source_record r JOIN customer_data.source s USING (source_id)"
-					  " WHERE r.gone_at IS NULL%s ORDER BY r.record_id",
-					  some ? " AND r.record_id = ANY ($1)" : ""),
+					  " FROM customer_data.present_record r JOIN customer_data.source s USING (source_id)"
+					  "%s ORDER BY r.record_id",
+					  some ? " WHERE r.record_id = ANY ($1)" : ""),
 			 ids, some, take_node, &g);
 	each_row(psprintf("SELECT record_a, record_b, weight FROM customer_data.match_link%s",
 					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),

@@ -20,6 +20,7 @@
 #include "worker/progress.h"
 
 #define FETCH_ROWS		1000
+#define MAX_KEY_BYTES	2000
 #define HASH_SEED		UINT64CONST(0x637573746f6d6572)
 
 /* Open-addressing set of key hashes; 0 is a free place. */
@@ -186,6 +187,12 @@ cd_read_source(PG_FUNCTION_ARGS)
 			}
 			old = MemoryContextSwitchTo(row_context);
 			key = DatumGetTextPP(values[0]);
+			if (VARSIZE_ANY_EXHDR(key) > MAX_KEY_BYTES)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("a key of source \"%s\" has %d bytes", name, (int) VARSIZE_ANY_EXHDR(key)),
+						 errdetail("Keys may have %d bytes.", MAX_KEY_BYTES),
+						 errhint("Use a hash of it, such as md5(key).")));
 			values[3] = UInt64GetDatum(hash_values(DatumGetArrayTypeP(values[2])));
 			MemoryContextSwitchTo(old);
 			if (!keyset_add(&keys, hash_bytes_extended((unsigned char *) VARDATA_ANY(key),
