@@ -58,6 +58,11 @@ name|same|José García Márquez|Jose Garcia Marquez
 name|same|José García Márquez|José García
 name|same|María José López|Maria Jose Lopez
 name|same|Łukasz Wałęsa|Lukasz Walesa
+name|same|דוד כהן|David Cohen
+name|same|محمد بن علي|Mohammed bin Ali
+name|same|محمد بن علي|Muhamed Bin Aly
+name|different|דוד כהן|Daniel Cohen
+name|different|田中 太郎|Yamada Taro
 name|same|Dvořák Antonín|Antonin Dvorak
 name|same|Nguyễn Văn Đức|Nguyen Van Duc
 name|same|Nguyễn Văn Đức|Duc Nguyen Van

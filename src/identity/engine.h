@@ -38,7 +38,7 @@ typedef enum CdSlotKind
 	CD_SLOT_STREET,				/* numbers, then words */
 	CD_SLOT_POSTCODE,			/* whole value */
 	CD_SLOT_COMPANY,			/* words */
-	CD_SLOT_PLACE,				/* whole value, blocks together with the postcode */
+	CD_SLOT_PLACE,				/* whole value and CD_PLACE_…, blocks together with the postcode */
 	CD_SLOT_CODE,				/* identifier: whole value, an edit is a typing error */
 	CD_SLOT_CLASS,				/* few values, equality only */
 	CD_SLOT_VALUE				/* whole value, equality and similarity */
@@ -67,6 +67,12 @@ typedef enum CdComparisonKind
 #define CD_ROLE_GIVEN		0
 #define CD_ROLE_MIDDLE		1
 #define CD_ROLE_FAMILY		2
+
+/* How a place is written, in the second word of its slot. */
+#define CD_PLACE_LATIN	0
+#define CD_PLACE_PINYIN	1		/* Latin letters that may read Han */
+#define CD_PLACE_HAN	2
+#define CD_PLACE_OTHER	3
 
 /* An interned string of one namespace. */
 typedef struct CdToken

@@ -437,6 +437,30 @@ put_bigrams(CdDictionary *dict, uint32 *word, int *n, int from, const Piece *pie
 	}
 }
 
+/*
+ * How a place is written: in Han, in Latin letters that may or cannot read
+ * Han as Chinese, or in another script.
+ */
+static uint32
+place_writing(const Piece *place)
+{
+	uint32		cp[64];
+	uint32		letter[64];
+	int			n = cd_utf8_decode(place->text, pg_mbcliplen(place->text, place->len, 64), cp);
+	int			letters = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (cd_is_han(cp[i]))
+			return CD_PLACE_HAN;
+		if (cp[i] >= 0x80 && cd_script(cp[i]) != CD_SCRIPT_LATIN && cd_class(cp[i]) == CD_CHAR_LETTER)
+			return CD_PLACE_OTHER;
+		if (cp[i] >= 'a' && cp[i] <= 'z')
+			letter[letters++] = cp[i];
+	}
+	return cd_is_pinyin(letter, letters) ? CD_PLACE_PINYIN : CD_PLACE_LATIN;
+}
+
 /* A house number starts with a digit; 44th and 3rd name streets. */
 static bool
 is_number(const Piece *word)
@@ -723,6 +747,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, len);
 				else
 					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, v->text, v->len);
+				into->word[nwords++] = place_writing(v);
 				break;
 			default:
 				into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, v->text, v->len);

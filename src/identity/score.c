@@ -585,6 +585,8 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 				level = 2;
 			else if (cd_token_likeness(dict, wa[0], wb[0]) >= CD_SIMILAR)
 				level = 1;
+			else if (comparison->kind == CD_CMP_PLACE && (1 << wa[1] | 1 << wb[1]) == (1 << CD_PLACE_LATIN | 1 << CD_PLACE_HAN))
+				return CD_MISSING;	/* Tokyo is no reading of its characters as we know them */
 			break;
 	}
 	if (level == 2)

@@ -116,6 +116,27 @@ differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
 }
 
+/*
+ * Judge a part of a name in another script and a word in Latin letters: what
+ * it may be spelled as besides its reading (Wong for 王, Mohammed for محمد).
+ */
+static CdLikeness
+judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
+{
+	const CdToken *x = &dict->token[foreign];
+	const CdToken *y = &dict->token[latin];
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "customer_data spelling", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+	double		best = 0;
+
+	for (int family = 0; family <= 1; family++)
+		best = Max(best, cd_name_spelled(CD_TOKEN_TEXT(dict, foreign), x->len, family == 1,
+										 CD_TOKEN_TEXT(dict, latin), y->len));
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return best >= 0.86 ? CD_CLOSE : best >= 0.8 ? CD_SIMILAR : CD_DIFFERENT;
+}
+
 /* How alike two tokens of one namespace are. */
 CdLikeness
 cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
@@ -123,15 +144,21 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	uint64		key;
 	uint64	   *slot;
 	CdLikeness	answer;
+	bool		across = false;	/* between scripts */
 
 	if (a == b)
 		return CD_SAME;
-	if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
-		return CD_DIFFERENT;
-	/* what is written in another script is compared by its reading */
-	a = dict->glance[a].roman;
-	b = dict->glance[b].roman;
-	if (a == b)
+	if ((dict->glance[a].roman != a) != (dict->glance[b].roman != b))
+		across = dict->token[a].space == CD_SPACE_NAME;
+	if (!across)
+	{
+		if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
+			return CD_DIFFERENT;
+		/* what is written in another script is compared by its reading */
+		a = dict->glance[a].roman;
+		b = dict->glance[b].roman;
+	}
+	if (dict->glance[a].roman == dict->glance[b].roman)
 		return CD_CLOSE;
 	if (a > b)
 	{
@@ -148,7 +175,9 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	slot = &dict->cache[(key * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - CACHE_BITS)];
 	if ((*slot & ~UINT64CONST(63)) == key && (*slot & 32))
 		return (CdLikeness) (*slot & 7);
-	answer = judge(dict, a, b);
+	answer = judge(dict, dict->glance[a].roman, dict->glance[b].roman);
+	if (across && answer < CD_CLOSE)
+		answer = Max(answer, dict->glance[a].roman == a ? judge_spelling(dict, b, a) : judge_spelling(dict, a, b));
 	*slot = key | 32 | (uint64) answer;
 	return answer;
 }

@@ -608,6 +608,9 @@ cd_han_family_length(const uint32 *cp, int len)
 	load_family_names();
 	if (len >= 3 && find_compound(cp) >= 0)
 		return 2;
+	i = cd_japanese_family_length(cp, len);
+	if (i > 0)
+		return i;
 	for (i = 0; len >= 2 && i < single_count; i++)
 		if (single_cps[i] == cp[0])
 			return 1;

@@ -135,8 +135,12 @@ extern bool cd_equals_ascii(const uint32 *cp, int len, const char *ascii);
 /* Toneless reading of a Han character; as a family name where it differs; "" if none. */
 extern const char *cd_han_reading(uint32 c, bool family);
 
-/* Length of the family name at the head of a Han name: 2, 1 or 0 if none is known. */
+/* Length of the family name at the head of a Han name: 3, 2, 1 or 0 if none is known. */
 extern int	cd_han_family_length(const uint32 *cp, int len);
+
+/* japanese_names.c */
+extern const char *cd_japanese_spellings(const uint32 *cp, int len);
+extern int	cd_japanese_family_length(const uint32 *cp, int len);
 
 /* Append the reading of a compound family name or of single characters, unspaced. */
 extern void cd_han_append_reading(CdText *t, const uint32 *cp, int len, bool family);

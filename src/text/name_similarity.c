@@ -207,7 +207,7 @@ hangul_family_spellings(const char *latin)
 	return NULL;
 }
 
-/* Other spellings of a Han family name. */
+/* Other spellings of a Han family name, Chinese or Japanese. */
 static const char *
 han_family_spellings(const uint32 *cp, int len)
 {
@@ -217,7 +217,36 @@ han_family_spellings(const uint32 *cp, int len)
 	for (i = 0; i < (int) lengthof(han_spellings); i++)
 		if (cd_word_is(&word, han_spellings[i][0]))
 			return han_spellings[i][1];
-	return NULL;
+	return cd_japanese_spellings(cp, len);
+}
+
+/* Add one part of a Han or Hangul name by its reading. */
+static void
+add_cjk_part(CdName *name, const uint32 *cp, int len, bool family)
+{
+	bool		hangul = cd_script(cp[0]) == CD_SCRIPT_HANGUL;
+	const char *spellings = NULL;
+	int			before = name->count;
+	CdText		t;
+	char		latin[16];
+	int			bytes;
+
+	cd_text_init(&t, 48);
+	if (hangul || !family)
+	{
+		for (int i = 0; i < len; i++)
+			cd_text_add_ascii(&t, hangul ? hangul_syllable(cp[i], latin) : cd_han_reading(cp[i], false));
+	}
+	else
+		cd_han_append_reading(&t, cp, len, true);
+	if (family)
+		spellings = hangul ? hangul_family_spellings(cd_text_encode(&t, &bytes)) : han_family_spellings(cp, len);
+	add_token(name, t.cp, t.len, CD_TOKEN_WORD, spellings);
+	if (name->count > before)
+	{
+		name->token[before].family = family;
+		name->token[before].reading = hangul ? CD_READING_HANGUL : CD_READING_HAN;
+	}
 }
 
 /* Add a Han or Hangul name: the characters, and tokens of its reading. */
@@ -225,13 +254,9 @@ static void
 add_cjk_name(CdName *name, const uint32 *cp, int len)
 {
 	bool		hangul = cd_script(cp[0]) == CD_SCRIPT_HANGUL;
-	CdText		t;
-	int			first;
 	int			family;
 	int			i;
-	char		latin[16];
 
-	first = name->count;
 	name->han_len = Min(len, (int) lengthof(name->han));
 	memcpy(name->han, cp, sizeof(uint32) * name->han_len);
 	if (hangul)
@@ -251,33 +276,9 @@ add_cjk_name(CdName *name, const uint32 *cp, int len)
 		family = 0;
 	name->han_family = family;
 	if (family > 0)
-	{
-		cd_text_init(&t, 24);
-		if (hangul)
-		{
-			for (i = 0; i < family; i++)
-				cd_text_add_ascii(&t, hangul_syllable(cp[i], latin));
-		}
-		else
-			cd_han_append_reading(&t, cp, family, true);
-		if (hangul)
-		{
-			int			bytes;
-
-			add_token(name, t.cp, t.len, CD_TOKEN_WORD, hangul_family_spellings(cd_text_encode(&t, &bytes)));
-		}
-		else
-			add_token(name, t.cp, t.len, CD_TOKEN_WORD, han_family_spellings(cp, family));
-	}
-	cd_text_init(&t, 48);
-	for (i = family; i < len; i++)
-		cd_text_add_ascii(&t, hangul ? hangul_syllable(cp[i], latin) : cd_han_reading(cp[i], false));
-	add_token(name, t.cp, t.len, CD_TOKEN_WORD, NULL);
-	for (i = first; i < name->count; i++)
-	{
-		name->token[i].family = family > 0 && i == first;
-		name->token[i].reading = hangul ? CD_READING_HANGUL : CD_READING_HAN;
-	}
+		add_cjk_part(name, cp, family, true);
+	if (len > family)
+		add_cjk_part(name, cp + family, len - family, false);
 }
 
 /* Japanese long vowels are written or left out: Satou, Sato. */
@@ -427,8 +428,8 @@ other_spelling(const char *spellings, const CdNameToken *t)
 }
 
 /* Can the letters be cut into syllables of pinyin? */
-static bool
-is_pinyin(const uint32 *cp, int len)
+bool
+cd_is_pinyin(const uint32 *cp, int len)
 {
 	uint32		reached = 1;	/* bit i: the first i letters can be cut */
 	int			i;
@@ -517,10 +518,27 @@ reading_similarity(const CdNameToken *reading, const uint32 *cp, int len)
 		return 0.96;
 	if (Min(len, reading->len) >= 6 && cd_osa(cp, len, reading->cp, reading->len, 1) <= 1)
 		return 0.85;
-	if (is_pinyin(cp, len))
+	if (cd_is_pinyin(cp, len))
 		return 0.0;
 	jw = cd_jaro_winkler(cp, len, reading->cp, reading->len);
 	return jw >= 0.85 ? 0.9 : jw >= 0.7 ? 0.8 : jw >= 0.6 ? 0.65 : 0.0;
+}
+
+/* Do the consonants of a token without vowels sound like another's?  A w may be a v. */
+static bool
+same_consonants(const CdNameToken *bare, const CdNameToken *other)
+{
+	const char *sound = other->sound + (other->sound[0] == 'a');
+	char		ascii[32];
+	char		read[sizeof(bare->sound)];
+	int			n;
+
+	if (strcmp(bare->sound + (bare->sound[0] == 'a'), sound) == 0)
+		return true;
+	for (n = 0; n < bare->len && n < (int) sizeof(ascii); n++)
+		ascii[n] = bare->cp[n] == 'w' ? 'v' : bare->cp[n] < 128 ? (char) bare->cp[n] : '?';
+	cd_word_sound(ascii, n, read, sizeof(read));
+	return strcmp(read + (read[0] == 'a'), sound) == 0;
 }
 
 /* How alike two tokens are. */
@@ -553,8 +571,7 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 	if (same_given_group(a, b))
 		return 0.92;
 	jw = cd_jaro_winkler(a->cp, a->len, b->cp, b->len);
-	if ((a->vowelless || b->vowelless) &&
-		strcmp(a->sound + (a->sound[0] == 'a'), b->sound + (b->sound[0] == 'a')) == 0)
+	if ((a->vowelless && same_consonants(a, b)) || (b->vowelless && same_consonants(b, a)))
 		return 0.88;
 	/* two known given names that are not forms of one, or a man's and a woman's: Paul, Paula */
 	if (a->given >= 0 && b->given >= 0)
@@ -577,6 +594,37 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 	if (jw < 0.8)
 		return 0.0;
 	return shorter <= 4 ? jw * 0.85 : jw;
+}
+
+/*
+ * How well a folded word in Latin letters spells one part of a name that is
+ * written in another script: 0 not at all, 1 letter by letter.
+ */
+double
+cd_name_spelled(const char *foreign, int lf, bool family, const char *latin, int ll)
+{
+	uint32		cp[64];
+	CdName		a;
+	CdName		b;
+	double		best = 0;
+	CdScript	script;
+	int			n;
+
+	if (lf > (int) lengthof(cp) || ll > (int) lengthof(cp))
+		return 0;
+	n = cd_utf8_decode(foreign, lf, cp);
+	if (n == 0)
+		return 0;
+	a.count = a.han_len = a.han_family = 0;
+	script = cd_script(cp[0]);
+	if (script == CD_SCRIPT_HAN || script == CD_SCRIPT_HANGUL)
+		add_cjk_part(&a, cp, n, family);
+	else
+		cd_name_parse(&a, foreign, lf);
+	cd_name_parse(&b, latin, ll);
+	for (int i = 0; i < a.count && b.count == 1; i++)
+		best = Max(best, token_similarity(&a.token[i], &b.token[0]));
+	return a.count == 1 ? best : 0;
 }
 
 /*

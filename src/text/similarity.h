@@ -63,6 +63,12 @@ extern double cd_name_compare(const CdName *a, const CdName *b);
 extern int	cd_given_name_find(const char *s, int len);
 extern bool cd_given_name_related(int a, int b);
 
+/* Can the letters be cut into syllables of pinyin? */
+extern bool cd_is_pinyin(const uint32 *cp, int len);
+
+/* How well a word in Latin letters spells a name written in another script. */
+extern double cd_name_spelled(const char *foreign, int lf, bool family, const char *latin, int ll);
+
 extern double cd_name_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_company_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_address_similarity(const char *a, int la, const char *b, int lb);
