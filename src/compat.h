@@ -61,6 +61,15 @@ extern int no_such_variable
 	(*(result) = DirectFunctionCall3(function, CStringGetDatum(str), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)), true)
 #endif
 
+/* 16 tells whether only summarising indexes want to know of a row. */
+#if PG_VERSION_NUM >= 160000
+#define cd_insert_index_entries(target, slot, estate) \
+	list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false))
+#else
+#define cd_insert_index_entries(target, slot, estate) \
+	list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL))
+#endif
+
 #if PG_VERSION_NUM < 170000
 #define CD_MODULE_MAGIC		PG_MODULE_MAGIC
 #elif PG_VERSION_NUM >= 180000

@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "port/pg_bswap.h"
 #include "portrait/behaviour.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -39,6 +40,7 @@ typedef struct Literal
 {
 	const char *str;
 	int			len;
+	uint64		key;			/* its first bytes as a number that sorts as they do */
 	Want	   *wants;
 	int			nwants;
 } Literal;
@@ -174,11 +176,24 @@ find_property(CdBank *bank, const CdCondition *condition)
 	return &bank->properties[bank->nproperties++];
 }
 
-static int
-compare_literal(const Literal *literal, const char *str, int len)
+/* The first bytes of a text as a number that sorts as they do */
+static inline uint64
+sort_key(const char *str, int len)
 {
-	int			order = memcmp(literal->str, str, Min(literal->len, len));
+	uint64		key = 0;
 
+	memcpy(&key, str, Min(len, (int) sizeof(key)));
+	return pg_ntoh64(key);
+}
+
+static inline int
+compare_literal(const Literal *literal, uint64 key, const char *str, int len)
+{
+	int			order;
+
+	if (literal->key != key)
+		return literal->key < key ? -1 : 1;
+	order = memcmp(literal->str, str, Min(literal->len, len));
 	return order != 0 ? order : literal->len - len;
 }
 
@@ -186,6 +201,7 @@ compare_literal(const Literal *literal, const char *str, int len)
 static int
 search_literal(const Property *property, const char *str, int len, bool *found)
 {
+	uint64		key = sort_key(str, len);
 	int			low = 0,
 				high = property->nliterals;
 
@@ -193,12 +209,12 @@ search_literal(const Property *property, const char *str, int len, bool *found)
 	{
 		int			mid = low + (high - low) / 2;
 
-		if (compare_literal(&property->literals[mid], str, len) < 0)
+		if (compare_literal(&property->literals[mid], key, str, len) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	*found = low < property->nliterals && compare_literal(&property->literals[low], str, len) == 0;
+	*found = low < property->nliterals && compare_literal(&property->literals[low], key, str, len) == 0;
 	return low;
 }
 
@@ -241,7 +257,7 @@ add_pattern(CdBank *bank, int sum, const CdPattern *pattern, int half_life)
 				property->literals = GROW(property->literals, property->nliterals);
 				memmove(property->literals + place + 1, property->literals + place,
 						(property->nliterals - place) * sizeof(Literal));
-				property->literals[place] = (Literal) {literal->str, literal->len, NULL, 0};
+				property->literals[place] = (Literal) {literal->str, literal->len, sort_key(literal->str, literal->len), NULL, 0};
 				property->nliterals++;
 			}
 			at = &property->literals[place];
@@ -482,7 +498,7 @@ cd_bank_compute(const CdBank *bank, struct varlena *events, TimestampTz now, dou
 				memcmp(kind.name, a->name.str, a->name.len) == 0;
 		}
 		for (i = 0; i < bank->nproperties; i++)
-			slow |= has_other_column(&tl, &kind, &bank->properties[i]);
+			slow |= maps[i] != NULL && has_other_column(&tl, &kind, &bank->properties[i]);
 		if (slow)
 		{
 			add_slowly(bank, &kind, now, weights, sums);

@@ -217,8 +217,13 @@ cd_tally(const CdTimeline *tl, const CdPattern *pattern, const char *property, i
 	result->anchor = half_life > 0 ? last_match(matchers, n) : DT_NOBEGIN;
 	result->count = tally_values(tl, matchers, n, property, length, half_life, result->anchor,
 								 &result->tallies, &result->total);
-	if (result->count > 1)
-		qsort(result->tallies, result->count, sizeof(CdTally), compare_tallies);
+}
+
+void
+cd_tallies_rank(CdTallies *tallies)
+{
+	if (tallies->count > 1)
+		qsort(tallies->tallies, tallies->count, sizeof(CdTally), compare_tallies);
 }
 
 /* favourite(events, pattern, property): the value most often met, the later of equals */
@@ -235,6 +240,7 @@ cd_favourite(PG_FUNCTION_ARGS)
 			 VARSIZE_ANY_EXHDR(name), 0, &found);
 	if (found.count == 0)
 		PG_RETURN_NULL();
+	cd_tallies_rank(&found);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(found.tallies[0].value, found.tallies[0].length));
 }
 
@@ -305,6 +311,41 @@ cd_make_label(const char *text, int length, char *label, int room)
 	return length - from;
 }
 
+/* Make labels of the first values; false where one is not the value itself */
+static bool
+make_labels(CdTallies *tallies, int count)
+{
+	char	   *labels = palloc((Size) count * CD_MAX_LABEL + 1);
+	bool		same = true;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		CdTally    *tally = &tallies->tallies[i];
+		char	   *label = labels + (Size) i * CD_MAX_LABEL;
+
+		tally->label = label;
+		tally->label_length = cd_make_label(tally->value, tally->length, label, CD_MAX_LABEL);
+		same &= tally->label_length == tally->length && memcmp(label, tally->value, tally->length) == 0;
+	}
+	return same;
+}
+
+int
+cd_tallies_label(CdTallies *tallies, int most)
+{
+	int			count = Min(tallies->count, most);
+
+	/* A tagset is made of sorted tags: cheaper where they may stay as they come. */
+	if (tallies->count <= most && make_labels(tallies, count))
+		return count;
+
+	/* Of values with one label the last counts. */
+	cd_tallies_rank(tallies);
+	(void) make_labels(tallies, count);
+	return count;
+}
+
 /*
  * affinity(events, pattern, property, half_life, prior, top): the share of
  * each value among the matches, each match weighing less the longer it was
@@ -321,7 +362,8 @@ cd_affinity(PG_FUNCTION_ARGS)
 	double		prior = PG_ARGISNULL(4) ? 3 : PG_GETARG_FLOAT8(4);
 	int			top = PG_ARGISNULL(5) ? 10 : PG_GETARG_INT32(5);
 	CdTallies	found;
-	int			i;
+	int			count,
+				i;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -335,14 +377,12 @@ cd_affinity(PG_FUNCTION_ARGS)
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
 	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name),
 			 VARSIZE_ANY_EXHDR(name), half_life, &found);
+	count = cd_tallies_label(&found, top);
 	cd_tag_builder(&builder);
-	for (i = 0; i < found.count && i < top; i++)
+	for (i = 0; i < count; i++)
 	{
-		CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0};
-		char	   *label = palloc(CD_MAX_LABEL);
+		CdTag		tag = {found.tallies[i].label, found.tallies[i].label_length, 1, DT_NOBEGIN, DT_NOEND, 0};
 
-		tag.path = label;
-		tag.length = cd_make_label(found.tallies[i].value, found.tallies[i].length, label, CD_MAX_LABEL);
 		tag.score = (float4) (found.tallies[i].weight / (found.total + prior));
 		if (half_life > 0)
 		{

@@ -22,11 +22,13 @@ typedef struct CdTally
 	double		weight;			/* each match 1, or less the longer before the last */
 	int			count;
 	TimestampTz last;
+	const char *label;			/* of the value, once cd_tallies_label() made it */
+	int			label_length;
 } CdTally;
 
 typedef struct CdTallies
 {
-	CdTally    *tallies;		/* heavier first, then later, then by value */
+	CdTally    *tallies;		/* by value; cd_tallies_rank() puts them in order */
 	int			count;
 	double		total;			/* weight of all */
 	TimestampTz anchor;			/* the last match, whether it has the property or not */
@@ -36,8 +38,17 @@ typedef struct CdTallies
 extern void cd_tally(const CdTimeline *tl, const CdPattern *pattern, const char *property, int length,
 					 int64 half_life, CdTallies *result);
 
+/* Put them in order: heavier first, then later, then by value. */
+extern void cd_tallies_rank(CdTallies *tallies);
+
 /* Labels that are made of texts are cut to this length. */
 #define CD_MAX_LABEL	128
+
+/*
+ * Make labels of the values, at most so many, the first in order; answers how
+ * many.  They stay in order of value where the rest says no different.
+ */
+extern int	cd_tallies_label(CdTallies *tallies, int most);
 
 /* A text as the label of a tag, of at most room bytes; 0 where nothing is left of it. */
 extern int	cd_make_label(const char *text, int length, char *label, int room);

@@ -144,7 +144,8 @@ cd_value_counts(PG_FUNCTION_ARGS)
 	CdTallies	found;
 	CdTagBuilder builder;
 	text	   *name;
-	int			i;
+	int			count,
+				i;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -152,14 +153,13 @@ cd_value_counts(PG_FUNCTION_ARGS)
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
 	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
 			 PG_ARGISNULL(3) ? 0 : cd_half_life_seconds(PG_GETARG_INTERVAL_P(3)), &found);
+	count = cd_tallies_label(&found, MOST_WORDS);
 	cd_tag_builder(&builder);
-	for (i = 0; i < found.count && i < MOST_WORDS; i++)
+	for (i = 0; i < count; i++)
 	{
-		CdTag		tag = {NULL, 0, (float4) found.tallies[i].weight, DT_NOBEGIN, DT_NOEND, 0};
-		char	   *label = palloc(CD_MAX_LABEL);
+		const CdTally *tally = &found.tallies[i];
+		CdTag		tag = {tally->label, tally->label_length, (float4) tally->weight, DT_NOBEGIN, DT_NOEND, 0};
 
-		tag.path = label;
-		tag.length = cd_make_label(found.tallies[i].value, found.tallies[i].length, label, CD_MAX_LABEL);
 		if (tag.length > 0)
 			cd_tag_builder_add(&builder, &tag);
 	}
@@ -183,6 +183,7 @@ cd_word_counts(PG_FUNCTION_ARGS)
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
 	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
 			 PG_ARGISNULL(4) ? 0 : cd_half_life_seconds(PG_GETARG_INTERVAL_P(4)), &found);
+	cd_tallies_rank(&found);
 	begin_words(&words);
 	for (i = 0; i < found.count; i++)
 	{

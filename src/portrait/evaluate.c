@@ -27,7 +27,7 @@
 #include "portrait/past.h"
 #include "worker/progress.h"
 #include "run_as.h"
-#include "timeline/timeline.h"
+#include "timeline/chunk.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -36,7 +36,7 @@
 #include "utils/rel.h"
 
 #define BATCH_LEAST		256
-#define BATCH_MOST		4096
+#define BATCH_MOST		1024
 #define BATCH_MEMORY	((Size) 32 * 1024 * 1024)
 
 /* Expressions that run as the same role in the same time zone. */
@@ -55,6 +55,8 @@ struct CdEvaluation
 	CdExpression *expressions;
 	int			count;
 	ExprState **states;
+	bool	   *uses_events;	/* by expression */
+	AttrNumber *direct;			/* column of the slot that an expression is, or 0 */
 	OwnerGroup	   *groups;
 	int			ngroups;
 	bool		raises;			/* errors are raised, not parked */
@@ -67,7 +69,7 @@ struct CdEvaluation
 	int		   *columns;		/* their attribute numbers */
 	SPIPlanPtr	dense;			/* customers between two ids */
 	SPIPlanPtr	sparse;			/* customers of a list */
-	SPIPlanPtr	timelines;
+	CdChunkBatch *timelines;	/* NULL: no expression looks at events */
 	TupleTableSlot *slot;
 	ExprContext *econtext;
 	CdSetBuilder *gone;
@@ -84,7 +86,6 @@ struct CdEvaluation
 	bool	  **nulls;
 	TimestampTz **valid_until;
 	int64		customer;		/* being evaluated */
-	int			current;		/* expression being evaluated */
 };
 
 /* Work of one subtransaction. */
@@ -126,6 +127,8 @@ prepare_one(void *arg)
 		if (expression->keeps_decay)
 			tree = cd_bank_take(evaluation->bank, tree);
 		evaluation->states[task->only] = ExecInitExpr((Expr *) tree, NULL);
+		if (IsA(tree, Var) && expression->typbyval)
+			evaluation->direct[task->only] = ((Var *) tree)->varattno;
 	}
 	MemoryContextSwitchTo(old);
 	cd_run_as_end(&save);
@@ -253,6 +256,8 @@ prepare_fetch(CdEvaluation *evaluation)
 		evaluation->columns[evaluation->ncolumns++] = i;
 		sources = lappend(sources, column_source(name));
 	}
+	for (i = 0; i < evaluation->count; i++)
+		evaluation->uses_events[i] = evaluation->events > 0 && bms_is_member(evaluation->events, evaluation->expressions[i].columns);
 	evaluation->dense = prepare_query(fetch_query(sources,
 												  "customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"),
 									  2, types);
@@ -260,11 +265,7 @@ prepare_fetch(CdEvaluation *evaluation)
 	evaluation->sparse = prepare_query(fetch_query(sources, "customer_id OPERATOR(pg_catalog.=) ANY ($1)"),
 									   1, types);
 	if (evaluation->events > 0)
-	{
-		types[0] = INT8ARRAYOID;
-		evaluation->timelines = prepare_query("SELECT customer_id, events FROM customer_data.customer_timelines($1::customer_data.customer_set)",
-											  1, types);
-	}
+		evaluation->timelines = cd_chunk_batch_begin();
 }
 
 /* Columns of the slot: those of profile and those of the bank */
@@ -299,7 +300,8 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->expressions = expressions;
 	evaluation->count = count;
 	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));
-	evaluation->current = -1;
+	evaluation->direct = palloc0(Max(count, 1) * sizeof(AttrNumber));
+	evaluation->uses_events = palloc0(Max(count, 1) * sizeof(bool));
 	evaluation->raises = count > 0 && expressions[0].raises;
 	profile = table_open(cd_profile_relation(), AccessShareLock);
 	evaluation->desc = CreateTupleDescCopy(RelationGetDescr(profile));
@@ -440,43 +442,30 @@ static Size
 fetch_timelines(CdEvaluation *evaluation)
 {
 	TimestampTz now = cd_as_of();
-	Datum		arguments[1];
-	SPITupleTable *table;
+	int			n = evaluation->nrows;
+	struct varlena **events = palloc(n * sizeof(struct varlena *));
+	TimestampTz *last = palloc(n * sizeof(TimestampTz));
+	Datum		empty = PointerGetDatum(cd_timeline_empty());
 	Size		bytes = 0;
-	uint64		i;
 	int			r;
 
-	evaluation->events_of = palloc0(evaluation->nrows * sizeof(Datum));
-	evaluation->next_event = palloc(evaluation->nrows * sizeof(TimestampTz));
-	arguments[0] = ids_array(evaluation->ids, evaluation->nrows);
-	SPI_execute_plan(evaluation->timelines, arguments, NULL, true, 0);
-	table = SPI_tuptable;
-	for (i = 0; i < SPI_processed; i++)
+	evaluation->events_of = palloc(n * sizeof(Datum));
+	evaluation->next_event = palloc(n * sizeof(TimestampTz));
+	cd_chunk_batch_read(evaluation->timelines, evaluation->ids, n, events, last);
+	for (r = 0; r < n; r++)
 	{
-		bool		isnull;
-		Datum		value = SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull);
-		struct varlena *events;
-
-		if (isnull)
+		evaluation->next_event[r] = DT_NOEND;
+		evaluation->events_of[r] = empty;
+		if (events[r] == NULL)
 			continue;
-		r = find_row(evaluation, DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)));
-		if (r < 0)
-			continue;
-		events = PG_DETOAST_DATUM_COPY(value);
-		cd_validity_reset();
-		events = cd_timeline_cut(events, now);
-		evaluation->next_event[r] = cd_validity();
-		evaluation->events_of[r] = PointerGetDatum(events);
-		bytes += VARSIZE_ANY(events);
-	}
-	SPI_freetuptable(table);
-	for (r = 0; r < evaluation->nrows; r++)
-	{
-		if (evaluation->events_of[r] == (Datum) 0)
+		if (last[r] > now)
 		{
-			evaluation->events_of[r] = PointerGetDatum(cd_timeline_empty());
-			evaluation->next_event[r] = DT_NOEND;
+			cd_validity_reset();
+			events[r] = cd_timeline_cut(events[r], now);
+			evaluation->next_event[r] = cd_validity();
 		}
+		evaluation->events_of[r] = PointerGetDatum(events[r]);
+		bytes += VARSIZE_ANY(events[r]);
 	}
 	return bytes;
 }
@@ -535,14 +524,22 @@ static void
 evaluate_one(CdEvaluation *evaluation, int e, int r)
 {
 	CdExpression *expression = &evaluation->expressions[e];
+	TupleTableSlot *slot = evaluation->slot;
+	AttrNumber	column = evaluation->direct[e];
 	Datum		value;
 	bool		isnull;
 
-	evaluation->current = e;
+	if (column > 0)
+	{
+		evaluation->values[e][r] = slot->tts_values[column - 1];
+		evaluation->nulls[e][r] = slot->tts_isnull[column - 1];
+		evaluation->valid_until[e][r] = evaluation->uses_events[e] ? evaluation->next_event[r] : DT_NOEND;
+		return;
+	}
 	cd_decay_is_kept = expression->keeps_decay;
 	cd_validity_reset();
 	value = ExecEvalExprSwitchContext(evaluation->states[e], evaluation->econtext, &isnull);
-	if (evaluation->events > 0 && bms_is_member(evaluation->events, expression->columns))
+	if (evaluation->uses_events[e])
 		cd_validity_note(evaluation->next_event[r]);
 	if (!isnull && !expression->typbyval)
 		value = datumCopy(value, false, expression->typlen);
@@ -563,7 +560,6 @@ evaluate_by_query(CdEvaluation *evaluation, int e)
 	uint64		i;
 	int			r;
 
-	evaluation->current = e;
 	for (r = 0; r < evaluation->nrows; r++)
 	{
 		evaluation->nulls[e][r] = true;
@@ -822,6 +818,8 @@ cd_evaluation_gone(CdEvaluation *evaluation)
 void
 cd_evaluation_free(CdEvaluation *evaluation)
 {
+	if (evaluation->timelines != NULL)
+		cd_chunk_batch_end(evaluation->timelines);
 	ExecDropSingleTupleTableSlot(evaluation->slot);
 	FreeExprContext(evaluation->econtext, true);
 	MemoryContextDelete(evaluation->context);

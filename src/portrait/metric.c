@@ -181,7 +181,10 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 	if (!refresh->expressions[expression].restless)
 	{
 		for (i = 0; i < count; i++)
-			cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+		{
+			if (!TIMESTAMP_IS_NOEND(valid_until[i]))
+				cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+		}
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "portrait/behaviour.h"
 #include "portrait/due.h"
+#include "portrait/insertion.h"
 #include "portrait/past.h"
 #include "portrait/tagset.h"
 #include "portrait/weigh.h"
@@ -85,6 +86,17 @@ typedef struct Refresh
 	CdDue	   *due;
 	MemoryContext context;		/* for a batch */
 	TimestampTz now;
+	double		growth;			/* of a score from its time to now, as computed last: */
+	TimestampTz growth_at;
+	int64		growth_half_life;
+
+	/* What is stored; unused if past */
+	bool		nothing_stored;
+	SPITupleTable *stored_rows; /* of the batch */
+	SPITupleTable *given_rows;
+	SPIPlanPtr	stored_between;	/* tagsets of customers between two ids */
+	SPIPlanPtr	stored_among;	/* and of a list */
+	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
 	struct PastTags *past;		/* where results go that are not kept; NULL: the table */
 } Refresh;
 
@@ -249,6 +261,20 @@ settle(const OldEntries *old, CdTag *tag)
 	}
 }
 
+/* What a score was at a moment, beside what decay has left of it */
+static double
+growth_since(Refresh *refresh, TimestampTz at, int64 half_life)
+{
+	/* Most tags of a customer share both. */
+	if (refresh->growth_at != at || refresh->growth_half_life != half_life)
+	{
+		refresh->growth = exp2((double) (refresh->now - at) / USECS_PER_SEC / (double) half_life);
+		refresh->growth_at = at;
+		refresh->growth_half_life = half_life;
+	}
+	return refresh->growth;
+}
+
 /* Add what one tag's result says */
 static void
 add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
@@ -279,11 +305,16 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 		while (cd_tags_next(&reader))
 		{
 			CdTag		child = reader.tag;
+			char	   *path;
 
 			if (tag->length + 1 + child.length > CD_MAX_TAG_PATH ||
 				(tag->has_min && child.score < tag->min_score))
 				continue;
-			child.path = psprintf("%s.%.*s", tag->path, child.length, child.path);
+			path = palloc(tag->length + 1 + child.length);
+			memcpy(path, tag->path, tag->length);
+			path[tag->length] = '.';
+			memcpy(path + tag->length + 1, child.path, child.length);
+			child.path = path;
 			child.length += tag->length + 1;
 			cd_tag_builder_add(builder, &child);
 		}
@@ -312,7 +343,7 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 		entry.at = DatumGetTimestampTz(refresh->last_event.values[refresh->last_event.place]);
 		entry.at -= entry.at % USECS_PER_SEC;
 		if (entry.at < refresh->now)
-			score *= exp2((double) (refresh->now - entry.at) / USECS_PER_SEC / (double) tag->half_life);
+			score *= growth_since(refresh, entry.at, tag->half_life);
 		if (!isfinite((float4) score))
 			return;
 		entry.score = (float4) score;
@@ -355,29 +386,101 @@ find_tags(const OldTags *list, int count, uint32 customer)
 	return low < count && list[low].customer == customer ? list[low].tags : NULL;
 }
 
-/* Fetch tagsets by customer, ascending */
+/* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
 static OldTags *
-fetch_tags(const char *query, Datum ids, int *count)
+take_tags(int *count)
 {
-	Oid			types[1] = {INT8ARRAYOID};
-	MemoryContext context = CurrentMemoryContext;
-	OldTags    *list;
+	OldTags    *list = palloc((SPI_processed + 1) * sizeof(OldTags));
 	uint64		i;
 
-	SPI_execute_with_args(query, 1, types, &ids, NULL, true, 0);
-	list = palloc((SPI_processed + 1) * sizeof(OldTags));
 	for (i = 0; i < SPI_processed; i++)
 	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
-		MemoryContext old = MemoryContextSwitchTo(context);
 
-		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
-		MemoryContextSwitchTo(old);
+		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(row, desc, 2, &isnull));
 	}
 	*count = (int) SPI_processed;
-	SPI_freetuptable(SPI_tuptable);
 	return list;
+}
+
+static Datum
+ids_array(const uint32 *ids, int count)
+{
+	Datum	   *values = palloc((count + 1) * sizeof(Datum));
+	int			i;
+
+	for (i = 0; i < count; i++)
+		values[i] = Int64GetDatum((int64) ids[i]);
+	return PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* Fetch what is stored of the customers of a batch, and perhaps of some between them */
+static OldTags *
+fetch_stored(Refresh *refresh, const uint32 *customers, int asked, int *count)
+{
+	Datum		arguments[2];
+
+	*count = 0;
+	if (refresh->nothing_stored || asked == 0)
+		return NULL;
+	if ((int64) customers[asked - 1] - customers[0] < (int64) asked * 3)
+	{
+		arguments[0] = Int64GetDatum((int64) customers[0]);
+		arguments[1] = Int64GetDatum((int64) customers[asked - 1]);
+		SPI_execute_plan(refresh->stored_between, arguments, NULL, true, 0);
+	}
+	else
+	{
+		arguments[0] = ids_array(customers, asked);
+		SPI_execute_plan(refresh->stored_among, arguments, NULL, true, 0);
+	}
+	refresh->stored_rows = SPI_tuptable;
+	return take_tags(count);
+}
+
+/* Get ready to read and write the table of tagsets */
+static void
+open_stored(Refresh *refresh)
+{
+	Oid			types[2] = {INT8OID, INT8OID};
+
+	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
+	refresh->nothing_stored = SPI_processed == 0;
+	SPI_freetuptable(SPI_tuptable);
+	refresh->stored_between = SPI_prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+										  " WHERE customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"
+										  " ORDER BY customer_id", 2, types);
+	types[0] = INT8ARRAYOID;
+	refresh->stored_among = SPI_prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+										" WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, types);
+	if (refresh->stored_between == NULL || refresh->stored_among == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
+	refresh->insertion = cd_insertion_begin("customer_tag", 2);
+}
+
+/* Fetch the tags that were given to customers of a batch */
+static OldTags *
+fetch_given(Refresh *refresh, const uint32 *customers, int asked, int *count)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		arguments[1];
+
+	*count = 0;
+	if (refresh->given.count == 0 || refresh->nroots == 0)
+		return NULL;
+	arguments[0] = ids_array(customers, asked);
+	SPI_execute_with_args(psprintf("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
+								   " FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
+								   " WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1)%s GROUP BY 1 ORDER BY 1",
+								   refresh->past != NULL ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
+						  1, types, arguments, NULL, true, 0);
+	refresh->given_rows = SPI_tuptable;
+	return take_tags(count);
 }
 
 /* The same of another moment, as far as they are computed */
@@ -508,7 +611,7 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		CdTag	   *tag = &entries.tags[entries.count++];
 
 		*tag = reader.tag;
-		tag->path = pnstrdup(tag->path, tag->length);
+		tag->path = memcpy(palloc(tag->length), tag->path, tag->length);
 		if (!is_replaced(refresh, tag, has, has_given))
 			cd_tag_builder_add(&builder, tag);
 	}
@@ -538,6 +641,26 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	return cd_tag_builder_value(&builder);
 }
 
+/* Put a batch's new tagset where it belongs: into a new row at once, or on the list of changed ones */
+static void
+put_tags(Refresh *refresh, uint32 customer, const CdTagset *made, bool is_new, Datum *ids, Datum *values, int *written)
+{
+	Datum		tags = PointerGetDatum(memcpy(palloc(VARSIZE(made)), made, VARSIZE(made)));
+
+	cd_set_builder_add(refresh->changed, customer);
+	if (is_new && refresh->insertion != NULL)
+	{
+		TupleTableSlot *row = cd_insertion_row(refresh->insertion);
+
+		row->tts_values[0] = Int64GetDatum((int64) customer);
+		row->tts_values[1] = tags;
+		row->tts_isnull[0] = row->tts_isnull[1] = false;
+		return;
+	}
+	ids[*written] = Int64GetDatum((int64) customer);
+	values[(*written)++] = tags;
+}
+
 /* Put the batch's results into tagsets and write those that changed */
 static void
 end_batch(Refresh *refresh)
@@ -546,14 +669,14 @@ end_batch(Refresh *refresh)
 	MemoryContext per_customer = AllocSetContextCreate(refresh->context, "tags of a customer", ALLOCSET_DEFAULT_SIZES);
 	int			count,
 				nold,
-				ngiven = 0,
+				ngiven,
 				written = 0;
 	uint32	   *customers = batch_customers(refresh, &count);
 	Datum	   *ids = palloc((count + 1) * sizeof(Datum));
 	Datum	   *values = palloc((count + 1) * sizeof(Datum));
-	Datum		asked;
-	OldTags    *old,
-			   *given = NULL;
+	OldTags    *given = fetch_given(refresh, customers, count, &ngiven);
+	OldTags    *old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
+		fetch_stored(refresh, customers, count, &nold);
 	CdTagset   *empty;
 	CdTagBuilder none;
 	int			i;
@@ -561,43 +684,31 @@ end_batch(Refresh *refresh)
 	cd_tag_builder(&none);
 	empty = cd_tag_builder_value(&none);
 	for (i = 0; i < count; i++)
-		ids[i] = Int64GetDatum((int64) customers[i]);
-	asked = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
-		fetch_tags("SELECT customer_id, tags FROM customer_data.customer_tag"
-				   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY 1", asked, &nold);
-	if (refresh->given.count > 0 && refresh->nroots > 0)
-		given = fetch_tags(psprintf("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
-									" FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
-									" WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1)%s GROUP BY 1 ORDER BY 1",
-									refresh->past != NULL ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
-						   asked, &ngiven);
-	for (i = 0; i < count; i++)
 	{
 		CdTagset   *had = find_tags(old, nold, customers[i]);
-		CdTagset   *made;
+		const CdTagset *before = had ? had : empty;
 		MemoryContext save = MemoryContextSwitchTo(per_customer);
+		CdTagset   *made = make_tags(refresh, customers[i], before, find_tags(given, ngiven, customers[i]));
 
-		made = make_tags(refresh, customers[i], had ? had : empty, find_tags(given, ngiven, customers[i]));
 		MemoryContextSwitchTo(save);
-		if (VARSIZE_ANY_EXHDR(made) != VARSIZE_ANY_EXHDR(had ? had : empty) ||
-			memcmp(VARDATA_ANY(made), VARDATA_ANY(had ? had : empty), VARSIZE_ANY_EXHDR(made)) != 0)
-		{
-			ids[written] = Int64GetDatum((int64) customers[i]);
-			values[written] = PointerGetDatum(memcpy(palloc(VARSIZE(made)), made, VARSIZE(made)));
-			written++;
-			cd_set_builder_add(refresh->changed, customers[i]);
-		}
+		if (VARSIZE_ANY_EXHDR(made) != VARSIZE_ANY_EXHDR(before) ||
+			memcmp(VARDATA_ANY(made), VARDATA_ANY(before), VARSIZE_ANY_EXHDR(made)) != 0)
+			put_tags(refresh, customers[i], made, had == NULL, ids, values, &written);
 		MemoryContextReset(per_customer);
 	}
 	if (refresh->past != NULL)
 		keep_past_tags(refresh->past, ids, values, written);
 	else
 		write_tags(refresh, ids, values, written);
+	if (refresh->insertion != NULL)
+		cd_insertion_flush(refresh->insertion);
 	for (i = 0; i < refresh->count; i++)
 		refresh->tags[i].count = refresh->tags[i].place = 0;
 	refresh->given.count = refresh->given.place = 0;
 	refresh->last_event.count = refresh->last_event.place = 0;
+	SPI_freetuptable(refresh->stored_rows);
+	SPI_freetuptable(refresh->given_rows);
+	refresh->stored_rows = refresh->given_rows = NULL;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(refresh->context);
 }
@@ -627,7 +738,10 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 	if (expression < refresh->count && !refresh->expressions[expression].restless)
 	{
 		for (i = 0; i < count; i++)
-			cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+		{
+			if (!TIMESTAMP_IS_NOEND(valid_until[i]))
+				cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+		}
 	}
 }
 
@@ -819,6 +933,8 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->expressions[count + 1].customers = given;
 	refresh->expressions[0].raises = refresh->past != NULL;
 	refresh->context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
+	if (refresh->past == NULL)
+		open_stored(refresh);
 	evaluation = cd_evaluation(refresh->expressions, count + 2);
 	for (i = count; i < count + 2; i++)
 	{
@@ -872,6 +988,8 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	evaluation = run_refresh(&refresh, ids, customers, count, given, context);
+	if (refresh.insertion != NULL)
+		cd_insertion_end(refresh.insertion);
 	write_states(&refresh);
 	forget_gone(evaluation);
 	cd_evaluation_free(evaluation);

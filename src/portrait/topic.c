@@ -404,6 +404,7 @@ cd_topics(PG_FUNCTION_ARGS)
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
 	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name),
 			 VARSIZE_ANY_EXHDR(name), half_life, &found);
+	cd_tallies_rank(&found);
 	weights = palloc0(Max(topics->count, 1) * sizeof(double));
 	for (i = 0; i < found.count; i++)
 	{

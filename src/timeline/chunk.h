@@ -41,6 +41,21 @@ extern TimestampTz cd_chunk_list_read(CdChunkList *list, Relation records, Relat
 /* Open source_record or timeline_chunk for a reader who may see all its rows. */
 extern Relation cd_open_for_reader(const char *name);
 
+/* The index of a table that starts with a column, or InvalidOid. */
+extern Oid	cd_index_on(Relation relation, AttrNumber column);
+
+/*
+ * The timelines of batch after batch of customers, ids ascending: by customer
+ * what they did and when they did something last, or NULL for those who did
+ * nothing.  Results live in the current memory context.
+ */
+typedef struct CdChunkBatch CdChunkBatch;
+
+extern CdChunkBatch *cd_chunk_batch_begin(void);
+extern void cd_chunk_batch_read(CdChunkBatch *batch, const uint32 *ids, int count,
+								struct varlena **events, TimestampTz *last);
+extern void cd_chunk_batch_end(CdChunkBatch *batch);
+
 /*
  * The timelines of all customers (of a set) that have chunks reaching into
  * since <= at < until, in order of customer id; events outside the range may

@@ -155,8 +155,8 @@ cd_open_for_reader(const char *name)
 }
 
 /* The index of a table that starts with a column. */
-static Oid
-index_on(Relation relation, AttrNumber column)
+Oid
+cd_index_on(Relation relation, AttrNumber column)
 {
 	List	   *indexes = RelationGetIndexList(relation);
 	Oid			found = InvalidOid;
@@ -184,7 +184,7 @@ index_on(Relation relation, AttrNumber column)
 static SysScanDesc
 begin_lookup(Relation relation, AttrNumber number, int64 value)
 {
-	Oid			index = index_on(relation, number);
+	Oid			index = cd_index_on(relation, number);
 	ScanKeyData key;
 
 	ScanKeyInit(&key, number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
