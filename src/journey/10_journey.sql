@@ -105,7 +105,7 @@ CREATE FUNCTION customer_data.walk_journey(journey_id integer, customers custome
         OUT what text, OUT customer_id bigint, OUT stage_id integer, OUT entered_at timestamptz,
         OUT left_at timestamptz, OUT why text, OUT due timestamptz, OUT members customer_data.customer_set, OUT message text, OUT place tid)
     RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_walk_journey';
-COMMENT ON FUNCTION customer_data.walk_journey(integer, customer_data.customer_set, boolean) IS 'The way of customers (NULL: everyone) through a journey up to as_of(): rows stay, due and error; compare: what of it differs from stage_stay, as rows insert, update and delete, who is in which stage, who changed, and who is gone';
+COMMENT ON FUNCTION customer_data.walk_journey(integer, customer_data.customer_set, boolean) IS 'The way of customers (NULL: everyone) through a journey up to as_of(): rows stay, due and error; compare: what of it differs from stage_stay, of which new stays are inserted and others are rows update and delete, who is in which stage, who changed, and who is gone; a part of walk_part()';
 
 CREATE FUNCTION customer_data.journey_named(name text) RETURNS customer_data.journey_definition
     LANGUAGE plpgsql STABLE

@@ -4,7 +4,8 @@
  *		why, due, members, message, place).
  *
  *	'stay'	a stay in a stage; where stays are compared with those stored, those
- *			to 'insert', and those to 'update' and to 'delete' at a place
+ *			to 'update' and to 'delete' at a place; new ones are inserted here and
+ *			now, or, where only a statement can do that, sent as those to 'insert'
  *	'due'	customers whose stage may change at "due" if nothing new arrives
  *	'holds'	a stage whose condition holds in the end, where one customer is asked for
  *	'error'	the message of the stage's condition, and whom it happened with
@@ -24,6 +25,9 @@
 #include "utils/timestamp.h"
 
 #define WALK_COLUMNS	10
+
+/* Columns of stage_stay, as 10_journey.sql declares them. */
+#define STAY_COLUMNS	6
 
 /* Send one row of the columns that are given. */
 static void
@@ -116,6 +120,53 @@ cd_walk_prepare_stored(Walk *walk)
 	walk->present = palloc(sizeof(int) * CD_BATCH);
 	walk->changed = palloc(sizeof(uint32) * CD_BATCH);
 	walk->met = cd_set_builder();
+	walk->insertion = cd_insertion_begin("stage_stay", STAY_COLUMNS);
+	walk->fresh_size = CD_BATCH;
+	walk->fresh = palloc(sizeof(NewStay) * walk->fresh_size);
+}
+
+/* Keep a new stay until the batch ends */
+static void
+keep_fresh(Walk *walk, uint32 customer, const Stay *stay)
+{
+	MemoryContext old = MemoryContextSwitchTo(walk->run.batch);
+	NewStay    *fresh;
+
+	if (walk->nfresh == walk->fresh_size)
+		walk->fresh = repalloc_huge(walk->fresh, sizeof(NewStay) * (walk->fresh_size *= 2));
+	fresh = &walk->fresh[walk->nfresh++];
+	fresh->customer = customer;
+	fresh->stage = stay->stage;
+	fresh->entered = stay->entered;
+	fresh->left = stay->left;
+	fresh->cause = stay->cause ? CStringGetTextDatum(stay->cause) : (Datum) 0;
+	MemoryContextSwitchTo(old);
+}
+
+/* Insert the new stays of the batch */
+static void
+insert_fresh(Walk *walk)
+{
+	int			i;
+
+	for (i = 0; i < walk->nfresh; i++)
+	{
+		const NewStay *fresh = &walk->fresh[i];
+		TupleTableSlot *row = cd_insertion_row(walk->insertion);
+		Datum	   *values = row->tts_values;
+		bool	   *nulls = row->tts_isnull;
+
+		values[0] = Int32GetDatum(walk->journey);
+		values[1] = Int64GetDatum((int64) fresh->customer);
+		values[2] = TimestampTzGetDatum(fresh->entered);
+		values[3] = TimestampTzGetDatum(fresh->left);
+		values[4] = Int32GetDatum(fresh->stage);
+		values[5] = fresh->cause;
+		nulls[0] = nulls[1] = nulls[2] = nulls[4] = false;
+		nulls[3] = fresh->left == DT_NOEND;
+		nulls[5] = fresh->cause == (Datum) 0;
+	}
+	cd_insertion_flush(walk->insertion);
 }
 
 void
@@ -136,7 +187,7 @@ cd_walk_read_stored(Walk *walk)
 	if (SPI_execute_plan(walk->read_stays, args, NULL, true, 0) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the stays of customers")));
 	walk->nstored = (int) SPI_processed;
-	walk->next_stored = walk->nchanged = 0;
+	walk->next_stored = walk->nchanged = walk->nfresh = 0;
 	walk->stored = palloc(sizeof(Stay) * Max(1, walk->nstored));
 	for (k = 0; k < SPI_processed; k++)
 	{
@@ -195,7 +246,10 @@ cd_walk_put_stays(Walk *walk, int row)
 			walk->present[row] = found->stage;
 		if (stored == NULL || (found != NULL && found->entered < stored->entered))
 		{
-			put_stay(walk, "insert", customer, found, NULL);
+			if (walk->insertion != NULL)
+				keep_fresh(walk, customer, found);
+			else
+				put_stay(walk, "insert", customer, found, NULL);
 			changed = true;
 			i++;
 		}
@@ -273,6 +327,8 @@ cd_walk_put_batch(Walk *walk)
 	put_dues(walk);
 	if (!walk->compare)
 		return;
+	if (walk->insertion != NULL)
+		insert_fresh(walk);
 	for (i = 0; i < walk->nstages; i++)
 	{
 		for (row = n = 0; row < run->count; row++)
@@ -290,7 +346,11 @@ cd_walk_put_end(Walk *walk)
 {
 	CdSet	   *gone;
 
-	if (!walk->compare || walk->run.due == NULL)
+	if (!walk->compare)
+		return;
+	if (walk->insertion != NULL)
+		cd_insertion_end(walk->insertion);
+	if (walk->run.due == NULL)
 		return;
 	gone = cd_set_andnot(walk->run.due, cd_set_builder_value(walk->met));
 	if (!cd_set_is_empty(gone))

@@ -5,6 +5,7 @@
 #ifndef CD_WALK_H
 #define CD_WALK_H
 
+#include "portrait/insertion.h"
 #include "segment/engine.h"
 #include "timeline/timeline.h"
 
@@ -35,6 +36,16 @@ typedef struct Stay
 	ItemPointerData place;		/* of stored ones */
 } Stay;
 
+/* A stay that is to be inserted. */
+typedef struct NewStay
+{
+	uint32		customer;
+	int32		stage;
+	TimestampTz entered;
+	TimestampTz left;
+	Datum		cause;			/* a text, or 0 */
+} NewStay;
+
 /* The walk's own part of the run. */
 typedef struct Walk
 {
@@ -56,6 +67,10 @@ typedef struct Walk
 	Stay	   *stored;			/* of the batch, by customer and time */
 	int			nstored;
 	int			next_stored;
+	CdInsertion *insertion;		/* into stage_stay; NULL: new stays are sent like all others */
+	NewStay    *fresh;		/* stays of the batch to be inserted */
+	int			nfresh;
+	int			fresh_size;
 	uint32	   *changed;		/* customers of the batch whose stays differ */
 	int			nchanged;
 	CdSetBuilder *met;			/* customers that there are */

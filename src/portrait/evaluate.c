@@ -415,6 +415,8 @@ fetch_rows(CdEvaluation *evaluation, const uint32 *asked, int count)
 		arguments[0] = ids_array(asked, count);
 		SPI_execute_plan(evaluation->sparse, arguments, NULL, true, 0);
 	}
+	/* SPI comes back in a context that lives as long as its connection. */
+	MemoryContextSwitchTo(evaluation->batch_context);
 	evaluation->nrows = 0;
 	evaluation->ids = palloc(count * sizeof(uint32));
 	evaluation->rows = palloc(count * sizeof(HeapTuple));
@@ -573,6 +575,7 @@ evaluate_by_query(CdEvaluation *evaluation, int e)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("one SQL expression is expected")));
+	MemoryContextSwitchTo(evaluation->batch_context);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];

@@ -121,6 +121,8 @@ write_metrics(Refresh *refresh, int *members, int count)
 						   (uint32) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull)));
 	}
 	SPI_freetuptable(SPI_tuptable);
+	/* SPI comes back in a context that lives as long as its connection. */
+	MemoryContextSwitchTo(refresh->context);
 }
 
 /* Write a batch: metrics with the same customers together */

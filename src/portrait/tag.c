@@ -388,10 +388,14 @@ find_tags(const OldTags *list, int count, uint32 customer)
 
 /* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
 static OldTags *
-take_tags(int *count)
+take_tags(Refresh *refresh, int *count)
 {
-	OldTags    *list = palloc((SPI_processed + 1) * sizeof(OldTags));
+	OldTags    *list;
 	uint64		i;
+
+	/* SPI comes back in a context that lives as long as its connection. */
+	MemoryContextSwitchTo(refresh->context);
+	list = palloc((SPI_processed + 1) * sizeof(OldTags));
 
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -438,7 +442,7 @@ fetch_stored(Refresh *refresh, const uint32 *customers, int asked, int *count)
 		SPI_execute_plan(refresh->stored_among, arguments, NULL, true, 0);
 	}
 	refresh->stored_rows = SPI_tuptable;
-	return take_tags(count);
+	return take_tags(refresh, count);
 }
 
 /* Get ready to read and write the table of tagsets */
@@ -480,7 +484,7 @@ fetch_given(Refresh *refresh, const uint32 *customers, int asked, int *count)
 								   refresh->past != NULL ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
 						  1, types, arguments, NULL, true, 0);
 	refresh->given_rows = SPI_tuptable;
-	return take_tags(count);
+	return take_tags(refresh, count);
 }
 
 /* The same of another moment, as far as they are computed */
@@ -568,6 +572,7 @@ write_tags(Refresh *refresh, const Datum *ids, const Datum *tags, int count)
 						  " SELECT * FROM unnest($1, $2)"
 						  " ON CONFLICT (customer_id) DO UPDATE SET tags = excluded.tags",
 						  2, types, values, NULL, false, 0);
+	MemoryContextSwitchTo(refresh->context);
 }
 
 /* Of the tags of a group only the first, in order of definition, stays */
