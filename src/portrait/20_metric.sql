@@ -57,6 +57,10 @@ CREATE FUNCTION customer_data.days_since_reached(at timestamptz, days double pre
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_days_since_reached';
 COMMENT ON FUNCTION customer_data.days_since_reached(timestamptz, double precision) IS 'days_since(at) >= days, with an exact validity; comparisons of days_since with a number become this';
 
+CREATE FUNCTION customer_data.subtract_decimals(a double precision, b double precision) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_subtract_decimals';
+COMMENT ON FUNCTION customer_data.subtract_decimals(double precision, double precision) IS 'a - b where both are sums of decimals of at most six places: exactly as decimals differ, so that it can be compared with an amount';
+
 CREATE FUNCTION customer_data.ensure_metrics() RETURNS void
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
@@ -118,7 +122,7 @@ CREATE FUNCTION customer_data.ready_made_metric(OUT name text, OUT expression te
     ('last_purchase_at', 'event_last(events, ''purchase'')', false, 'timestamptz', NULL, 'Last purchase'),
     ('customer_since', 'event_first(events, ''*'')', false, 'timestamptz', NULL, 'Registration or first event, whichever is earlier'),
     ('frequency', 'event_count(events, ''purchase'')::double precision', false, 'double precision', 'purchases', 'Number of purchases'),
-    ('monetary', 'coalesce(event_sum(events, ''purchase''), 0) - coalesce(abs(event_sum(events, ''refund'')), 0)', false, 'double precision', 'money', 'Value of purchases less that of refunds'),
+    ('monetary', 'subtract_decimals(coalesce(event_sum(events, ''purchase''), 0), coalesce(abs(event_sum(events, ''refund'')), 0))', false, 'double precision', 'money', 'Value of purchases less that of refunds'),
     ('average_order', 'event_sum(events, ''purchase'') / nullif(event_count(events, ''purchase''), 0)', false, 'double precision', 'money', 'Mean value of a purchase'),
     ('interpurchase_time', 'extract(epoch FROM event_last(events, ''purchase'') - event_first(events, ''purchase''))::double precision / 86400 / nullif(event_count(events, ''purchase'') - 1, 0)', false, 'double precision', 'days', 'Mean time between one purchase and the next'),
     ('active_days', 'event_days(events, ''*'')::double precision', false, 'double precision', 'days', 'Days with at least one event'),

@@ -6,6 +6,7 @@
 
 #include "portrait/evaluate.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "catalog/pg_type.h"
@@ -14,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "portrait/due.h"
+#include "timeline/timeline.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -393,4 +395,30 @@ cd_days_since_reached(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 	cd_validity_note(at);
 	PG_RETURN_BOOL(false);
+}
+
+/*
+ * subtract_decimals(a, b): a - b, where both are sums of decimals, as decimals
+ * differ.  Each is the nearest double, their difference need not be; the
+ * shortest decimal that rounding errors of a and b allow is taken for it.
+ */
+PG_FUNCTION_INFO_V1(cd_subtract_decimals);
+Datum
+cd_subtract_decimals(PG_FUNCTION_ARGS)
+{
+	double		a = PG_GETARG_FLOAT8(0);
+	double		b = PG_GETARG_FLOAT8(1);
+	double		difference = a - b;
+	double		slack = 2 * DBL_EPSILON * Max(fabs(a), fabs(b));
+	double		power = 1;
+	int			digits;
+
+	for (digits = 0; digits <= CD_MAX_SCALE && isfinite(difference); digits++, power *= 10)
+	{
+		double		decimal = rint(difference * power) / power;
+
+		if (fabs(decimal - difference) <= slack)
+			PG_RETURN_FLOAT8(decimal + 0.0);
+	}
+	PG_RETURN_FLOAT8(difference);
 }
