@@ -169,14 +169,37 @@ cd_next_repeated_day(TimestampTz now)
 	return known;
 }
 
+DateADT
+cd_today(TimestampTz now)
+{
+	static TimestampTz known = DT_NOBEGIN;
+	static pg_tz *zone = NULL;
+	static DateADT today;
+
+	if (zone != session_timezone || known != now)
+	{
+		zone = NULL;
+		today = local_day(now);
+		known = now;
+		zone = session_timezone;
+	}
+	return today;
+}
+
+TimestampTz
+cd_midnight(DateADT day)
+{
+	long		offset;
+
+	if (abs(day) < 1000000 && pg_get_timezone_offset(session_timezone, &offset))
+		return (TimestampTz) day * USECS_PER_DAY - (int64) offset * USECS_PER_SEC;
+	return DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(day)));
+}
+
 TimestampTz
 cd_next_midnight(TimestampTz now)
 {
-	DateADT		today = local_day(now);
-	TimestampTz midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz,
-																   DateADTGetDatum(today + 1)));
-
-	return Min(midnight, cd_next_repeated_day(now));
+	return Min(cd_midnight(cd_today(now) + 1), cd_next_repeated_day(now));
 }
 
 /*
@@ -231,6 +254,36 @@ is_regular(TimestampTz at, TimestampTz expiry, const Interval *span, int64 slack
 		!has_transition(expiry - slack, expiry + slack);
 }
 
+/*
+ * A moment some months later, where the clock never changes and no month is
+ * too short for its day; false elsewhere.
+ */
+static bool
+plain_months(TimestampTz at, const Interval *span, TimestampTz *later)
+{
+	long		offset;
+	TimestampTz local;
+	int64		day;
+	int			year,
+				month,
+				mday;
+
+	if (span->day != 0 || span->time != 0 || !pg_get_timezone_offset(session_timezone, &offset))
+		return false;
+	local = at + (int64) offset * USECS_PER_SEC;
+	day = local / USECS_PER_DAY - (local % USECS_PER_DAY < 0 ? 1 : 0);
+	/* From 1900 to 5000 or so; the rest may be looked at more closely. */
+	if (day < -36525 || day > 1100000)
+		return false;
+	j2date((int) day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	if (mday > 27 || span->month < 0 || span->month > 12 * 1000)
+		return false;
+	month += span->month - 1;
+	*later = ((int64) date2j(year + month / 12, month % 12 + 1, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY +
+		(local - day * USECS_PER_DAY) - (int64) offset * USECS_PER_SEC;
+	return true;
+}
+
 bool
 cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, TimestampTz *until)
 {
@@ -262,6 +315,13 @@ cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, Timestamp
 	{
 		if (answer)
 			*until = at + span->time + span->day * USECS_PER_DAY;
+		return answer;
+	}
+
+	if (plain_months(at, span, &expiry))
+	{
+		if (answer)
+			*until = expiry;
 		return answer;
 	}
 

@@ -7,6 +7,8 @@
 
 #include "customer_data.h"
 
+#include "utils/date.h"
+
 /* now - span, as SQL's operator computes it; the last answer is kept. */
 extern TimestampTz cd_window_cut(TimestampTz now, const Interval *span);
 
@@ -44,6 +46,12 @@ cd_span_after(const CdSpan *span, TimestampTz at, TimestampTz *until)
 	*until = answer ? at + span->length : DT_NOEND;
 	return answer;
 }
+
+/* The calendar day of as_of() in the session's time zone, kept while nobody asks of another moment. */
+extern DateADT cd_today(TimestampTz now);
+
+/* The start of a calendar day in the session's time zone. */
+extern TimestampTz cd_midnight(DateADT day);
 
 /* The start of the calendar day (session time zone) that follows a moment. */
 extern TimestampTz cd_next_midnight(TimestampTz now);

@@ -86,14 +86,14 @@ cd_program_begin(CdProgram *program, int first, int count)
 		make_ready(program);
 	program->first = first;
 	program->count = count;
-	program->row = first;
+	program->row = 0;
 	program->next_event = run->future + first;
 	program->future = false;
 	for (row = 0; row < count; row++)
 		program->future |= program->next_event[row] != DT_NOEND;
 	foreach(cell, program->leaves)
 		((Leaf *) lfirst(cell))->asked = 0;
-	cd_scope_begin(program->scope, run->events ? run->values[run->events_place] + first : NULL);
+	cd_scope_begin(program->scope, run->events ? run->values[run->events_place] + first : NULL, count);
 	if (program->uses_slot)
 		for (row = 0; row < count; row++)
 			cd_fill_slot(run, run->slots[row], first + row);
@@ -102,7 +102,7 @@ cd_program_begin(CdProgram *program, int first, int count)
 int
 cd_program_row(const CdProgram *program)
 {
-	return program->row;
+	return program->first + program->row;
 }
 
 /* Compare as a btree strategy says. */
@@ -193,32 +193,73 @@ ask_text(CdProgram *program, const Leaf *leaf, uint64 customers)
 	return yes;
 }
 
-/* moment <op> as_of() - span */
-static bool
-compare_moment(const Leaf *leaf, const CdSpan *span, TimestampTz at, TimestampTz *until)
+/* Take the customers out of a mask whose column is NULL. */
+static uint64
+without_nulls(CdProgram *program, const Leaf *leaf, uint64 customers)
 {
-	TimestampTz next = TIMESTAMP_NOT_FINITE(at) ? at : at + 1;
-	TimestampTz first,
-				second;
-	bool		a,
-				b;
+	const bool *nulls = leaf->nulls + program->first;
+	uint64		known = customers;
+	int			row;
 
-	switch (leaf->strategy)
+	FOR_EACH(row, customers)
+		if (nulls[row])
+			known &= ~BIT(row);
+	return known;
+}
+
+/* From so many customers on, all of a block are looked at without asking for each whether it is meant. */
+#define MANY		24
+
+/*
+ * Of which customers lies a moment (and "later" microseconds) behind now -
+ * span, and until when is that so?
+ */
+static uint64
+ask_span(const CdSpan *span, const TimestampTz *at, int later, uint64 customers, TimestampTz *until)
+{
+	TimestampTz cut = span->cut;
+	int64		length = span->length;
+	TimestampTz limit = END_TIMESTAMP - Max(length, 0) - later;
+	uint64		yes = 0;
+	uint64		others = span->plain ? 0 : customers;
+	int			row;
+
+	if (span->plain && __builtin_popcountll(customers) >= MANY)
 	{
-		case BTGreaterStrategyNumber:
-			return cd_span_after(span, at, until);
-		case BTLessEqualStrategyNumber:
-			return !cd_span_after(span, at, until);
-		case BTGreaterEqualStrategyNumber:
-			return cd_span_after(span, next, until);
-		case BTLessStrategyNumber:
-			return !cd_span_after(span, next, until);
-		default:
-			a = cd_span_after(span, at, &first);
-			b = cd_span_after(span, next, &second);
-			*until = Min(first, second);
-			return b && !a;
+		for (row = 0; row < CD_BLOCK; row++)
+		{
+			TimestampTz moment = at[row] + later;
+			bool		after = moment > cut;
+
+			/* Sums beyond the limit are not used. */
+			until[row] = after ? (TimestampTz) ((uint64) moment + (uint64) length) : DT_NOEND;
+			yes |= (uint64) after << row;
+			others |= (uint64) (at[row] >= limit) << row;
+		}
+		others &= customers;
 	}
+	else if (span->plain)
+		FOR_EACH(row, customers)
+		{
+			TimestampTz moment = at[row] + later;
+
+			until[row] = DT_NOEND;
+			if (at[row] >= limit)
+				others |= BIT(row);
+			else if (moment > cut)
+			{
+				until[row] = moment + length;
+				yes |= BIT(row);
+			}
+		}
+	FOR_EACH(row, others)
+	{
+		if (cd_span_after(span, at[row] + (TIMESTAMP_NOT_FINITE(at[row]) ? 0 : later), &until[row]))
+			yes |= BIT(row);
+		else
+			yes &= ~BIT(row);
+	}
+	return yes & customers;
 }
 
 /* Compare moments with one that moves; no moment, no answer. */
@@ -226,55 +267,71 @@ static uint64
 ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 {
 	const CdSpan *span = get_span(program, leaf->span);
-	uint64		yes = 0;
+	TimestampTz column[CD_BLOCK];
+	const TimestampTz *at;
+	int			later = leaf->strategy == BTGreaterEqualStrategyNumber || leaf->strategy == BTLessStrategyNumber ? 1 : 0;
+	uint64		yes,
+				slow;
 	int			row;
 
-	FOR_EACH(row, customers)
+	if (leaf->source == FROM_COLUMN)
 	{
-		TimestampTz at;
-
-		leaf->until[row] = DT_NOEND;
-		if (leaf->source == FROM_COLUMN)
-		{
-			if (leaf->nulls[program->first + row])
-			{
-				*unknown |= BIT(row);
-				continue;
-			}
-			at = DatumGetTimestampTz(leaf->values[program->first + row]);
-		}
-		else
-		{
-			at = leaf->source == FROM_LAST ? cd_scope_last(program->scope, leaf->pattern, row) :
-				cd_scope_first(program->scope, leaf->pattern, row);
-			if (TIMESTAMP_NOT_FINITE(at))
-			{
-				*unknown |= BIT(row);
-				continue;
-			}
-		}
-		if (leaf->past && at > span->now)
-			leaf->until[row] = at;
-		else if (compare_moment(leaf, span, at, &leaf->until[row]))
-			yes |= BIT(row);
+		*unknown = customers & ~without_nulls(program, leaf, customers);
+		for (row = 0; row < CD_BLOCK; row++)
+			column[row] = row < program->count ? DatumGetTimestampTz(leaf->values[program->first + row]) : 0;
+		at = column;
 	}
+	else
+	{
+		at = cd_scope_moments(program->scope, leaf->moment, customers, &program->row, &slow);
+		FOR_EACH(row, customers)
+			if (TIMESTAMP_NOT_FINITE(at[row]))
+				*unknown |= BIT(row);
+	}
+	FOR_EACH(row, *unknown)
+		leaf->until[row] = DT_NOEND;
+	customers &= ~*unknown;
+	if (leaf->strategy == BTEqualStrategyNumber)
+	{
+		TimestampTz next[CD_BLOCK];
+		uint64		after = ask_span(span, at, 0, customers, next);
+
+		yes = ask_span(span, at, 1, customers, leaf->until) & ~after;
+		FOR_EACH(row, customers)
+			leaf->until[row] = Min(leaf->until[row], next[row]);
+	}
+	else
+	{
+		yes = ask_span(span, at, later, customers, leaf->until);
+		if (leaf->strategy == BTLessStrategyNumber || leaf->strategy == BTLessEqualStrategyNumber)
+			yes = customers & ~yes;
+	}
+	if (leaf->past)
+		FOR_EACH(row, customers)
+			if (at[row] > span->now)
+			{
+				leaf->until[row] = at[row];
+				yes &= ~BIT(row);
+			}
 	return yes;
 }
 
-/* Is there such an event, in the window? */
+/* Is there such a moment, in the window? */
 static uint64
-ask_happened(CdProgram *program, Leaf *leaf, uint64 customers)
+ask_window(CdProgram *program, Leaf *leaf, int moment, uint64 customers, TimestampTz *until, uint64 *slow)
 {
 	const CdSpan *span = get_span(program, leaf->span);
+	const TimestampTz *at = cd_scope_moments(program->scope, moment, customers, &program->row, slow);
 	uint64		yes = 0;
 	int			row;
 
+	customers &= ~*slow;
+	if (span != NULL)
+		return ask_span(span, at, 0, customers, until);
 	FOR_EACH(row, customers)
 	{
-		TimestampTz at = cd_scope_last(program->scope, leaf->pattern, row);
-
-		leaf->until[row] = DT_NOEND;
-		if (span == NULL ? at != DT_NOBEGIN : cd_span_after(span, at, &leaf->until[row]))
+		until[row] = DT_NOEND;
+		if (at[row] != DT_NOBEGIN)
 			yes |= BIT(row);
 	}
 	return yes;
@@ -284,51 +341,33 @@ ask_happened(CdProgram *program, Leaf *leaf, uint64 customers)
 static uint64
 ask_reached(CdProgram *program, Leaf *leaf, uint64 customers)
 {
-	const CdSpan *span = get_span(program, leaf->span);
-	int			strategy = leaf->strategy;
-	bool		strict = strategy == BTGreaterStrategyNumber || strategy == BTLessEqualStrategyNumber;
-	bool		negate = strategy == BTLessStrategyNumber || strategy == BTLessEqualStrategyNumber;
-	uint64		yes = 0;
+	uint64		slow;
+	uint64		yes = ask_window(program, leaf, leaf->moment, customers, leaf->until, &slow);
 	int			row;
 
-	FOR_EACH(row, customers)
+	if (leaf->strategy == BTEqualStrategyNumber && yes != 0)
 	{
-		TimestampTz at;
-		TimestampTz *until = &leaf->until[row];
-		bool		answer;
+		/* As many, and not more. */
+		TimestampTz holds[CD_BLOCK];
+		uint64		none;
+		uint64		more = ask_window(program, leaf, leaf->more, yes, holds, &none);
 
-		*until = DT_NOEND;
-		program->row = program->first + row;
-		if (!cd_scope_reached(program->scope, leaf->measure, row, leaf->number, strict, &at))
-		{
-			cd_validity_reset();
-			answer = cd_scope_compare(program->scope, leaf->measure, row, span ? &span->span : NULL,
-									  program->run->now, strategy, leaf->number);
-			*until = cd_validity();
-		}
-		else
-		{
-			answer = span == NULL ? at != DT_NOBEGIN : cd_span_after(span, at, until);
-			if (strategy == BTEqualStrategyNumber && answer)
-			{
-				/* As many, and not more. */
-				TimestampTz more;
-				TimestampTz holds = DT_NOEND;
+		FOR_EACH(row, yes)
+			leaf->until[row] = (more & BIT(row)) != 0 ? holds[row] : Min(leaf->until[row], holds[row]);
+		yes &= ~more;
+	}
+	if (leaf->strategy == BTLessStrategyNumber || leaf->strategy == BTLessEqualStrategyNumber)
+		yes = customers & ~slow & ~yes;
+	FOR_EACH(row, slow)
+	{
+		const CdSpan *span = get_span(program, leaf->span);
 
-				(void) cd_scope_reached(program->scope, leaf->measure, row, leaf->number, true, &more);
-				if (span == NULL ? more != DT_NOBEGIN : cd_span_after(span, more, &holds))
-				{
-					answer = false;
-					*until = holds;
-				}
-				else
-					*until = Min(*until, holds);
-			}
-			if (negate)
-				answer = !answer;
-		}
-		if (answer)
+		program->row = row;
+		cd_validity_reset();
+		if (cd_scope_compare(program->scope, leaf->measure, row, span ? &span->span : NULL,
+							 program->run->now, leaf->strategy, leaf->number))
 			yes |= BIT(row);
+		leaf->until[row] = cd_validity();
 	}
 	return yes;
 }
@@ -345,7 +384,7 @@ ask_expr(CdProgram *program, Leaf *leaf, uint64 customers)
 		Datum		value;
 		bool		isnull;
 
-		program->row = program->first + row;
+		program->row = row;
 		cd_validity_reset();
 		run->econtext->ecxt_scantuple = run->slots[row];
 		value = ExecEvalExprSwitchContext(leaf->state, run->econtext, &isnull);
@@ -364,20 +403,6 @@ ask_expr(CdProgram *program, Leaf *leaf, uint64 customers)
 	ResetExprContext(run->econtext);
 }
 
-/* Take the customers out of a mask whose column is NULL. */
-static uint64
-without_nulls(CdProgram *program, const Leaf *leaf, uint64 customers)
-{
-	const bool *nulls = leaf->nulls + program->first;
-	uint64		known = customers;
-	int			row;
-
-	FOR_EACH(row, customers)
-		if (nulls[row])
-			known &= ~BIT(row);
-	return known;
-}
-
 /* Ask a leaf of those customers it was not asked of before. */
 static void
 ask_leaf(CdProgram *program, Leaf *leaf, uint64 customers)
@@ -385,11 +410,12 @@ ask_leaf(CdProgram *program, Leaf *leaf, uint64 customers)
 	uint64		fresh = customers & ~leaf->asked;
 	uint64		unknown = 0;
 	uint64		yes = 0;
+	uint64		slow;
 	int			row;
 
 	if (fresh == 0)
 		return;
-	program->row = program->first + __builtin_ctzll(fresh);
+	program->row = __builtin_ctzll(fresh);
 	switch (leaf->kind)
 	{
 		case LEAF_EXPR:
@@ -425,7 +451,7 @@ ask_leaf(CdProgram *program, Leaf *leaf, uint64 customers)
 			yes = ask_moment(program, leaf, fresh, &unknown);
 			break;
 		case LEAF_HAPPENED:
-			yes = ask_happened(program, leaf, fresh);
+			yes = ask_window(program, leaf, leaf->moment, fresh, leaf->until, &slow);
 			break;
 		case LEAF_REACHED:
 			yes = ask_reached(program, leaf, fresh);

@@ -34,8 +34,10 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-/* Days ahead that are counted one by one. */
+/* Days ahead that are counted one by one; and what is nearer than two, by hours. */
 #define MOST_DAYS		4000
+#define FEW_DAYS		2
+#define FEW_HOURS		2
 
 /* A growing list of ids. */
 typedef struct IdList
@@ -64,13 +66,20 @@ typedef struct DueBucket
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* Answers that last until some full day or hour. */
+typedef struct GrainList
+{
+	IdList		at;				/* which day or hour, */
+	IdList		whose;			/* and of whom */
+} GrainList;
+
 /* What is collected of one condition until it is sent. */
 typedef struct Answers
 {
 	IdList		asked;
 	IdList		found;
-	IdList		days;			/* for answers that last some days: the day, */
-	IdList		at_days;		/* and whose they are */
+	GrainList	days;
+	GrainList	hours;
 	due_hash   *dues;			/* all others */
 } Answers;
 
@@ -189,42 +198,44 @@ add_entry(DueEntry *entries, int *n, int *size, TimestampTz due, int32 id, const
 }
 
 /*
- * Put what a condition noted by days in order of the day.  They were written
- * down one behind the other, because appending to as many lists as there are
- * days would miss the processor's cache each time.
+ * Put what a condition noted by days or hours in their order.  They were
+ * written down one behind the other, because appending to as many lists as
+ * there are days would miss the processor's cache each time.
  */
 static DueEntry *
-sort_days(Answers *answers, int32 id, DueEntry *entries, int *n, int *size)
+sort_grains(GrainList *list, int64 grain, int32 id, DueEntry *entries, int *n, int *size)
 {
+	const uint32 *at = list->at.ids;
+	int			count = list->at.count;
 	uint32		least = PG_UINT32_MAX;
 	uint32		most = 0;
 	uint32	   *ids;
 	int		   *ends;
-	uint32		day;
+	uint32		k;
 	int			i;
 
-	for (i = 0; i < answers->days.count; i++)
+	for (i = 0; i < count; i++)
 	{
-		least = Min(least, answers->days.ids[i]);
-		most = Max(most, answers->days.ids[i]);
+		least = Min(least, at[i]);
+		most = Max(most, at[i]);
 	}
-	if (answers->days.count == 0)
+	if (count == 0)
 		return entries;
-	ids = palloc_extended(answers->days.count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	ids = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
 	ends = palloc_extended(((Size) most - least + 2) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (i = 0; i < answers->days.count; i++)
-		ends[answers->days.ids[i] - least + 1]++;
-	for (day = 0; day <= most - least; day++)
-		ends[day + 1] += ends[day];
-	for (i = 0; i < answers->days.count; i++)
-		ids[ends[answers->days.ids[i] - least]++] = answers->at_days.ids[i];
-	for (day = 0; day <= most - least; day++)
+	for (i = 0; i < count; i++)
+		ends[at[i] - least + 1]++;
+	for (k = 0; k < most - least; k++)
+		ends[k + 1] += ends[k];
+	for (i = 0; i < count; i++)
+		ids[ends[at[i] - least]++] = list->whose.ids[i];
+	for (k = 0; k <= most - least; k++)
 	{
-		int			from = day == 0 ? 0 : ends[day - 1];
+		int			from = k == 0 ? 0 : ends[k - 1];
 
-		if (ends[day] > from)
-			entries = add_entry(entries, n, size, (TimestampTz) ((int64) least + day) * USECS_PER_DAY, id,
-								ids + from, ends[day] - from);
+		if (ends[k] > from)
+			entries = add_entry(entries, n, size, (TimestampTz) (((int64) least + k) * grain), id,
+								ids + from, ends[k] - from);
 	}
 	pfree(ends);
 	return entries;
@@ -249,7 +260,8 @@ put_dues(CdRun *run)
 		const DueBucket *bucket;
 
 		CHECK_FOR_INTERRUPTS();
-		entries = sort_days(answers, run->asked[i].id, entries, &n, &size);
+		entries = sort_grains(&answers->days, USECS_PER_DAY, run->asked[i].id, entries, &n, &size);
+		entries = sort_grains(&answers->hours, USECS_PER_HOUR, run->asked[i].id, entries, &n, &size);
 		if (answers->dues == NULL)
 			continue;
 		due_start_iterate(answers->dues, &it);
@@ -303,8 +315,8 @@ flush_results(CdRun *run)
 		}
 		memset(&answers->asked, 0, sizeof(IdList));
 		memset(&answers->found, 0, sizeof(IdList));
-		memset(&answers->days, 0, sizeof(IdList));
-		memset(&answers->at_days, 0, sizeof(IdList));
+		memset(&answers->days, 0, sizeof(GrainList));
+		memset(&answers->hours, 0, sizeof(GrainList));
 		answers->dues = NULL;
 	}
 	MemoryContextSwitchTo(old);
@@ -312,20 +324,13 @@ flush_results(CdRun *run)
 	run->used = 0;
 }
 
-/* Note that a customer's answer may change at a moment. */
+/* Note that a customer's answer may change at a moment that is far off, or very near. */
 static void
 add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
 {
 	bool		found;
 	DueBucket  *bucket;
 
-	if (until > 0 && until - run->now > 2 * USECS_PER_DAY && until - run->now < MOST_DAYS * USECS_PER_DAY)
-	{
-		/* As cd_recheck_at has it: the full day before. */
-		add_id(run, &answers->days, (uint32) (until / USECS_PER_DAY));
-		add_id(run, &answers->at_days, id);
-		return;
-	}
 	if (answers->dues == NULL)
 		answers->dues = due_create(run->results, 16, NULL);
 	bucket = due_insert(answers->dues, cd_recheck_at(until, run->now), &found);
@@ -335,6 +340,58 @@ add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
 		run->used += 2 * sizeof(DueBucket);
 	}
 	add_id(run, &bucket->list, id);
+}
+
+/* Make room for a block in both lists. */
+static void
+make_grain_room(CdRun *run, GrainList *list)
+{
+	if (list->at.count + CD_BLOCK <= list->at.size)
+		return;
+	make_room(run, &list->at, CD_BLOCK);
+	make_room(run, &list->whose, CD_BLOCK);
+}
+
+/*
+ * Note until when answers hold: as cd_recheck_at has it, for more than two
+ * days the full day before, for more than two hours the full hour before.
+ */
+static void
+add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, const TimestampTz *until)
+{
+	TimestampTz day = Max(run->now + FEW_DAYS * USECS_PER_DAY + 1, 1);
+	TimestampTz hour = Max(run->now + FEW_HOURS * USECS_PER_HOUR + 1, 1);
+	uint64		days = (uint64) (run->now + MOST_DAYS * USECS_PER_DAY - day);
+	uint64		hours = (uint64) (day - hour);
+	GrainList  *d = &answers->days;
+	GrainList  *h = &answers->hours;
+	uint64		left;
+
+	/* Only between 2000 and the end of time. */
+	if (run->now < 0 || run->now > END_TIMESTAMP / 2)
+		days = hours = 0;
+	make_grain_room(run, d);
+	make_grain_room(run, h);
+	for (left = customers; left != 0; left &= left - 1)
+	{
+		int			row = __builtin_ctzll(left);
+		TimestampTz at = until[row];
+
+		if ((uint64) (at - day) < days)
+		{
+			d->at.ids[d->at.count++] = (uint32) ((uint64) at / USECS_PER_DAY);
+			d->whose.ids[d->whose.count++] = ids[row];
+		}
+		else if (at == DT_NOEND)
+			continue;
+		else if ((uint64) (at - hour) < hours)
+		{
+			h->at.ids[h->at.count++] = (uint32) ((uint64) at / USECS_PER_HOUR);
+			h->whose.ids[h->whose.count++] = ids[row];
+		}
+		else
+			add_due(run, answers, ids[row], at);
+	}
 }
 
 /* Keep the answers for a block of customers. */
@@ -356,13 +413,7 @@ keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes
 		answers->found.count = next - answers->found.ids;
 	}
 	if (answers != NULL && until != NULL && asked->condition->untracked == NULL)
-		for (left = customers; left != 0; left &= left - 1)
-		{
-			int			row = __builtin_ctzll(left);
-
-			if (until[row] != DT_NOEND)
-				add_due(run, answers, ids[row], until[row]);
-		}
+		add_dues(run, answers, ids, customers, until);
 	if (asked->needed)
 		for (left = customers; left != 0; left &= left - 1)
 		{

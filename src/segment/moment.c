@@ -134,7 +134,6 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 	DateADT		change = 0;
 	bool		found = false;
 	bool		answer = false;
-	TimestampTz midnight;
 	int			year,
 				month,
 				day;
@@ -150,7 +149,7 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 	if (DATE_NOT_FINITE(date))
 		PG_RETURN_BOOL(false);
 
-	today = DatumGetDateADT(DirectFunctionCall1(timestamptz_date, TimestampTzGetDatum(now)));
+	today = cd_today(now);
 	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	j2date(today + POSTGRES_EPOCH_JDATE, &this_year, &this_month, &this_day);
 
@@ -171,8 +170,7 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 		}
 	}
 
-	midnight = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(change)));
-	cd_validity_note(Min(midnight, cd_next_repeated_day(now)));
+	cd_validity_note(Min(cd_midnight(change), cd_next_repeated_day(now)));
 	PG_RETURN_BOOL(answer);
 }
 

@@ -147,11 +147,11 @@ is_window(const Interval *interval)
 		interval->month <= 12 * 1000 && interval->day <= 366 * 1000;
 }
 
-/* The pattern of a call about events, (events, 'pattern', ...); -1 if it is not plainly one. */
+/* A pattern of a call about events, (events, 'pattern', ...); -1 if it is not plainly one. */
 static int
-take_pattern(CdProgram *program, FuncExpr *call)
+take_pattern(CdProgram *program, FuncExpr *call, int place)
 {
-	Node	   *pattern = argument(call, 1);
+	Node	   *pattern = argument(call, place);
 
 	if (!is_events(program, argument(call, 0)) || pattern == NULL || !IsA(pattern, Const) || ((Const *) pattern)->constisnull)
 		return -1;
@@ -165,11 +165,16 @@ take_measure(CdProgram *program, Leaf *leaf, FuncExpr *call, CdMeasure what, tex
 {
 	if (isnan(number) || isinf(number) || (last != NULL && !is_window(last)))
 		return false;
-	leaf->pattern = take_pattern(program, call);
+	leaf->pattern = take_pattern(program, call, 1);
 	if (leaf->pattern < 0)
 		return false;
 	leaf->kind = LEAF_REACHED;
 	leaf->measure = cd_scope_measure(program->scope, leaf->pattern, what, of, number);
+	leaf->moment = cd_scope_moment(program->scope,
+								   strategy == BTGreaterStrategyNumber || strategy == BTLessEqualStrategyNumber ?
+								   CD_MOMENT_EXCEEDED : CD_MOMENT_REACHED, leaf->measure, number);
+	if (strategy == BTEqualStrategyNumber)
+		leaf->more = cd_scope_moment(program->scope, CD_MOMENT_EXCEEDED, leaf->measure, number);
 	leaf->strategy = strategy;
 	leaf->number = number;
 	leaf->span = last ? note_span(program, last) : -1;
@@ -236,9 +241,12 @@ take_source(CdProgram *program, Leaf *leaf, Node *node)
 		(strcmp(name, "event_last") != 0 && strcmp(name, "event_first") != 0))
 		return false;
 	leaf->source = strcmp(name, "event_last") == 0 ? FROM_LAST : FROM_FIRST;
-	leaf->pattern = take_pattern(program, (FuncExpr *) node);
+	leaf->pattern = take_pattern(program, (FuncExpr *) node, 1);
 	leaf->events = true;
-	return leaf->pattern >= 0;
+	if (leaf->pattern < 0)
+		return false;
+	leaf->moment = cd_scope_moment(program->scope, leaf->source == FROM_LAST ? CD_MOMENT_LAST : CD_MOMENT_FIRST, leaf->pattern, 0);
+	return true;
 }
 
 /* moment <op> as_of() - span */
@@ -255,6 +263,34 @@ take_moment(CdProgram *program, Leaf *leaf, Node *moment, const Interval *span, 
 	return true;
 }
 
+/* unanswered(events, asked, answered, same, NULL, last): nothing asked waits for its time. */
+static bool
+take_unanswered(CdProgram *program, Leaf *leaf, FuncExpr *call)
+{
+	Node	   *same = argument(call, 3);
+	Node	   *after = argument(call, 4);
+	Node	   *last = argument(call, 5);
+	int			answered;
+
+	if (last == NULL || !IsA(same, Const) || !IsA(after, Const) || !((Const *) after)->constisnull || !IsA(last, Const))
+		return false;
+	if (!((Const *) last)->constisnull && !is_window(interval_of(last)))
+		return false;
+	leaf->pattern = take_pattern(program, call, 1);
+	answered = take_pattern(program, call, 2);
+	if (leaf->pattern < 0 || answered < 0)
+		return false;
+	leaf->kind = LEAF_HAPPENED;
+	leaf->moment = cd_scope_moment(program->scope, CD_MOMENT_UNANSWERED,
+								   cd_scope_pair(program->scope, leaf->pattern, answered,
+												 ((Const *) same)->constisnull ? NULL : DatumGetTextPP(((Const *) same)->constvalue)), 0);
+	leaf->span = ((Const *) last)->constisnull ? -1 : note_span(program, interval_of(last));
+	leaf->timeless = ((Const *) last)->constisnull;
+	leaf->events = true;
+	leaf->cost = 20;
+	return true;
+}
+
 /* A call of one of our own functions. */
 static bool
 take_call(CdProgram *program, Leaf *leaf, FuncExpr *call)
@@ -266,16 +302,19 @@ take_call(CdProgram *program, Leaf *leaf, FuncExpr *call)
 		return false;
 	if (strcmp(name, "happened") == 0 && (nargs == 2 || (nargs == 3 && is_window(interval_of(lthird(call->args))))))
 	{
-		leaf->pattern = take_pattern(program, call);
+		leaf->pattern = take_pattern(program, call, 1);
 		if (leaf->pattern < 0)
 			return false;
 		leaf->kind = LEAF_HAPPENED;
+		leaf->moment = cd_scope_moment(program->scope, CD_MOMENT_LAST, leaf->pattern, 0);
 		leaf->span = nargs == 3 ? note_span(program, interval_of(lthird(call->args))) : -1;
 		leaf->timeless = nargs == 2;
 		leaf->events = true;
 		leaf->cost = 2 * cd_scope_cost(program->scope, leaf->pattern);
 		return true;
 	}
+	if (strcmp(name, "unanswered") == 0)
+		return take_unanswered(program, leaf, call);
 	if (strcmp(name, "within_last") == 0 && is_window(interval_of(lsecond(call->args))))
 		return take_moment(program, leaf, linitial(call->args), interval_of(lsecond(call->args)),
 						   BTGreaterStrategyNumber, true);

@@ -6,6 +6,7 @@
 
 #include "segment/scope.h"
 #include "timeline/event_count.h"
+#include "timeline/unanswered.h"
 
 #include <math.h>
 
@@ -28,10 +29,10 @@ typedef struct ScopeRow
 typedef struct Matches
 {
 	int			n;
-	int			only;			/* the kind all are of, and they are all of it; else -1 */
+	int			one;			/* the kind all are of, else -1 */
 	TimestampTz *at;
-	int		   *kind;
-	int		   *place;			/* among the events of its kind */
+	int		   *kind;			/* where they are of several */
+	int		   *place;			/* among the events of their kind; NULL: all of it */
 } Matches;
 
 /*
@@ -50,12 +51,13 @@ typedef struct ScopeField
 	int			name;			/* of the kind */
 	const char *property;
 	int			len;
+	int			nliterals;		/* texts that patterns ask for */
+	const CdLiteral **literals;
 	uint64		known;			/* rows in which it has been looked for */
 	struct
 	{
 		FieldState	state;
-		CdColumn	column;
-		CdDict		dict;
+		Matches    *matches;	/* of each literal */
 	}			rows[CD_BLOCK];
 } ScopeField;
 
@@ -65,8 +67,9 @@ typedef struct ScopePattern
 	CdPattern  *pattern;
 	int			name;			/* the one kind it can mean, else -1 */
 	bool		plain;			/* all events of that kind */
+	bool		every;			/* all events of all kinds */
 	int			field;			/* those where a property is one text, else -1 */
-	const CdLiteral *literal;
+	int			literal;		/* the text's number */
 	uint64		known;			/* rows whose matches have been found */
 	Matches		rows[CD_BLOCK];
 } ScopePattern;
@@ -91,6 +94,25 @@ typedef struct ScopeMeasure
 	Reached		rows[CD_BLOCK];
 } ScopeMeasure;
 
+/* One moment of each customer, which is what windows ask about. */
+typedef struct ScopeMoment
+{
+	CdMomentKind kind;
+	int			number;			/* of the pattern or measure */
+	double		amount;			/* of a measure */
+	uint64		known;
+	uint64		slow;			/* rows that take more than one moment to tell */
+	TimestampTz at[CD_BLOCK];
+} ScopeMoment;
+
+/* Events that others answer, of the same property if it has a name. */
+typedef struct ScopePair
+{
+	int			asked;			/* patterns */
+	int			answered;
+	char	   *same;			/* NULL: any answers */
+} ScopePair;
+
 struct CdScope
 {
 	MemoryContext context;
@@ -105,13 +127,23 @@ struct CdScope
 	int			nnames;
 	ScopeField **fields;
 	int			nfields;
+	ScopePair  *pairs;
+	int			npairs;
+	ScopeMoment **moments;
+	int			nmoments;
 	const Datum *events;
+	int			nrows;
 	uint64		open;			/* rows whose timeline is */
 	ScopeRow	rows[CD_BLOCK];
 };
 
 #define PIECE		8192
+#define AHEAD		4
 #define BIT(row)		(UINT64CONST(1) << (row))
+
+/* Texts of a property by their code, as far as codes have so many bits. */
+#define CODE_BITS		8
+#define NO_LITERAL		255
 
 /* Memory until the next block. */
 static void *
@@ -179,6 +211,23 @@ note_field(CdScope *scope, int name, const char *property, int len)
 	return scope->nfields++;
 }
 
+/* The number of a text that a property is compared with, noted once; -1 where there are too many. */
+static int
+note_literal(ScopeField *field, const CdLiteral *literal)
+{
+	int			i;
+
+	for (i = 0; i < field->nliterals; i++)
+		if (field->literals[i]->len == literal->len && memcmp(field->literals[i]->str, literal->str, literal->len) == 0)
+			return i;
+	if (i == NO_LITERAL)
+		return -1;
+	field->literals = field->literals == NULL ? palloc(sizeof(CdLiteral *)) :
+		repalloc(field->literals, (i + 1) * sizeof(CdLiteral *));
+	field->literals[field->nliterals++] = literal;
+	return i;
+}
+
 int
 cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 {
@@ -197,6 +246,8 @@ cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 	entry->pattern = cd_pattern_read(entry->source);
 	entry->name = -1;
 	entry->field = -1;
+	entry->every = entry->pattern->n == 1 && entry->pattern->alternatives[0].prefix &&
+		entry->pattern->alternatives[0].name.len == 0 && entry->pattern->alternatives[0].nconditions == 0;
 	if (entry->pattern->n == 1 && !entry->pattern->alternatives[0].prefix)
 	{
 		const CdAlternative *only = &entry->pattern->alternatives[0];
@@ -208,7 +259,9 @@ cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 			(only->conditions[0].op == CD_OP_EQ || only->conditions[0].op == CD_OP_IN))
 		{
 			entry->field = note_field(scope, entry->name, only->conditions[0].name, only->conditions[0].namelen);
-			entry->literal = only->conditions[0].literals;
+			entry->literal = note_literal(scope->fields[entry->field], only->conditions[0].literals);
+			if (entry->literal < 0)
+				entry->field = -1;
 		}
 	}
 	scope->patterns = scope->patterns == NULL ? palloc(sizeof(ScopePattern *)) :
@@ -256,14 +309,41 @@ cd_scope_measure(CdScope *scope, int pattern, CdMeasure what, text *of, double a
 	return scope->nmeasures++;
 }
 
+int
+cd_scope_pair(CdScope *scope, int asked, int answered, text *same)
+{
+	MemoryContext old;
+	char	   *name = same == NULL ? NULL : pnstrdup(VARDATA_ANY(same), VARSIZE_ANY_EXHDR(same));
+	ScopePair  *pair;
+	int			i;
+
+	for (i = 0; i < scope->npairs; i++)
+	{
+		pair = &scope->pairs[i];
+		if (pair->asked == asked && pair->answered == answered && (pair->same == NULL) == (name == NULL) &&
+			(name == NULL || strcmp(pair->same, name) == 0))
+			return i;
+	}
+	old = MemoryContextSwitchTo(scope->context);
+	scope->pairs = scope->pairs == NULL ? palloc(sizeof(ScopePair)) :
+		repalloc(scope->pairs, (scope->npairs + 1) * sizeof(ScopePair));
+	pair = &scope->pairs[scope->npairs];
+	pair->asked = asked;
+	pair->answered = answered;
+	pair->same = name == NULL ? NULL : pstrdup(name);
+	MemoryContextSwitchTo(old);
+	return scope->npairs++;
+}
+
 void
-cd_scope_begin(CdScope *scope, const Datum *events)
+cd_scope_begin(CdScope *scope, const Datum *events, int nrows)
 {
 	int			i;
 
 	MemoryContextReset(scope->block);
 	scope->left = 0;
 	scope->events = events;
+	scope->nrows = nrows;
 	scope->open = 0;
 	for (i = 0; i < scope->npatterns; i++)
 		scope->patterns[i]->known = 0;
@@ -271,6 +351,8 @@ cd_scope_begin(CdScope *scope, const Datum *events)
 		scope->measures[i]->known = 0;
 	for (i = 0; i < scope->nfields; i++)
 		scope->fields[i]->known = 0;
+	for (i = 0; i < scope->nmoments; i++)
+		scope->moments[i]->known = 0;
 }
 
 /* Open a timeline and find its kinds. */
@@ -281,6 +363,14 @@ open_row(CdScope *scope, ScopeRow *row)
 	int			i,
 				k;
 
+	/* What comes next may be on its way from memory meanwhile. */
+	if (row + AHEAD < scope->rows + scope->nrows)
+	{
+		const char *bytes = DatumGetPointer(scope->events[row + AHEAD - scope->rows]);
+
+		for (i = 0; i < 4; i++)
+			__builtin_prefetch(bytes + i * 64);
+	}
 	cd_timeline_open(&row->timeline, (struct varlena *) DatumGetPointer(scope->events[row - scope->rows]));
 	row->kinds = get(scope, row->timeline.nkinds * sizeof(CdKind));
 	row->times = get(scope, row->timeline.nkinds * sizeof(TimestampTz *));
@@ -293,10 +383,14 @@ open_row(CdScope *scope, ScopeRow *row)
 		{
 			const CdKind *kind = &row->kinds[k];
 
+			uint64		key = cd_load64((const uint8 *) kind->name);
+
+			if (kind->namelen < 8)
+				key &= (UINT64CONST(1) << (8 * kind->namelen)) - 1;
 			row->times[k] = NULL;
 			for (i = 0; i < scope->nnames; i++)
-				if (scope->names[i].len == kind->namelen && scope->names[i].str[0] == kind->name[0] &&
-					memcmp(scope->names[i].str, kind->name, kind->namelen) == 0)
+				if (scope->names[i].len == kind->namelen && scope->names[i].key == key &&
+					(kind->namelen <= 8 || memcmp(scope->names[i].str + 8, kind->name + 8, kind->namelen - 8) == 0))
 				{
 					row->named[i] = k;
 					break;
@@ -325,19 +419,84 @@ kind_times(CdScope *scope, ScopeRow *row, int k)
 	return row->times[k];
 }
 
-/* Find the column of a property and its dictionary. */
+/* Which literal each code of a column stands for. */
+static void
+find_codes(const ScopeField *field, const CdColumn *column, const CdDict *dict, uint8 *literals)
+{
+	int			i;
+
+	memset(literals, NO_LITERAL, 1 << CODE_BITS);
+	for (i = 0; i < field->nliterals; i++)
+	{
+		bool		found;
+		int64		code = cd_dict_find(dict, field->literals[i]->str, field->literals[i]->len, &found) - column->base;
+
+		if (!found || code < 0)
+			continue;
+		code += column->nullable ? 1 : 0;
+		if (code < 1 << CODE_BITS)
+			literals[code] = i;
+	}
+}
+
+/*
+ * Part the events of a kind by the text of a property, in one pass for all
+ * texts that patterns ask for.
+ */
+static void
+part_events(CdScope *scope, const ScopeField *field, int number, int k, const CdColumn *column, const CdDict *dict)
+{
+	const TimestampTz *at = kind_times(scope, &scope->rows[number], k);
+	Matches    *matches = field->rows[number].matches;
+	int			n = scope->rows[number].kinds[k].n;
+	uint8	   *literal = get(scope, n);
+	uint8		literals[1 << CODE_BITS];
+	int			i;
+
+	find_codes(field, column, dict, literals);
+	for (i = 0; i < n; i++)
+	{
+		literal[i] = literals[cd_column_code(column, i)];
+		if (literal[i] != NO_LITERAL)
+			matches[literal[i]].n++;
+	}
+	for (i = 0; i < field->nliterals; i++)
+	{
+		matches[i].at = get(scope, matches[i].n * sizeof(TimestampTz));
+		matches[i].place = get(scope, matches[i].n * sizeof(int));
+		matches[i].n = 0;
+	}
+	for (i = 0; i < n; i++)
+		if (literal[i] != NO_LITERAL)
+		{
+			Matches    *of = &matches[literal[i]];
+
+			of->at[of->n] = at[i];
+			of->place[of->n++] = i;
+		}
+}
+
+/* Find the column of a property and what its texts part the events into. */
 static void
 find_field(CdScope *scope, ScopeField *field, int number, int k)
 {
 	const ScopeRow *row = &scope->rows[number];
 	int			property = cd_timeline_find_property(&row->timeline, field->property, field->len);
 	CdColumn	column;
+	CdColumn	text;
 	const uint8 *pos;
 	int			ncolumns;
 	int			found = 0;
+	int			i;
 
 	field->known |= BIT(number);
 	field->rows[number].state = FIELD_ABSENT;
+	field->rows[number].matches = get(scope, field->nliterals * sizeof(Matches));
+	for (i = 0; i < field->nliterals; i++)
+	{
+		field->rows[number].matches[i].n = 0;
+		field->rows[number].matches[i].one = k;
+	}
 	if (property < 0)
 		return;
 	for (pos = cd_kind_columns(&row->kinds[k], &ncolumns); ncolumns > 0; ncolumns--)
@@ -347,45 +506,19 @@ find_field(CdScope *scope, ScopeField *field, int number, int k)
 			break;
 		if (column.which != property + CD_COL_PROPERTY)
 			continue;
-		field->rows[number].state = column.type == CD_TYPE_TEXT && found == 0 ? FIELD_TEXT : FIELD_OTHER;
-		field->rows[number].column = column;
+		text = column;
 		found++;
 	}
-	if (field->rows[number].state == FIELD_TEXT)
-		cd_dict_open(&row->timeline, property + CD_COL_PROPERTY, &field->rows[number].dict);
-}
-
-/* The events of a kind whose property is one text; false where it is not only texts. */
-static bool
-match_field(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
-{
-	ScopeField *field = scope->fields[pattern->field];
-	const CdColumn *column = &field->rows[number].column;
-	const TimestampTz *at;
-	bool		found;
-	int64		position;
-	uint64		code;
-	int			n = 0;
-	int			i;
-
-	if ((field->known & BIT(number)) == 0)
-		find_field(scope, field, number, k);
-	if (field->rows[number].state != FIELD_TEXT)
-		return field->rows[number].state == FIELD_ABSENT;
-	position = cd_dict_find(&field->rows[number].dict, pattern->literal->str, pattern->literal->len, &found) - column->base;
-	if (!found || position < 0)
-		return true;
-	code = (uint64) position + (column->nullable ? 1 : 0);
-	at = kind_times(scope, &scope->rows[number], k);
-	for (i = 0; i < scope->rows[number].kinds[k].n; i++)
+	if (found == 1 && text.type == CD_TYPE_TEXT && text.width <= CODE_BITS)
 	{
-		matches->at[n] = at[i];
-		matches->kind[n] = k;
-		matches->place[n] = i;
-		n += cd_column_code(column, i) == code;
+		CdDict		dict;
+
+		cd_dict_open(&row->timeline, property + CD_COL_PROPERTY, &dict);
+		part_events(scope, field, number, k, &text, &dict);
+		field->rows[number].state = FIELD_TEXT;
 	}
-	matches->n = n;
-	return true;
+	else if (found > 0)
+		field->rows[number].state = FIELD_OTHER;
 }
 
 /* Append what a pattern means among the events of one kind. */
@@ -397,8 +530,6 @@ match_kind(CdScope *scope, const ScopePattern *pattern, int number, int k, Match
 	TimestampTz *at;
 	int			i;
 
-	if (pattern->field >= 0 && match_field(scope, pattern, number, k, matches))
-		return;
 	if (!cd_pattern_bind_kind(pattern->pattern, &row->kinds[k], &matcher))
 		return;
 	at = kind_times(scope, row, k);
@@ -456,52 +587,86 @@ sort_matches(CdScope *scope, Matches *matches)
 	}
 }
 
+/* Append all events of a kind. */
+static void
+take_kind(CdScope *scope, ScopeRow *row, int k, Matches *matches)
+{
+	const TimestampTz *at = kind_times(scope, row, k);
+	int			i;
+
+	for (i = 0; i < row->kinds[k].n; i++)
+	{
+		matches->at[matches->n] = at[i];
+		matches->kind[matches->n] = k;
+		matches->place[matches->n++] = i;
+	}
+}
+
 /* The events a pattern means, found once per timeline. */
 static void
 find_matches(CdScope *scope, const ScopePattern *pattern, int number, Matches *matches)
 {
 	ScopeRow   *row = &scope->rows[number];
+	MemoryContext old;
 	int			from = 0,
 				to;
+	int			size;
+	int			kinds = 0;
 	int			k;
 
 	if ((scope->open & BIT(number)) == 0)
 		open_row(scope, row);
 	to = row->timeline.nkinds;
 	matches->n = 0;
-	matches->only = -1;
+	matches->one = -1;
+	matches->place = NULL;
 	if (pattern->name >= 0)
 	{
 		from = row->named[pattern->name];
-		to = from < 0 ? from : from + 1;
+		if (from < 0)
+			return;
+		to = from + 1;
+		matches->one = from;
 	}
-	if (from < to && pattern->plain)
+	if (pattern->plain)
 	{
-		matches->only = from;
 		matches->n = row->kinds[from].n;
 		matches->at = kind_times(scope, row, from);
+		return;
 	}
-	else if (from < to)
+	if (pattern->field >= 0)
 	{
-		MemoryContext old = MemoryContextSwitchTo(scope->block);
-		int			size = pattern->name >= 0 ? row->kinds[from].n : row->timeline.nevents;
-		int			kinds = 0;
+		ScopeField *field = scope->fields[pattern->field];
 
-		/* One more, so that a match can be written before it is known to be one. */
-		matches->at = get(scope, (size + 1) * sizeof(TimestampTz));
-		matches->kind = get(scope, (size + 1) * sizeof(int));
-		matches->place = get(scope, (size + 1) * sizeof(int));
-		for (k = from; k < to; k++)
+		if ((field->known & BIT(number)) == 0)
+			find_field(scope, field, number, from);
+		if (field->rows[number].state != FIELD_OTHER)
 		{
-			int			before = matches->n;
-
-			match_kind(scope, pattern, number, k, matches);
-			kinds += matches->n > before;
+			*matches = field->rows[number].matches[pattern->literal];
+			return;
 		}
-		if (kinds > 1)
-			sort_matches(scope, matches);
-		MemoryContextSwitchTo(old);
 	}
+	if (from == to)
+		return;
+
+	old = MemoryContextSwitchTo(scope->block);
+	size = pattern->name >= 0 ? row->kinds[from].n : row->timeline.nevents;
+	matches->at = get(scope, size * sizeof(TimestampTz));
+	matches->kind = get(scope, size * sizeof(int));
+	matches->place = get(scope, size * sizeof(int));
+	for (k = from; k < to; k++)
+	{
+		int			before = matches->n;
+
+		if (pattern->every)
+			take_kind(scope, row, k, matches);
+		else
+			match_kind(scope, pattern, number, k, matches);
+		kinds += matches->n > before;
+	}
+	if (kinds > 1)
+		sort_matches(scope, matches);
+	MemoryContextSwitchTo(old);
 }
 
 static inline Matches *
@@ -515,22 +680,6 @@ get_matches(CdScope *scope, int pattern, int row)
 		scope->patterns[pattern]->known |= BIT(row);
 	}
 	return matches;
-}
-
-TimestampTz
-cd_scope_last(CdScope *scope, int pattern, int row)
-{
-	const Matches *matches = get_matches(scope, pattern, row);
-
-	return matches->n > 0 ? matches->at[matches->n - 1] : DT_NOBEGIN;
-}
-
-TimestampTz
-cd_scope_first(CdScope *scope, int pattern, int row)
-{
-	const Matches *matches = get_matches(scope, pattern, row);
-
-	return matches->n > 0 ? matches->at[0] : DT_NOEND;
 }
 
 /* The calendar day of a moment in the session's time zone. */
@@ -616,13 +765,13 @@ column_of(const ScopeRow *row, const ScopeMeasure *measure)
 static inline int
 match_kind_of(const Matches *matches, int i)
 {
-	return matches->only >= 0 ? matches->only : matches->kind[i];
+	return matches->one >= 0 ? matches->one : matches->kind[i];
 }
 
 static inline int
 match_place_of(const Matches *matches, int i)
 {
-	return matches->only >= 0 ? i : matches->place[i];
+	return matches->place == NULL ? i : matches->place[i];
 }
 
 /* Since when there were so many different values; those of different types differ. */
@@ -744,10 +893,13 @@ get_reached(CdScope *scope, ScopeMeasure *measure, int number)
 	return reached;
 }
 
-bool
-cd_scope_reached(CdScope *scope, int number, int row, double amount, bool strict, TimestampTz *at)
+/*
+ * The last moment since which a measure reaches an amount, or exceeds it;
+ * false where it takes more than one moment to tell.
+ */
+static bool
+reach(CdScope *scope, ScopeMeasure *measure, int row, double amount, bool strict, TimestampTz *at)
 {
-	ScopeMeasure *measure = scope->measures[number];
 	const Reached *reached;
 	int			low,
 				high;
@@ -789,6 +941,94 @@ cd_scope_reached(CdScope *scope, int number, int row, double amount, bool strict
 	}
 	*at = low < reached->n ? reached->at[low] : DT_NOBEGIN;
 	return true;
+}
+
+int
+cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount)
+{
+	MemoryContext old;
+	ScopeMoment *entry;
+	int			i;
+
+	for (i = 0; i < scope->nmoments; i++)
+	{
+		entry = scope->moments[i];
+		if (entry->kind == kind && entry->number == number && entry->amount == amount)
+			return i;
+	}
+	old = MemoryContextSwitchTo(scope->context);
+	entry = palloc0(sizeof(ScopeMoment));
+	entry->kind = kind;
+	entry->number = number;
+	entry->amount = amount;
+	scope->moments = scope->moments == NULL ? palloc(sizeof(ScopeMoment *)) :
+		repalloc(scope->moments, (scope->nmoments + 1) * sizeof(ScopeMoment *));
+	scope->moments[scope->nmoments] = entry;
+	MemoryContextSwitchTo(old);
+	return scope->nmoments++;
+}
+
+/* The last event that was not answered. */
+static TimestampTz
+find_unanswered(CdScope *scope, const ScopePair *pair, int row)
+{
+	MemoryContext old;
+	TimestampTz at;
+
+	if (get_matches(scope, pair->asked, row)->n == 0)
+		return DT_NOBEGIN;
+	old = MemoryContextSwitchTo(scope->block);
+	at = cd_unanswered_last(&scope->rows[row].timeline, scope->patterns[pair->asked]->pattern,
+							scope->patterns[pair->answered]->pattern, pair->same, pair->same ? strlen(pair->same) : 0);
+	MemoryContextSwitchTo(old);
+	return at;
+}
+
+/* Find a customer's moment. */
+static void
+find_moment(CdScope *scope, ScopeMoment *moment, int row)
+{
+	const Matches *matches;
+
+	switch (moment->kind)
+	{
+		case CD_MOMENT_LAST:
+			matches = get_matches(scope, moment->number, row);
+			moment->at[row] = matches->n > 0 ? matches->at[matches->n - 1] : DT_NOBEGIN;
+			break;
+		case CD_MOMENT_FIRST:
+			matches = get_matches(scope, moment->number, row);
+			moment->at[row] = matches->n > 0 ? matches->at[0] : DT_NOEND;
+			break;
+		case CD_MOMENT_UNANSWERED:
+			moment->at[row] = find_unanswered(scope, &scope->pairs[moment->number], row);
+			break;
+		default:
+			if (!reach(scope, scope->measures[moment->number], row, moment->amount,
+					   moment->kind == CD_MOMENT_EXCEEDED, &moment->at[row]))
+			{
+				moment->at[row] = DT_NOBEGIN;
+				moment->slow |= BIT(row);
+			}
+			break;
+	}
+}
+
+const TimestampTz *
+cd_scope_moments(CdScope *scope, int number, uint64 rows, int *at_work, uint64 *slow)
+{
+	ScopeMoment *moment = scope->moments[number];
+	uint64		fresh = rows & ~moment->known;
+
+	moment->slow &= moment->known;
+	for (; fresh != 0; fresh &= fresh - 1)
+	{
+		*at_work = __builtin_ctzll(fresh);
+		find_moment(scope, moment, *at_work);
+	}
+	moment->known |= rows;
+	*slow = moment->slow & rows;
+	return moment->at;
 }
 
 bool

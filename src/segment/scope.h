@@ -35,24 +35,34 @@ extern CdScope *cd_scope(MemoryContext context);
 extern int	cd_scope_pattern(CdScope *scope, struct varlena *pattern);
 extern int	cd_scope_measure(CdScope *scope, int pattern, CdMeasure what, text *of, double amount);
 
+/* The number of a pair of patterns: asked and answered, of the same property unless that is NULL. */
+extern int	cd_scope_pair(CdScope *scope, int asked, int answered, text *same);
+
 /* Of how much work a pattern is: 1 where it means all events of one kind. */
 extern int	cd_scope_cost(CdScope *scope, int pattern);
 
 /* Go to other customers, at most CD_BLOCK; events need not be touched before they are asked. */
-extern void cd_scope_begin(CdScope *scope, const Datum *events);
+extern void cd_scope_begin(CdScope *scope, const Datum *events, int nrows);
 
-/* Moment of the last or first match; DT_NOBEGIN or DT_NOEND when there is none. */
-extern TimestampTz cd_scope_last(CdScope *scope, int pattern, int row);
-extern TimestampTz cd_scope_first(CdScope *scope, int pattern, int row);
+/* What moment of a customer is meant. */
+typedef enum CdMomentKind
+{
+	CD_MOMENT_LAST,				/* of the last match of a pattern; DT_NOBEGIN when there is none */
+	CD_MOMENT_FIRST,			/* of the first one; DT_NOEND when there is none */
+	CD_MOMENT_UNANSWERED,		/* of the last of a pair that was not answered; DT_NOBEGIN when there is none */
+	CD_MOMENT_REACHED,			/* the last one since which a measure reaches an amount; DT_NOBEGIN */
+	CD_MOMENT_EXCEEDED			/* where all there is does not, DT_NOEND where nothing is needed */
+} CdMomentKind;
+
+/* The number of such a moment, of a pattern, pair or measure; the same is noted once. */
+extern int	cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount);
 
 /*
- * The last moment since which a measure reaches an amount (exceeds it, if
- * strict); DT_NOBEGIN where all there is does not, DT_NOEND where nothing is
- * needed.  False where it takes more than one moment to tell: then ask
- * cd_scope_compare.
+ * That moment of some customers, by their place in the block; *slow says of
+ * whom it takes more than one moment to tell: then ask cd_scope_compare.
+ * *at_work is the customer looked at, should an error be raised.
  */
-extern bool cd_scope_reached(CdScope *scope, int measure, int row, double amount, bool strict,
-							 TimestampTz *at);
+extern const TimestampTz *cd_scope_moments(CdScope *scope, int moment, uint64 rows, int *at_work, uint64 *slow);
 
 /* A sum over a window (NULL: everything) against an amount, noting its validity. */
 extern bool cd_scope_compare(CdScope *scope, int measure, int row, const Interval *last,

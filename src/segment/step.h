@@ -19,7 +19,7 @@ typedef enum LeafKind
 	LEAF_NUMBER,				/* column <op> double precision */
 	LEAF_TEXT,					/* column = one of some texts */
 	LEAF_MOMENT,				/* moment <op> as_of() - span */
-	LEAF_HAPPENED,				/* there is such an event in the window */
+	LEAF_HAPPENED,				/* there is such an event, or one not answered, in the window */
 	LEAF_REACHED				/* a measure of events in the window <op> number */
 } LeafKind;
 
@@ -55,6 +55,8 @@ typedef struct Leaf
 	int			span;			/* number of the window, -1: everything */
 	int			pattern;
 	int			measure;
+	int			moment;			/* what of the events is compared with the window */
+	int			more;			/* when they would be more than a number */
 	CdNeed	   *segment;
 	ExprState  *state;
 	/* the block */

@@ -145,6 +145,68 @@ last_answer(const Topic *answers, int n, const Topic *asked)
 	return answers[low - 1].at;
 }
 
+/* The column of a property, -1 for none. */
+static int
+column_of(const CdTimeline *tl, const char *same, int samelen)
+{
+	int			which = same == NULL ? -1 : cd_timeline_find_property(tl, same, samelen);
+
+	return which < 0 ? -1 : which + CD_COL_PROPERTY;
+}
+
+/*
+ * The newest event that was not followed by an answer, of those up to the
+ * moment "ripe", and the oldest of those after it.
+ */
+static void
+find_unanswered(const CdMatcher *asks, int nasks, const CdMatcher *answers, int nanswers,
+				bool same, int which, TimestampTz ripe, TimestampTz *newest, TimestampTz *waiting)
+{
+	int			ntopics,
+				nlast;
+	Topic	   *topics = list_topics(asks, nasks, which, &ntopics);
+	Topic	   *lasts = list_topics(answers, nanswers, which, &nlast);
+	TimestampTz last = DT_NOBEGIN;
+	int			i;
+
+	*newest = DT_NOBEGIN;
+	*waiting = DT_NOEND;
+	if (same)
+		qsort(lasts, nlast, sizeof(Topic), compare_topics);
+	else
+		for (i = 0; i < nlast; i++)
+			last = Max(last, lasts[i].at);
+	for (i = 0; i < ntopics; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (topics[i].at <= (same ? last_answer(lasts, nlast, &topics[i]) : last))
+			continue;
+		if (topics[i].at <= ripe)
+			*newest = Max(*newest, topics[i].at);
+		else
+			*waiting = Min(*waiting, topics[i].at);
+	}
+	pfree(topics);
+	pfree(lasts);
+}
+
+TimestampTz
+cd_unanswered_last(const CdTimeline *tl, const CdPattern *asked, const CdPattern *answered, const char *same, int samelen)
+{
+	CdMatcher	few[CD_FEW],
+				few2[CD_FEW];
+	CdMatcher  *asks,
+			   *answers;
+	int			nasks = cd_pattern_bind(asked, tl, DT_NOBEGIN, DT_NOEND, few, &asks);
+	int			nanswers = cd_pattern_bind(answered, tl, DT_NOBEGIN, DT_NOEND, few2, &answers);
+	TimestampTz newest,
+				waiting;
+
+	find_unanswered(asks, nasks, answers, nanswers, same != NULL, column_of(tl, same, samelen),
+					DT_NOEND, &newest, &waiting);
+	return newest;
+}
+
 /*
  * Whether an event that matches asked, inside the window and at least a grace
  * period old, was not followed (at the same instant or later) by one that
@@ -161,20 +223,13 @@ cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *ans
 	CdMatcher  *asks,
 			   *answers;
 	TimestampTz enters,
-				ripe,
-				newest = DT_NOBEGIN,
-				waiting = DT_NOEND,
-				last = DT_NOBEGIN;
+				newest,
+				waiting;
 	TimestampTz until = DT_NOEND;
 	int			nasks,
 				nanswers,
-				ntopics,
-				nlast,
-				which = -1,
 				i;
 	bool		moves = window->sliding || window->ahead || grace != NULL;
-	Topic	   *topics,
-			   *lasts;
 
 	/* Neither side looks beyond as_of: a later answer is noted when it comes in. */
 	nanswers = cd_pattern_bind(answered, tl, window->since, DT_NOEND, few2, &answers);
@@ -197,34 +252,8 @@ cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *ans
 			cd_validity_note(cd_kind_at(&m->kind, next));
 		m->to = Max(m->from, Min(to, m->to));
 	}
-	if (same != NULL)
-	{
-		which = cd_timeline_find_property(tl, same, samelen);
-		if (which >= 0)
-			which += CD_COL_PROPERTY;
-	}
-	topics = list_topics(asks, nasks, which, &ntopics);
-	lasts = list_topics(answers, nanswers, which, &nlast);
-	if (same != NULL)
-		qsort(lasts, nlast, sizeof(Topic), compare_topics);
-	else
-		for (i = 0; i < nlast; i++)
-			last = Max(last, lasts[i].at);
-
-	ripe = grace == NULL ? DT_NOEND : grace->start;
-	for (i = 0; i < ntopics; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (topics[i].at <= (same == NULL ? last : last_answer(lasts, nlast, &topics[i])))
-			continue;
-		if (topics[i].at <= ripe)
-			newest = Max(newest, topics[i].at);
-		else
-			waiting = Min(waiting, topics[i].at);
-	}
-	pfree(topics);
-	pfree(lasts);
-
+	find_unanswered(asks, nasks, answers, nanswers, same != NULL, column_of(tl, same, samelen),
+					grace == NULL ? DT_NOEND : grace->start, &newest, &waiting);
 	if (newest != DT_NOBEGIN)
 	{
 		if (window->sliding)

@@ -11,4 +11,8 @@
 extern bool cd_unanswered(const CdTimeline *tl, const CdPattern *asked, const CdPattern *answered,
 						  const char *same, int samelen, const CdWindow *window, const CdWindow *grace);
 
+/* The last event of all, up to as_of() in a timeline cut there, that was not answered; DT_NOBEGIN where there is none. */
+extern TimestampTz cd_unanswered_last(const CdTimeline *tl, const CdPattern *asked, const CdPattern *answered,
+									  const char *same, int samelen);
+
 #endif							/* CD_UNANSWERED_H */
