@@ -48,7 +48,7 @@ install_packages() {
 # Everything needed to build and run: install_dependencies [more packages, %V = major version]
 install_dependencies() {
 	if ! command -v apt-get >/dev/null; then
-		find_pg_config || fail "no apt-get here: install PostgreSQL with server headers, a C and C++ compiler, make, ICU, CRoaring and libphonenumber, then set PG_CONFIG"
+		find_pg_config || fail "no apt-get here: install PostgreSQL with server headers, a C and C++ compiler, make, ICU and libphonenumber, then set PG_CONFIG"
 		return
 	fi
 	if ! find_pg_config; then

@@ -103,6 +103,7 @@ _PG_init(void)
 							   "Empty means the transaction's own time. Refreshes refuse while it is set.",
 							   &as_of_setting, "", PGC_USERSET, GUC_NOT_IN_SAMPLE,
 							   check_as_of, assign_as_of, NULL);
+	cd_bits_init();
 	cd_phone_init();
 	cd_worker_init();
 	cd_identity_engine_init();

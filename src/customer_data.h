@@ -42,6 +42,7 @@ extern void cd_validity_note(TimestampTz until);
 extern TimestampTz cd_validity(void);
 
 /* Set-up of the rooms that have settings or workers, called once at load. */
+extern void cd_bits_init(void);
 extern void cd_phone_init(void);
 extern void cd_worker_init(void);
 extern void cd_segment_init(void);

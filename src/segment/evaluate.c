@@ -770,7 +770,6 @@ void
 cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, TupleDesc rowtype, uint32 least, uint32 greatest)
 {
 	CdRun	   *run;
-	CdSetBuilder *range;
 	MemoryContext old;
 
 	SPI_connect();
@@ -783,11 +782,7 @@ cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, Tuple
 	run->receiver = receiver;
 	run->rowtype = rowtype;
 	run->row_slot = MakeSingleTupleTableSlot(rowtype, &TTSOpsVirtual);
-	range = cd_set_builder();
-	cd_set_builder_add_range(range, least, greatest);
-	cd_set_builder_and(range, run->due);
-	run->due = cd_set_builder_value(range);
-	cd_set_builder_free(range);
+	run->due = cd_set_slice(run->due, least, greatest);
 	cd_run_set_up(run);
 	cd_run_over_customers(run);
 	flush_results(run);

@@ -219,6 +219,12 @@ COMMENT ON FUNCTION customer_data.customer_set_agg_serialize(internal) IS 'State
 CREATE FUNCTION customer_data.customer_set_agg_deserialize(bytea, internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_agg_deserialize';
 COMMENT ON FUNCTION customer_data.customer_set_agg_deserialize(bytea, internal) IS 'Bytes of a worker to state';
+CREATE FUNCTION customer_data.customer_set_and_serialize(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_and_serialize';
+COMMENT ON FUNCTION customer_data.customer_set_and_serialize(internal) IS 'Intersection of a worker to bytes';
+CREATE FUNCTION customer_data.customer_set_and_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_and_deserialize';
+COMMENT ON FUNCTION customer_data.customer_set_and_deserialize(bytea, internal) IS 'Bytes of a worker to intersection';
 CREATE FUNCTION customer_data.customer_set_agg_final(internal) RETURNS customer_data.customer_set
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_customer_set_agg_final';
 COMMENT ON FUNCTION customer_data.customer_set_agg_final(internal) IS 'The set that was put together';
@@ -260,7 +266,7 @@ CREATE AGGREGATE customer_data.customer_set_and_agg(customer_data.customer_set) 
     SFUNC = customer_data.customer_set_and_step, STYPE = internal,
     FINALFUNC = customer_data.customer_set_and_final,
     COMBINEFUNC = customer_data.customer_set_and_combine,
-    SERIALFUNC = customer_data.customer_set_agg_serialize,
-    DESERIALFUNC = customer_data.customer_set_agg_deserialize,
+    SERIALFUNC = customer_data.customer_set_and_serialize,
+    DESERIALFUNC = customer_data.customer_set_and_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.customer_set_and_agg(customer_data.customer_set) IS 'The intersection of all sets; NULL where there is none';

@@ -4,8 +4,16 @@
  *
  * A value is four bytes of our own (a version byte and three zero bytes)
  * followed by the portable Roaring serialisation, which is also what goes
- * over the wire.  Everything that only reads works on those bytes in place;
- * what makes a new set goes through CRoaring, confined to roaring.c.
+ * over the wire.  All work is done on those bytes in place, container by
+ * container: nothing is unpacked before and packed after.  No Roaring library
+ * is linked, since the server loads modules into one name space: two copies
+ * of CRoaring in a backend, ours and that of another extension, call each
+ * other's functions with structures the other does not know.
+ *
+ * Bytes from outside are validated once, when they are received.  A stored
+ * value is trusted as those of PostgreSQL's own types are, with one thing
+ * more: should it be damaged, answers may be wrong, or an error be raised, but
+ * no memory outside of the value is read or written.
  */
 #ifndef CD_CUSTOMER_SET_H
 #define CD_CUSTOMER_SET_H
@@ -51,6 +59,7 @@ typedef struct CdSetIterator
 	uint32		base;			/* high half of its ids */
 	uint32		left;			/* ids left in it */
 	uint32		position;		/* array index, bitmap word or run */
+	uint32		limit;			/* where position has to stop */
 	uint64		word;			/* bits left of the bitmap word */
 	uint32		within;			/* place within the run */
 } CdSetIterator;
@@ -75,19 +84,25 @@ extern bool cd_set_next_range(CdSetIterator *it, uint32 *first, uint32 *last);
 extern bool cd_set_bounds(const CdSet *set, uint32 *least, uint32 *greatest);
 /* All ids, palloc'd, ascending. */
 extern uint32 *cd_set_ids(const CdSet *set, uint64 *count);
+/* All ids, ascending, into an array of cd_set_cardinality. */
+extern void cd_set_to_int64(const CdSet *set, int64 *ids);
 
-/* Making: roaring.c.  Results are palloc'd in the current context. */
+/* Making: combine.c and builder.c.  Results are palloc'd in the current context. */
+extern CdSet *cd_set_alloc(Size bytes);
 extern CdSet *cd_set_empty(void);
+extern CdSet *cd_set_copy(const CdSet *set);
 extern CdSet *cd_set_from_sorted(const uint32 *ids, size_t count);	/* any order works */
 extern CdSet *cd_set_from_portable(const char *data, size_t bytes);	/* validated before */
 extern CdSet *cd_set_or(const CdSet *a, const CdSet *b);
 extern CdSet *cd_set_and(const CdSet *a, const CdSet *b);
 extern CdSet *cd_set_andnot(const CdSet *a, const CdSet *b);
 extern CdSet *cd_set_xor(const CdSet *a, const CdSet *b);
+extern CdSet *cd_set_slice(const CdSet *set, uint32 first, uint32 last);	/* both included */
 
 /*
  * A set being put together.  It lives in the memory context that was current
- * at its creation and is released with it, whatever happens.
+ * at its creation and is released with it, whatever happens.  A value may be
+ * asked for at any time and more be added after it.
  */
 typedef struct CdSetBuilder CdSetBuilder;
 
@@ -95,7 +110,7 @@ extern CdSetBuilder *cd_set_builder(void);
 extern void cd_set_builder_add(CdSetBuilder *builder, uint32 id);
 extern void cd_set_builder_add_range(CdSetBuilder *builder, uint32 first, uint32 last);
 extern void cd_set_builder_or(CdSetBuilder *builder, const CdSet *set);
-extern void cd_set_builder_and(CdSetBuilder *builder, const CdSet *set);
+extern void cd_set_builder_join(CdSetBuilder *builder, CdSetBuilder *other);
 extern uint64 cd_set_builder_cardinality(CdSetBuilder *builder);
 extern CdSet *cd_set_builder_value(CdSetBuilder *builder);
 extern void cd_set_builder_free(CdSetBuilder *builder);

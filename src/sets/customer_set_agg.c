@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "sets/customer_set.h"
+#include "sets/view.h"
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -13,6 +13,14 @@
 #include "nodes/supportnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+
+pg_noreturn static void
+not_by_itself(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("this function is a part of an aggregate and cannot be called by itself")));
+}
 
 /* Make the state of an aggregate in the aggregate's own context */
 static CdSetBuilder *
@@ -23,9 +31,7 @@ new_state(FunctionCallInfo fcinfo)
 	CdSetBuilder *state;
 
 	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function is a part of an aggregate and cannot be called by itself")));
+		not_by_itself();
 	old = MemoryContextSwitchTo(context);
 	state = cd_set_builder();
 	MemoryContextSwitchTo(old);
@@ -36,9 +42,7 @@ static CdSetBuilder *
 state_of(FunctionCallInfo fcinfo, int argument)
 {
 	if (!AggCheckCallContext(fcinfo, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function is a part of an aggregate and cannot be called by itself")));
+		not_by_itself();
 	return (CdSetBuilder *) PG_GETARG_POINTER(argument);
 }
 
@@ -66,29 +70,52 @@ cd_customer_set_or_step(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/* What customer_set_and_agg has left so far, in the aggregate's own context. */
+typedef struct AndState
+{
+	CdSet	   *left;
+} AndState;
+
+/* Intersect a state, NULL before the first set, with one more set */
+static AndState *
+intersect(FunctionCallInfo fcinfo, AndState *state, const CdSet *set)
+{
+	MemoryContext context,
+				old;
+	CdSet	   *before = NULL;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		not_by_itself();
+	old = MemoryContextSwitchTo(context);
+	if (state == NULL)
+	{
+		state = palloc(sizeof(AndState));
+		state->left = cd_set_copy(set);
+	}
+	else if (!cd_set_is_empty(state->left))
+	{
+		before = state->left;
+		state->left = cd_set_and(before, set);
+		pfree(before);
+	}
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
 /* customer_set_and_agg: the state stays NULL until the first set */
 PG_FUNCTION_INFO_V1(cd_customer_set_and_step);
 Datum
 cd_customer_set_and_step(PG_FUNCTION_ARGS)
 {
-	CdSetBuilder *state;
+	AndState   *state;
 
-	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state_of(fcinfo, 0));
-	}
-	if (PG_ARGISNULL(0))
-	{
-		state = new_state(fcinfo);
-		cd_set_builder_or(state, PG_GETARG_CDSET(1));
-	}
-	else
-	{
-		state = state_of(fcinfo, 0);
-		cd_set_builder_and(state, PG_GETARG_CDSET(1));
-	}
+	if (!AggCheckCallContext(fcinfo, NULL))
+		not_by_itself();
+	state = PG_ARGISNULL(0) ? NULL : (AndState *) PG_GETARG_POINTER(0);
+	if (!PG_ARGISNULL(1) && (state == NULL || !cd_set_is_empty(state->left)))
+		state = intersect(fcinfo, state, PG_GETARG_CDSET(1));
+	if (state == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(state);
 }
 
@@ -106,7 +133,7 @@ cd_customer_set_or_combine(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state_of(fcinfo, 0));
 	}
 	state = PG_ARGISNULL(0) ? new_state(fcinfo) : state_of(fcinfo, 0);
-	cd_set_builder_or(state, cd_set_builder_value(state_of(fcinfo, 1)));
+	cd_set_builder_join(state, state_of(fcinfo, 1));
 	PG_RETURN_POINTER(state);
 }
 
@@ -115,27 +142,34 @@ PG_FUNCTION_INFO_V1(cd_customer_set_and_combine);
 Datum
 cd_customer_set_and_combine(PG_FUNCTION_ARGS)
 {
-	CdSetBuilder *state;
-	CdSet	   *other;
+	AndState   *state;
 
-	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(state_of(fcinfo, 0));
-	}
-	other = cd_set_builder_value(state_of(fcinfo, 1));
-	if (PG_ARGISNULL(0))
-	{
-		state = new_state(fcinfo);
-		cd_set_builder_or(state, other);
-	}
-	else
-	{
-		state = state_of(fcinfo, 0);
-		cd_set_builder_and(state, other);
-	}
+	if (!AggCheckCallContext(fcinfo, NULL))
+		not_by_itself();
+	state = PG_ARGISNULL(0) ? NULL : (AndState *) PG_GETARG_POINTER(0);
+	if (!PG_ARGISNULL(1))
+		state = intersect(fcinfo, state, ((AndState *) PG_GETARG_POINTER(1))->left);
+	if (state == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(state);
+}
+
+/* Intersection of a worker → bytes */
+PG_FUNCTION_INFO_V1(cd_customer_set_and_serialize);
+Datum
+cd_customer_set_and_serialize(PG_FUNCTION_ARGS)
+{
+	if (!AggCheckCallContext(fcinfo, NULL))
+		not_by_itself();
+	PG_RETURN_BYTEA_P((bytea *) ((AndState *) PG_GETARG_POINTER(0))->left);
+}
+
+/* Bytes of a worker → intersection */
+PG_FUNCTION_INFO_V1(cd_customer_set_and_deserialize);
+Datum
+cd_customer_set_and_deserialize(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(intersect(fcinfo, NULL, PG_GETARG_CDSET(0)));
 }
 
 /* State of a worker → bytes */
@@ -172,9 +206,12 @@ PG_FUNCTION_INFO_V1(cd_customer_set_and_final);
 Datum
 cd_customer_set_and_final(PG_FUNCTION_ARGS)
 {
+	if (!AggCheckCallContext(fcinfo, NULL))
+		not_by_itself();
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_CDSET(cd_set_builder_value(state_of(fcinfo, 0)));
+	/* A window asks again and again, and the state lives on. */
+	PG_RETURN_CDSET(cd_set_copy(((AndState *) PG_GETARG_POINTER(0))->left));
 }
 
 /* Number of ids in the union, without making the set */
@@ -248,37 +285,22 @@ cd_customer_set_chunks(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	CdSet	   *set = PG_GETARG_CDSET(0);
-	uint32	   *ids;
-	CdSetIterator it;
-	uint32		id;
-	uint32		n = 0;
-	bool		more;
-	MemoryContext per_chunk,
-				old;
+	CdSetView	view;
+	uint32		i;
 
 	InitMaterializedSRF(fcinfo, 0);
-	ids = palloc(65536 * sizeof(uint32));
-	per_chunk = AllocSetContextCreate(CurrentMemoryContext, "customer set chunk", ALLOCSET_DEFAULT_SIZES);
-	cd_set_begin(&it, set);
-	do
+	cd_set_view(set, &view);
+	for (i = 0; i < view.count; i++)
 	{
-		more = cd_set_next(&it, &id);
-		if (n > 0 && (!more || (id >> 16) != (ids[0] >> 16)))
-		{
-			Datum		values[2];
-			bool		nulls[2] = {false, false};
+		CdSet	   *part = cd_set_of_container(&view, i);
+		Datum		values[2];
+		bool		nulls[2] = {false, false};
 
-			CHECK_FOR_INTERRUPTS();
-			old = MemoryContextSwitchTo(per_chunk);
-			values[0] = Int32GetDatum((int32) (ids[0] >> 16));
-			values[1] = PointerGetDatum(cd_set_from_sorted(ids, n));
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(per_chunk);
-			n = 0;
-		}
-		if (more)
-			ids[n++] = id;
-	} while (more);
+		CHECK_FOR_INTERRUPTS();
+		values[0] = Int32GetDatum((int32) container_key(&view, i));
+		values[1] = PointerGetDatum(part);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		pfree(part);
+	}
 	return (Datum) 0;
 }

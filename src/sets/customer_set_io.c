@@ -227,25 +227,24 @@ Datum
 cd_customer_set_from_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	Datum	   *values;
-	bool	   *nulls;
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	Size		offset = ARR_HASNULL(array) ? (Size) array->dataoffset : ARR_OVERHEAD_NONULLS(ARR_NDIM(array));
+	const int64 *values = (const int64 *) ((char *) array + offset);
 	uint32	   *ids;
-	int			count;
+	CdSet	   *set;
 	int			i;
 
-	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &values, &nulls, &count);
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a customer set cannot hold NULL"),
+				 errhint("Leave NULL out with array_remove(ids, NULL).")));
 	ids = palloc(Max(count, 1) * sizeof(uint32));
 	for (i = 0; i < count; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a customer set cannot hold NULL"),
-					 errhint("Leave NULL out with array_remove(ids, NULL).")));
-		ids[i] = cd_set_id(DatumGetInt64(values[i]));
-	}
-	PG_RETURN_CDSET(cd_set_from_sorted(ids, count));
+		ids[i] = (uint64) values[i] <= CD_SET_MAX_ID ? (uint32) values[i] : cd_set_id(values[i]);
+	set = cd_set_from_sorted(ids, count);
+	pfree(ids);
+	PG_RETURN_CDSET(set);
 }
 
 /* customer_set → bigint[] */
@@ -255,20 +254,23 @@ cd_customer_set_to_array(PG_FUNCTION_ARGS)
 {
 	CdSet	   *set = PG_GETARG_CDSET(0);
 	uint64		count = cd_set_cardinality(set);
-	Datum	   *values;
-	CdSetIterator it;
-	uint32		id;
-	int			n = 0;
+	Size		bytes = ARR_OVERHEAD_NONULLS(1) + count * sizeof(int64);
+	ArrayType  *array;
 
-	if (count > MaxAllocSize / sizeof(Datum) - 8)
+	if (count == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
+	if (count > MaxArraySize || bytes > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("customer set of " UINT64_FORMAT " ids is too long for an array", count),
 				 errhint("Read it with members().")));
-	values = palloc(Max(count, 1) * sizeof(Datum));
-	cd_set_begin(&it, set);
-	while (cd_set_next(&it, &id))
-		values[n++] = Int64GetDatum((int64) id);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-										  TYPALIGN_DOUBLE));
+	array = palloc(bytes);
+	SET_VARSIZE(array, bytes);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = INT8OID;
+	ARR_DIMS(array)[0] = (int) count;
+	ARR_LBOUND(array)[0] = 1;
+	cd_set_to_int64(set, (int64 *) ((char *) array + ARR_OVERHEAD_NONULLS(1)));
+	PG_RETURN_ARRAYTYPE_P(array);
 }

@@ -212,17 +212,10 @@ cd_customer_set_slice(PG_FUNCTION_ARGS)
 	CdSet	   *set = PG_GETARG_CDSET(0);
 	int64		first = PG_GETARG_INT64(1);
 	int64		last = PG_GETARG_INT64(2);
-	CdSetBuilder *builder;
-	CdSet	   *result;
 
 	first = Max(first, 0);
 	last = Min(last, (int64) CD_SET_MAX_ID);
 	if (first > last)
 		PG_RETURN_CDSET(cd_set_empty());
-	builder = cd_set_builder();
-	cd_set_builder_add_range(builder, (uint32) first, (uint32) last);
-	cd_set_builder_and(builder, set);
-	result = cd_set_builder_value(builder);
-	cd_set_builder_free(builder);
-	PG_RETURN_CDSET(result);
+	PG_RETURN_CDSET(cd_set_slice(set, (uint32) first, (uint32) last));
 }

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "sets/customer_set.h"
+#include "sets/view.h"
 
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -21,63 +21,6 @@
 #ifdef WORDS_BIGENDIAN
 #error "the portable Roaring format is read in place on little-endian machines only"
 #endif
-
-#define COOKIE_PLAIN	12346
-#define COOKIE_RUNS		12347
-#define NO_OFFSETS		4		/* with runs and fewer containers: no offsets */
-#define ARRAY_MAX		4096
-#define BITMAP_BYTES	8192
-#define BITMAP_WORDS	1024
-
-enum
-{
-	KIND_ARRAY,
-	KIND_BITMAP,
-	KIND_RUN
-};
-
-/* One container, opened. */
-typedef struct Container
-{
-	uint32		key;
-	uint32		cardinality;
-	int			kind;
-	const uint8 *body;
-} Container;
-
-/* Let the compiler use newer instructions where the processor has them. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FAST_CLONES __attribute__((target_clones("avx2", "popcnt", "default")))
-#else
-#define FAST_CLONES
-#endif
-
-static inline uint16
-load16(const uint8 *p)
-{
-	uint16		v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint32
-load32(const uint8 *p)
-{
-	uint32		v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint64
-load64(const uint8 *p)
-{
-	uint64		v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 /* Detoast and check our own header */
 CdSet *
@@ -93,10 +36,23 @@ cd_set_detoast(Datum value)
 	return set;
 }
 
-static void
+/* Raise an error for a value that is not as it was written */
+pg_noreturn static void
+damaged(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("customer set is damaged"),
+			 errdetail("What its header says does not fit the bytes that follow."),
+			 errhint("Restore it from a backup, or refresh what it is derived from.")));
+}
+
+/* Find the parts of the header; false if they do not fit into the bytes */
+static bool
 open_view(const uint8 *data, uint32 bytes, CdSetView *view)
 {
 	uint32		cookie = load32(data);
+	uint64		header;
 
 	view->data = data;
 	view->bytes = bytes;
@@ -107,137 +63,68 @@ open_view(const uint8 *data, uint32 bytes, CdSetView *view)
 		view->count = (cookie >> 16) + 1;
 		view->runs = data + 4;
 		view->keys = view->runs + (view->count + 7) / 8;
-		if (view->count >= NO_OFFSETS)
-			view->offsets = view->keys + 4 * view->count;
 	}
 	else
 	{
 		view->count = load32(data + 4);
 		view->keys = data + 8;
-		view->offsets = view->keys + 4 * view->count;
 	}
+	header = (view->keys - data) + 4 * (uint64) view->count;
+	if (view->runs == NULL || view->count >= NO_OFFSETS)
+	{
+		view->offsets = view->keys + 4 * (uint64) view->count;
+		header += 4 * (uint64) view->count;
+	}
+	return header <= bytes;
 }
 
 void
 cd_set_view(const CdSet *set, CdSetView *view)
 {
-	open_view((const uint8 *) set->data, CD_SET_BYTES(set), view);
+	if (!open_view((const uint8 *) set->data, CD_SET_BYTES(set), view))
+		damaged();
 }
 
+/* Bytes of the container at a place, if it lies within the value; else an error */
 static inline uint32
-container_key(const CdSetView *view, uint32 i)
+bytes_within(const CdSetView *view, uint64 place, int kind, uint32 cardinality)
 {
-	return load16(view->keys + 4 * i);
+	uint32		bytes;
+
+	if (place + 2 > view->bytes)
+		damaged();
+	bytes = container_bytes(kind, cardinality, view->data + place);
+	if (place + bytes > view->bytes || bytes < 2 + 4 * (kind == KIND_RUN))
+		damaged();
+	return bytes;
 }
 
-static inline uint32
-container_cardinality(const CdSetView *view, uint32 i)
+/* Open a container; its body lies within the value */
+void
+cd_set_open(const CdSetView *view, uint32 i, CdContainer *c)
 {
-	return (uint32) load16(view->keys + 4 * i + 2) + 1;
-}
+	uint64		place;
 
-static inline int
-container_kind(const CdSetView *view, uint32 i)
-{
-	if (view->runs != NULL && (view->runs[i / 8] & (1 << (i % 8))) != 0)
-		return KIND_RUN;
-	return container_cardinality(view, i) <= ARRAY_MAX ? KIND_ARRAY : KIND_BITMAP;
-}
-
-/* Bytes of the container that starts at body */
-static inline uint32
-container_bytes(int kind, uint32 cardinality, const uint8 *body)
-{
-	if (kind == KIND_ARRAY)
-		return 2 * cardinality;
-	if (kind == KIND_BITMAP)
-		return BITMAP_BYTES;
-	return 2 + 4 * (uint32) load16(body);
-}
-
-static void
-open_container(const CdSetView *view, uint32 i, Container *c)
-{
 	c->key = container_key(view, i);
 	c->cardinality = container_cardinality(view, i);
 	c->kind = container_kind(view, i);
 	if (view->offsets != NULL)
-		c->body = view->data + load32(view->offsets + 4 * i);
+		place = load32(view->offsets + 4 * i);
 	else
 	{
 		uint32		j;
 
-		c->body = view->keys + 4 * view->count;
+		place = (view->keys - view->data) + 4 * view->count;
 		for (j = 0; j < i; j++)
-			c->body += container_bytes(container_kind(view, j), container_cardinality(view, j), c->body);
+			place += bytes_within(view, place, container_kind(view, j), container_cardinality(view, j));
 	}
-}
-
-FAST_CLONES static uint32
-count_bits(const uint8 *body)
-{
-	uint32		n = 0;
-	int			i;
-
-	for (i = 0; i < BITMAP_WORDS; i++)
-		n += __builtin_popcountll(load64(body + 8 * i));
-	return n;
-}
-
-FAST_CLONES static uint32
-count_common_bits(const uint8 *a, const uint8 *b)
-{
-	uint32		n = 0;
-	int			i;
-
-	for (i = 0; i < BITMAP_WORDS; i++)
-		n += __builtin_popcountll(load64(a + 8 * i) & load64(b + 8 * i));
-	return n;
-}
-
-/* Say what is wrong with one container's body, or NULL */
-static const char *
-container_fault(int kind, uint32 cardinality, const uint8 *body)
-{
-	uint32		i;
-
-	if (kind == KIND_ARRAY)
-	{
-		for (i = 1; i < cardinality; i++)
-			if (load16(body + 2 * i) <= load16(body + 2 * (i - 1)))
-				return "an array container is not sorted";
-	}
-	else if (kind == KIND_BITMAP)
-	{
-		if (count_bits(body) != cardinality)
-			return "a bitmap container does not hold the number of ids it says";
-	}
-	else
-	{
-		uint32		runs = load16(body);
-		uint32		total = 0;
-		int64		last = -2;
-
-		for (i = 0; i < runs; i++)
-		{
-			uint32		start = load16(body + 2 + 4 * i);
-			uint32		more = load16(body + 4 + 4 * i);
-
-			if ((int64) start <= last + 1 || start + more > 0xFFFF)
-				return "the runs of a container overlap or leave its range";
-			last = start + more;
-			total += more + 1;
-		}
-		if (total != cardinality)
-			return "a run container does not hold the number of ids it says";
-	}
-	return NULL;
+	(void) bytes_within(view, place, c->kind, c->cardinality);
+	c->body = view->data + place;
 }
 
 /*
  * What is wrong with bytes that claim to be a portable Roaring bitmap, or
- * NULL.  Nothing else, CRoaring included, sees bytes that were not accepted
- * here.
+ * NULL.  Nothing else sees bytes from outside that were not accepted here.
  */
 const char *
 cd_roaring_fault(const char *bytes, size_t length)
@@ -258,12 +145,9 @@ cd_roaring_fault(const char *bytes, size_t length)
 		return "it does not begin with a Roaring cookie";
 	if (cookie == COOKIE_PLAIN && load32(data + 4) > 65536)
 		return "it has more than 65536 containers";
-	open_view(data, length, &view);
-	place = (view.keys - data) + 4 * (uint64) view.count;
-	if (view.offsets != NULL)
-		place += 4 * (uint64) view.count;
-	if (place > length)
+	if (!open_view(data, length, &view))
 		return "it ends within its header";
+	place = (view.keys - data) + (view.offsets == NULL ? 4 : 8) * (uint64) view.count;
 	for (i = 0; i < view.count; i++)
 	{
 		int			kind = container_kind(&view, i);
@@ -279,7 +163,7 @@ cd_roaring_fault(const char *bytes, size_t length)
 			return "it ends within a container";
 		if (place + container_bytes(kind, cardinality, data + place) > length)
 			return "it ends within a container";
-		fault = container_fault(kind, cardinality, data + place);
+		fault = cd_container_fault(kind, cardinality, data + place);
 		if (fault != NULL)
 			return fault;
 		place += container_bytes(kind, cardinality, data + place);
@@ -289,9 +173,8 @@ cd_roaring_fault(const char *bytes, size_t length)
 	return NULL;
 }
 
-/* Index of the first container with a key of at least the given one */
-static uint32
-find_container(const CdSetView *view, uint32 from, uint32 key)
+uint32
+cd_set_find(const CdSetView *view, uint32 from, uint32 key)
 {
 	uint32		low = from,
 				high = view->count;
@@ -308,220 +191,28 @@ find_container(const CdSetView *view, uint32 from, uint32 key)
 	return low;
 }
 
-/* Index of the first of n sorted 16-bit values, from a place on, >= value */
-static inline uint32
-gallop(const uint8 *values, uint32 from, uint32 n, uint32 value)
-{
-	uint32		step = 1;
-	uint32		low = from,
-				high;
-
-	while (low + step < n && load16(values + 2 * (low + step)) < value)
-	{
-		low += step;
-		step *= 2;
-	}
-	high = Min(low + step, n);
-	while (low < high)
-	{
-		uint32		mid = low + (high - low) / 2;
-
-		if (load16(values + 2 * mid) < value)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static bool
-container_contains(const Container *c, uint32 low)
-{
-	if (c->kind == KIND_BITMAP)
-		return (c->body[low >> 3] & (1 << (low & 7))) != 0;
-	if (c->kind == KIND_ARRAY)
-	{
-		uint32		at = gallop(c->body, 0, c->cardinality, low);
-
-		return at < c->cardinality && load16(c->body + 2 * at) == low;
-	}
-	else
-	{
-		/* The last run that starts at or before the value */
-		uint32		a = 0,
-					b = load16(c->body);
-
-		while (a < b)
-		{
-			uint32		mid = a + (b - a) / 2;
-
-			if (load16(c->body + 2 + 4 * mid) <= low)
-				a = mid + 1;
-			else
-				b = mid;
-		}
-		if (a == 0)
-			return false;
-		return low <= (uint32) load16(c->body + 2 + 4 * (a - 1)) + load16(c->body + 4 + 4 * (a - 1));
-	}
-}
-
-static uint32
-common_of_arrays(const Container *a, const Container *b)
-{
-	uint32		i = 0,
-				j = 0,
-				n = 0;
-
-	if (a->cardinality > b->cardinality)
-	{
-		const Container *t = a;
-
-		a = b;
-		b = t;
-	}
-	if (a->cardinality * 16 < b->cardinality)
-	{
-		for (i = 0; i < a->cardinality && j < b->cardinality; i++)
-		{
-			uint32		value = load16(a->body + 2 * i);
-
-			j = gallop(b->body, j, b->cardinality, value);
-			if (j < b->cardinality && load16(b->body + 2 * j) == value)
-				n++;
-		}
-		return n;
-	}
-	while (i < a->cardinality && j < b->cardinality)
-	{
-		uint32		x = load16(a->body + 2 * i),
-					y = load16(b->body + 2 * j);
-
-		n += x == y;
-		i += x <= y;
-		j += y <= x;
-	}
-	return n;
-}
-
-/* Bits of a bitmap between two positions, both included */
-static uint32
-bits_between(const uint8 *body, uint32 first, uint32 last)
-{
-	uint32		w = first / 64,
-				end = last / 64;
-	uint64		mask = ~UINT64CONST(0) << (first % 64);
-	uint64		end_mask = ~UINT64CONST(0) >> (63 - last % 64);
-	uint32		n = 0;
-
-	if (w == end)
-		return pg_popcount64(load64(body + 8 * w) & mask & end_mask);
-	n = pg_popcount64(load64(body + 8 * w) & mask);
-	for (w++; w < end; w++)
-		n += pg_popcount64(load64(body + 8 * w));
-	return n + pg_popcount64(load64(body + 8 * end) & end_mask);
-}
-
-/* Count what a run container shares with another */
-static uint32
-common_with_runs(const Container *runs, const Container *other)
-{
-	uint32		count = load16(runs->body);
-	uint32		n = 0;
-	uint32		i,
-				j = 0;
-	uint32		others = other->kind == KIND_RUN ? load16(other->body) : other->cardinality;
-
-	for (i = 0; i < count; i++)
-	{
-		uint32		first = load16(runs->body + 2 + 4 * i);
-		uint32		last = first + load16(runs->body + 4 + 4 * i);
-
-		if (other->kind == KIND_BITMAP)
-			n += bits_between(other->body, first, last);
-		else if (other->kind == KIND_ARRAY)
-		{
-			uint32		end;
-
-			j = gallop(other->body, j, others, first);
-			end = last == 0xFFFF ? others : gallop(other->body, j, others, last + 1);
-			n += end - j;
-			j = end;
-		}
-		else
-		{
-			while (j < others)
-			{
-				uint32		start = load16(other->body + 2 + 4 * j);
-				uint32		stop = start + load16(other->body + 4 + 4 * j);
-
-				if (start > last)
-					break;
-				if (stop >= first)
-					n += Min(stop, last) - Max(start, first) + 1;
-				if (stop > last)
-					break;
-				j++;
-			}
-		}
-	}
-	return n;
-}
-
-static uint32
-container_common(const Container *a, const Container *b)
-{
-	if (a->kind == KIND_RUN)
-		return common_with_runs(a, b);
-	if (b->kind == KIND_RUN)
-		return common_with_runs(b, a);
-	if (a->kind == KIND_ARRAY && b->kind == KIND_ARRAY)
-		return common_of_arrays(a, b);
-	if (a->kind == KIND_BITMAP && b->kind == KIND_BITMAP)
-		return count_common_bits(a->body, b->body);
-	if (a->kind == KIND_BITMAP)
-	{
-		const Container *t = a;
-
-		a = b;
-		b = t;
-	}
-	{
-		uint32		n = 0;
-		uint32		i;
-
-		for (i = 0; i < a->cardinality; i++)
-		{
-			uint32		low = load16(a->body + 2 * i);
-
-			n += (b->body[low >> 3] >> (low & 7)) & 1;
-		}
-		return n;
-	}
-}
-
 bool
 cd_set_contains(const CdSet *set, uint32 id)
 {
 	CdSetView	view;
-	Container	c;
+	CdContainer	c;
 	uint32		i;
 
 	cd_set_view(set, &view);
-	i = find_container(&view, 0, id >> 16);
+	i = cd_set_find(&view, 0, id >> 16);
 	if (i == view.count || container_key(&view, i) != id >> 16)
 		return false;
-	open_container(&view, i, &c);
-	return container_contains(&c, id & 0xFFFF);
+	cd_set_open(&view, i, &c);
+	return cd_container_contains(&c, id & 0xFFFF);
 }
 
+/* Needs no more of the value than CD_SET_HEADER + 8 bytes */
 bool
 cd_set_is_empty(const CdSet *set)
 {
-	CdSetView	view;
+	const uint8 *data = (const uint8 *) set->data;
 
-	cd_set_view(set, &view);
-	return view.count == 0;
+	return load32(data) == COOKIE_PLAIN && load32(data + 4) == 0;
 }
 
 uint64
@@ -554,17 +245,17 @@ cd_set_and_cardinality(const CdSet *a, const CdSet *b)
 					y = container_key(&vb, j);
 
 		if (x < y)
-			i = find_container(&va, i + 1, y);
+			i = cd_set_find(&va, i + 1, y);
 		else if (y < x)
-			j = find_container(&vb, j + 1, x);
+			j = cd_set_find(&vb, j + 1, x);
 		else
 		{
-			Container	ca,
+			CdContainer	ca,
 						cb;
 
-			open_container(&va, i++, &ca);
-			open_container(&vb, j++, &cb);
-			n += container_common(&ca, &cb);
+			cd_set_open(&va, i++, &ca);
+			cd_set_open(&vb, j++, &cb);
+			n += cd_container_common(&ca, &cb);
 		}
 	}
 	return n;
@@ -586,17 +277,17 @@ cd_set_intersects(const CdSet *a, const CdSet *b)
 					y = container_key(&vb, j);
 
 		if (x < y)
-			i = find_container(&va, i + 1, y);
+			i = cd_set_find(&va, i + 1, y);
 		else if (y < x)
-			j = find_container(&vb, j + 1, x);
+			j = cd_set_find(&vb, j + 1, x);
 		else
 		{
-			Container	ca,
+			CdContainer	ca,
 						cb;
 
-			open_container(&va, i++, &ca);
-			open_container(&vb, j++, &cb);
-			if (container_common(&ca, &cb) > 0)
+			cd_set_open(&va, i++, &ca);
+			cd_set_open(&vb, j++, &cb);
+			if (cd_container_intersects(&ca, &cb))
 				return true;
 		}
 	}
@@ -619,19 +310,29 @@ cd_set_contains_set(const CdSet *a, const CdSet *b)
 	for (j = 0; j < vb.count; j++)
 	{
 		uint32		key = container_key(&vb, j);
-		Container	ca,
+		CdContainer	ca,
 					cb;
 
-		i = find_container(&va, i, key);
+		i = cd_set_find(&va, i, key);
 		if (i == va.count || container_key(&va, i) != key ||
 			container_cardinality(&va, i) < container_cardinality(&vb, j))
 			return false;
-		open_container(&va, i++, &ca);
-		open_container(&vb, j, &cb);
-		if (container_common(&ca, &cb) != cb.cardinality)
+		cd_set_open(&va, i++, &ca);
+		cd_set_open(&vb, j, &cb);
+		if (cd_container_common(&ca, &cb) != cb.cardinality)
 			return false;
 	}
 	return true;
+}
+
+/* Do two containers of the same key and number of ids hold the same ids? */
+static bool
+same_ids(const CdContainer *a, const CdContainer *b)
+{
+	if (a->kind == b->kind && (a->kind != KIND_RUN || run_count(a) == run_count(b)) &&
+		memcmp(a->body, b->body, container_bytes(a->kind, a->cardinality, a->body)) == 0)
+		return true;
+	return a->kind != b->kind && cd_container_common(a, b) == a->cardinality;
 }
 
 bool
@@ -641,20 +342,20 @@ cd_set_equal(const CdSet *a, const CdSet *b)
 				vb;
 	uint32		i;
 
-	if (VARSIZE(a) == VARSIZE(b) && memcmp(a->data, b->data, CD_SET_BYTES(a)) == 0)
-		return true;
 	cd_set_view(a, &va);
 	cd_set_view(b, &vb);
 	if (va.count != vb.count || memcmp(va.keys, vb.keys, 4 * va.count) != 0)
 		return false;
+	if (va.bytes == vb.bytes && memcmp(va.data, vb.data, va.bytes) == 0)
+		return true;
 	for (i = 0; i < va.count; i++)
 	{
-		Container	ca,
+		CdContainer ca,
 					cb;
 
-		open_container(&va, i, &ca);
-		open_container(&vb, i, &cb);
-		if (container_common(&ca, &cb) != ca.cardinality)
+		cd_set_open(&va, i, &ca);
+		cd_set_open(&vb, i, &cb);
+		if (!same_ids(&ca, &cb))
 			return false;
 	}
 	return true;
@@ -667,10 +368,22 @@ cd_set_compare(const CdSet *a, const CdSet *b)
 	CdSetIterator ia,
 				ib;
 
-	if (VARSIZE(a) == VARSIZE(b) && memcmp(a->data, b->data, CD_SET_BYTES(a)) == 0)
-		return 0;
 	cd_set_begin(&ia, a);
 	cd_set_begin(&ib, b);
+	/* Containers that are the same tell nothing. */
+	while (ia.container < ia.view.count && ib.container < ib.view.count &&
+		   memcmp(ia.view.keys + 4 * ia.container, ib.view.keys + 4 * ib.container, 4) == 0)
+	{
+		CdContainer ca,
+					cb;
+
+		cd_set_open(&ia.view, ia.container, &ca);
+		cd_set_open(&ib.view, ib.container, &cb);
+		if (!same_ids(&ca, &cb))
+			break;
+		ia.container++;
+		ib.container++;
+	}
 	for (;;)
 	{
 		uint32		x,
@@ -696,42 +409,41 @@ cd_set_hash(const CdSet *set, uint64 seed)
 	CdSetView	view;
 	uint64		hash = seed;
 	uint32		i;
-	uint64		words[BITMAP_WORDS];
-	uint16		values[ARRAY_MAX];
+	uint8		form[BITMAP_BYTES];
 
 	cd_set_view(set, &view);
 	for (i = 0; i < view.count; i++)
 	{
-		Container	c;
-		const unsigned char *bytes;
-		int			length;
+		CdContainer c;
+		const uint8 *bytes;
+		uint32		length;
 
 		CHECK_FOR_INTERRUPTS();
-		open_container(&view, i, &c);
+		cd_set_open(&view, i, &c);
 		bytes = c.body;
 		length = c.kind == KIND_BITMAP ? BITMAP_BYTES : 2 * c.cardinality;
-		if (c.kind == KIND_RUN)
+		if (c.kind == KIND_RUN && c.cardinality > ARRAY_MAX)
 		{
-			uint32		runs = load16(c.body);
-			uint32		r,
-						n = 0;
+			memset(form, 0, sizeof(form));
+			cd_container_to_bits(&c, form);
+			bytes = form;
+			length = BITMAP_BYTES;
+		}
+		else if (c.kind == KIND_RUN)
+		{
+			uint32		n = 0;
+			uint32		r;
 
-			memset(words, 0, sizeof(words));
-			for (r = 0; r < runs; r++)
+			for (r = 0; r < run_count(&c); r++)
 			{
-				uint32		v = load16(c.body + 2 + 4 * r);
-				uint32		last = v + load16(c.body + 4 + 4 * r);
+				uint32		v = run_first(c.body, r);
+				uint32		last = run_last(c.body, r);
 
-				for (; v <= last; v++)
-				{
-					if (c.cardinality <= ARRAY_MAX)
-						values[n++] = v;
-					else
-						words[v / 64] |= UINT64CONST(1) << (v % 64);
-				}
+				for (; v <= last && n < c.cardinality; v++)
+					store16(form + 2 * n++, v);
 			}
-			bytes = c.cardinality <= ARRAY_MAX ? (unsigned char *) values : (unsigned char *) words;
-			length = c.cardinality <= ARRAY_MAX ? 2 * (int) n : BITMAP_BYTES;
+			bytes = form;
+			length = 2 * n;
 		}
 		hash = DatumGetUInt64(hash_any_extended(bytes, length, hash ^ c.key));
 	}
@@ -744,38 +456,36 @@ cd_set_begin(CdSetIterator *it, const CdSet *set)
 	cd_set_view(set, &it->view);
 	it->container = 0;
 	it->left = 0;
+	it->kind = KIND_ARRAY;
+}
+
+/* Open the next container; false when there is none */
+static bool
+next_container(CdSetIterator *it)
+{
+	CdContainer c;
+
+	if (it->container == it->view.count)
+		return false;
+	cd_set_open(&it->view, it->container++, &c);
+	it->body = c.body;
+	it->kind = c.kind;
+	it->base = c.key << 16;
+	it->left = c.cardinality;
+	it->position = 0;
+	it->within = 0;
+	it->word = c.kind == KIND_BITMAP ? load64(c.body) : 0;
+	/* Where reading has to stop, whatever the container says of its ids */
+	it->limit = c.kind == KIND_BITMAP ? BITMAP_WORDS : c.kind == KIND_RUN ? run_count(&c) : c.cardinality;
+	return true;
 }
 
 /* Give the next id; false when there is none */
 bool
 cd_set_next(CdSetIterator *it, uint32 *id)
 {
-	if (it->left == 0)
-	{
-		Container	c;
-
-		if (it->container == it->view.count)
-			return false;
-		if (it->container == 0 || it->view.offsets != NULL)
-			open_container(&it->view, it->container, &c);
-		else
-		{
-			/* Without offsets the next container follows the last one. */
-			c.body = it->body + container_bytes(it->kind, container_cardinality(&it->view, it->container - 1),
-												it->body);
-			c.key = container_key(&it->view, it->container);
-			c.cardinality = container_cardinality(&it->view, it->container);
-			c.kind = container_kind(&it->view, it->container);
-		}
-		it->container++;
-		it->body = c.body;
-		it->kind = c.kind;
-		it->base = c.key << 16;
-		it->left = c.cardinality;
-		it->position = 0;
-		it->within = 0;
-		it->word = c.kind == KIND_BITMAP ? load64(c.body) : 0;
-	}
+	if (it->left == 0 && !next_container(it))
+		return false;
 	it->left--;
 	switch (it->kind)
 	{
@@ -785,12 +495,18 @@ cd_set_next(CdSetIterator *it, uint32 *id)
 			break;
 		case KIND_BITMAP:
 			while (it->word == 0)
-				it->word = load64(it->body + 8 * ++it->position);
+			{
+				if (++it->position == it->limit)
+					damaged();
+				it->word = load64(it->body + 8 * it->position);
+			}
 			*id = it->base | (it->position * 64 + pg_rightmost_one_pos64(it->word));
 			it->word &= it->word - 1;
 			break;
 		default:
-			*id = it->base | (load16(it->body + 2 + 4 * it->position) + it->within);
+			if (it->position == it->limit)
+				damaged();
+			*id = it->base | Min(run_first(it->body, it->position) + it->within, CHUNK_IDS - 1);
 			if (it->within == load16(it->body + 4 + 4 * it->position))
 			{
 				it->position++;
@@ -814,7 +530,8 @@ cd_set_next_range(CdSetIterator *it, uint32 *first, uint32 *last)
 		/* The rest of the run at once. */
 		uint32		rest = load16(it->body + 4 + 4 * it->position) - it->within + 1;
 
-		*last += rest;
+		rest = Min(rest, it->left);
+		*last = it->base | Min((*last & 0xFFFF) + rest, CHUNK_IDS - 1);
 		it->left -= rest;
 		it->position++;
 		it->within = 0;
@@ -852,33 +569,82 @@ cd_set_ids(const CdSet *set, uint64 *count)
 	return ids;
 }
 
+/* All ids as 64-bit numbers, into an array of cd_set_cardinality */
+void
+cd_set_to_int64(const CdSet *set, int64 *ids)
+{
+	CdSetView	view;
+	uint32		i;
+	int64	   *next = ids;
+
+	cd_set_view(set, &view);
+	for (i = 0; i < view.count; i++)
+	{
+		CdContainer c;
+		uint16		values[ARRAY_MAX * 16 + 64];
+		const uint8 *body;
+		int64		base;
+		uint32		k,
+					n;
+
+		CHECK_FOR_INTERRUPTS();
+		cd_set_open(&view, i, &c);
+		base = (int64) c.key << 16;
+		n = c.cardinality;
+		body = c.body;
+		if (c.kind == KIND_BITMAP)
+		{
+			if (cd_bits->positions(c.body, values, n) != n)
+				damaged();
+			body = (const uint8 *) values;
+		}
+		if (c.kind == KIND_RUN)
+		{
+			uint32		r;
+
+			for (r = k = 0; r < run_count(&c); r++)
+			{
+				uint32		v = run_first(c.body, r);
+				uint32		last = run_last(c.body, r);
+
+				for (; v <= last && k < n; v++)
+					next[k++] = base | v;
+			}
+			if (k != n)
+				damaged();
+		}
+		else
+			for (k = 0; k < n; k++)
+				next[k] = base | load16(body + 2 * k);
+		next += n;
+	}
+}
+
 /* Least and greatest id; false for an empty set */
 bool
 cd_set_bounds(const CdSet *set, uint32 *least, uint32 *greatest)
 {
 	CdSetView	view;
-	Container	c;
+	CdContainer	c;
 	CdSetIterator it;
 
 	cd_set_begin(&it, set);
 	if (!cd_set_next(&it, least))
 		return false;
 	cd_set_view(set, &view);
-	open_container(&view, view.count - 1, &c);
+	cd_set_open(&view, view.count - 1, &c);
 	if (c.kind == KIND_ARRAY)
 		*greatest = load16(c.body + 2 * (c.cardinality - 1));
 	else if (c.kind == KIND_RUN)
-	{
-		uint32		last = load16(c.body) - 1;
-
-		*greatest = load16(c.body + 2 + 4 * last) + load16(c.body + 4 + 4 * last);
-	}
+		*greatest = run_last(c.body, run_count(&c) - 1);
 	else
 	{
 		int			w = BITMAP_WORDS - 1;
 
-		while (load64(c.body + 8 * w) == 0)
+		while (w > 0 && load64(c.body + 8 * w) == 0)
 			w--;
+		if (load64(c.body + 8 * w) == 0)
+			damaged();
 		*greatest = w * 64 + pg_leftmost_one_pos64(load64(c.body + 8 * w));
 	}
 	*greatest |= c.key << 16;
