@@ -56,8 +56,8 @@ INSERT INTO moving VALUES (1, 'Wilhelmina Oosterbaan', 'w.oosterbaan@tulip.org')
 SELECT throws_ok('SELECT resolve()', '23505', 'the key of source "moving" is not unique', 'a key that occurs twice');
 DELETE FROM moving WHERE name = 'Twice';
 SELECT lives_ok('SELECT resolve()', 'until it does not');
-SELECT throws_ok($$SELECT count(*) FROM read_source('moving', current_user::regrole, 'UTC',
-    'SELECT repeat(''k'', 2001), NULL::timestamptz, ARRAY[''v'']')$$, '54000', 'a key of source "moving" has 2001 bytes', 'a key that no index holds');
+SELECT throws_ok($$SELECT count(*) FROM read_changes(0, 'moving', current_user::regrole, 'UTC',
+    'SELECT repeat(''k'', 2001), NULL::timestamptz, ARRAY[''v'']', NULL, false, false)$$, '54000', 'a key of source "moving" has 2001 bytes', 'a key that no index holds');
 
 -- declarations
 SELECT throws_ok($$SELECT add_source('x', '', 'id', '{"email": "mail"}')$$, '22023', 'relation is empty', 'an empty relation');

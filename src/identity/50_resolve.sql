@@ -23,10 +23,11 @@ CREATE FUNCTION customer_data.first_come(a bigint[], b bigint[]) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_first_come';
 COMMENT ON FUNCTION customer_data.first_come(bigint[], bigint[]) IS 'Which pairs of a list are taken when each side may be taken once and earlier pairs go first';
 
-CREATE FUNCTION customer_data.read_source(name text, owner regrole, time_zone text, query text)
-    RETURNS TABLE (key text, changed_at timestamptz, given text[], hash bigint)
-    LANGUAGE c VOLATILE STRICT ROWS 100000 AS 'MODULE_PATHNAME', 'cd_read_source';
-COMMENT ON FUNCTION customer_data.read_source(text, regrole, text, text) IS 'Rows of a source''s query, run as its owner, with a hash of their values; a key that occurs twice is an error';
+CREATE FUNCTION customer_data.read_changes(source_id int, name text, owner regrole, time_zone text, query text, region text, anew boolean, partly boolean)
+    RETURNS TABLE (record_id bigint, fresh boolean, gone boolean, differs boolean, key text, changed_at timestamptz,
+                   given text[], hash bigint, standard text[], issue smallint[])
+    LANGUAGE c VOLATILE ROWS 100000 AS 'MODULE_PATHNAME', 'cd_read_changes';
+COMMENT ON FUNCTION customer_data.read_changes(int, text, regrole, text, text, text, boolean, boolean) IS 'What a source''s query, run as its owner, brings that its records do not say yet, with standard forms; a key that occurs twice is an error';
 
 CREATE FUNCTION customer_data.standardize_values(given text[], region text, OUT standard text[], OUT issue smallint[])
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_standardize_values_sql';
@@ -129,7 +130,6 @@ DECLARE
     partly   boolean;
     latest   timestamptz;
     wanted   text;
-    known    text;
 BEGIN
     SELECT s.* INTO declared FROM customer_data.source s WHERE s.source_id = read_records.source_id;
     print := hashtextextended(concat_ws(E'\x01', declared.relation, declared.key, declared.mapping, declared.changed_at,
@@ -148,22 +148,12 @@ BEGIN
     -- What is committed from here on is read again by the next run.
     current := pg_current_snapshot();
     wanted := customer_data.source_query(declared, since, past);
-    -- A row that is missing is gone only if the whole relation was read.
-    known := CASE WHEN partly THEN 'LEFT' ELSE 'FULL' END;
-    EXECUTE format($query$
-        WITH diff AS MATERIALIZED (
-            SELECT CASE WHEN r.record_id IS NULL THEN nextval('customer_data.source_record_record_id_seq') ELSE r.record_id END AS record_id,
-                   r.record_id IS NULL AS fresh, i.key IS NULL AS gone,
-                   i.key IS NOT NULL AND ($3 OR r.gone_at IS NOT NULL OR i.hash IS DISTINCT FROM r.hash) AS differs,
-                   i.key, i.changed_at, i.given, i.hash
-            FROM customer_data.read_source($1, $2, $4, $5) i
-            %s JOIN (SELECT o.* FROM customer_data.source_record o WHERE o.source_id = $6) r ON r.key = i.key
-            WHERE CASE WHEN i.key IS NULL THEN r.gone_at IS NULL AND r.hash IS NOT NULL AND NOT r.pushed
-                       ELSE $3 OR r.record_id IS NULL OR r.gone_at IS NOT NULL OR r.pushed
-                            OR i.hash IS DISTINCT FROM r.hash OR i.changed_at > r.changed_at END
+    WITH diff AS MATERIALIZED (
+            SELECT c.* FROM customer_data.read_changes(declared.source_id, declared.name, declared.owner, declared.time_zone, wanted,
+                                                       declared.region, anew, partly) c
         ), made AS (
             INSERT INTO customer_data.arriving_record (record_id, source_id, key, hash, changed_at)
-            SELECT d.record_id, $6, d.key, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
+            SELECT d.record_id, declared.source_id, d.key, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
         ), updated AS (
             UPDATE customer_data.source_record r
             SET hash = CASE WHEN d.gone THEN r.hash ELSE d.hash END,
@@ -173,10 +163,11 @@ BEGIN
                 pushed = false
             FROM diff d WHERE NOT d.fresh AND r.record_id = d.record_id
         ), written AS (
+            INSERT INTO customer_data.record_value (record_id, source_id, given, standard, issue)
+            SELECT d.record_id, declared.source_id, d.given, d.standard, d.issue FROM diff d WHERE d.fresh
+        ), rewritten AS (
             INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
-            SELECT d.record_id, $6, d.given, (d.s).standard, (d.s).issue
-            FROM (SELECT x.record_id, x.given, customer_data.standardize_values(x.given, customer_data.region_of(x.given[16], $7)) AS s
-                  FROM diff x WHERE x.differs OFFSET 0) d
+            SELECT d.record_id, declared.source_id, d.given, d.standard, d.issue FROM diff d WHERE d.differs AND NOT d.fresh
             ON CONFLICT (record_id) DO UPDATE
             SET given = EXCLUDED.given, standard = EXCLUDED.standard, issue = EXCLUDED.issue
         ), removed AS (
@@ -186,10 +177,8 @@ BEGIN
                array_agg(d.record_id) FILTER (WHERE NOT d.differs AND NOT d.gone),
                array_agg(d.record_id) FILTER (WHERE d.gone),
                max(d.changed_at)
-        FROM diff d
-    $query$, known)
-    INTO changed, stirred, gone, latest
-    USING declared.name, declared.owner, anew, declared.time_zone, wanted, declared.source_id, declared.region;
+        INTO changed, stirred, gone, latest
+        FROM diff d;
     UPDATE customer_data.source s
     SET read_at = now(), read_hash = print, high_water = greatest(s.high_water, latest),
         compared_at = CASE WHEN partly THEN s.compared_at ELSE now() END,

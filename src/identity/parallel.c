@@ -17,6 +17,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "identity/engine.h"
+#include "identity/prepare.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/dsm_impl.h"
@@ -98,8 +99,8 @@ score_share(CdEngine *engine, CdBlocking *blocking, pg_atomic_uint32 *next, CdLi
 }
 
 /* Can shared memory hold so much? A file system that is too small kills its writers. */
-static bool
-shared_memory_holds(Size size)
+bool
+cd_shared_memory_holds(Size size)
 {
 #if defined(__linux__)
 	struct statvfs fs;
@@ -173,7 +174,7 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	for (int i = 0; i < SHARED_PIECES; i++)
 		total += piece[i].size;
 
-	if (wanted == 0 || IsInParallelMode() || !shared_memory_holds(total))
+	if (wanted == 0 || IsInParallelMode() || !cd_shared_memory_holds(total))
 	{
 		pg_atomic_init_u32(&alone, 0);
 		score_share(engine, blocking, &alone, links, true);

@@ -10,6 +10,8 @@
 #ifndef CD_TEXT_STANDARD_H
 #define CD_TEXT_STANDARD_H
 
+#include "utils/array.h"
+
 #include "customer_data.h"
 
 #include "text/chars.h"
@@ -96,6 +98,26 @@ extern const char *cd_issue_name(CdIssue issue);
  */
 extern char *cd_standardize(CdAttribute attribute, const char *value, int bytes,
 							const char *region, int32 today, CdIssue *issue);
+
+/* Forms of values that come again and again, remembered while many records are standardised. */
+typedef struct CdStandardCache CdStandardCache;
+extern CdStandardCache *cd_standard_cache_create(MemoryContext context);
+
+/*
+ * Standard forms and issues of an array of values, position n being attribute
+ * n, or that of codes; *issue is NULL if nothing is wrong.
+ */
+extern void cd_standardize_values(ArrayType *given, const CdAttribute *codes, const char *region, int32 today,
+								  CdStandardCache *cache, ArrayType **standard, ArrayType **issue);
+
+/* Where a record's telephone numbers are dialled: its own country, else the region of its source. */
+extern void cd_region_of(ArrayType *given, const char *source_region, CdStandardCache *cache, char *region);
+
+/* The region that a text names: ISO 3166 alpha-2, upper case; empty if it is empty. */
+extern void cd_region_named(const char *s, int n, char *region);
+
+/* The day "future" is measured by. */
+extern int32 cd_today(void);
 
 /* The single standardisers; each takes UTF-8 and gives palloc'd UTF-8 or NULL. */
 extern char *cd_normalize_name(const char *s, int bytes, bool full);

@@ -46,43 +46,10 @@ text_argument(FunctionCallInfo fcinfo, int n)
 	return value;
 }
 
-/* A region argument: ISO 3166 alpha-2, upper case; empty if it is empty. */
 static void
 region_argument(text *value, char *region)
 {
-	const char *s = VARDATA_ANY(value);
-	int			n = VARSIZE_ANY_EXHDR(value);
-	CdIssue		issue;
-	char	   *code;
-
-	region[0] = '\0';
-	if (n == 0)
-		return;
-	if (n == 2 && isalpha((unsigned char) s[0]) && isalpha((unsigned char) s[1]))
-	{
-		region[0] = pg_toupper((unsigned char) s[0]);
-		region[1] = pg_toupper((unsigned char) s[1]);
-		region[2] = '\0';
-		if (strcmp(region, "UK") == 0)
-			strcpy(region, "GB");
-		return;
-	}
-	code = cd_standard_country(s, n, &issue);
-	if (code == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown region \"%s\"", pnstrdup(s, n)),
-				 errhint("Give an ISO 3166 code of two letters, such as 'US', 'DE' or 'CN'.")));
-	strlcpy(region, code, 3);
-}
-
-/* The day "in the future" is measured by: the one as_of() is in, a day later for time zones. */
-static int32
-today_argument(void)
-{
-	TimestampTz now = cd_as_of();
-
-	return (int32) (now / USECS_PER_DAY) + 1;
+	cd_region_named(BYTES(value), region);
 }
 
 PG_FUNCTION_INFO_V1(cd_normalize_name_sql);
@@ -235,7 +202,7 @@ cd_standardize_sql(PG_FUNCTION_ARGS)
 		char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 		text	   *t1 = text_argument(fcinfo, 1);
 		char	   *standard = cd_standardize(cd_attribute_of(name), BYTES(t1), region,
-											  today_argument(), &issue);
+											  cd_today(), &issue);
 
 		if (standard != NULL)
 		{
@@ -294,17 +261,10 @@ static Datum
 standardize_array(FunctionCallInfo fcinfo, ArrayType *given, const char *region, const AttributeCache *codes)
 {
 	TupleDesc	desc;
-	int32		today = today_argument();
-	Datum	   *elems;
-	bool	   *elem_nulls;
-	Datum	   *standard;
-	Datum	   *issues;
-	bool		any = false;
-	int			count;
-	int			bound = 1;
+	ArrayType  *standard;
+	ArrayType  *issue;
 	Datum		values[2] = {0, 0};
 	bool		nulls[2] = {true, true};
-	int			i;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR,
@@ -312,44 +272,17 @@ standardize_array(FunctionCallInfo fcinfo, ArrayType *given, const char *region,
 				 errmsg("a function that answers a row is called where none is accepted")));
 	if (given == NULL)
 		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-	deconstruct_array(given, TEXTOID, -1, false, TYPALIGN_INT, &elems, &elem_nulls, &count);
-	if (codes != NULL && count > codes->count)
+	if (codes != NULL && ArrayGetNItems(ARR_NDIM(given), ARR_DIMS(given)) > codes->count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("more values than attributes"),
-				 errdetail("There are %d values and %d attributes.", count, codes->count)));
-	standard = palloc(sizeof(Datum) * Max(count, 1));
-	issues = palloc(sizeof(Datum) * Max(count, 1));
-	for (i = 0; i < count; i++)
-	{
-		CdIssue		issue = CD_ISSUE_NONE;
-		char	   *form = NULL;
-
-		if (!elem_nulls[i])
-		{
-			text	   *value = DatumGetTextPP(elems[i]);
-			CdAttribute attribute = codes != NULL ? codes->codes[i] :
-				i + 1 < CD_ATTR_COUNT ? (CdAttribute) (i + 1) : CD_ATTR_OTHER;
-
-			form = cd_standardize(attribute, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
-								  region, today, &issue);
-		}
-		elem_nulls[i] = form == NULL;
-		standard[i] = form ? PointerGetDatum(cstring_to_text(form)) : (Datum) 0;
-		issues[i] = Int16GetDatum((int16) issue);
-		any = any || issue != CD_ISSUE_NONE;
-	}
-	if (count > 0)
-		values[0] = PointerGetDatum(construct_md_array(standard, elem_nulls, 1, &count, &bound, TEXTOID, -1,
-													   false, TYPALIGN_INT));
-	else
-		values[0] = PointerGetDatum(construct_empty_array(TEXTOID));
+				 errdetail("There are %d values and %d attributes.",
+						   ArrayGetNItems(ARR_NDIM(given), ARR_DIMS(given)), codes->count)));
+	cd_standardize_values(given, codes == NULL ? NULL : codes->codes, region, cd_today(), NULL, &standard, &issue);
+	values[0] = PointerGetDatum(standard);
 	nulls[0] = false;
-	if (any)
-	{
-		values[1] = PointerGetDatum(construct_array(issues, count, INT2OID, 2, true, TYPALIGN_SHORT));
-		nulls[1] = false;
-	}
+	values[1] = PointerGetDatum(issue);
+	nulls[1] = issue == NULL;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

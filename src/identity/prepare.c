@@ -1,0 +1,283 @@
+/*
+ * prepare.c
+ *		Standard forms of many records at once, with parallel workers.
+ *
+ * Values lie in shared memory; whoever has nothing to do takes the next
+ * records.  The forms are handed on in the order of the records, so that the
+ * number of workers changes nothing.
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "identity/engine.h"
+#include "identity/prepare.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "text/standard.h"
+#include "utils/dsa.h"
+
+/* Fewer records than this are standardised sooner than a worker starts. */
+#define RECORDS_PER_WORKER	5000
+#define MOST_WORKERS		16
+/* Records taken at a time. */
+#define RECORDS_AT_ONCE		128
+
+enum
+{
+	SHARED_STATE,
+	SHARED_STARTS,
+	SHARED_VALUES,
+	SHARED_ANSWERS,
+	SHARED_PIECES
+};
+
+typedef struct PrepareState
+{
+	pg_atomic_uint32 next;		/* record to take */
+	uint32		n;
+	int32		today;
+	char		region[4];
+	dsa_handle	area;
+} PrepareState;
+
+/* The forms of the records taken at a time, as they lie behind each other. */
+typedef struct Answer
+{
+	Size		used;
+	Size		size;
+	char	   *data;
+} Answer;
+
+CdGiven *
+cd_given_create(MemoryContext context)
+{
+	CdGiven    *given = MemoryContextAllocZero(context, sizeof(CdGiven));
+
+	given->max = 1024;
+	given->at = MemoryContextAllocHuge(context, given->max * sizeof(Size));
+	given->size = 256 * 1024;
+	given->base = MemoryContextAllocHuge(context, given->size);
+	return given;
+}
+
+/* Lay an array of values behind the others. */
+void
+cd_given_put(CdGiven *given, const ArrayType *values)
+{
+	Size		size = MAXALIGN(VARSIZE(values));
+
+	if (given->n == given->max)
+	{
+		given->max *= 2;
+		given->at = repalloc_huge(given->at, given->max * sizeof(Size));
+	}
+	if (given->used + size > given->size)
+	{
+		given->size = given->size * 2 + size;
+		given->base = repalloc_huge(given->base, given->size);
+	}
+	given->at[given->n++] = given->used;
+	memcpy(given->base + given->used, values, VARSIZE(values));
+	given->used += size;
+}
+
+/* Put an array behind an answer; NULL is a word of zero. */
+static void
+put_array(Answer *answer, const ArrayType *array)
+{
+	Size		size = array == NULL ? 0 : VARSIZE(array);
+	Size		needed = MAXALIGN(sizeof(uint64)) + MAXALIGN(size);
+
+	if (answer->used + needed > answer->size)
+	{
+		answer->size = answer->size * 2 + needed;
+		answer->data = repalloc_huge(answer->data, answer->size);
+	}
+	*(uint64 *) (answer->data + answer->used) = size;
+	if (size > 0)
+		memcpy(answer->data + answer->used + MAXALIGN(sizeof(uint64)), array, size);
+	answer->used += needed;
+}
+
+/* Take an array off an answer. */
+static ArrayType *
+next_array(char **p)
+{
+	uint64		size = *(uint64 *) *p;
+	char	   *array = *p + MAXALIGN(sizeof(uint64));
+
+	*p = array + MAXALIGN(size);
+	return size == 0 ? NULL : (ArrayType *) array;
+}
+
+/* Standardise some records, one answer behind the other. */
+static void
+prepare_some(const Size *at, const char *base, uint32 from, uint32 to, const char *region, int32 today,
+			 CdStandardCache *cache, MemoryContext row, Answer *answer)
+{
+	for (uint32 i = from; i < to; i++)
+	{
+		ArrayType  *values = (ArrayType *) (base + at[i]);
+		ArrayType  *standard;
+		ArrayType  *issue;
+		char		own[4];
+		MemoryContext old = MemoryContextSwitchTo(row);
+
+		cd_region_of(values, region, cache, own);
+		cd_standardize_values(values, NULL, own, today, cache, &standard, &issue);
+		MemoryContextSwitchTo(old);
+		put_array(answer, standard);
+		put_array(answer, issue);
+		MemoryContextReset(row);
+	}
+}
+
+/* Hand on what an answer holds. */
+static void
+take_some(char *data, uint32 from, uint32 to, CdTakeForms take, void *state)
+{
+	for (uint32 i = from; i < to; i++)
+	{
+		ArrayType  *standard = next_array(&data);
+		ArrayType  *issue = next_array(&data);
+
+		take(state, i, standard, issue);
+	}
+}
+
+/* How many workers there is work for. */
+static int
+workers_for(uint32 n)
+{
+	if (cd_matching_workers >= 0)
+		return Min(cd_matching_workers, MOST_WORKERS);
+	return Max(Min(max_parallel_maintenance_workers, (int) Min(n / RECORDS_PER_WORKER, MOST_WORKERS)), 0);
+}
+
+/*
+ * Standardise the values of all records; region is that of records that name
+ * no country.  Forms are handed on in order.
+ */
+void
+cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take, void *state)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data standard forms", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext row = AllocSetContextCreate(context, "customer_data standard forms of a record", ALLOCSET_DEFAULT_SIZES);
+	CdStandardCache *cache = given->n < 100 ? NULL : cd_standard_cache_create(context);
+	int			wanted = workers_for(given->n);
+	uint32		nanswers = (given->n + RECORDS_AT_ONCE - 1) / RECORDS_AT_ONCE;
+	Answer	   *own;
+	dsa_pointer *answer;
+	ParallelContext *pcxt;
+	PrepareState *shared;
+	dsa_area   *area;
+	Size	   *starts;
+	char	   *values;
+	Answer		scratch = {0, 65536, NULL};
+
+	if (wanted == 0 || given->n < 2 || IsInParallelMode() || !cd_shared_memory_holds(given->used * 3))
+	{
+		scratch.data = MemoryContextAllocHuge(context, scratch.size);
+		for (uint32 from = 0; from < given->n; from += RECORDS_AT_ONCE)
+		{
+			uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
+
+			CHECK_FOR_INTERRUPTS();
+			scratch.used = 0;
+			prepare_some(given->at, given->base, from, to, region, cd_today(), cache, row, &scratch);
+			take_some(scratch.data, from, to, take, state);
+		}
+		MemoryContextDelete(context);
+		return;
+	}
+
+	own = MemoryContextAllocExtended(context, nanswers * sizeof(Answer), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	EnterParallelMode();
+	pcxt = CreateParallelContext("customer_data", "cd_prepare_worker", wanted);
+	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(PrepareState));
+	shm_toc_estimate_chunk(&pcxt->estimator, given->n * sizeof(Size));
+	shm_toc_estimate_chunk(&pcxt->estimator, given->used);
+	shm_toc_estimate_chunk(&pcxt->estimator, nanswers * sizeof(dsa_pointer));
+	shm_toc_estimate_keys(&pcxt->estimator, SHARED_PIECES);
+	InitializeParallelDSM(pcxt);
+	shared = shm_toc_allocate(pcxt->toc, sizeof(PrepareState));
+	starts = shm_toc_allocate(pcxt->toc, given->n * sizeof(Size));
+	values = shm_toc_allocate(pcxt->toc, given->used);
+	answer = shm_toc_allocate(pcxt->toc, nanswers * sizeof(dsa_pointer));
+	memset(shared, 0, sizeof(PrepareState));
+	pg_atomic_init_u32(&shared->next, 0);
+	shared->n = given->n;
+	shared->today = cd_today();
+	strlcpy(shared->region, region, sizeof(shared->region));
+	memcpy(starts, given->at, given->n * sizeof(Size));
+	memcpy(values, given->base, given->used);
+	memset(answer, 0, nanswers * sizeof(dsa_pointer));
+	shm_toc_insert(pcxt->toc, SHARED_STATE, shared);
+	shm_toc_insert(pcxt->toc, SHARED_STARTS, starts);
+	shm_toc_insert(pcxt->toc, SHARED_VALUES, values);
+	shm_toc_insert(pcxt->toc, SHARED_ANSWERS, answer);
+	area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
+	shared->area = dsa_get_handle(area);
+	LaunchParallelWorkers(pcxt);
+	for (;;)
+	{
+		uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
+		uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
+		Answer	   *mine = &own[from / RECORDS_AT_ONCE];
+
+		if (from >= given->n)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		mine->size = (given->at[to - 1] - given->at[from]) * 2 + 4096;
+		mine->data = MemoryContextAllocHuge(context, mine->size);
+		prepare_some(given->at, given->base, from, to, region, shared->today, cache, row, mine);
+	}
+	WaitForParallelWorkersToFinish(pcxt);
+	for (uint32 i = 0; i < nanswers; i++)
+		take_some(own[i].data != NULL ? own[i].data : dsa_get_address(area, answer[i]),
+				  i * RECORDS_AT_ONCE, Min((i + 1) * RECORDS_AT_ONCE, given->n), take, state);
+	dsa_detach(area);
+	DestroyParallelContext(pcxt);
+	ExitParallelMode();
+	MemoryContextDelete(context);
+}
+
+PGDLLEXPORT void cd_prepare_worker(dsm_segment *segment, shm_toc *toc);
+
+/* A worker: standardise records until none is left. */
+void
+cd_prepare_worker(dsm_segment *segment, shm_toc *toc)
+{
+	PrepareState *shared = shm_toc_lookup(toc, SHARED_STATE, false);
+	const Size *starts = shm_toc_lookup(toc, SHARED_STARTS, false);
+	const char *values = shm_toc_lookup(toc, SHARED_VALUES, false);
+	dsa_pointer *answer = shm_toc_lookup(toc, SHARED_ANSWERS, false);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data standard forms", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext row = AllocSetContextCreate(context, "customer_data standard forms of a record", ALLOCSET_DEFAULT_SIZES);
+	CdStandardCache *cache = cd_standard_cache_create(context);
+	Answer		scratch = {0, 65536, NULL};
+	dsa_area   *area = dsa_attach(shared->area);
+
+	scratch.data = MemoryContextAllocHuge(context, scratch.size);
+	for (;;)
+	{
+		uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
+		uint32		to = Min(from + RECORDS_AT_ONCE, shared->n);
+		dsa_pointer into;
+
+		if (from >= shared->n)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		scratch.used = 0;
+		prepare_some(starts, values, from, to, shared->region, shared->today, cache, row, &scratch);
+		into = dsa_allocate_extended(area, scratch.used, DSA_ALLOC_HUGE);
+		memcpy(dsa_get_address(area, into), scratch.data, scratch.used);
+		answer[from / RECORDS_AT_ONCE] = into;
+	}
+	dsa_detach(area);
+	MemoryContextDelete(context);
+}
