@@ -188,7 +188,7 @@ cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take,
 
 			CHECK_FOR_INTERRUPTS();
 			scratch.used = 0;
-			prepare_some(given->at, given->base, from, to, region, cd_today(), cache, row, &scratch);
+			prepare_some(given->at, given->base, from, to, region, cd_standard_today(), cache, row, &scratch);
 			take_some(scratch.data, from, to, take, state);
 		}
 		MemoryContextDelete(context);
@@ -211,7 +211,7 @@ cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take,
 	memset(shared, 0, sizeof(PrepareState));
 	pg_atomic_init_u32(&shared->next, 0);
 	shared->n = given->n;
-	shared->today = cd_today();
+	shared->today = cd_standard_today();
 	strlcpy(shared->region, region, sizeof(shared->region));
 	memcpy(starts, given->at, given->n * sizeof(Size));
 	memcpy(values, given->base, given->used);

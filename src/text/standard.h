@@ -117,7 +117,7 @@ extern void cd_region_of(ArrayType *given, const char *source_region, CdStandard
 extern void cd_region_named(const char *s, int n, char *region);
 
 /* The day "future" is measured by. */
-extern int32 cd_today(void);
+extern int32 cd_standard_today(void);
 
 /* The single standardisers; each takes UTF-8 and gives palloc'd UTF-8 or NULL. */
 extern char *cd_normalize_name(const char *s, int bytes, bool full);

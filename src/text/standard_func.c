@@ -202,7 +202,7 @@ cd_standardize_sql(PG_FUNCTION_ARGS)
 		char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 		text	   *t1 = text_argument(fcinfo, 1);
 		char	   *standard = cd_standardize(cd_attribute_of(name), BYTES(t1), region,
-											  cd_today(), &issue);
+											  cd_standard_today(), &issue);
 
 		if (standard != NULL)
 		{
@@ -278,7 +278,7 @@ standardize_array(FunctionCallInfo fcinfo, ArrayType *given, const char *region,
 				 errmsg("more values than attributes"),
 				 errdetail("There are %d values and %d attributes.",
 						   ArrayGetNItems(ARR_NDIM(given), ARR_DIMS(given)), codes->count)));
-	cd_standardize_values(given, codes == NULL ? NULL : codes->codes, region, cd_today(), NULL, &standard, &issue);
+	cd_standardize_values(given, codes == NULL ? NULL : codes->codes, region, cd_standard_today(), NULL, &standard, &issue);
 	values[0] = PointerGetDatum(standard);
 	nulls[0] = false;
 	values[1] = PointerGetDatum(issue);

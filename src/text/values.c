@@ -207,7 +207,7 @@ cd_region_of(ArrayType *given, const char *source_region, CdStandardCache *cache
 
 /* The day "in the future" is measured by: the one as_of() is in, a day later for time zones. */
 int32
-cd_today(void)
+cd_standard_today(void)
 {
 	TimestampTz now = cd_as_of();
 
