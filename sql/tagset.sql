@@ -47,6 +47,8 @@ FROM (VALUES ('{vip,outdoor:0.6}'::tagset), ('{vip,outdoor:0.4}'), ('{vip,campin
 -- sums, means, the best
 SELECT tagset_sum(t), tagset_mean(t), top_tags(tagset_sum(t), 1)
 FROM (VALUES ('{a:1,b:2}'::tagset), ('{b:4,c:8@2026-01-02T03:04:05Z~30d}'), (NULL), ('{gone!2026-01-01}')) v(t);
+SELECT tagset_top(t, 2) AS best, tagset_top(t, 0) AS none FROM (VALUES ('{a:1,b:2,d:1}'::tagset), ('{b:4,c:8@2026-01-02T03:04:05Z~30d,d:0.5}'), (NULL)) v(t);
+SELECT tagset_top(t, -1) FROM (VALUES ('{a:1}'::tagset)) v(t);
 RESET customer_data.as_of;
 
 -- and the index that serves them

@@ -1,5 +1,23 @@
 -- portrait: the type tagset, a sparse vector of tags.
 
+-- Logical decoding writes tagsets as text, for which it must read this table.
+CREATE TABLE customer_data.tag_name (
+    number integer PRIMARY KEY CHECK (number BETWEEN 1 AND 100000),
+    path text NOT NULL UNIQUE
+) WITH (user_catalog_table = true);
+COMMENT ON TABLE customer_data.tag_name IS 'Numbers that stored tagsets hold instead of paths; rows are only added, by refreshes and number_tags()';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.tag_name', '');
+
+CREATE FUNCTION customer_data.tag_name_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cd_tag_name_changed';
+COMMENT ON FUNCTION customer_data.tag_name_changed() IS 'Trigger: has sessions notice numbers that were added, refuses other changes';
+CREATE TRIGGER tag_name_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON customer_data.tag_name
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_data.tag_name_changed();
+
+CREATE FUNCTION customer_data.number_tags(paths text[]) RETURNS integer
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'cd_number_tags';
+COMMENT ON FUNCTION customer_data.number_tags(text[]) IS 'Gives paths numbers, so that tagsets written from now on take a few bytes a tag; how many are new. Those used most come first';
+
 CREATE TYPE customer_data.tagset;
 
 CREATE FUNCTION customer_data.tagset_in(cstring) RETURNS customer_data.tagset
@@ -88,6 +106,10 @@ COMMENT ON FUNCTION customer_data.tagset_merge(customer_data.tagset, customer_da
 CREATE OPERATOR customer_data.|| (LEFTARG = customer_data.tagset, RIGHTARG = customer_data.tagset, FUNCTION = customer_data.tagset_merge);
 COMMENT ON OPERATOR customer_data.|| (customer_data.tagset, customer_data.tagset) IS 'Tags of both; where both have one, that of the right';
 
+CREATE FUNCTION customer_data.compact_tags(tags customer_data.tagset) RETURNS customer_data.tagset
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_compact';
+COMMENT ON FUNCTION customer_data.compact_tags(customer_data.tagset) IS 'An equal tagset that holds numbers for all paths which by now have one';
+
 CREATE FUNCTION customer_data.tag_count(tags customer_data.tagset) RETURNS integer
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_count';
 COMMENT ON FUNCTION customer_data.tag_count(customer_data.tagset) IS 'Number of tags, expired ones included';
@@ -142,6 +164,15 @@ CREATE AGGREGATE customer_data.tagset_mean(customer_data.tagset) (
     FINALFUNC = customer_data.tagset_mean_final, COMBINEFUNC = customer_data.tagset_sum_combine,
     SERIALFUNC = customer_data.tagset_sum_serialize, DESERIALFUNC = customer_data.tagset_sum_deserialize, PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.tagset_mean(customer_data.tagset) IS 'Mean of the scores now of each tag over all tagsets, those without the tag counting nought: their centre';
+
+CREATE FUNCTION customer_data.tagset_top_step(internal, customer_data.tagset, integer) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_top_step';
+COMMENT ON FUNCTION customer_data.tagset_top_step(internal, customer_data.tagset, integer) IS 'Transition of tagset_top';
+CREATE AGGREGATE customer_data.tagset_top(tags customer_data.tagset, n integer) (
+    SFUNC = customer_data.tagset_top_step, STYPE = internal,
+    FINALFUNC = customer_data.tagset_sum_final, COMBINEFUNC = customer_data.tagset_sum_combine,
+    SERIALFUNC = customer_data.tagset_sum_serialize, DESERIALFUNC = customer_data.tagset_sum_deserialize, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.tagset_top(customer_data.tagset, integer) IS 'The n tags with the highest sums of scores now, with their sums';
 
 CREATE FUNCTION customer_data.top_tags(tags customer_data.tagset, n integer) RETURNS customer_data.tagset
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_top_tags';

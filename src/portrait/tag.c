@@ -594,7 +594,7 @@ is_outranked(Refresh *refresh, int i, const bool *present)
 
 /* Make one customer's tagset anew from the old one and the batch's results */
 static CdTagset *
-make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given)
+make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given, CdNewTagNames *unknown)
 {
 	CdTagBuilder builder;
 	bool	   *has = palloc0((refresh->count + 1) * sizeof(bool));
@@ -606,6 +606,7 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 				k;
 
 	cd_tag_builder(&builder);
+	builder.unknown = unknown;
 	for (i = 0; i < refresh->count; i++)
 		has[i] = seek(&refresh->tags[i], customer);
 	cd_tags_begin(&reader, old);
@@ -684,6 +685,7 @@ end_batch(Refresh *refresh)
 		fetch_stored(refresh, customers, count, &nold);
 	CdTagset   *empty;
 	CdTagBuilder none;
+	CdNewTagNames *unknown = refresh->past == NULL ? cd_new_tag_names() : NULL;
 	int			i;
 
 	cd_tag_builder(&none);
@@ -693,11 +695,18 @@ end_batch(Refresh *refresh)
 		CdTagset   *had = find_tags(old, nold, customers[i]);
 		const CdTagset *before = had ? had : empty;
 		MemoryContext save = MemoryContextSwitchTo(per_customer);
-		CdTagset   *made = make_tags(refresh, customers[i], before, find_tags(given, ngiven, customers[i]));
+		CdTagset   *made = make_tags(refresh, customers[i], before, find_tags(given, ngiven, customers[i]), unknown);
 
+		if (unknown != NULL && cd_new_tag_name_count(unknown) > 0)
+		{
+			/* Tags that nobody had before get numbers, if they can. */
+			if (cd_number_tag_names(unknown) > 0)
+				made = cd_tagset_rewrite(made, false);
+			else
+				unknown = NULL;
+		}
 		MemoryContextSwitchTo(save);
-		if (VARSIZE_ANY_EXHDR(made) != VARSIZE_ANY_EXHDR(before) ||
-			memcmp(VARDATA_ANY(made), VARDATA_ANY(before), VARSIZE_ANY_EXHDR(made)) != 0)
+		if (!cd_tagset_equal(made, before))
 			put_tags(refresh, customers[i], made, had == NULL, ids, values, &written);
 		MemoryContextReset(per_customer);
 	}

@@ -397,26 +397,19 @@ static bool
 leaf_matches(const CdTagNode *leaf, const CdTagset *tags, TimestampTz moment)
 {
 	CdTagReader reader;
-	bool		prefix = leaf->path[leaf->length - 1] == '*';
-	int			length = prefix ? leaf->length - 1 : leaf->length;
+	int			length = leaf->length - 1;
 
 	cd_tags_begin(&reader, tags);
+	if (leaf->path[length] != '*')
+		return cd_tags_seek(&reader, leaf->path, leaf->length) && satisfies(&reader.tag, leaf, moment);
 	while (cd_tags_next(&reader))
 	{
 		int			order = memcmp(reader.tag.path, leaf->path, Min(reader.tag.length, length));
 
 		if (order > 0)
 			return false;
-		if (order < 0 || reader.tag.length < length)
-			continue;
-		if (!prefix && reader.tag.length > length)
-			return false;
-		if (prefix && reader.tag.length == length)
-			continue;
-		if (satisfies(&reader.tag, leaf, moment))
+		if (order == 0 && reader.tag.length > length && satisfies(&reader.tag, leaf, moment))
 			return true;
-		if (!prefix)
-			return false;
 	}
 	return false;
 }

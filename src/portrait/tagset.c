@@ -23,7 +23,8 @@
 #define FLAG_UNTIL			0x08
 #define FLAG_HALF_LIFE		0x10
 #define FLAG_SAME_HALF_LIFE	0x20
-#define FLAGS_KNOWN			0x3F
+#define FLAG_NAMED			0x40
+#define FLAGS_KNOWN			0x7F
 
 /* Decimal numbers that take no more bytes than this many bits. */
 #define MOST_HUNDREDTHS		(1 << 14)
@@ -33,12 +34,17 @@
 #define SECOND_MOST			CD_TAG_SECOND_MOST
 #define HALF_LIFE_MOST		CD_TAG_HALF_LIFE_MOST
 
-static bool
+static inline bool
 get_varint(const uint8 **at, const uint8 *end, uint64 *value)
 {
 	uint64		result = 0;
 	int			shift = 0;
 
+	if (*at < end && **at < 0x80)
+	{
+		*value = *(*at)++;
+		return true;
+	}
 	while (*at < end && shift < 64)
 	{
 		uint8		byte = *(*at)++;
@@ -93,20 +99,39 @@ read_tag(CdTagReader *reader)
 	flags = *reader->next++;
 	if ((flags & ~FLAGS_KNOWN) != 0)
 		return "a tag has unknown flags";
-	if (reader->next >= end)
-		return "it ends too early";
-	shared = *reader->next >> 4;
-	more = *reader->next++ & 0x0F;
-	if (more == 0 && (!get_varint(&reader->next, end, &shared) || !get_varint(&reader->next, end, &more)))
-		return "it ends too early";
-	if (shared > (uint64) reader->tag.length || more > CD_MAX_TAG_PATH || shared + more > CD_MAX_TAG_PATH)
-		return "a tag's path is too long";
-	if (more > (uint64) (end - reader->next))
-		return "it ends too early";
-	memcpy(reader->buffer + shared, reader->next, more);
-	reader->next += more;
-	reader->tag.path = reader->buffer;
-	reader->tag.length = (int) (shared + more);
+	if (flags & FLAG_NAMED)
+	{
+		const CdTagName *name;
+
+		if (!get_varint(&reader->next, end, &number))
+			return "it ends too early";
+		if (reader->foreign)
+			return "a tag has a number instead of a path";
+		name = cd_tag_name(number);
+		if (name == NULL)
+			return "the number of a tag is unknown";
+		reader->tag.path = name->path;
+		reader->tag.length = name->length;
+	}
+	else
+	{
+		if (reader->next >= end)
+			return "it ends too early";
+		shared = *reader->next >> 4;
+		more = *reader->next++ & 0x0F;
+		if (more == 0 && (!get_varint(&reader->next, end, &shared) || !get_varint(&reader->next, end, &more)))
+			return "it ends too early";
+		if (shared > (uint64) reader->tag.length || more > CD_MAX_TAG_PATH || shared + more > CD_MAX_TAG_PATH)
+			return "a tag's path is too long";
+		if (more > (uint64) (end - reader->next))
+			return "it ends too early";
+		if (reader->tag.path != reader->buffer && shared > 0)
+			memcpy(reader->buffer, reader->tag.path, shared);
+		memcpy(reader->buffer + shared, reader->next, more);
+		reader->next += more;
+		reader->tag.path = reader->buffer;
+		reader->tag.length = (int) (shared + more);
+	}
 	switch (flags & SCORE_FORM)
 	{
 		case SCORE_ONE:
@@ -173,14 +198,17 @@ read_tag(CdTagReader *reader)
 
 /* Open an image; what is wrong with its head, or NULL */
 static const char *
-open_image(CdTagReader *reader, const uint8 *bytes, Size length)
+open_image(CdTagReader *reader, const uint8 *bytes, Size length, bool foreign)
 {
 	uint64		count;
 
+	cd_tag_names_check();
+	reader->foreign = foreign;
 	reader->next = bytes;
 	reader->end = bytes + length;
 	reader->last_at = 0;
 	reader->last_half_life = 0;
+	reader->tag.path = reader->buffer;
 	reader->tag.length = 0;
 	if (length < 2)
 		return "it is too short";
@@ -206,7 +234,7 @@ corrupt(const char *fault)
 void
 cd_tags_begin(CdTagReader *reader, const CdTagset *tags)
 {
-	const char *fault = open_image(reader, (const uint8 *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags));
+	const char *fault = open_image(reader, (const uint8 *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags), false);
 
 	if (fault != NULL)
 		corrupt(fault);
@@ -235,6 +263,34 @@ cd_tags_count(const CdTagset *tags)
 	return reader.left;
 }
 
+/*
+ * Move to the tag with a path.  One that has a number is told from others with
+ * numbers by its address alone.
+ */
+bool
+cd_tags_seek(CdTagReader *reader, const char *path, int length)
+{
+	int			number = cd_tag_number(path, length);
+	const char *known = number != 0 ? cd_tag_name(number)->path : NULL;
+
+	while (cd_tags_next(reader))
+	{
+		const CdTag *tag = &reader->tag;
+		int			order;
+
+		if (tag->path == known)
+			return true;
+		if (known != NULL && tag->path != reader->buffer)
+			continue;
+		order = memcmp(tag->path, path, Min(tag->length, length));
+		if (order > 0)
+			return false;
+		if (order == 0 && tag->length >= length)
+			return tag->length == length;
+	}
+	return false;
+}
+
 /* Find a tag by its path, which buffer will hold */
 bool
 cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer)
@@ -242,30 +298,19 @@ cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, cha
 	CdTagReader reader;
 
 	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
-	{
-		int			order = memcmp(reader.tag.path, path, Min(reader.tag.length, length));
-
-		if (order == 0)
-			order = reader.tag.length - length;
-		if (order > 0)
-			return false;
-		if (order == 0)
-		{
-			*tag = reader.tag;
-			memcpy(buffer, path, length);
-			tag->path = buffer;
-			return true;
-		}
-	}
-	return false;
+	if (!cd_tags_seek(&reader, path, length))
+		return false;
+	*tag = reader.tag;
+	memcpy(buffer, path, length);
+	tag->path = buffer;
+	return true;
 }
 
 const char *
 cd_tagset_fault(const char *bytes, Size length)
 {
 	CdTagReader reader;
-	const char *fault = open_image(&reader, (const uint8 *) bytes, length);
+	const char *fault = open_image(&reader, (const uint8 *) bytes, length, true);
 	char		last[CD_MAX_TAG_PATH + 1];
 	int			last_length = -1;
 
@@ -342,6 +387,8 @@ cd_tag_builder(CdTagBuilder *builder)
 {
 	builder->count = 0;
 	builder->room = 16;
+	builder->plain = false;
+	builder->unknown = NULL;
 	builder->tags = palloc(builder->room * sizeof(CdTag));
 }
 
@@ -410,13 +457,13 @@ score_form(float4 score, uint64 *number)
 }
 
 static void
-write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at, int64 *last_half_life)
+write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, int64 *last_at, int64 *last_half_life)
 {
-	uint8		flags = 0;
+	uint8		flags = name != 0 ? FLAG_NAMED : 0;
 	uint64		number = 0;
 	int			shared = 0;
 
-	if (before != NULL)
+	if (before != NULL && name == 0)
 	{
 		while (shared < before->length && shared < tag->length && before->path[shared] == tag->path[shared])
 			shared++;
@@ -429,15 +476,20 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int64 *last_at,
 	if (tag->half_life > 0)
 		flags |= FLAG_HALF_LIFE | (tag->half_life == *last_half_life ? FLAG_SAME_HALF_LIFE : 0);
 	appendStringInfoChar(out, (char) flags);
-	if (shared < 16 && tag->length - shared < 16 && tag->length > shared)
-		appendStringInfoCharMacro(out, (char) (shared << 4 | (tag->length - shared)));
+	if (name != 0)
+		put_varint(out, (uint64) name);
 	else
 	{
-		appendStringInfoCharMacro(out, '\0');
-		put_varint(out, shared);
-		put_varint(out, tag->length - shared);
+		if (shared < 16 && tag->length - shared < 16 && tag->length > shared)
+			appendStringInfoCharMacro(out, (char) (shared << 4 | (tag->length - shared)));
+		else
+		{
+			appendStringInfoCharMacro(out, '\0');
+			put_varint(out, shared);
+			put_varint(out, tag->length - shared);
+		}
+		appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
 	}
-	appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
 	if ((flags & SCORE_FORM) == SCORE_RAW)
 	{
 		float4		score = tag->score + 0.0f;	/* no negative zero */
@@ -495,11 +547,69 @@ cd_tag_builder_value(CdTagBuilder *builder)
 	appendStringInfoSpaces(&out, VARHDRSZ);
 	appendStringInfoChar(&out, CD_TAGSET_VERSION);
 	put_varint(&out, kept);
+	cd_tag_names_check();
 	for (i = 0; i < kept; i++)
-		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, &last_at, &last_half_life);
+	{
+		int			name = builder->plain ? 0 : cd_tag_number(sorted[i]->path, sorted[i]->length);
+
+		if (name == 0 && builder->unknown != NULL)
+			cd_new_tag_name(builder->unknown, sorted[i]->path, sorted[i]->length);
+		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, name, &last_at, &last_half_life);
+	}
 	SET_VARSIZE(out.data, out.len);
 	pfree(sorted);
 	return (CdTagset *) out.data;
+}
+
+/* Copy every tag of a tagset into a builder; paths are copied as well */
+void
+cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags)
+{
+	CdTagReader reader;
+
+	cd_tags_begin(&reader, tags);
+	while (cd_tags_next(&reader))
+	{
+		CdTag		tag = reader.tag;
+
+		tag.path = pnstrdup(tag.path, tag.length);
+		cd_tag_builder_add(builder, &tag);
+	}
+}
+
+CdTagset *
+cd_tagset_rewrite(const CdTagset *tags, bool plain)
+{
+	CdTagBuilder builder;
+
+	cd_tag_builder(&builder);
+	builder.plain = plain;
+	cd_tag_builder_add_all(&builder, tags);
+	return cd_tag_builder_value(&builder);
+}
+
+bool
+cd_tagset_equal(const CdTagset *a, const CdTagset *b)
+{
+	CdTagReader x,
+				y;
+
+	if (VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0)
+		return true;
+
+	/* What differs may be only which paths are written out. */
+	cd_tags_begin(&x, a);
+	cd_tags_begin(&y, b);
+	if (x.left != y.left)
+		return false;
+	while (cd_tags_next(&x) && cd_tags_next(&y))
+	{
+		if (compare_paths(&x.tag, &y.tag) != 0 || x.tag.score != y.tag.score || x.tag.at != y.tag.at ||
+			x.tag.until != y.tag.until || x.tag.half_life != y.tag.half_life)
+			return false;
+	}
+	return true;
 }
 
 /* industry.retail.* matches what lies below industry.retail; * matches all */

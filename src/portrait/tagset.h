@@ -3,13 +3,14 @@
  *		A sparse vector of tags: path, score, time, half-life, expiry.
  *
  * Image, after the varlena header: version, number of tags (varint), then per
- * tag, sorted by path: flags; bytes shared with the path before and bytes that
- * follow, in half a byte each, or, where these do not hold them, a zero byte
- * and two varints; those bytes; the score (absent if 1, hundredths or ten-
+ * tag, sorted by path: flags; the number of the path (varint, see tag_name.h),
+ * or else bytes shared with the path before and bytes that follow, in half a
+ * byte each, or, where these do not hold them, a zero byte and two varints;
+ * those bytes; the score (absent if 1, hundredths or ten-
  * thousandths as varint where that says it exactly, else float4); time (zigzag
  * varint, seconds after the tag before's time); half-life (varint, seconds);
- * expiry (zigzag varint, seconds after the time or 2000-01-01).  The image is
- * canonical: equal tagsets have equal bytes.
+ * expiry (zigzag varint, seconds after the time or 2000-01-01).  With all paths
+ * written out, as on the wire, equal tagsets have equal bytes.
  *
  * The half-life is kept with each tag, not looked up, so that a tagset says
  * the same in an index, a replica or an export as in the catalog it came from.
@@ -21,8 +22,9 @@
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "portrait/tag_name.h"
 
-#define CD_TAGSET_VERSION	2
+#define CD_TAGSET_VERSION	3
 #define CD_MAX_TAG_PATH		255
 #define CD_MAX_TAGS			65535
 
@@ -54,7 +56,8 @@ typedef struct CdTagReader
 	int			left;
 	TimestampTz last_at;
 	int64		last_half_life;
-	CdTag		tag;			/* path points into buffer */
+	bool		foreign;		/* from without: no path may be a number */
+	CdTag		tag;			/* its path lives until the next */
 	char		buffer[CD_MAX_TAG_PATH + 1];
 } CdTagReader;
 
@@ -64,10 +67,13 @@ typedef struct CdTagBuilder
 	CdTag	   *tags;
 	int			count;
 	int			room;
+	bool		plain;			/* write all paths out */
+	CdNewTagNames *unknown;		/* collects paths without a number, if not NULL */
 } CdTagBuilder;
 
 extern void cd_tags_begin(CdTagReader *reader, const CdTagset *tags);
 extern bool cd_tags_next(CdTagReader *reader);
+extern bool cd_tags_seek(CdTagReader *reader, const char *path, int length);
 extern int	cd_tags_count(const CdTagset *tags);
 extern bool cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer);
 /* What is wrong with bytes that claim to be an image, or NULL. */
@@ -75,7 +81,13 @@ extern const char *cd_tagset_fault(const char *bytes, Size length);
 
 extern void cd_tag_builder(CdTagBuilder *builder);
 extern void cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag);
+extern void cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags);
 extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);
+
+/* The same tagset with today's numbers, or with all paths written out */
+extern CdTagset *cd_tagset_rewrite(const CdTagset *tags, bool plain);
+
+extern bool cd_tagset_equal(const CdTagset *a, const CdTagset *b);
 
 /* What is wrong with a path, or NULL. */
 extern const char *cd_tag_path_fault(const char *path, int length);

@@ -93,6 +93,7 @@ typedef struct TagSums
 {
 	HTAB	   *sums;
 	int64		sets;
+	int			top;			/* so many are wanted; -1: all */
 } TagSums;
 
 static TagSums *
@@ -106,6 +107,7 @@ make_sums(MemoryContext context)
 	control.hcxt = context;
 	state->sums = hash_create("sums of tags", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	state->sets = 0;
+	state->top = -1;
 	return state;
 }
 
@@ -121,18 +123,24 @@ add_score(TagSums *state, const char *path, int length, double score)
 	sum->sum = found ? sum->sum + score : score;
 }
 
-/* tagset_sum, tagset_mean: one more tagset, with its scores now */
-PG_FUNCTION_INFO_V1(cd_tagset_sum_step);
-Datum
-cd_tagset_sum_step(PG_FUNCTION_ARGS)
+/* The state of a step, and whether there is a tagset to add */
+static TagSums *
+begin_step(FunctionCallInfo fcinfo)
 {
 	MemoryContext context = state_context(fcinfo);
-	TagSums    *state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+
+	return PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+}
+
+/* Add the scores now of a step's tagset, if it has one */
+static void
+add_tagset(FunctionCallInfo fcinfo, TagSums *state)
+{
 	TimestampTz now = cd_as_of();
 	CdTagReader reader;
 
 	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(state);
+		return;
 	state->sets++;
 	cd_tags_begin(&reader, PG_GETARG_TAGSET(1));
 	while (cd_tags_next(&reader))
@@ -142,6 +150,32 @@ cd_tagset_sum_step(PG_FUNCTION_ARGS)
 		if (cd_tag_score_at(&reader.tag, now, &score))
 			add_score(state, reader.tag.path, reader.tag.length, score);
 	}
+}
+
+/* tagset_sum, tagset_mean: one more tagset */
+PG_FUNCTION_INFO_V1(cd_tagset_sum_step);
+Datum
+cd_tagset_sum_step(PG_FUNCTION_ARGS)
+{
+	TagSums    *state = begin_step(fcinfo);
+
+	add_tagset(fcinfo, state);
+	PG_RETURN_POINTER(state);
+}
+
+/* tagset_top(tags, n): one more tagset */
+PG_FUNCTION_INFO_V1(cd_tagset_top_step);
+Datum
+cd_tagset_top_step(PG_FUNCTION_ARGS)
+{
+	TagSums    *state = begin_step(fcinfo);
+
+	if (PG_ARGISNULL(2) || PG_GETARG_INT32(2) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of tags must not be negative or NULL")));
+	state->top = PG_GETARG_INT32(2);
+	add_tagset(fcinfo, state);
 	PG_RETURN_POINTER(state);
 }
 
@@ -150,8 +184,7 @@ PG_FUNCTION_INFO_V1(cd_tag_counts_step);
 Datum
 cd_tag_counts_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = state_context(fcinfo);
-	TagSums    *state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
+	TagSums    *state = begin_step(fcinfo);
 	TimestampTz now = cd_as_of();
 	CdTagReader reader;
 
@@ -188,6 +221,7 @@ cd_tagset_sum_combine(PG_FUNCTION_ARGS)
 	state = PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
 	other = (TagSums *) PG_GETARG_POINTER(1);
 	state->sets += other->sets;
+	state->top = Max(state->top, other->top);
 	hash_seq_init(&scan, other->sums);
 	while ((sum = hash_seq_search(&scan)) != NULL)
 		add_score(state, sum->path, strlen(sum->path), sum->sum);
@@ -206,6 +240,7 @@ cd_tagset_sum_serialize(PG_FUNCTION_ARGS)
 	(void) state_context(fcinfo);
 	pq_begintypsend(&out);
 	pq_sendint64(&out, state->sets);
+	pq_sendint32(&out, state->top);
 	pq_sendint32(&out, (int32) hash_get_num_entries(state->sums));
 	hash_seq_init(&scan, state->sums);
 	while ((sum = hash_seq_search(&scan)) != NULL)
@@ -231,6 +266,7 @@ cd_tagset_sum_deserialize(PG_FUNCTION_ARGS)
 	initStringInfo(&in);
 	appendBinaryStringInfo(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	state->sets = pq_getmsgint64(&in);
+	state->top = (int) pq_getmsgint(&in, 4);
 	count = pq_getmsgint(&in, 4);
 	while (count-- > 0)
 	{
@@ -241,46 +277,6 @@ cd_tagset_sum_deserialize(PG_FUNCTION_ARGS)
 	}
 	pq_getmsgend(&in);
 	PG_RETURN_POINTER(state);
-}
-
-/* Make a tagset of sums, each divided by a number; what overflows is left at the limit */
-static Datum
-sums_value(FunctionCallInfo fcinfo, bool mean)
-{
-	CdTagBuilder builder;
-
-	cd_tag_builder(&builder);
-	if (!PG_ARGISNULL(0))
-	{
-		TagSums    *state = (TagSums *) PG_GETARG_POINTER(0);
-		HASH_SEQ_STATUS scan;
-		TagSum	   *sum;
-
-		hash_seq_init(&scan, state->sums);
-		while ((sum = hash_seq_search(&scan)) != NULL)
-		{
-			CdTag		tag = {sum->path, strlen(sum->path), 1, DT_NOBEGIN, DT_NOEND, 0};
-			double		score = mean ? sum->sum / Max(state->sets, 1) : sum->sum;
-
-			tag.score = (float4) Max(-FLT_MAX, Min(score, FLT_MAX)) + 0.0f;
-			cd_tag_builder_add(&builder, &tag);
-		}
-	}
-	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
-}
-
-PG_FUNCTION_INFO_V1(cd_tagset_sum_final);
-Datum
-cd_tagset_sum_final(PG_FUNCTION_ARGS)
-{
-	return sums_value(fcinfo, false);
-}
-
-PG_FUNCTION_INFO_V1(cd_tagset_mean_final);
-Datum
-cd_tagset_mean_final(PG_FUNCTION_ARGS)
-{
-	return sums_value(fcinfo, true);
 }
 
 /* A tag and its score now, for sorting. */
@@ -304,6 +300,61 @@ compare_ranked(const void *a, const void *b)
 	return order != 0 ? order : x->tag.length - y->tag.length;
 }
 
+/* Keep the best of some tags */
+static void
+add_best(CdTagBuilder *builder, RankedTag *ranked, int count, int top)
+{
+	int			i;
+
+	qsort(ranked, count, sizeof(RankedTag), compare_ranked);
+	for (i = 0; i < count && i < top; i++)
+		cd_tag_builder_add(builder, &ranked[i].tag);
+}
+
+/* Make a tagset of sums, each divided by a number; what overflows is left at the limit */
+static Datum
+sums_value(FunctionCallInfo fcinfo, bool mean)
+{
+	CdTagBuilder builder;
+
+	cd_tag_builder(&builder);
+	if (!PG_ARGISNULL(0))
+	{
+		TagSums    *state = (TagSums *) PG_GETARG_POINTER(0);
+		RankedTag  *ranked = palloc_extended(Max(hash_get_num_entries(state->sums), 1) * sizeof(RankedTag), MCXT_ALLOC_HUGE);
+		HASH_SEQ_STATUS scan;
+		TagSum	   *sum;
+		int			n = 0;
+
+		hash_seq_init(&scan, state->sums);
+		while ((sum = hash_seq_search(&scan)) != NULL)
+		{
+			CdTag		tag = {sum->path, strlen(sum->path), 1, DT_NOBEGIN, DT_NOEND, 0};
+			double		score = mean ? sum->sum / Max(state->sets, 1) : sum->sum;
+
+			tag.score = (float4) Max(-FLT_MAX, Min(score, FLT_MAX)) + 0.0f;
+			ranked[n].tag = tag;
+			ranked[n++].score = score;
+		}
+		add_best(&builder, ranked, n, state->top < 0 ? n : state->top);
+	}
+	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_sum_final);
+Datum
+cd_tagset_sum_final(PG_FUNCTION_ARGS)
+{
+	return sums_value(fcinfo, false);
+}
+
+PG_FUNCTION_INFO_V1(cd_tagset_mean_final);
+Datum
+cd_tagset_mean_final(PG_FUNCTION_ARGS)
+{
+	return sums_value(fcinfo, true);
+}
+
 /* top_tags(tags, n): those with the highest scores now */
 PG_FUNCTION_INFO_V1(cd_top_tags);
 Datum
@@ -315,8 +366,7 @@ cd_top_tags(PG_FUNCTION_ARGS)
 	RankedTag  *ranked = palloc(Max(cd_tags_count(tags), 1) * sizeof(RankedTag));
 	CdTagReader reader;
 	CdTagBuilder builder;
-	int			n = 0,
-				i;
+	int			n = 0;
 
 	cd_tags_begin(&reader, tags);
 	while (cd_tags_next(&reader))
@@ -329,10 +379,8 @@ cd_top_tags(PG_FUNCTION_ARGS)
 		ranked[n].tag.path = pnstrdup(reader.tag.path, reader.tag.length);
 		n++;
 	}
-	qsort(ranked, n, sizeof(RankedTag), compare_ranked);
 	cd_tag_builder(&builder);
-	for (i = 0; i < n && i < top; i++)
-		cd_tag_builder_add(&builder, &ranked[i].tag);
+	add_best(&builder, ranked, n, top);
 	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
 }
 

@@ -3,18 +3,19 @@
  *		GIN over tagsets, for tags @@ tag_query.
  *
  * The keys of a tag are its path and then
- *	\001			it is there for good, with score 1
- *	\002			it is there for good, with another score
+ *	\001			it is there for good
+ *	\002 class	besides: the class of its score
  *	\003 class	it expires or decays; its score was of this class when written
- *	\004 class	besides \002: the class of its score
- * Classes are tenths up to 1 and quarter powers of two above.  So the index
- * knows for sure of most rows whether they match, and only those are looked at
- * whose tags move with time or whose score lies in the class that a threshold
- * cuts through.  As a decaying score is never higher than when it was written,
+ * Classes are each tenth up to 1 by itself, what lies between two tenths, and
+ * quarter powers of two above 1.  So the index knows for sure of most rows
+ * whether they match, and only those are looked at whose tags move with time or
+ * whose score lies in the class that a threshold cuts through, which tenths
+ * never do.  As a decaying score is never higher than when it was written,
  * "tea > 0.5" need look only at classes from that of 0.5 upwards.
  *
- * Tenths are asked for one by one, not as a range: GIN walks lists of exact
- * keys side by side, but makes a bitmap of a range first.
+ * GIN walks lists of exact keys side by side, and makes a bitmap of a range of
+ * keys first.  So classes are asked for one by one where they are few and other
+ * tags narrow the rows down, and else as a range.
  */
 #include "postgres.h"
 
@@ -27,25 +28,39 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#define MARK_ONE		'\001'
-#define MARK_SCORED		'\002'
+#define MARK_THERE		'\001'
+#define MARK_CLASS		'\002'
 #define MARK_MOVING		'\003'
-#define MARK_CLASS		'\004'
 
 #define CLASS_NONE		1		/* up to zero */
-#define CLASS_TENTH		2		/* up to a tenth, and so on */
-#define CLASS_ABOVE		12		/* 1 and above, and so on */
+#define CLASS_TENTH		2		/* above zero, then 0.1 by itself, above 0.1, and so on */
+#define CLASS_ONE		21		/* 1 by itself */
+#define CLASS_ABOVE		22		/* above 1, and so on */
 #define CLASS_MOST		254
 
 /* Class of a score; never falls as the score rises */
 static int
 score_class(double score)
 {
+	int			tenths;
+
 	if (!(score > 0))
 		return CLASS_NONE;
-	if (score < 1)
-		return CLASS_TENTH + (int) Min(floor(score * 10), 9);
-	return CLASS_ABOVE + (int) Min(floor(log2(score) * 4), CLASS_MOST - CLASS_ABOVE);
+	if (score > 1)
+		return CLASS_ABOVE + (int) Max(0, Min(floor(log2(score) * 4), CLASS_MOST - CLASS_ABOVE));
+	tenths = (int) floor(score * 10);
+	if (tenths / 10.0 > score)
+		tenths--;
+	else if ((tenths + 1) / 10.0 <= score)
+		tenths++;
+	return CLASS_TENTH + 2 * tenths - (score == tenths / 10.0 ? 1 : 0);
+}
+
+/* Does a class hold one score only? */
+static bool
+is_point(int class)
+{
+	return class > CLASS_TENTH && class <= CLASS_ONE && (class - CLASS_TENTH) % 2 == 1;
 }
 
 /* A key; without a mark the beginning of some */
@@ -84,11 +99,9 @@ cd_tagset_gin_extract(PG_FUNCTION_ARGS)
 
 		if (moves)
 			keys[(*count)++] = PointerGetDatum(make_key(tag->path, tag->length, MARK_MOVING, score_class(score)));
-		else if (score == 1)
-			keys[(*count)++] = PointerGetDatum(make_key(tag->path, tag->length, MARK_ONE, 0));
 		else
 		{
-			keys[(*count)++] = PointerGetDatum(make_key(tag->path, tag->length, MARK_SCORED, 0));
+			keys[(*count)++] = PointerGetDatum(make_key(tag->path, tag->length, MARK_THERE, 0));
 			keys[(*count)++] = PointerGetDatum(make_key(tag->path, tag->length, MARK_CLASS, score_class(score)));
 		}
 	}
@@ -102,6 +115,7 @@ typedef struct QueryKey
 	int			leaf;
 	bool		sure;			/* a row that has it satisfies the leaf */
 	int			prefix;			/* bytes of the key that an index key must share */
+	int			last_class;		/* where the range ends, or 0 */
 	bool		below;			/* labels follow: look at the mark */
 	bool		moving;			/* and want keys of tags that move, or of those that do not */
 	int			count;			/* keys of the query; known to its first */
@@ -118,7 +132,7 @@ typedef struct KeyList
 } KeyList;
 
 /* At most so many keys come from a leaf. */
-#define MOST_KEYS		16
+#define MOST_KEYS		12
 
 static QueryKey *
 add_key(KeyList *list, int leaf, text *key, bool partial, bool sure)
@@ -147,66 +161,83 @@ add_prefix(KeyList *list, const CdTagNode *leaf)
 	key->below = key->moving = true;
 }
 
-/* Would a tag with score 1 satisfy a leaf? */
-static bool
-one_satisfies(const CdTagNode *leaf)
+/* So many classes at most are asked for one by one. */
+#define FEW_CLASSES		8
+
+/* Keys of the classes from one to another, whose scores all satisfy a leaf */
+static void
+add_classes(KeyList *list, const CdTagNode *leaf, int first, int last, bool narrowed)
 {
-	switch (leaf->op)
-	{
-		case CD_TAG_GT:
-			return 1 > leaf->threshold;
-		case CD_TAG_GE:
-			return 1 >= leaf->threshold;
-		case CD_TAG_LT:
-			return 1 < leaf->threshold;
-		case CD_TAG_LE:
-			return 1 <= leaf->threshold;
-		case CD_TAG_EQ:
-			return leaf->threshold == 1;
-		default:
-			return true;
-	}
+	QueryKey   *key;
+	int			i = first;
+
+	if (Min(last, CLASS_ONE) - first >= FEW_CLASSES)
+		narrowed = false;
+	while (narrowed && i <= last && i < CLASS_ABOVE)
+		add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, i++), false, true);
+	if (i > last)
+		return;
+	key = add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, i), true, true);
+	key->prefix = leaf->length + 1;
+	key->last_class = last;
 }
 
 /* Keys of a leaf that asks for one tag, at most MOST_KEYS */
 static void
-add_path(KeyList *list, const CdTagNode *leaf)
+add_path(KeyList *list, const CdTagNode *leaf, bool narrowed)
 {
+	int			class = leaf->op == CD_TAG_HAS ? 0 : score_class(leaf->threshold);
+	bool		point = is_point(class);
 	bool		above = leaf->op == CD_TAG_GT || leaf->op == CD_TAG_GE;
-	int			class = above ? score_class(leaf->threshold) : 0;
-	int			i;
 
-	if (one_satisfies(leaf))
-		add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_ONE, 0), false, true);
-	if (!above)
-		add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_SCORED, 0), false, leaf->op == CD_TAG_HAS);
-	else
+	/* Does the class have no score below the threshold? */
+	bool		aligned = leaf->threshold > 0 && score_class(nextafter(leaf->threshold, 0)) < class;
+	bool		none = false,	/* of the class satisfies the leaf */
+				all = false;	/* do */
+
+	switch (leaf->op)
 	{
-		/* Scores of the class that the threshold cuts through must be looked at. */
-		bool		aligned = leaf->op == CD_TAG_GE && leaf->threshold > 0 &&
-			score_class(nextafter(leaf->threshold, 0)) < class;
-
-		for (i = class; i < CLASS_ABOVE; i++)
-			add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, i), false, i > class || aligned);
-		if (class >= CLASS_ABOVE && !aligned)
-			add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, class), false, false);
-		i = Max(CLASS_ABOVE, aligned ? class : class + 1);
-		add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, i), true, true)->prefix = leaf->length + 1;
+		case CD_TAG_GT:
+			none = point;
+			add_classes(list, leaf, class + 1, CLASS_MOST, narrowed);
+			break;
+		case CD_TAG_GE:
+			all = aligned;
+			add_classes(list, leaf, class + 1, CLASS_MOST, narrowed);
+			break;
+		case CD_TAG_LT:
+			none = aligned;
+			add_classes(list, leaf, CLASS_NONE, class - 1, narrowed);
+			break;
+		case CD_TAG_LE:
+			all = point;
+			add_classes(list, leaf, CLASS_NONE, class - 1, narrowed);
+			break;
+		case CD_TAG_EQ:
+			all = point;
+			break;
+		default:
+			add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_THERE, 0), false, true);
+			none = true;
 	}
-	add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_MOVING, class), true, false)->prefix = leaf->length + 1;
+	if (!none)
+		add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_CLASS, class), false, all);
+	add_key(list, leaf->leaf, make_key(leaf->path, leaf->length, MARK_MOVING, above ? class : 0), true, false)->prefix = leaf->length + 1;
 }
 
+/* Keys of a node; narrowed where other tags must be there, too */
 static void
-add_keys(KeyList *list, const CdTagNode *node)
+add_keys(KeyList *list, const CdTagNode *node, bool narrowed)
 {
+	narrowed = narrowed || node->op == CD_TAG_AND;
 	if (node->op == CD_TAG_AND || node->op == CD_TAG_OR)
-		add_keys(list, node->right);
+		add_keys(list, node->right, narrowed);
 	if (node->op < CD_TAG_HAS)
-		add_keys(list, node->left);
+		add_keys(list, node->left, narrowed);
 	else if (node->path[node->length - 1] == '*')
 		add_prefix(list, node);
 	else
-		add_path(list, node);
+		add_path(list, node, narrowed);
 }
 
 /* What is known of a node from what is known of the leaves */
@@ -273,7 +304,7 @@ cd_tagset_gin_query(PG_FUNCTION_ARGS)
 	int			room = query->leaves * MOST_KEYS;
 	KeyList		list = {query, palloc(room * sizeof(Datum)), palloc(room * sizeof(bool)), palloc(room * sizeof(QueryKey *)), 0};
 
-	add_keys(&list, query->root);
+	add_keys(&list, query->root, false);
 	list.extra[0]->count = list.count;
 	*count = list.count;
 	*partial = list.partial;
@@ -298,6 +329,8 @@ cd_tagset_gin_compare_partial(PG_FUNCTION_ARGS)
 	/* Keys come from the wanted one upwards; the prefix ends their range. */
 	if (length < extra->prefix || memcmp(bytes, VARDATA_ANY(wanted), extra->prefix) != 0)
 		PG_RETURN_INT32(1);
+	if (extra->last_class > 0)
+		PG_RETURN_INT32((unsigned char) bytes[length - 1] > extra->last_class ? 1 : 0);
 	if (!extra->below)
 		PG_RETURN_INT32(0);
 	/* Before a mark stands a path, which has no such bytes; the keys with classes say nothing new. */

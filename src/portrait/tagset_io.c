@@ -368,22 +368,6 @@ cd_tagset_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(out.data);
 }
 
-/* Copy every tag of a set into a builder; paths are copied as well */
-static void
-add_all(CdTagBuilder *builder, const CdTagset *tags)
-{
-	CdTagReader reader;
-
-	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
-	{
-		CdTag		tag = reader.tag;
-
-		tag.path = pnstrdup(tag.path, tag.length);
-		cd_tag_builder_add(builder, &tag);
-	}
-}
-
 PG_FUNCTION_INFO_V1(cd_tagset_recv);
 Datum
 cd_tagset_recv(PG_FUNCTION_ARGS)
@@ -392,7 +376,6 @@ cd_tagset_recv(PG_FUNCTION_ARGS)
 	int			length = message->len - message->cursor;
 	const char *bytes = pq_getmsgbytes(message, length);
 	const char *fault = cd_tagset_fault(bytes, length);
-	CdTagBuilder builder;
 	CdTagset   *tags;
 
 	if (fault != NULL)
@@ -405,16 +388,14 @@ cd_tagset_recv(PG_FUNCTION_ARGS)
 	memcpy(VARDATA(tags), bytes, length);
 
 	/* What others wrote may be valid and yet not in our one form. */
-	cd_tag_builder(&builder);
-	add_all(&builder, tags);
-	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
+	PG_RETURN_POINTER(cd_tagset_rewrite(tags, false));
 }
 
 PG_FUNCTION_INFO_V1(cd_tagset_send);
 Datum
 cd_tagset_send(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = PG_GETARG_TAGSET(0);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
 	StringInfoData out;
 
 	pq_begintypsend(&out);

@@ -38,6 +38,25 @@ check_pattern(const char *pattern, int length)
 	cd_check_tag_path(pattern, length);
 }
 
+/* Move to the tag of a path, once, or to the next below a prefix */
+static bool
+next_match(CdTagReader *reader, const char *pattern, int length)
+{
+	if (pattern[length - 1] != '*')
+	{
+		bool		found = cd_tags_seek(reader, pattern, length);
+
+		reader->left = 0;
+		return found;
+	}
+	while (cd_tags_next(reader))
+	{
+		if (cd_tag_matches(&reader->tag, pattern, length))
+			return true;
+	}
+	return false;
+}
+
 /* has_tag(tags, path, min_score) */
 PG_FUNCTION_INFO_V1(cd_has_tag);
 Datum
@@ -49,7 +68,6 @@ cd_has_tag(PG_FUNCTION_ARGS)
 	int			length;
 	TimestampTz now = cd_as_of();
 	CdTagReader reader;
-	bool		prefix;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -58,19 +76,14 @@ cd_has_tag(PG_FUNCTION_ARGS)
 	pattern = VARDATA_ANY(path);
 	length = VARSIZE_ANY_EXHDR(path);
 	check_pattern(pattern, length);
-	prefix = pattern[length - 1] == '*';
 	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
+	while (next_match(&reader, pattern, length))
 	{
 		double		score;
 
-		if (!cd_tag_matches(&reader.tag, pattern, length))
-			continue;
 		if (PG_ARGISNULL(2) ? cd_tag_score_at(&reader.tag, now, &score) :
 			cd_tag_reaches(&reader.tag, now, PG_GETARG_FLOAT8(2), false))
 			PG_RETURN_BOOL(true);
-		if (!prefix)
-			break;
 	}
 	PG_RETURN_BOOL(false);
 }
@@ -91,11 +104,11 @@ cd_tag_score(PG_FUNCTION_ARGS)
 
 	check_pattern(pattern, length);
 	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
+	while (next_match(&reader, pattern, length))
 	{
 		double		score;
 
-		if (!cd_tag_matches(&reader.tag, pattern, length) || !cd_tag_score_at(&reader.tag, now, &score))
+		if (!cd_tag_score_at(&reader.tag, now, &score))
 			continue;
 
 		/* A decaying score never holds: whoever keeps it looks again each time. */
@@ -125,11 +138,11 @@ compare_score(FunctionCallInfo fcinfo, bool strict)
 
 	check_pattern(pattern, length);
 	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
+	while (next_match(&reader, pattern, length))
 	{
 		double		score;
 
-		if (!cd_tag_matches(&reader.tag, pattern, length) || !cd_tag_score_at(&reader.tag, now, &score))
+		if (!cd_tag_score_at(&reader.tag, now, &score))
 			continue;
 		found = true;
 		if (cd_tag_reaches(&reader.tag, now, threshold, strict))
@@ -284,39 +297,38 @@ cd_tag_count(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(cd_tags_count(PG_GETARG_TAGSET(0)));
 }
 
-static int
-compare_images(FunctionCallInfo fcinfo)
+static bool
+are_equal(FunctionCallInfo fcinfo)
 {
 	CdTagset   *a = PG_GETARG_TAGSET(0);
 	CdTagset   *b = PG_GETARG_TAGSET(1);
-	int			la = VARSIZE_ANY_EXHDR(a),
-				lb = VARSIZE_ANY_EXHDR(b);
-	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(la, lb));
+	bool		equal = cd_tagset_equal(a, b);
 
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);
-	return order != 0 ? order : la - lb;
+	return equal;
 }
 
 PG_FUNCTION_INFO_V1(cd_tagset_eq);
 Datum
 cd_tagset_eq(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_images(fcinfo) == 0);
+	PG_RETURN_BOOL(are_equal(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(cd_tagset_ne);
 Datum
 cd_tagset_ne(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_images(fcinfo) != 0);
+	PG_RETURN_BOOL(!are_equal(fcinfo));
 }
 
+/* Hashes are of the image with all paths written out, the same for equal tagsets */
 PG_FUNCTION_INFO_V1(cd_tagset_hash);
 Datum
 cd_tagset_hash(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = PG_GETARG_TAGSET(0);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
 
 	PG_RETURN_DATUM(hash_any((unsigned char *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags)));
 }
@@ -325,10 +337,18 @@ PG_FUNCTION_INFO_V1(cd_tagset_hash_extended);
 Datum
 cd_tagset_hash_extended(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = PG_GETARG_TAGSET(0);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
 
 	PG_RETURN_DATUM(hash_any_extended((unsigned char *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags),
 									  PG_GETARG_INT64(1)));
+}
+
+/* The same with today's numbers */
+PG_FUNCTION_INFO_V1(cd_tagset_compact);
+Datum
+cd_tagset_compact(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(cd_tagset_rewrite(PG_GETARG_TAGSET(0), false));
 }
 
 /* tags(tagset) → (path, score, at, half_life, until, score_now) */

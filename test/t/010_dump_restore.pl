@@ -50,6 +50,8 @@ keeper('first', q{
 	DELETE FROM shop.account WHERE no = 'A4';
 	SELECT customer_data.resolve();
 	SELECT customer_data.upsert_record('shop', 'P1', '{"full_name": "Peregrine Took", "email": "pippin@shire.org"}');
+	SELECT customer_data.number_tags(ARRAY['vip', 'interest.outdoor']);
+	CREATE TABLE crm.tagged AS SELECT i AS id, format('{vip,interest.outdoor:0.%s,without.number}', i)::customer_data.tagset AS tags FROM generate_series(1, 9) i;
 });
 
 my $file = $node->basedir . '/first.sql';
@@ -69,6 +71,9 @@ my %same = (
 	'attributes'  => 'SELECT * FROM customer_data.attribute ORDER BY ordinal',
 	'survivorship' => 'SELECT * FROM customer_data.survivorship ORDER BY 1',
 	'profile columns' => q{SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'customer_data.profile'::regclass AND attnum > 0 ORDER BY attnum},
+	'tagsets'     => 'SELECT * FROM crm.tagged ORDER BY 1',
+	'numbers of tags' => 'SELECT * FROM customer_data.tag_name ORDER BY 1',
+	'size of tagsets' => 'SELECT id, pg_column_size(customer_data.compact_tags(tags)) FROM crm.tagged ORDER BY 1',
 	'lineage'     => 'SELECT c.customer_id, l.* FROM customer_data.customer c, customer_data.customer_lineage(c.customer_id) l ORDER BY 1, 2',
 );
 is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_") foreach sort keys %same;

@@ -1,0 +1,44 @@
+/*
+ * tag_name.h
+ *		Numbers of tag paths, by which stored tagsets are a quarter as large.
+ *
+ * The table customer_data.tag_name is only added to.  A path without a number
+ * is written out in each tagset, so nothing depends on its having one; outside
+ * of the database, in text and on the wire, all paths are written out.
+ */
+#ifndef CD_TAG_NAME_H
+#define CD_TAG_NAME_H
+
+#include "customer_data.h"
+
+#include "lib/stringinfo.h"
+
+/* So many paths get numbers; each session that reads tagsets remembers them. */
+#define CD_MAX_TAG_NAMES	100000
+
+typedef struct CdTagName
+{
+	const char *path;			/* lives as long as the session; not terminated */
+	int			length;
+	bool		lasts;			/* may be written: it outlives what we write */
+} CdTagName;
+
+/* Names met that have no number yet. */
+typedef struct CdNewTagNames CdNewTagNames;
+
+/* The path with a number, or NULL */
+extern const CdTagName *cd_tag_name(uint64 number);
+
+/* The number to write instead of a path, or 0; after cd_tag_names_check() */
+extern int	cd_tag_number(const char *path, int length);
+
+/* Notice what happened to the numbers since; before a value is read or made */
+extern void cd_tag_names_check(void);
+
+/* Collect names, in the context that was current at first, and give them numbers. */
+extern CdNewTagNames *cd_new_tag_names(void);
+extern void cd_new_tag_name(CdNewTagNames *names, const char *path, int length);
+extern long cd_new_tag_name_count(const CdNewTagNames *names);
+extern int	cd_number_tag_names(CdNewTagNames *names);
+
+#endif							/* CD_TAG_NAME_H */

@@ -1,0 +1,49 @@
+-- Numbers of tag paths: who may give them, what a rollback leaves, what is on the wire.
+SELECT plan(15);
+SET search_path = public, customer_data;
+
+CREATE FUNCTION pg_temp.size(path text) RETURNS int LANGUAGE sql AS 'SELECT pg_column_size(set_tag(empty_tagset(), path))';
+SELECT is(number_tags(ARRAY['first.path.of.some.length', 'second', NULL, 'second']), 2, 'each new path gets a number once');
+SELECT is(number_tags(ARRAY['second', 'third']), 1, 'and keeps it');
+SELECT is(array_agg(path ORDER BY number), ARRAY['first.path.of.some.length', 'second', 'third'], 'in the order given') FROM tag_name;
+SELECT cmp_ok(pg_temp.size('first.path.of.some.length'), '<', 10, 'a tag with a number is short');
+SELECT cmp_ok(pg_temp.size('other.path.of.some.length'), '>', 25, 'one without is written out');
+SELECT is(set_tag(empty_tagset(), 'first.path.of.some.length')::text, '{first.path.of.some.length}', 'text has the path');
+SELECT ok(position('first.path.of.some.length'::bytea IN tagset_send('{first.path.of.some.length}')) > 0, 'and so has the wire');
+
+-- Inline paths share beginnings with numbered ones before them.
+SELECT is('{second,second.more,second.more.yet:0.5,third.x}'::tagset::text, '{second,second.more,second.more.yet:0.5,third.x}', 'paths with and without numbers side by side');
+
+BEGIN;
+SELECT number_tags(ARRAY['rolled.back.before.it.was.seen']) \g /dev/null
+SELECT set_tag(empty_tagset(), 'rolled.back.before.it.was.seen') \g /dev/null
+ROLLBACK;
+SELECT cmp_ok(pg_temp.size('rolled.back.before.it.was.seen'), '>', 30, 'a number that was rolled back is not used');
+SELECT is(number_tags(ARRAY['in.its.place.is.another']), 1, 'and is given again');
+SELECT is('{in.its.place.is.another}'::tagset::text, '{in.its.place.is.another}', 'to another path');
+
+-- What a caught error takes back must not stay in a variable.
+CREATE FUNCTION pg_temp.caught() RETURNS tagset LANGUAGE plpgsql AS $$
+DECLARE
+    kept tagset;
+BEGIN
+    BEGIN
+        PERFORM number_tags(ARRAY['of.a.transaction.within']);
+        kept := set_tag(empty_tagset(), 'of.a.transaction.within');
+        RAISE division_by_zero;
+    EXCEPTION WHEN division_by_zero THEN
+        RETURN kept;
+    END;
+END
+$$;
+CREATE TEMP TABLE caught AS SELECT pg_temp.caught() AS tags;
+SELECT is(tags::text, '{of.a.transaction.within}', 'a tagset outlives the numbers it was made beside') FROM caught;
+
+SELECT throws_ok('DELETE FROM tag_name', '55000', NULL, 'numbers are not taken away');
+SELECT throws_ok($$UPDATE tag_name SET path = path || 'x'$$, '55000', NULL, 'nor changed');
+CREATE ROLE tag_reader;
+SET ROLE tag_reader;
+SELECT throws_ok($$SELECT customer_data.number_tags(ARRAY['x'])$$, '42501', NULL, 'nor given by anybody');
+RESET ROLE;
+DROP ROLE tag_reader;
+SELECT * FROM finish();
