@@ -198,6 +198,8 @@ CREATE FUNCTION customer_data.profile_difference(a customer_data.customer_set, b
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     c record;
+    number text;
+    dated boolean;
     n_a double precision := nullif(customer_data.cardinality(a), 0);
     n_b double precision := nullif(customer_data.cardinality(b), 0);
 BEGIN
@@ -205,24 +207,30 @@ BEGIN
         SELECT p.name, p.origin, p.type::regtype AS type FROM customer_data.profile_column p
         WHERE p.origin IN ('attribute', 'metric') ORDER BY p.origin, p.position
     LOOP
-        IF c.type IN ('double precision'::regtype, 'integer', 'bigint', 'real', 'numeric') THEN
+        number := CASE WHEN c.type IN ('double precision'::regtype, 'integer', 'bigint', 'smallint', 'real', 'numeric') THEN format('p.%I::double precision', c.name)
+                       WHEN c.type = 'interval'::regtype THEN format('extract(epoch FROM p.%I)::double precision / 86400', c.name) END;
+        IF number IS NOT NULL THEN
             RETURN QUERY EXECUTE format(
                 'SELECT %L::text, %L::text, NULL::text, count(v) FILTER (WHERE in_a), count(v) FILTER (WHERE in_a) / $3,
                         count(v) FILTER (WHERE in_b), count(v) FILTER (WHERE in_b) / $4,
                         avg(v) FILTER (WHERE in_a), avg(v) FILTER (WHERE in_b),
                         percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FILTER (WHERE in_a),
                         percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FILTER (WHERE in_b)
-                 FROM (SELECT p.%I::double precision AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
-                       FROM customer_data.profile p WHERE p.customer_id <@ ($1 | $2)) r', c.origin, c.name, c.name)
+                 FROM (SELECT %s AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
+                       FROM customer_data.profile p WHERE p.customer_id <@ ($1 | $2)) r', c.origin, c.name, number)
             USING a, b, n_a, n_b;
-        ELSIF c.type IN ('text'::regtype, 'boolean') THEN
+        ELSIF c.type <> 'customer_data.timeline'::regtype THEN
+            -- Dates by year, in order; everything else by its most frequent values.
+            dated := c.type IN ('date'::regtype, 'timestamp', 'timestamptz');
             RETURN QUERY EXECUTE format(
                 'SELECT %L::text, %L::text, v, count(*) FILTER (WHERE in_a), count(*) FILTER (WHERE in_a) / $3,
                         count(*) FILTER (WHERE in_b), count(*) FILTER (WHERE in_b) / $4,
                         NULL::double precision, NULL::double precision, NULL::double precision, NULL::double precision
-                 FROM (SELECT p.%I::text AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
+                 FROM (SELECT %s AS v, p.customer_id <@ $1 AS in_a, p.customer_id <@ $2 AS in_b
                        FROM customer_data.profile p WHERE p.customer_id <@ ($1 | $2)) r
-                 WHERE v IS NOT NULL GROUP BY v HAVING count(*) > 1 ORDER BY count(*) DESC, v LIMIT 10', c.origin, c.name, c.name)
+                 WHERE v IS NOT NULL GROUP BY v HAVING %s', c.origin, c.name,
+                CASE WHEN dated THEN format('extract(year FROM p.%I)::text', c.name) ELSE format('p.%I::text', c.name) END,
+                CASE WHEN dated THEN 'true ORDER BY v::double precision' ELSE 'count(*) > 1 ORDER BY count(*) DESC, v LIMIT 10' END)
             USING a, b, n_a, n_b;
         END IF;
     END LOOP;
