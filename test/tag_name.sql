@@ -1,5 +1,5 @@
 -- Numbers of tag paths: who may give them, what a rollback leaves, what is on the wire.
-SELECT plan(15);
+SELECT plan(18);
 SET search_path = public, customer_data;
 
 CREATE FUNCTION pg_temp.size(path text) RETURNS int LANGUAGE sql AS 'SELECT pg_column_size(set_tag(empty_tagset(), path))';
@@ -38,6 +38,22 @@ END
 $$;
 CREATE TEMP TABLE caught AS SELECT pg_temp.caught() AS tags;
 SELECT is(tags::text, '{of.a.transaction.within}', 'a tagset outlives the numbers it was made beside') FROM caught;
+
+-- Several in one transaction, found at once.
+BEGIN;
+SELECT number_tags(ARRAY['one.at.a.time.' || i]) FROM generate_series(1, 200) i \g /dev/null
+SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 200::bigint, 'numbers are used in the transaction that gave them');
+COMMIT;
+SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 200::bigint, 'and after it');
+
+-- Refreshes give numbers.
+CREATE TABLE person AS SELECT i AS id, 'person' || i || '@posten.org' AS email FROM generate_series(1, 20) i;
+SELECT add_source('person', 'public.person', 'id', '{"email": "email"}') \g /dev/null
+SELECT count(*) FROM (SELECT resolve()) r \g /dev/null
+SELECT add_tag('a.tag.that.takes.some.room', 'frequency = 0') \g /dev/null
+SELECT refresh_metrics() \g /dev/null
+SELECT refresh_tags() \g /dev/null
+SELECT is((SELECT count(*) FROM customer_tag WHERE has_tag(tags, 'a.tag.that.takes.some.room') AND pg_column_size(tags) < 10), 20::bigint, 'tags of a refresh are short from the first');
 
 SELECT throws_ok('DELETE FROM tag_name', '55000', NULL, 'numbers are not taken away');
 SELECT throws_ok($$UPDATE tag_name SET path = path || 'x'$$, '55000', NULL, 'nor changed');
