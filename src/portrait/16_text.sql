@@ -68,7 +68,7 @@ CREATE FUNCTION customer_data.add_topic(name text, keywords text[], config regco
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM customer_data.set_tag('{}', name);
-    PERFORM customer_data.check_keywords(keywords, config);
+    PERFORM customer_data.check_keywords(coalesce(keywords, '{}'), config);
     IF EXISTS (SELECT FROM customer_data.topic t WHERE t.name = add_topic.name) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('topic "%s" exists already', name),
