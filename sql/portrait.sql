@@ -176,3 +176,9 @@ FROM profile_difference(portrait_shop.members('crm2.tea'), portrait_shop.members
 SELECT count(*) AS found, bool_and(has_tag(t.tags, 'crm2.tea')) AS all_like_tea, bool_or(has_tag(t.tags, 'crm2.tools')) AS some_like_tools, round(min(lift)::numeric, 2) > 1.5 AS better_than_chance
 FROM lookalikes(portrait_shop.members('crm2.subscriber & crm2.organic'), 30, 'crm2.*') l JOIN customer_tag t USING (customer_id);
 SELECT round(tag_score(tag_weights(portrait_shop.members('crm2.subscriber'), 'crm2.*'), 'crm2.tools')::numeric, 2) < -2 AS tools_speak_against;
+-- without members there is nothing to compare, and nothing fails
+SELECT count(*) AS tags, bool_and(customers = 0 AND share IS NULL AND tgi IS NULL AND low IS NULL) AS unknown FROM tgi('{}') WHERE path LIKE 'crm2.%';
+SELECT count(*) AS alike FROM lookalikes('{}', 5);
+SELECT lookalikes('{}', NULL);
+-- dates are compared by year
+SELECT bool_and(value ~ '^\d{4}$') AS years, sum(customers_a) AS customers FROM profile_difference(portrait_shop.members('crm2.tea'), portrait_shop.members('crm2.tools')) WHERE name = 'registered_at';

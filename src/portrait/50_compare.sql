@@ -148,11 +148,11 @@ COMMENT ON FUNCTION customer_data.explain_weighing(bigint, text) IS 'What the sc
 CREATE FUNCTION customer_data.share_interval(hits bigint, trials bigint, OUT low double precision, OUT high double precision)
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     -- Wilson's interval, 95 percent
-    SELECT greatest(0, (p + z2 / (2 * n) - 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)),
-           least(1, (p + z2 / (2 * n) + 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n))
-    FROM (SELECT $1::double precision / nullif($2, 0), $2::double precision, 3.841459::double precision) v(p, n, z2)
+    SELECT CASE WHEN n > 0 THEN greatest(0, (p + z2 / (2 * n) - 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)) END,
+           CASE WHEN n > 0 THEN least(1, (p + z2 / (2 * n) + 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)) END
+    FROM (SELECT $1 / n, n, 3.841459::double precision FROM (SELECT nullif($2, 0)::double precision) t(n)) v(p, n, z2)
 $$;
-COMMENT ON FUNCTION customer_data.share_interval(bigint, bigint) IS 'Wilson''s 95 percent confidence interval of a share';
+COMMENT ON FUNCTION customer_data.share_interval(bigint, bigint) IS 'Wilson''s 95 percent confidence interval of a share; NULL without trials';
 
 CREATE FUNCTION customer_data.tgi(members customer_data.customer_set, base customer_data.customer_set DEFAULT NULL)
     RETURNS TABLE (path text, customers bigint, share double precision, base_customers bigint, base_share double precision,
@@ -281,8 +281,12 @@ DECLARE
     everyone bigint;
     i record;
 BEGIN
-    IF n < 1 THEN
+    IF n IS NULL OR n < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'n must be positive';
+    END IF;
+    -- Nobody is like nobody.
+    IF customer_data.cardinality(members) = 0 THEN
+        RETURN;
     END IF;
     -- A fifth of the members is held back: how many of them are found among
     -- the n best says how much better than chance the ranking is.
