@@ -29,6 +29,19 @@ CREATE FUNCTION customer_data.as_of() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_as_of_sql';
 COMMENT ON FUNCTION customer_data.as_of() IS 'The moment conditions are asked at: the setting customer_data.as_of, or the transaction''s time';
 
+CREATE FUNCTION customer_data.refuse_as_of(what text, instead text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('customer_data.as_of', true) <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s are not refreshed while customer_data.as_of is set', what),
+            DETAIL = 'What is stored is of the present.',
+            HINT = concat_ws(' ', 'RESET customer_data.as_of;', instead);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refuse_as_of(text, text) IS 'Refuses to refresh what is stored of the present while customer_data.as_of asks about another moment';
+
 CREATE FUNCTION customer_data.query_as(role regrole, time_zone text, query text) RETURNS SETOF record
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_query_as';
 COMMENT ON FUNCTION customer_data.query_as(regrole, text, text) IS 'The rows of a read-only query run with the rights of a role that the caller could SET ROLE to';

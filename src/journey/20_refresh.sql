@@ -189,11 +189,7 @@ CREATE FUNCTION customer_data.refresh_journeys(rebuild boolean DEFAULT false,
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION 'journeys are not refreshed while customer_data.as_of is set'
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'RESET customer_data.as_of; stage_of(customer_id, journey, moment) gives the stage at another moment.';
-    END IF;
+    PERFORM customer_data.refuse_as_of('journeys', 'stage_of(customer_id, journey, moment) gives the stage at another moment.');
     SELECT * INTO journeys, customers, changed, failed, seconds
     FROM customer_data.refresh_walks(rebuild, customer_data.as_of());
 END

@@ -285,10 +285,8 @@ CREATE FUNCTION customer_data.bring_metrics(rebuild boolean,
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp SET customer_data.recompute_past = off AS $$
 DECLARE
     begun timestamptz := clock_timestamp();
-    touched customer_data.customer_set;
     moved customer_data.customer_set;
-    due_metrics integer[];
-    due_customers customer_data.customer_set[];
+    due record;
     todo integer[];
     needs customer_data.customer_set[];
     done record;
@@ -302,30 +300,14 @@ BEGIN
     PERFORM customer_data.rebuild_profile();
     -- One refresh at a time; readers are not kept waiting.
     LOCK TABLE customer_data.metric_due IN SHARE ROW EXCLUSIVE MODE;
-    touched := customer_data.take_touched('portrait');
-    moved := touched;
-
-    WITH due AS (
-        DELETE FROM customer_data.metric_due d WHERE d.due <= customer_data.as_of() RETURNING d.*
-    ), by_metric AS (
-        SELECT d.metric_id, customer_data.customer_set_or_agg(d.customers) AS customers FROM due d GROUP BY 1)
-    SELECT array_agg(b.metric_id), array_agg(b.customers) INTO due_metrics, due_customers FROM by_metric b;
-
+    moved := customer_data.take_touched('portrait');
+    due := customer_data.take_due('metric');
     -- A metric comes after the metrics that it uses.
     FOR depth, todo IN
         SELECT l.depth, array_agg(l.metric_id ORDER BY l.metric_id)
         FROM customer_data.metric_depth() l GROUP BY 1 ORDER BY 1
     LOOP
-        SELECT array_agg(CASE WHEN s.metric_id IS NULL OR s.restless OR s.error IS NOT NULL OR rebuild THEN NULL
-                              ELSE moved | coalesce(d.customers, '{}') END ORDER BY m.metric_id)
-        INTO needs
-        FROM customer_data.metric m
-        LEFT JOIN customer_data.metric_state s USING (metric_id)
-        LEFT JOIN unnest(due_metrics, due_customers) d(metric_id, customers) USING (metric_id)
-        WHERE m.metric_id = ANY (todo);
-        DELETE FROM customer_data.metric_due d
-        USING unnest(todo, needs) n(metric_id, customers)
-        WHERE d.metric_id = n.metric_id AND n.customers IS NULL;
+        needs := customer_data.whom_to_ask('metric', todo, NULL, moved, due.ids, due.customers, rebuild);
         done := customer_data.evaluate_metrics(todo, needs);
         evaluated := evaluated + done.evaluated;
         moved := moved | done.changed;
@@ -343,12 +325,7 @@ CREATE FUNCTION customer_data.refresh_metrics(rebuild boolean DEFAULT false,
         OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'metrics are not refreshed while customer_data.as_of is set',
-            DETAIL = 'What is stored is the present.',
-            HINT = 'RESET customer_data.as_of;';
-    END IF;
+    PERFORM customer_data.refuse_as_of('metrics');
     SELECT b.customers, b.evaluated, b.failed, b.seconds INTO customers, evaluated, failed, seconds
     FROM customer_data.bring_metrics(rebuild) b;
 END

@@ -493,8 +493,7 @@ DECLARE
     begun timestamptz := clock_timestamp();
     moved customer_data.customer_set;
     given customer_data.customer_set;
-    due_tags integer[];
-    due_customers customer_data.customer_set[];
+    due record;
     todo integer[];
     needs customer_data.customer_set[];
     done record;
@@ -509,12 +508,7 @@ BEGIN
     moved := customer_data.take_touched('tag');
     given := CASE WHEN rebuild THEN (SELECT customer_data.customer_set_agg(c.customer_id) FROM customer_data.customer c)
                   ELSE moved END;
-    WITH due AS (
-        DELETE FROM customer_data.tag_due d WHERE d.due <= customer_data.as_of() RETURNING d.*
-    ), by_tag AS (
-        SELECT d.tag_id, customer_data.customer_set_or_agg(d.customers) AS customers FROM due d GROUP BY 1)
-    SELECT array_agg(b.tag_id), array_agg(b.customers) INTO due_tags, due_customers FROM by_tag b;
-
+    due := customer_data.take_due('tag');
     FOR depth, todo IN
         SELECT l.depth, array_agg(l.tag_id ORDER BY l.tag_id)
         FROM (SELECT d.tag_id, d.depth
@@ -534,21 +528,9 @@ BEGIN
           AND (p.tag_id IS NULL
                OR abs((SELECT count(*) FROM customer_data.customer) - p.everyone) > 0.2 * p.everyone);
         -- Whoever is asked about one tag of a group is asked about all of it.
-        SELECT array_agg(CASE WHEN g.everyone THEN NULL ELSE moved | g.customers END ORDER BY n.tag_id)
-        INTO needs
-        FROM (SELECT t.tag_id, coalesce(t.exclusive_group, t.path) AS together, t.exclusive_group IS NULL AS alone
-              FROM customer_data.tag t WHERE t.tag_id = ANY (todo)) n
-        JOIN (SELECT coalesce(t.exclusive_group, t.path) AS together, t.exclusive_group IS NULL AS alone,
-                     bool_or(s.tag_id IS NULL OR s.restless OR s.error IS NOT NULL OR rebuild) AS everyone,
-                     customer_data.customer_set_or_agg(d.customers) AS customers
-              FROM customer_data.tag t
-              LEFT JOIN customer_data.tag_state s USING (tag_id)
-              LEFT JOIN unnest(due_tags, due_customers) d(tag_id, customers) USING (tag_id)
-              WHERE t.tag_id = ANY (todo)
-              GROUP BY 1, 2) g USING (together, alone);
-        DELETE FROM customer_data.tag_due d
-        USING unnest(todo, needs) n(tag_id, customers)
-        WHERE d.tag_id = n.tag_id AND n.customers IS NULL;
+        needs := customer_data.whom_to_ask('tag', todo,
+            (SELECT array_agg(t.exclusive_group ORDER BY t.tag_id) FROM customer_data.tag t WHERE t.tag_id = ANY (todo)),
+            moved, due.ids, due.customers, rebuild);
         done := customer_data.evaluate_tags(todo, coalesce(needs, '{}'), given);
         given := '{}';
         evaluated := evaluated + done.evaluated;
@@ -578,12 +560,7 @@ CREATE FUNCTION customer_data.refresh_tags(rebuild boolean DEFAULT false,
         OUT customers bigint, OUT evaluated bigint, OUT failed integer, OUT seconds double precision)
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = 'tags are not refreshed while customer_data.as_of is set',
-            DETAIL = 'What is stored is the present.',
-            HINT = 'RESET customer_data.as_of;';
-    END IF;
+    PERFORM customer_data.refuse_as_of('tags');
     SELECT b.customers, b.evaluated, b.failed, b.seconds INTO customers, evaluated, failed, seconds
     FROM customer_data.bring_tags(rebuild) b;
 END

@@ -25,6 +25,7 @@
 #include "portrait/bank.h"
 #include "portrait/behaviour.h"
 #include "portrait/past.h"
+#include "portrait/refresh.h"
 #include "worker/progress.h"
 #include "run_as.h"
 #include "timeline/chunk.h"
@@ -365,18 +366,6 @@ everyone_asked(CdEvaluation *evaluation)
 	return set;
 }
 
-static Datum
-ids_array(const uint32 *ids, int count)
-{
-	Datum	   *values = palloc(count * sizeof(Datum));
-	int			i;
-
-	for (i = 0; i < count; i++)
-		values[i] = Int64GetDatum((int64) ids[i]);
-	return PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
-}
-
 /* Index of an id among the batch's rows, or -1 */
 static int
 find_row(CdEvaluation *evaluation, int64 id)
@@ -412,7 +401,7 @@ fetch_rows(CdEvaluation *evaluation, const uint32 *asked, int count)
 	}
 	else
 	{
-		arguments[0] = ids_array(asked, count);
+		arguments[0] = cd_ids_array(asked, count);
 		SPI_execute_plan(evaluation->sparse, arguments, NULL, true, 0);
 	}
 	/* SPI comes back in a context that lives as long as its connection. */
@@ -570,7 +559,7 @@ evaluate_by_query(CdEvaluation *evaluation, int e)
 	query = psprintf("SELECT profile.customer_id, CAST((%s\n) AS %s) FROM customer_data.profile"
 					 " WHERE profile.customer_id OPERATOR(pg_catalog.=) ANY ($1)",
 					 expression->text, format_type_be_qualified(expression->result_type));
-	arguments[0] = ids_array(evaluation->ids, evaluation->nrows);
+	arguments[0] = cd_ids_array(evaluation->ids, evaluation->nrows);
 	if (SPI_execute_with_args(query, 1, types, arguments, NULL, true, 0) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),

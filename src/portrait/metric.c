@@ -12,9 +12,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "portrait/due.h"
+#include "portrait/refresh.h"
 #include "timeline/timeline.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -79,14 +78,11 @@ write_metrics(Refresh *refresh, int *members, int count)
 				come;
 	Oid		   *types = palloc((count + 1) * sizeof(Oid));
 	Datum	   *arguments = palloc((count + 1) * sizeof(Datum));
-	Datum	   *ids = palloc(first->count * sizeof(Datum));
 	uint64		r;
 	int			i;
 
-	for (i = 0; i < first->count; i++)
-		ids[i] = Int64GetDatum((int64) first->customers[i]);
 	types[0] = INT8ARRAYOID;
-	arguments[0] = column_array(ids, NULL, first->count, INT8OID);
+	arguments[0] = cd_ids_array(first->customers, first->count);
 	initStringInfo(&names);
 	initStringInfo(&sources);
 	initStringInfo(&updates);
@@ -227,129 +223,40 @@ read_metrics(Refresh *refresh, Datum *ids, MemoryContext context)
 	}
 }
 
-/* Write how the refresh of each metric went */
-static void
-write_states(Refresh *refresh)
-{
-	int			i;
-
-	for (i = 0; i < refresh->count; i++)
-	{
-		CdExpression *expression = &refresh->expressions[i];
-		Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
-		Datum		values[6];
-		char		nulls[7] = "      ";
-
-		values[0] = Int32GetDatum(refresh->metrics[i].id);
-		values[1] = BoolGetDatum(expression->restless);
-		values[2] = Int64GetDatum(refresh->metrics[i].evaluated);
-		if (expression->error != NULL)
-		{
-			values[3] = CStringGetTextDatum(expression->error);
-			values[4] = CStringGetTextDatum(unpack_sql_state(expression->error_code));
-			values[5] = Int64GetDatum(expression->error_customer);
-		}
-		else
-			nulls[3] = nulls[4] = 'n';
-		if (expression->error == NULL || expression->error_customer < 0)
-			nulls[5] = 'n';
-		SPI_execute_with_args("INSERT INTO customer_data.metric_state"
-							  " (metric_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
-							  " VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
-							  " ON CONFLICT (metric_id) DO UPDATE SET restless = excluded.restless,"
-							  " refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
-							  " error = excluded.error, error_code = excluded.error_code,"
-							  " error_customer = excluded.error_customer",
-							  6, types, values, nulls, false, 0);
-		cd_due_write(refresh->due, i, Int32GetDatum(refresh->metrics[i].id), INT4OID,
-					 "INSERT INTO customer_data.metric_due (metric_id, due, customers) VALUES ($1, $2, $3)");
-	}
-}
-
-/* Forget customers that are no more */
-static void
-forget_gone(CdEvaluation *evaluation)
-{
-	CdSet	   *gone = cd_evaluation_gone(evaluation);
-	Oid			types[1];
-	Datum		values[1];
-	uint64		count;
-	uint32	   *ids = cd_set_ids(gone, &count);
-	uint64		i;
-	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
-
-	if (count == 0)
-		return;
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum((int64) ids[i]);
-	types[0] = INT8ARRAYOID;
-	values[0] = column_array(datums, NULL, (int) count, INT8OID);
-	SPI_execute_with_args("DELETE FROM customer_data.customer_metric"
-						  " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)",
-						  1, types, values, NULL, false, 0);
-}
-
 /* evaluate_metrics(ids, sets) → (evaluated, changed) */
 PG_FUNCTION_INFO_V1(cd_evaluate_metrics);
 Datum
 cd_evaluate_metrics(PG_FUNCTION_ARGS)
 {
-	ArrayType  *sets = PG_GETARG_ARRAYTYPE_P(1);
 	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
-	Datum	   *ids,
-			   *customers;
-	bool	   *id_nulls,
-			   *all;
-	int			count,
-				set_count;
-	int			i;
+	Datum	   *ids;
+	CdSet	  **customers;
 	Refresh		refresh = {0};
 	CdEvaluation *evaluation;
-	TupleDesc	desc;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
 	int64		evaluated = 0;
+	int			i;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a record is returned")));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT,
-					  &ids, &id_nulls, &count);
-	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &customers, &all, &set_count);
-	if (count != set_count)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("each metric needs a set of customers")));
-
-	refresh.count = count;
-	refresh.metrics = palloc0(Max(count, 1) * sizeof(Metric));
-	refresh.expressions = palloc0(Max(count, 1) * sizeof(CdExpression));
+	refresh.count = cd_refresh_arguments(fcinfo, &ids, &customers);
+	refresh.metrics = palloc0(Max(refresh.count, 1) * sizeof(Metric));
+	refresh.expressions = palloc0(Max(refresh.count, 1) * sizeof(CdExpression));
 	refresh.changed = cd_set_builder();
 	refresh.due = cd_due_create(cd_as_of());
-	for (i = 0; i < count; i++)
-	{
-		if (!all[i])
-			refresh.expressions[i].customers = DatumGetCdSet(customers[i]);
-	}
+	for (i = 0; i < refresh.count; i++)
+		refresh.expressions[i].customers = customers[i];
 	SPI_connect();
 	read_metrics(&refresh, ids, context);
 	refresh.context = AllocSetContextCreate(context, "metric batch", ALLOCSET_DEFAULT_SIZES);
-	evaluation = cd_evaluation(refresh.expressions, count);
+	evaluation = cd_evaluation(refresh.expressions, refresh.count);
 	cd_evaluation_run(evaluation, take_results, &refresh);
-	write_states(&refresh);
-	forget_gone(evaluation);
+	for (i = 0; i < refresh.count; i++)
+	{
+		cd_refresh_state("metric", refresh.metrics[i].id, &refresh.expressions[i], refresh.metrics[i].evaluated, refresh.due, i);
+		evaluated += refresh.metrics[i].evaluated;
+	}
+	cd_refresh_forget("customer_metric", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();
-
-	old = MemoryContextSwitchTo(context);
-	for (i = 0; i < count; i++)
-		evaluated += refresh.metrics[i].evaluated;
-	values[0] = Int64GetDatum(evaluated);
-	values[1] = PointerGetDatum(cd_set_builder_value(refresh.changed));
-	MemoryContextSwitchTo(old);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	return cd_refresh_result(fcinfo, evaluated, refresh.changed);
 }
 
 /* days_since(at): whole days until as_of() */

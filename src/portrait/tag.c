@@ -8,24 +8,20 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "portrait/behaviour.h"
 #include "portrait/due.h"
-#include "portrait/insertion.h"
 #include "portrait/past.h"
-#include "portrait/tagset.h"
+#include "portrait/refresh.h"
+#include "portrait/tag_store.h"
 #include "portrait/weigh.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* Below this a decayed score is no score, where the definition does not say. */
@@ -81,7 +77,6 @@ typedef struct Refresh
 	char	  **given_roots;	/* paths of manual and imported tags */
 	bool	   *root_is_tree;
 	int			nroots;
-	Oid			tagset_type;
 	CdSetBuilder *changed;
 	CdDue	   *due;
 	MemoryContext context;		/* for a batch */
@@ -90,13 +85,7 @@ typedef struct Refresh
 	TimestampTz growth_at;
 	int64		growth_half_life;
 
-	/* What is stored; unused if past */
-	bool		nothing_stored;
-	SPITupleTable *stored_rows; /* of the batch */
-	SPITupleTable *given_rows;
-	SPIPlanPtr	stored_between;	/* tagsets of customers between two ids */
-	SPIPlanPtr	stored_among;	/* and of a list */
-	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
+	CdTagStore *store;
 	struct PastTags *past;		/* where results go that are not kept; NULL: the table */
 } Refresh;
 
@@ -360,138 +349,11 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 	}
 }
 
-/* A tagset of a batch's query, by customer */
-typedef struct OldTags
-{
-	uint32		customer;
-	CdTagset   *tags;
-} OldTags;
-
-/* Find the tagset of a customer */
-static CdTagset *
-find_tags(const OldTags *list, int count, uint32 customer)
-{
-	int			low = 0,
-				high = count;
-
-	while (low < high)
-	{
-		int			mid = low + (high - low) / 2;
-
-		if (list[mid].customer < customer)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < count && list[low].customer == customer ? list[low].tags : NULL;
-}
-
-/* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
-static OldTags *
-take_tags(Refresh *refresh, int *count)
-{
-	OldTags    *list;
-	uint64		i;
-
-	/* SPI comes back in a context that lives as long as its connection. */
-	MemoryContextSwitchTo(refresh->context);
-	list = palloc((SPI_processed + 1) * sizeof(OldTags));
-
-	for (i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
-		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(row, desc, 2, &isnull));
-	}
-	*count = (int) SPI_processed;
-	return list;
-}
-
-static Datum
-ids_array(const uint32 *ids, int count)
-{
-	Datum	   *values = palloc((count + 1) * sizeof(Datum));
-	int			i;
-
-	for (i = 0; i < count; i++)
-		values[i] = Int64GetDatum((int64) ids[i]);
-	return PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-/* Fetch what is stored of the customers of a batch, and perhaps of some between them */
-static OldTags *
-fetch_stored(Refresh *refresh, const uint32 *customers, int asked, int *count)
-{
-	Datum		arguments[2];
-
-	*count = 0;
-	if (refresh->nothing_stored || asked == 0)
-		return NULL;
-	if ((int64) customers[asked - 1] - customers[0] < (int64) asked * 3)
-	{
-		arguments[0] = Int64GetDatum((int64) customers[0]);
-		arguments[1] = Int64GetDatum((int64) customers[asked - 1]);
-		SPI_execute_plan(refresh->stored_between, arguments, NULL, true, 0);
-	}
-	else
-	{
-		arguments[0] = ids_array(customers, asked);
-		SPI_execute_plan(refresh->stored_among, arguments, NULL, true, 0);
-	}
-	refresh->stored_rows = SPI_tuptable;
-	return take_tags(refresh, count);
-}
-
-/* Get ready to read and write the table of tagsets */
-static void
-open_stored(Refresh *refresh)
-{
-	Oid			types[2] = {INT8OID, INT8OID};
-
-	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
-	refresh->nothing_stored = SPI_processed == 0;
-	SPI_freetuptable(SPI_tuptable);
-	refresh->stored_between = SPI_prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
-										  " WHERE customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"
-										  " ORDER BY customer_id", 2, types);
-	types[0] = INT8ARRAYOID;
-	refresh->stored_among = SPI_prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
-										" WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, types);
-	if (refresh->stored_between == NULL || refresh->stored_among == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
-	refresh->insertion = cd_insertion_begin("customer_tag", 2);
-}
-
-/* Fetch the tags that were given to customers of a batch */
-static OldTags *
-fetch_given(Refresh *refresh, const uint32 *customers, int asked, int *count)
-{
-	Oid			types[1] = {INT8ARRAYOID};
-	Datum		arguments[1];
-
-	*count = 0;
-	if (refresh->given.count == 0 || refresh->nroots == 0)
-		return NULL;
-	arguments[0] = ids_array(customers, asked);
-	SPI_execute_with_args(psprintf("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
-								   " FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
-								   " WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1)%s GROUP BY 1 ORDER BY 1",
-								   refresh->past != NULL ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
-						  1, types, arguments, NULL, true, 0);
-	refresh->given_rows = SPI_tuptable;
-	return take_tags(refresh, count);
-}
-
-/* The same of another moment, as far as they are computed */
-static OldTags *
+/* The tags of another moment, as far as they are computed */
+static CdCustomerTags *
 fetch_past_tags(PastTags *past, const uint32 *customers, int asked, int *count)
 {
-	OldTags    *list = palloc((asked + 1) * sizeof(OldTags));
+	CdCustomerTags *list = palloc((asked + 1) * sizeof(CdCustomerTags));
 	int			i;
 
 	*count = 0;
@@ -509,18 +371,11 @@ fetch_past_tags(PastTags *past, const uint32 *customers, int asked, int *count)
 }
 
 static void
-keep_past_tags(PastTags *past, const Datum *ids, const Datum *tags, int count)
+keep_past_tags(PastTags *past, uint32 customer, const CdTagset *tags)
 {
-	int			i;
+	PastEntry  *entry = hash_search(past->entries, &customer, HASH_ENTER, NULL);
 
-	for (i = 0; i < count; i++)
-	{
-		uint32		customer = (uint32) DatumGetInt64(ids[i]);
-		PastEntry  *entry = hash_search(past->entries, &customer, HASH_ENTER, NULL);
-		Size		size = VARSIZE(DatumGetPointer(tags[i]));
-
-		entry->tags = memcpy(MemoryContextAlloc(past->context, size), DatumGetPointer(tags[i]), size);
-	}
+	entry->tags = memcpy(MemoryContextAlloc(past->context, VARSIZE(tags)), tags, VARSIZE(tags));
 }
 
 /* Everyone with a result in the batch, ascending */
@@ -553,26 +408,6 @@ batch_customers(Refresh *refresh, int *count)
 	ids = cd_set_ids(set, &n);
 	*count = (int) n;
 	return ids;
-}
-
-/* Write the tagsets that changed */
-static void
-write_tags(Refresh *refresh, const Datum *ids, const Datum *tags, int count)
-{
-	Oid			types[2] = {INT8ARRAYOID, get_array_type(refresh->tagset_type)};
-	Datum		values[2];
-
-	if (count == 0)
-		return;
-	values[0] = PointerGetDatum(construct_array(unconstify(Datum *, ids), count, INT8OID, sizeof(int64),
-												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[1] = PointerGetDatum(construct_array(unconstify(Datum *, tags), count, refresh->tagset_type, -1,
-												false, TYPALIGN_INT));
-	SPI_execute_with_args("INSERT INTO customer_data.customer_tag AS t (customer_id, tags)"
-						  " SELECT * FROM unnest($1, $2)"
-						  " ON CONFLICT (customer_id) DO UPDATE SET tags = excluded.tags",
-						  2, types, values, NULL, false, 0);
-	MemoryContextSwitchTo(refresh->context);
 }
 
 /* Of the tags of a group only the first, in order of definition, stays */
@@ -647,26 +482,6 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	return cd_tag_builder_value(&builder);
 }
 
-/* Put a batch's new tagset where it belongs: into a new row at once, or on the list of changed ones */
-static void
-put_tags(Refresh *refresh, uint32 customer, const CdTagset *made, bool is_new, Datum *ids, Datum *values, int *written)
-{
-	Datum		tags = PointerGetDatum(memcpy(palloc(VARSIZE(made)), made, VARSIZE(made)));
-
-	cd_set_builder_add(refresh->changed, customer);
-	if (is_new && refresh->insertion != NULL)
-	{
-		TupleTableSlot *row = cd_insertion_row(refresh->insertion);
-
-		row->tts_values[0] = Int64GetDatum((int64) customer);
-		row->tts_values[1] = tags;
-		row->tts_isnull[0] = row->tts_isnull[1] = false;
-		return;
-	}
-	ids[*written] = Int64GetDatum((int64) customer);
-	values[(*written)++] = tags;
-}
-
 /* Put the batch's results into tagsets and write those that changed */
 static void
 end_batch(Refresh *refresh)
@@ -675,27 +490,27 @@ end_batch(Refresh *refresh)
 	MemoryContext per_customer = AllocSetContextCreate(refresh->context, "tags of a customer", ALLOCSET_DEFAULT_SIZES);
 	int			count,
 				nold,
-				ngiven,
-				written = 0;
+				ngiven = 0;
 	uint32	   *customers = batch_customers(refresh, &count);
-	Datum	   *ids = palloc((count + 1) * sizeof(Datum));
-	Datum	   *values = palloc((count + 1) * sizeof(Datum));
-	OldTags    *given = fetch_given(refresh, customers, count, &ngiven);
-	OldTags    *old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
-		fetch_stored(refresh, customers, count, &nold);
+	CdCustomerTags *given = NULL;
+	CdCustomerTags *old;
 	CdTagset   *empty;
 	CdTagBuilder none;
 	CdNewTagNames *unknown = refresh->past == NULL ? cd_new_tag_names() : NULL;
 	int			i;
 
+	if (refresh->given.count > 0 && refresh->nroots > 0)
+		given = cd_tag_store_given(refresh->store, customers, count, &ngiven);
+	old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
+		cd_tag_store_fetch(refresh->store, customers, count, &nold);
 	cd_tag_builder(&none);
 	empty = cd_tag_builder_value(&none);
 	for (i = 0; i < count; i++)
 	{
-		CdTagset   *had = find_tags(old, nold, customers[i]);
+		const CdTagset *had = cd_find_tags(old, nold, customers[i]);
 		const CdTagset *before = had ? had : empty;
 		MemoryContext save = MemoryContextSwitchTo(per_customer);
-		CdTagset   *made = make_tags(refresh, customers[i], before, find_tags(given, ngiven, customers[i]), unknown);
+		CdTagset   *made = make_tags(refresh, customers[i], before, cd_find_tags(given, ngiven, customers[i]), unknown);
 
 		if (unknown != NULL && cd_new_tag_name_count(unknown) > 0)
 		{
@@ -707,22 +522,20 @@ end_batch(Refresh *refresh)
 		}
 		MemoryContextSwitchTo(save);
 		if (!cd_tagset_equal(made, before))
-			put_tags(refresh, customers[i], made, had == NULL, ids, values, &written);
+		{
+			cd_set_builder_add(refresh->changed, customers[i]);
+			if (refresh->past != NULL)
+				keep_past_tags(refresh->past, customers[i], made);
+			else
+				cd_tag_store_put(refresh->store, customers[i], made, had == NULL);
+		}
 		MemoryContextReset(per_customer);
 	}
-	if (refresh->past != NULL)
-		keep_past_tags(refresh->past, ids, values, written);
-	else
-		write_tags(refresh, ids, values, written);
-	if (refresh->insertion != NULL)
-		cd_insertion_flush(refresh->insertion);
+	cd_tag_store_end_batch(refresh->store);
 	for (i = 0; i < refresh->count; i++)
 		refresh->tags[i].count = refresh->tags[i].place = 0;
 	refresh->given.count = refresh->given.place = 0;
 	refresh->last_event.count = refresh->last_event.place = 0;
-	SPI_freetuptable(refresh->stored_rows);
-	SPI_freetuptable(refresh->given_rows);
-	refresh->stored_rows = refresh->given_rows = NULL;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(refresh->context);
 }
@@ -853,67 +666,6 @@ ask_last_event(Refresh *refresh, CdExpression *expression)
 	expression->customers = everyone ? NULL : cd_set_builder_value(builder);
 }
 
-/* Write how the refresh of each tag went */
-static void
-write_states(Refresh *refresh)
-{
-	int			i;
-
-	for (i = 0; i < refresh->count; i++)
-	{
-		CdExpression *expression = &refresh->expressions[i];
-		Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
-		Datum		values[6];
-		char		nulls[7] = "      ";
-
-		values[0] = Int32GetDatum(refresh->tags[i].id);
-		values[1] = BoolGetDatum(expression->restless);
-		values[2] = Int64GetDatum(refresh->tags[i].evaluated);
-		if (expression->error != NULL)
-		{
-			values[3] = CStringGetTextDatum(expression->error);
-			values[4] = CStringGetTextDatum(unpack_sql_state(expression->error_code));
-			values[5] = Int64GetDatum(expression->error_customer);
-		}
-		else
-			nulls[3] = nulls[4] = 'n';
-		if (expression->error == NULL || expression->error_customer < 0)
-			nulls[5] = 'n';
-		SPI_execute_with_args("INSERT INTO customer_data.tag_state"
-							  " (tag_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
-							  " VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
-							  " ON CONFLICT (tag_id) DO UPDATE SET restless = excluded.restless,"
-							  " refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
-							  " error = excluded.error, error_code = excluded.error_code,"
-							  " error_customer = excluded.error_customer",
-							  6, types, values, nulls, false, 0);
-		cd_due_write(refresh->due, i, Int32GetDatum(refresh->tags[i].id), INT4OID,
-					 "INSERT INTO customer_data.tag_due (tag_id, due, customers) VALUES ($1, $2, $3)");
-	}
-}
-
-/* Forget customers that are no more */
-static void
-forget_gone(CdEvaluation *evaluation)
-{
-	uint64		count,
-				i;
-	uint32	   *ids = cd_set_ids(cd_evaluation_gone(evaluation), &count);
-	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
-	Oid			types[1] = {INT8ARRAYOID};
-	Datum		values[1];
-
-	if (count == 0)
-		return;
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum((int64) ids[i]);
-	values[0] = PointerGetDatum(construct_array(datums, (int) count, INT8OID, sizeof(int64),
-												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	SPI_execute_with_args("DELETE FROM customer_data.customer_tag"
-						  " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)",
-						  1, types, values, NULL, false, 0);
-}
-
 /*
  * Evaluate tags, each for its customers (NULL: everyone), and read given tags
  * for a set; inside SPI_connect().
@@ -931,8 +683,6 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->expressions = palloc0((count + 2) * sizeof(CdExpression));
 	refresh->changed = cd_set_builder();
 	refresh->due = cd_due_create(refresh->now);
-	refresh->tagset_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
-										   ObjectIdGetDatum(get_namespace_oid("customer_data", false)));
 	MemoryContextSwitchTo(old);
 	for (i = 0; i < count; i++)
 	{
@@ -947,8 +697,7 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->expressions[count + 1].customers = given;
 	refresh->expressions[0].raises = refresh->past != NULL;
 	refresh->context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
-	if (refresh->past == NULL)
-		open_stored(refresh);
+	refresh->store = cd_tag_store_open(refresh->context, refresh->past != NULL);
 	evaluation = cd_evaluation(refresh->expressions, count + 2);
 	for (i = count; i < count + 2; i++)
 	{
@@ -958,6 +707,7 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 					 errmsg("%s", refresh->expressions[i].error)));
 	}
 	cd_evaluation_run(evaluation, take_results, refresh);
+	cd_tag_store_close(refresh->store);
 	return evaluation;
 }
 
@@ -966,56 +716,26 @@ PG_FUNCTION_INFO_V1(cd_evaluate_tags);
 Datum
 cd_evaluate_tags(PG_FUNCTION_ARGS)
 {
-	ArrayType  *sets = PG_GETARG_ARRAYTYPE_P(1);
-	CdSet	   *given = PG_GETARG_CDSET(2);
 	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
-	Datum	   *ids,
-			   *set_values;
+	Datum	   *ids;
 	CdSet	  **customers;
-	bool	   *id_nulls,
-			   *all;
-	int			count,
-				set_count,
-				i;
+	int			count = cd_refresh_arguments(fcinfo, &ids, &customers);
 	Refresh		refresh = {0};
 	CdEvaluation *evaluation;
-	TupleDesc	desc;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
 	int64		evaluated = 0;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a record is returned")));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT,
-					  &ids, &id_nulls, &count);
-	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &set_values, &all, &set_count);
-	if (count != set_count)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("each tag needs a set of customers")));
-	customers = palloc0(Max(count, 1) * sizeof(CdSet *));
-	for (i = 0; i < count; i++)
-		customers[i] = all[i] ? NULL : DatumGetCdSet(set_values[i]);
+	int			i;
 
 	SPI_connect();
-	evaluation = run_refresh(&refresh, ids, customers, count, given, context);
-	if (refresh.insertion != NULL)
-		cd_insertion_end(refresh.insertion);
-	write_states(&refresh);
-	forget_gone(evaluation);
+	evaluation = run_refresh(&refresh, ids, customers, count, PG_GETARG_CDSET(2), context);
+	for (i = 0; i < count; i++)
+	{
+		cd_refresh_state("tag", refresh.tags[i].id, &refresh.expressions[i], refresh.tags[i].evaluated, refresh.due, i);
+		evaluated += refresh.tags[i].evaluated;
+	}
+	cd_refresh_forget("customer_tag", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();
-
-	old = MemoryContextSwitchTo(context);
-	for (i = 0; i < count; i++)
-		evaluated += refresh.tags[i].evaluated;
-	values[0] = Int64GetDatum(evaluated);
-	values[1] = PointerGetDatum(cd_set_builder_value(refresh.changed));
-	MemoryContextSwitchTo(old);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	return cd_refresh_result(fcinfo, evaluated, refresh.changed);
 }
 
 /* Round after round of tags, as in a refresh of everything, for some customers */

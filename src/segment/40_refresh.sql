@@ -432,12 +432,7 @@ CREATE FUNCTION customer_data.refresh_segments(rebuild boolean DEFAULT false,
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('customer_data.as_of', true) <> '' THEN
-        RAISE EXCEPTION 'segments are not refreshed while customer_data.as_of is set'
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  DETAIL = 'Their members are those of the present.',
-                  HINT = 'RESET customer_data.as_of; segment_as_of(name, moment) gives the members at another moment.';
-    END IF;
+    PERFORM customer_data.refuse_as_of('segments', 'segment_as_of(name, moment) gives the members at another moment.');
     PERFORM customer_data.refresh_metrics();
     IF to_regproc('customer_data.refresh_tags') IS NOT NULL THEN
         EXECUTE 'SELECT customer_data.refresh_tags()';

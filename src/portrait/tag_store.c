@@ -1,0 +1,228 @@
+/*
+ * tag_store.c
+ *		The stored tagsets, and the tags that were given, batch by batch.
+ */
+#include "postgres.h"
+
+#include "portrait/tag_store.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "portrait/insertion.h"
+#include "portrait/refresh.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* Of a range of ids at least one in so many must be asked for, or each is looked up. */
+#define MOST_GAPS	3
+
+struct CdTagStore
+{
+	MemoryContext batch;
+	bool		past;			/* only what was given is read, nothing written */
+	Oid			tagset_array;
+	bool		is_empty;		/* nothing was stored when it was opened */
+	SPIPlanPtr	between;		/* tagsets of customers between two ids */
+	SPIPlanPtr	among;			/* and of a list */
+	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
+	SPITupleTable *stored_rows; /* of the batch */
+	SPITupleTable *given_rows;
+
+	/* Rows to be written by a statement */
+	Datum	   *ids;
+	Datum	   *tags;
+	int			count;
+	int			size;
+};
+
+static SPIPlanPtr
+prepare(const char *query, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+	if (plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
+	return plan;
+}
+
+CdTagStore *
+cd_tag_store_open(MemoryContext batch, bool past)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CdTagStore *store = palloc0(sizeof(CdTagStore));
+	Oid			range[2] = {INT8OID, INT8OID};
+	Oid			list[1] = {INT8ARRAYOID};
+
+	store->batch = batch;
+	store->past = past;
+	if (past)
+		return store;
+	store->tagset_array = get_array_type(GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
+														 ObjectIdGetDatum(get_namespace_oid("customer_data", false))));
+	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
+	store->is_empty = SPI_processed == 0;
+	SPI_freetuptable(SPI_tuptable);
+	store->between = prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+							 " WHERE customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"
+							 " ORDER BY customer_id", 2, range);
+	store->among = prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
+	MemoryContextSwitchTo(context);
+	store->insertion = cd_insertion_begin("customer_tag", 2);
+	return store;
+}
+
+void
+cd_tag_store_close(CdTagStore *store)
+{
+	if (store->insertion != NULL)
+		cd_insertion_end(store->insertion);
+}
+
+/* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
+static CdCustomerTags *
+take_tags(CdTagStore *store, int *found)
+{
+	CdCustomerTags *list;
+	uint64		i;
+
+	/* SPI comes back in a context that lives as long as its connection. */
+	MemoryContextSwitchTo(store->batch);
+	list = palloc((SPI_processed + 1) * sizeof(CdCustomerTags));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(row, desc, 2, &isnull));
+	}
+	*found = (int) SPI_processed;
+	return list;
+}
+
+CdCustomerTags *
+cd_tag_store_fetch(CdTagStore *store, const uint32 *ids, int count, int *found)
+{
+	Datum		arguments[2];
+
+	*found = 0;
+	if (store->is_empty || count == 0)
+		return NULL;
+	if ((int64) ids[count - 1] - ids[0] < (int64) count * MOST_GAPS)
+	{
+		arguments[0] = Int64GetDatum((int64) ids[0]);
+		arguments[1] = Int64GetDatum((int64) ids[count - 1]);
+		SPI_execute_plan(store->between, arguments, NULL, true, 0);
+	}
+	else
+	{
+		arguments[0] = cd_ids_array(ids, count);
+		SPI_execute_plan(store->among, arguments, NULL, true, 0);
+	}
+	store->stored_rows = SPI_tuptable;
+	return take_tags(store, found);
+}
+
+CdCustomerTags *
+cd_tag_store_given(CdTagStore *store, const uint32 *ids, int count, int *found)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		arguments[1] = {cd_ids_array(ids, count)};
+
+	SPI_execute_with_args(psprintf("SELECT r.customer_id, customer_data.tagset_agg(g.path, g.score, g.at, NULL, g.until ORDER BY g.at)"
+								   " FROM customer_data.given_tag g JOIN customer_data.source_record r USING (record_id)"
+								   " WHERE r.customer_id OPERATOR(pg_catalog.=) ANY ($1)%s GROUP BY 1 ORDER BY 1",
+								   store->past ? " AND g.at OPERATOR(pg_catalog.<=) customer_data.as_of()" : ""),
+						  1, types, arguments, NULL, true, 0);
+	store->given_rows = SPI_tuptable;
+	return take_tags(store, found);
+}
+
+CdTagset *
+cd_find_tags(const CdCustomerTags *list, int count, uint32 customer)
+{
+	int			low = 0,
+				high = count;
+
+	while (low < high)
+	{
+		int			mid = low + (high - low) / 2;
+
+		if (list[mid].customer < customer)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < count && list[low].customer == customer ? list[low].tags : NULL;
+}
+
+void
+cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, bool is_new)
+{
+	MemoryContext old = MemoryContextSwitchTo(store->batch);
+	Datum		copy = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
+
+	if (is_new && store->insertion != NULL)
+	{
+		TupleTableSlot *row = cd_insertion_row(store->insertion);
+
+		row->tts_values[0] = Int64GetDatum((int64) customer);
+		row->tts_values[1] = copy;
+		row->tts_isnull[0] = row->tts_isnull[1] = false;
+	}
+	else
+	{
+		if (store->ids == NULL)
+		{
+			store->size = 256;
+			store->ids = palloc(store->size * sizeof(Datum));
+			store->tags = palloc(store->size * sizeof(Datum));
+		}
+		else if (store->count == store->size)
+		{
+			store->size *= 2;
+			store->ids = repalloc_huge(store->ids, store->size * sizeof(Datum));
+			store->tags = repalloc_huge(store->tags, store->size * sizeof(Datum));
+		}
+		store->ids[store->count] = Int64GetDatum((int64) customer);
+		store->tags[store->count++] = copy;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+void
+cd_tag_store_end_batch(CdTagStore *store)
+{
+	MemoryContext old = MemoryContextSwitchTo(store->batch);
+
+	if (store->insertion != NULL)
+		cd_insertion_flush(store->insertion);
+	if (store->count > 0)
+	{
+		Oid			types[2] = {INT8ARRAYOID, store->tagset_array};
+		Datum		arguments[2];
+
+		arguments[0] = PointerGetDatum(construct_array(store->ids, store->count, INT8OID, sizeof(int64),
+													   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		arguments[1] = PointerGetDatum(construct_array(store->tags, store->count, get_element_type(store->tagset_array), -1,
+													   false, TYPALIGN_INT));
+		SPI_execute_with_args("INSERT INTO customer_data.customer_tag AS t (customer_id, tags)"
+							  " SELECT * FROM unnest($1, $2)"
+							  " ON CONFLICT (customer_id) DO UPDATE SET tags = excluded.tags",
+							  2, types, arguments, NULL, false, 0);
+	}
+	SPI_freetuptable(store->stored_rows);
+	SPI_freetuptable(store->given_rows);
+	store->stored_rows = store->given_rows = NULL;
+	/* Of the batch's memory, which goes. */
+	store->ids = store->tags = NULL;
+	store->count = 0;
+	MemoryContextSwitchTo(old);
+}

@@ -1,0 +1,42 @@
+/*
+ * tag_store.h
+ *		The stored tagsets, and the tags that were given, batch by batch.
+ */
+#ifndef CD_TAG_STORE_H
+#define CD_TAG_STORE_H
+
+#include "portrait/tagset.h"
+
+/* A customer's tagset. */
+typedef struct CdCustomerTags
+{
+	uint32		customer;
+	CdTagset   *tags;
+} CdCustomerTags;
+
+/*
+ * Lives in the current memory context, and what is fetched in that of a batch;
+ * inside SPI_connect().  Of the past there is only what was given.
+ */
+typedef struct CdTagStore CdTagStore;
+
+extern CdTagStore *cd_tag_store_open(MemoryContext batch, bool past);
+extern void cd_tag_store_close(CdTagStore *store);
+
+/*
+ * What is stored of the customers of a batch, ids ascending, and perhaps of
+ * some between them; what was given to them.
+ */
+extern CdCustomerTags *cd_tag_store_fetch(CdTagStore *store, const uint32 *ids, int count, int *found);
+extern CdCustomerTags *cd_tag_store_given(CdTagStore *store, const uint32 *ids, int count, int *found);
+
+/* The tagset of a customer among some, ascending, or NULL. */
+extern CdTagset *cd_find_tags(const CdCustomerTags *list, int count, uint32 customer);
+
+/* Keep a customer's new tagset, which is copied, until the batch ends. */
+extern void cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, bool is_new);
+
+/* Write what was put and let go of what was fetched. */
+extern void cd_tag_store_end_batch(CdTagStore *store);
+
+#endif							/* CD_TAG_STORE_H */
