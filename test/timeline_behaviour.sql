@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(64);
+SELECT plan(71);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -180,5 +180,33 @@ SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, retention_agg(kind = 'a', kin
 SELECT is((SELECT count(*) FROM (SELECT c, sequence_count_agg('(?1)(?t<=2)(?2)', at, kind = 'a', kind = 'b') AS n FROM (SELECT DISTINCT ON (c, at) * FROM ev ORDER BY c, at, ord) e GROUP BY c) s
            JOIN (SELECT c, timeline_agg(at, kind) AS t FROM (SELECT DISTINCT ON (c, at) * FROM ev ORDER BY c, at, ord) e GROUP BY c) x USING (c)
            WHERE n <> sequence_count(t, '(?1)(?t<=2)(?2)', '{a,b}')), 0::bigint, 'sequence_count_agg');
+
+-- The aggregates in parallel: rows of one group come from several processes, in any order.
+CREATE TABLE rows_of AS SELECT * FROM ev;
+ANALYZE rows_of;
+CREATE FUNCTION pg_temp.sequences() RETURNS TABLE (c int, answer text) LANGUAGE sql STABLE AS $$
+    SELECT c, concat_ws(' ', sequence_match_agg('(?1).*(?2).(?3)', at, kind = 'a', kind = 'b', value > 0), sequence_count_agg('(?1)(?t<=3)(?2)', at, kind = 'a', kind = 'b'),
+        window_funnel_agg('5 s', 'strict_increase', at, kind = 'a', kind = 'b', kind IN ('c', 'a')), window_funnel_agg('5 s', '', at, kind = 'a', kind = 'b', kind IN ('c', 'a')),
+        retention_agg(kind = 'a', kind = 'd'))
+    FROM rows_of GROUP BY c $$;
+SET max_parallel_workers_per_gather = 0;
+CREATE TEMP TABLE serial AS SELECT * FROM pg_temp.sequences();
+SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+CREATE FUNCTION pg_temp.plan(q text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; all_lines text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || q LOOP all_lines := all_lines || line || E'\n'; END LOOP;
+    RETURN all_lines;
+END $$;
+SELECT matches(pg_temp.plan('SELECT c, sequence_count_agg(''(?1)(?2)'', at, kind = ''a'', kind = ''b''), sequence_match_agg(''(?1)(?2)'', at, kind = ''a'', kind = ''b'') FROM rows_of GROUP BY c'),
+    'Partial', 'sequences are found in parallel');
+CREATE TEMP TABLE par AS SELECT * FROM pg_temp.sequences();
+SELECT is((SELECT count(*) FROM serial FULL JOIN par USING (c) WHERE serial.answer IS DISTINCT FROM par.answer), 0::bigint, 'and are the same');
+SELECT is((SELECT sequence_count_agg('(?1)(?2)', at, kind = 'a', kind = 'b') FROM rows_of WHERE c < 0), 0, 'no rows at all, combined');
+SELECT is((SELECT sequence_match_agg('(?1)', at, kind = 'none') FROM rows_of), false, 'rows without any condition, combined');
+SELECT throws_ok($$SELECT sequence_count_agg(CASE WHEN c = 7 THEN '(?1)' ELSE '(?2)' END, at, kind = 'a', kind = 'b') FROM rows_of$$, '22023', 'the sequence must not change within a group');
+SELECT throws_ok($$SELECT window_funnel_agg(CASE WHEN c = 7 THEN interval '1 s' ELSE interval '2 s' END, '', at, kind = 'a', kind = 'b') FROM rows_of$$, '22023', 'the window of a funnel must not change');
+SELECT throws_ok($$SELECT sequence_count_agg('(?1)', at, VARIADIC CASE WHEN c = 7 THEN ARRAY[true] ELSE ARRAY[true, false] END) FROM rows_of$$, '22023', 'the number of conditions of a sequence must not change');
+DROP TABLE rows_of;
 
 SELECT * FROM finish();

@@ -70,6 +70,15 @@ COMMENT ON AGGREGATE customer_data.window_funnel_agg(interval, text, timestamptz
 CREATE FUNCTION customer_data.sequence_trans(internal, text, timestamptz, VARIADIC boolean[]) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_trans';
 COMMENT ON FUNCTION customer_data.sequence_trans(internal, text, timestamptz, boolean[]) IS 'Transition of sequence_match_agg and sequence_count_agg';
+CREATE FUNCTION customer_data.sequence_combine(internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_combine';
+COMMENT ON FUNCTION customer_data.sequence_combine(internal, internal) IS 'Combines states of sequence_match_agg and sequence_count_agg';
+CREATE FUNCTION customer_data.sequence_serialize(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_serialize';
+COMMENT ON FUNCTION customer_data.sequence_serialize(internal) IS 'State of sequence_match_agg and sequence_count_agg as bytes';
+CREATE FUNCTION customer_data.sequence_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_deserialize';
+COMMENT ON FUNCTION customer_data.sequence_deserialize(bytea, internal) IS 'Reads a state of sequence_match_agg and sequence_count_agg';
 CREATE FUNCTION customer_data.sequence_match_final(internal) RETURNS boolean
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_match_final';
 COMMENT ON FUNCTION customer_data.sequence_match_final(internal) IS 'Result of sequence_match_agg';
@@ -78,11 +87,15 @@ CREATE FUNCTION customer_data.sequence_count_final(internal) RETURNS integer
 COMMENT ON FUNCTION customer_data.sequence_count_final(internal) IS 'Result of sequence_count_agg';
 CREATE AGGREGATE customer_data.sequence_match_agg(sequence text, at timestamptz, VARIADIC conditions boolean[]) (
     SFUNC = customer_data.sequence_trans, STYPE = internal, SSPACE = 512,
-    FINALFUNC = customer_data.sequence_match_final, PARALLEL = SAFE);
+    FINALFUNC = customer_data.sequence_match_final, COMBINEFUNC = customer_data.sequence_combine,
+    SERIALFUNC = customer_data.sequence_serialize, DESERIALFUNC = customer_data.sequence_deserialize,
+    PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.sequence_match_agg(text, timestamptz, boolean[]) IS 'Whether the rows of a group follow each other as in a sequence';
 CREATE AGGREGATE customer_data.sequence_count_agg(sequence text, at timestamptz, VARIADIC conditions boolean[]) (
     SFUNC = customer_data.sequence_trans, STYPE = internal, SSPACE = 512,
-    FINALFUNC = customer_data.sequence_count_final, PARALLEL = SAFE);
+    FINALFUNC = customer_data.sequence_count_final, COMBINEFUNC = customer_data.sequence_combine,
+    SERIALFUNC = customer_data.sequence_serialize, DESERIALFUNC = customer_data.sequence_deserialize,
+    PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.sequence_count_agg(text, timestamptz, boolean[]) IS 'How often, without overlap, the rows of a group follow each other as in a sequence';
 
 CREATE FUNCTION customer_data.retention_trans(bigint, VARIADIC boolean[]) RETURNS bigint

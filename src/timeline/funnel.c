@@ -534,6 +534,16 @@ new_funnel_state(MemoryContext context)
 	return state;
 }
 
+/* Refuse rows of one group that name different windows. */
+static void
+check_same_window(const Interval *a, const Interval *b)
+{
+	if (a->time != b->time || a->day != b->day || a->month != b->month)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the window of a funnel must not change")));
+}
+
 /* window_funnel_agg's transition: within, mode, at, steps */
 PG_FUNCTION_INFO_V1(cd_window_funnel_trans);
 Datum
@@ -554,6 +564,8 @@ cd_window_funnel_trans(PG_FUNCTION_ARGS)
 		state->within = *PG_GETARG_INTERVAL_P(1);
 		state->mode = read_mode(PG_GETARG_TEXT_PP(2));
 	}
+	else
+		check_same_window(&state->within, PG_GETARG_INTERVAL_P(1));
 	mask = cd_mask_of_booleans(PG_GETARG_DATUM(4), &n);
 	if (state->list.nconditions == 0)
 		state->list.nconditions = n;
@@ -574,7 +586,6 @@ cd_window_funnel_combine(PG_FUNCTION_ARGS)
 	MemoryContext context = aggregate_context(fcinfo);
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
 	FunnelState *other = PG_ARGISNULL(1) ? NULL : (FunnelState *) PG_GETARG_POINTER(1);
-	int64		i;
 
 	if (other == NULL)
 	{
@@ -589,12 +600,12 @@ cd_window_funnel_combine(PG_FUNCTION_ARGS)
 		state->mode = other->mode;
 		state->list.nconditions = other->list.nconditions;
 	}
-	if (state->list.nconditions != other->list.nconditions)
+	check_same_window(&state->within, &other->within);
+	if (state->mode != other->mode)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the number of conditions of a funnel must not change")));
-	for (i = 0; i < other->list.n; i++)
-		cd_step_list_add(&state->list, other->list.steps[i].at, other->list.steps[i].mask);
+				 errmsg("the mode of a funnel must not change")));
+	cd_step_list_join(&state->list, &other->list, "funnel");
 	PG_RETURN_POINTER(state);
 }
 
@@ -605,7 +616,6 @@ cd_window_funnel_serialize(PG_FUNCTION_ARGS)
 {
 	FunnelState *state;
 	StringInfoData buf;
-	int64		i;
 
 	(void) aggregate_context(fcinfo);
 	state = (FunnelState *) PG_GETARG_POINTER(0);
@@ -614,13 +624,7 @@ cd_window_funnel_serialize(PG_FUNCTION_ARGS)
 	pq_sendint32(&buf, state->within.day);
 	pq_sendint32(&buf, state->within.month);
 	pq_sendint32(&buf, state->mode);
-	pq_sendint32(&buf, state->list.nconditions);
-	pq_sendint64(&buf, state->list.n);
-	for (i = 0; i < state->list.n; i++)
-	{
-		pq_sendint64(&buf, state->list.steps[i].at);
-		pq_sendint32(&buf, state->list.steps[i].mask);
-	}
+	cd_step_list_send(&buf, &state->list);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
@@ -632,7 +636,6 @@ cd_window_funnel_deserialize(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	StringInfoData buf;
 	FunnelState *state;
-	int64		n;
 
 	(void) aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
@@ -643,14 +646,7 @@ cd_window_funnel_deserialize(PG_FUNCTION_ARGS)
 	state->within.day = pq_getmsgint(&buf, 4);
 	state->within.month = pq_getmsgint(&buf, 4);
 	state->mode = pq_getmsgint(&buf, 4);
-	state->list.nconditions = pq_getmsgint(&buf, 4);
-	n = pq_getmsgint64(&buf);
-	while (n-- > 0)
-	{
-		TimestampTz at = pq_getmsgint64(&buf);
-
-		cd_step_list_add(&state->list, at, pq_getmsgint(&buf, 4));
-	}
+	cd_step_list_receive(&buf, &state->list);
 	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);
 }

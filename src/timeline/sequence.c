@@ -24,6 +24,7 @@
 
 #include "customer_data.h"
 
+#include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "timeline/steps.h"
@@ -373,6 +374,33 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
+/* A state without rows. */
+static SequenceState *
+new_sequence_state(MemoryContext context, const text *pattern, int nconditions)
+{
+	SequenceState *state = MemoryContextAllocZero(context, sizeof(SequenceState));
+	Size		len = VARSIZE_ANY_EXHDR(pattern);
+
+	state->list.context = context;
+	state->list.sorted = true;
+	state->list.nconditions = nconditions;
+	state->pattern = MemoryContextAlloc(context, VARHDRSZ + len);
+	SET_VARSIZE(state->pattern, VARHDRSZ + len);
+	memcpy(VARDATA(state->pattern), VARDATA_ANY(pattern), len);
+	return state;
+}
+
+/* Refuse rows of one group that name different sequences. */
+static void
+check_same_sequence(const text *a, const text *b)
+{
+	if (VARSIZE_ANY_EXHDR(a) != VARSIZE_ANY_EXHDR(b) ||
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the sequence must not change within a group")));
+}
+
 /*
  * Transition of sequence_match_agg and sequence_count_agg: pattern, at,
  * conditions.  Rows at the same instant are taken in the order of their
@@ -393,22 +421,77 @@ cd_sequence_trans(PG_FUNCTION_ARGS)
 				 errmsg("pattern and conditions of a sequence must not be null")));
 	mask = cd_mask_of_booleans(PG_GETARG_DATUM(3), &n);
 	if (state == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		state = palloc0(sizeof(SequenceState));
-		state->list.context = context;
-		state->list.sorted = true;
-		state->list.nconditions = n;
-		state->pattern = PG_GETARG_TEXT_P_COPY(1);
-		MemoryContextSwitchTo(old);
-	}
-	else if (state->list.nconditions != n)
+		state = new_sequence_state(context, PG_GETARG_TEXT_PP(1), n);
+	else
+		check_same_sequence(state->pattern, PG_GETARG_TEXT_PP(1));
+	if (state->list.nconditions != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of conditions of a sequence must not change")));
 	if (!PG_ARGISNULL(2) && mask != 0)
 		cd_step_list_add(&state->list, PG_GETARG_TIMESTAMPTZ(2), mask);
+	PG_RETURN_POINTER(state);
+}
+
+/* Combine function of sequence_match_agg and sequence_count_agg. */
+PG_FUNCTION_INFO_V1(cd_sequence_combine);
+Datum
+cd_sequence_combine(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	SequenceState *state = PG_ARGISNULL(0) ? NULL : (SequenceState *) PG_GETARG_POINTER(0);
+	SequenceState *other = PG_ARGISNULL(1) ? NULL : (SequenceState *) PG_GETARG_POINTER(1);
+
+	if (other == NULL)
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (state == NULL)
+		state = new_sequence_state(context, other->pattern, other->list.nconditions);
+	check_same_sequence(state->pattern, other->pattern);
+	cd_step_list_join(&state->list, &other->list, "sequence");
+	PG_RETURN_POINTER(state);
+}
+
+/* Serialisation: the sequence, and the moments at which conditions held. */
+PG_FUNCTION_INFO_V1(cd_sequence_serialize);
+Datum
+cd_sequence_serialize(PG_FUNCTION_ARGS)
+{
+	SequenceState *state;
+	StringInfoData buf;
+
+	(void) aggregate_context(fcinfo);
+	state = (SequenceState *) PG_GETARG_POINTER(0);
+	pq_begintypsend(&buf);
+	pq_sendint32(&buf, VARSIZE_ANY_EXHDR(state->pattern));
+	pq_sendbytes(&buf, VARDATA_ANY(state->pattern), VARSIZE_ANY_EXHDR(state->pattern));
+	cd_step_list_send(&buf, &state->list);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/* Deserialisation. */
+PG_FUNCTION_INFO_V1(cd_sequence_deserialize);
+Datum
+cd_sequence_deserialize(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes;
+	StringInfoData buf;
+	SequenceState *state;
+	text	   *pattern;
+	int			len;
+
+	(void) aggregate_context(fcinfo);
+	bytes = PG_GETARG_BYTEA_PP(0);
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	len = pq_getmsgint(&buf, 4);
+	pattern = cstring_to_text_with_len(pq_getmsgbytes(&buf, len), len);
+	state = new_sequence_state(CurrentMemoryContext, pattern, 0);
+	cd_step_list_receive(&buf, &state->list);
+	pq_getmsgend(&buf);
 	PG_RETURN_POINTER(state);
 }
 

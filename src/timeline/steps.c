@@ -10,6 +10,7 @@
 #include "customer_data.h"
 
 #include "catalog/pg_type.h"
+#include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "timeline/steps.h"
 #include "utils/array.h"
@@ -270,6 +271,51 @@ cd_step_list_sort(CdStepList *list)
 	if (!list->sorted)
 		qsort(list->steps, list->n, sizeof(CdStep), compare_steps);
 	list->sorted = true;
+}
+
+/* Add the steps of another list. */
+void
+cd_step_list_join(CdStepList *list, const CdStepList *other, const char *what)
+{
+	int64		i;
+
+	if (list->nconditions != other->nconditions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the number of conditions of a %s must not change", what)));
+	for (i = 0; i < other->n; i++)
+		cd_step_list_add(list, other->steps[i].at, other->steps[i].mask);
+}
+
+/* Write a list for another process. */
+void
+cd_step_list_send(StringInfo buf, const CdStepList *list)
+{
+	int64		i;
+
+	pq_sendint32(buf, list->nconditions);
+	pq_sendint64(buf, list->n);
+	for (i = 0; i < list->n; i++)
+	{
+		pq_sendint64(buf, list->steps[i].at);
+		pq_sendint32(buf, list->steps[i].mask);
+	}
+}
+
+/* Read what another process wrote. */
+void
+cd_step_list_receive(StringInfo buf, CdStepList *list)
+{
+	int64		n;
+
+	list->nconditions = pq_getmsgint(buf, 4);
+	n = pq_getmsgint64(buf);
+	while (n-- > 0)
+	{
+		TimestampTz at = pq_getmsgint64(buf);
+
+		cd_step_list_add(list, at, pq_getmsgint(buf, 4));
+	}
 }
 
 /* The conditions of a boolean[] argument as a mask; NULL counts as false. */

@@ -6,6 +6,7 @@
 #ifndef CD_STEPS_H
 #define CD_STEPS_H
 
+#include "lib/stringinfo.h"
 #include "timeline/event_pattern.h"
 
 #define CD_MAX_STEPS	32
@@ -45,6 +46,13 @@ typedef struct CdStepList
 
 extern void cd_step_list_add(CdStepList *list, TimestampTz at, uint32 mask);
 extern void cd_step_list_sort(CdStepList *list);
+
+/* Add the steps of another list; refuses one with another number of conditions. */
+extern void cd_step_list_join(CdStepList *list, const CdStepList *other, const char *what);
+
+/* A list as bytes for another process. */
+extern void cd_step_list_send(StringInfo buf, const CdStepList *list);
+extern void cd_step_list_receive(StringInfo buf, CdStepList *list);
 
 /* The conditions of a boolean[] argument as a mask. */
 extern uint32 cd_mask_of_booleans(Datum array, int *n);
