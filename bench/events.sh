@@ -21,7 +21,7 @@ INSERT INTO web.event (customer, at, kind, amount, product) SELECT * FROM web.ge
 DROP TABLE web.generated;
 CREATE INDEX ON web.event (customer, at);
 CREATE INDEX ON web.event (loaded_by);
-CREATE TABLE web.customer AS SELECT n AS customer FROM generate_series(1, :customers) n;
+CREATE TABLE web.customer AS SELECT n AS customer, timestamptz '2025-12-20' + n * 7919::bigint % 17280000 * interval '1 second' AS registered FROM generate_series(1, :customers) n;
 VACUUM (ANALYZE, FREEZE) web.event;
 ANALYZE web.customer;
 SELECT customer_data.add_source('web', 'web.customer', 'customer', '{"cookie_id": "customer::text"}', kind => 'anonymous') \g /dev/null
@@ -40,7 +40,7 @@ VACUUM (ANALYZE, FREEZE) customer_data.timeline_chunk;
 VACUUM (ANALYZE, FREEZE) customer_data.source_record;
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT 'stored timelines, TOAST included', round(pg_table_size('customer_data.timeline_chunk')::numeric / sum(event_count), 1), 'bytes/event',
-       format('20 at 20 events a customer (here %s)', round(avg(event_count)))
+       format('with keys and what refreshes need (%s events a customer)', round(avg(event_count)))
 FROM customer_data.timeline_chunk;
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT 'the same rows in a table', round(pg_table_size('web.event')::numeric / count(*), 1), 'bytes/event', '' FROM web.event;
@@ -54,9 +54,41 @@ path="search_path = customer_data, pg_catalog"
 chunk="customer_data.timeline_chunk"
 
 say "building timelines"
-measure "one aggregate per customer over all rows" "plain SQL" "SELECT count(n) FROM (SELECT count(*) AS n, sum(amount::float8) AS s FROM web.event GROUP BY customer) x WHERE s IS NOT NULL"
-measure "one aggregate per customer over all rows" "timelines" "SELECT count(n) FROM (SELECT event_total(timeline_agg(at, kind, amount::float8, NULL, NULL, jsonb_build_object('product', product))) AS n FROM web.event GROUP BY customer) x WHERE n > 0" "$path"
-measure "one aggregate per customer over all rows" "timelines, no property" "SELECT count(n) FROM (SELECT event_total(timeline_agg(at, kind, amount::float8)) AS n FROM web.event GROUP BY customer) x WHERE n > 0" "$path"
+w="one aggregate per customer over all rows"
+plain="SELECT count(n) FROM (SELECT count(*) AS n, sum(amount::float8) AS s FROM web.event GROUP BY customer) x WHERE s IS NOT NULL"
+built="SELECT count(n) FROM (SELECT event_total(timeline_columns_agg(at, kind, amount::float8, 'product', product)) AS n FROM web.event GROUP BY customer) x WHERE n > 0"
+parallel="max_parallel_workers_per_gather = 2;parallel_setup_cost = 0;parallel_tuple_cost = 0"
+measure "$w" "plain SQL, count and sum" "$plain"
+measure "$w" "timelines" "$built" "$path"
+measure "$w" "timelines, no property" "SELECT count(n) FROM (SELECT event_total(timeline_agg(at, kind, amount::float8)) AS n FROM web.event GROUP BY customer) x WHERE n > 0" "$path"
+measure "$w" "plain SQL, count and sum, two workers" "$plain" "$parallel"
+measure "$w" "timelines, two workers" "$built" "$path;$parallel"
+compare "timeline_columns_agg with a property beside count and sum" "$w" "timelines" "plain SQL, count and sum" "at most 1.8"
+compare "timeline_agg without a property beside count and sum" "$w" "timelines, no property" "plain SQL, count and sum" "at most 1.8"
+compare "timeline_columns_agg with a property beside count and sum, two workers" "$w" "timelines, two workers" "plain SQL, count and sum, two workers" "at most 1.8"
+
+say "storage"
+# Neighbours put together, so that each customer has more events; a property of 1,000 values, or one of four.
+for per in 20 100 200 5000; do
+	case $per in 20) aims=(20 16) ;; 100) aims=(11 9) ;; 5000) aims=(7 6) ;; *) aims=() ;; esac
+	join=$((per * BENCH_CUSTOMERS / BENCH_EVENTS))
+	psql -qXAt -v ON_ERROR_STOP=1 -v table="web.per_$per" -v join="$((join > 0 ? join : 1))" -v product="${aims[0]:-}" -v channel="${aims[1]:-}" <<'SQL'
+SET client_min_messages = warning;
+SET search_path = customer_data, pg_catalog;
+CREATE TABLE :table AS SELECT customer / :join AS customer, timeline_columns_agg(at, kind, amount::float8, 'product', product) AS events FROM web.event GROUP BY 1;
+VACUUM (ANALYZE, FREEZE) :table;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT format('a table of timelines, %s events each, a product of 1,000', round(avg(event_total(events)))), round(pg_table_size(:'table')::numeric / sum(event_total(events)), 1), 'bytes/event', 'at most ' || :'product'
+FROM :table HAVING :'product' <> '';
+CREATE TABLE web.four AS SELECT customer / :join AS customer, timeline_columns_agg(at, kind, amount::float8, 'channel', (ARRAY['web', 'app', 'shop', 'mail'])[1 + id % 4]) AS events
+    FROM web.event WHERE :'channel' <> '' GROUP BY 1;
+VACUUM (ANALYZE, FREEZE) web.four;
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT format('a table of timelines, %s events each, a channel of four', round(avg(event_total(events)))), round(pg_table_size('web.four')::numeric / sum(event_total(events)), 1), 'bytes/event', 'at most ' || :'channel'
+FROM web.four HAVING :'channel' <> '';
+DROP TABLE web.four;
+SQL
+done
 
 say "counting in windows"
 w="events counted, last 30 days"
@@ -70,6 +102,13 @@ w="viewed one product within 30 days, never bought it"
 measure "$w" "plain SQL" "SELECT count(*) FROM (SELECT DISTINCT customer FROM web.event e WHERE kind = 'view' AND product = 'p1' AND at > timestamptz $now - interval '30 days' AND at <= $now
 	AND NOT EXISTS (SELECT FROM web.event p WHERE p.customer = e.customer AND p.kind = 'purchase' AND p.product = 'p1' AND p.at <= $now)) x"
 measure "$w" "timelines" "SELECT count(*) FROM $chunk WHERE happened(events, 'view[product=p1]', last => '30 days') AND NOT happened(timeline_cut(events, as_of()), 'purchase[product=p1]')" "$path;$asof"
+w="viewed within a week of registering, bought none"
+psql -qX -v ON_ERROR_STOP=1 -c "CREATE TABLE web.profile AS SELECT c.customer, c.registered, p.events FROM web.customer c JOIN web.per_20 p USING (customer)" -c "VACUUM (ANALYZE, FREEZE) web.profile"
+measure "$w" "plain SQL" "SELECT count(*) FROM (SELECT customer FROM web.event JOIN web.customer USING (customer) WHERE at >= registered AND at < registered + interval '7 days' GROUP BY customer HAVING bool_or(kind = 'view') AND NOT bool_or(kind = 'purchase')) x"
+measure "$w" "timelines" "SELECT count(*) FROM web.profile WHERE happened(events, 'view', since => registered, until => registered + interval '7 days') AND NOT happened(events, 'purchase', since => registered, until => registered + interval '7 days')" "$path"
+w="events counted at 100 a customer, last 30 days"
+measure "$w" "timelines" "SELECT sum(event_count(events, 'view', last => '30 days')) FROM web.per_100" "$path;$asof"
+measure "$w" "plain SQL" "SELECT count(*) FROM web.event WHERE kind = 'view' AND at > timestamptz $now - interval '30 days' AND at <= $now"
 w="sum of purchases, to the cent"
 measure "$w" "plain SQL" "SELECT round(sum(amount), 2) FROM web.event WHERE kind = 'purchase'"
 measure "$w" "timelines" "SELECT round(sum(event_sum(events, 'purchase')::numeric(12,2)), 2) FROM $chunk" "$path"
@@ -99,6 +138,48 @@ if [ -n "$peer_python" ]; then
 	psql -qX -v ON_ERROR_STOP=1 -c "\copy bench.result (what, engine, seconds, cpu, answer) FROM '$work/peers.out' WITH (DELIMITER E'\t')"
 	rm -f "$work/events.csv"
 fi
+
+w="funnel of four steps in seven days"
+compare "funnel: the fastest plain SQL beside timelines" "$w" "plain SQL%" "timelines" "at least 60"
+compare "funnel: DuckDB on one thread beside timelines" "$w" "DuckDB, 1 thread" "timelines" "at least 20"
+compare "funnel: chDB on one thread beside timelines" "$w" "chDB, 1 thread" "timelines" "at least 5"
+compare "funnel: chDB on two threads beside timelines on one" "$w" "chDB, 2 threads" "timelines" "at least 2"
+w="bought nothing in 60 days"
+compare "no purchase in 60 days: the fastest plain SQL beside timelines" "$w" "plain SQL%" "timelines" "at least 9"
+compare "no purchase in 60 days: chDB on one thread beside timelines" "$w" "chDB, 1 thread" "timelines" ""
+compare "no purchase in 60 days: chDB on two threads beside timelines on one" "$w" "chDB, 2 threads" "timelines" ""
+w="viewed within a week of registering, bought none"
+compare "$w: plain SQL beside timelines" "$w" "plain SQL%" "timelines" "at least 14"
+psql -qXAt -v ON_ERROR_STOP=1 -v events="$BENCH_EVENTS" <<'SQL'
+INSERT INTO bench.figure (what, figure, unit, aim)
+SELECT r.what || ', rows read and all', format('%s (by CPU %s)', round((:events / seconds / 1e6)::numeric), coalesce(round((:events / nullif(cpu, 0) / 1e6)::numeric)::text, 'too short to tell')),
+       'M events/s', CASE WHEN r.what LIKE '%at 100%' THEN 'at least 150' ELSE '' END
+FROM bench.result r WHERE engine = 'timelines' AND (r.what LIKE 'events counted%' OR r.what LIKE 'funnel%');
+-- What || takes for one later event, beyond reading both sides.
+CREATE FUNCTION bench.append(per int, most text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    one   customer_data.timeline := '2027-01-01 view value=1 {"product": "p1"}';
+    reads int;
+    n     bigint;
+    c0    float8;
+    spent float8[] := '{}';
+    query text;
+BEGIN
+    EXECUTE format('SELECT count(*), greatest(1, 400000 / count(*)) FROM web.per_%s', per) INTO n, reads;
+    FOREACH query IN ARRAY ARRAY['customer_data.event_total(events) + customer_data.event_total($1)', 'customer_data.event_total(events OPERATOR(customer_data.||) $1)'] LOOP
+        c0 := bench.cpu();
+        FOR i IN 1 .. reads LOOP
+            EXECUTE format('SELECT sum(%s) FROM web.per_%s', query, per) USING one;
+        END LOOP;
+        spent := spent || bench.cpu() - c0;
+    END LOOP;
+    INSERT INTO bench.figure (what, figure, unit, aim)
+    SELECT format('appending one event to a timeline of %s', per), round(((spent[2] - spent[1]) * 1e6 / (reads * n))::numeric, 2), 'µs of CPU', most;
+END $$;
+SELECT bench.append(200, 'at most 0.5') \g /dev/null
+SELECT bench.append(5000, 'at most 2') \g /dev/null
+DROP TABLE web.per_20, web.per_100, web.per_200, web.per_5000, web.profile;
+SQL
 
 say "appending"
 psql -qXAt -v ON_ERROR_STOP=1 <<'SQL'
@@ -168,7 +249,4 @@ BEGIN
 END $$;
 CALL bench.append_one(2000000001, 'one event more for a customer of 1,000');
 CALL bench.append_one(2000000002, 'one event more for a customer of 100,000');
-INSERT INTO bench.figure (what, figure, unit, aim)
-SELECT 'events counted in windows', round(((SELECT count(*) FROM web.event WHERE kind = 'view') / seconds / 1e6)::numeric), 'M events/s', '150 at 100 events a customer'
-FROM bench.result WHERE what LIKE 'events counted%' AND engine = 'timelines';
 SQL

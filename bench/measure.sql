@@ -38,6 +38,15 @@ BEGIN
 END
 $$;
 
+-- How many times as long one engine takes as another (the fastest whose name is like that), as a figure.
+CREATE FUNCTION bench.compare(label text, what text, slower text, faster text, aim text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO bench.figure (what, figure, unit, aim)
+    SELECT label, coalesce(round((s.seconds / f.seconds)::numeric, 2)::text, 'not measured'),
+           format('times (by CPU %s)', coalesce(round((s.cpu / nullif(f.cpu, 0))::numeric, 2)::text, 'too short to tell')), compare.aim
+    FROM (SELECT min(seconds) AS seconds, min(cpu) AS cpu FROM bench.result r WHERE r.what = compare.what AND engine LIKE slower) s,
+         (SELECT min(seconds) AS seconds, min(cpu) AS cpu FROM bench.result r WHERE r.what = compare.what AND engine LIKE faster) f
+$$;
+
 CREATE VIEW bench.disagreement AS
     SELECT what, string_agg(engine || ': ' || answer, '; ' ORDER BY n) AS answers
     FROM bench.result WHERE answer <> '' GROUP BY what HAVING count(DISTINCT answer) > 1;

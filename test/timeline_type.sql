@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -42,6 +42,19 @@ SELECT is((SELECT count(*) FROM identified WHERE (t || t) <> t OR (t || half) <>
 SELECT is((SELECT count(*) FROM tl WHERE (first_part || second_part) || t <> first_part || (second_part || t)), 0::bigint, '|| is associative');
 SELECT is((SELECT event_total(timeline_merge_agg(t)) FROM tl WHERE c <= 24), (SELECT count(*)::int FROM ev WHERE c <= 24) - (SELECT coalesce(sum(n - m), 0)::int FROM (
     SELECT sum(k) AS n, max(k) AS m FROM (SELECT c, at, kind, value, event_id, properties, count(*) AS k FROM ev WHERE c <= 24 AND event_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6) x GROUP BY at, kind, value, event_id, properties) y), 'timeline_merge_agg joins all');
+
+-- long groups, long texts, rows out of order, names of properties that are no constants
+CREATE TABLE many AS SELECT i, timestamptz '2026-01-01+00' + i * 17.000001 * interval '1 s' AS at, CASE WHEN i % 7 = 0 THEN 'a kind of more than sixteen bytes ' || i % 3 ELSE 'k' || i % 5 END AS kind,
+    CASE WHEN i % 3 = 0 THEN (i % 1000) / 100.0 END AS value, 'name' || i % 2 AS name,
+    CASE i % 4 WHEN 0 THEN 'a text of middling length ' || i % 100 WHEN 1 THEN repeat('x', 65 + i % 200) WHEN 2 THEN 'v' || i % 100 END AS property
+FROM generate_series(1, 6000) i;
+CREATE TEMP TABLE built AS SELECT g, timeline_agg(at, kind, value, jsonb_build_object(name, property, 'n', i % 10) ORDER BY i * 7919 % 6007) AS t,
+    timeline_columns_agg(at, kind, value, name, property, 'n', i % 10 ORDER BY i * 7919 % 6007) AS columns FROM many, generate_series(1, 2) g WHERE g = 1 OR i < 40 GROUP BY g;
+SELECT is((SELECT count(*) FROM built WHERE t <> columns), 0::bigint, 'properties as JSON and as columns are the same');
+SELECT is((SELECT count(*) FROM (SELECT at, kind, value, properties FROM built, events(t) WHERE g = 1) e
+    FULL JOIN (SELECT at, kind, value, jsonb_strip_nulls(jsonb_build_object(name, property, 'n', i % 10)) AS properties FROM many) r USING (at, kind, properties)
+    WHERE e.value IS DISTINCT FROM r.value OR e.at IS NULL OR r.at IS NULL), 0::bigint, 'a long group has all its rows');
+DROP TABLE many;
 
 -- parallel aggregation gives the same events
 CREATE TABLE big AS SELECT i % 3000 AS c, timestamptz '2026-01-01+00' + i * 17.000001 * interval '1 s' AS at, 'k' || i % 5 AS kind, (i % 1000) / 100.0 AS value, jsonb_build_object('p', 'v' || i % 100, 'long', CASE WHEN i % 50 = 0 THEN repeat('x', 100) || i % 200 END) AS properties

@@ -399,7 +399,8 @@ extern void cd_builder_event_id(CdBuilder *builder, const char *str, int len);
 extern void cd_builder_text(CdBuilder *builder, int property, int type, const char *str, int len);
 extern void cd_builder_number(CdBuilder *builder, int property, int type, double number);
 extern void cd_builder_jsonb(CdBuilder *builder, Datum properties);
-extern void cd_builder_append(CdBuilder *builder, const CdBuilder *other);
+extern void cd_builder_rows(CdBuilder *builder, const char *rows, Size len);
+extern void cd_builder_reset(CdBuilder *builder);
 
 /* Add the events of a timeline with since <= at < until. */
 extern void cd_builder_timeline(CdBuilder *builder, const struct varlena *value, TimestampTz since, TimestampTz until);

@@ -2,8 +2,8 @@
  * timeline_agg.c
  *		Aggregates: events into a timeline, timelines into one.
  *
- * A group's state is one buffer of rows; the strings of all groups are kept
- * once, for as long as the query runs.
+ * A group's state is a chain of blocks of rows; the strings of all groups are
+ * kept once, for as long as the query runs.
  */
 #include "postgres.h"
 
@@ -12,6 +12,7 @@
 #include "customer_data.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
 #include "timeline/timeline.h"
 #include "timeline/timeline_rows.h"
 #include "utils/builtins.h"
@@ -24,12 +25,50 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* Events of one group; those of another worker stay packed until more come. */
+/* A column that is given as a property. */
+typedef struct PropertyArg
+{
+	Oid			type;
+	int			name;			/* of a property whose name is a constant, else -1 */
+	FmgrInfo	out;			/* for types without a form of their own */
+} PropertyArg;
+
+/* What a call site keeps: the strings of all its states, and what its columns are. */
+typedef struct AggCall
+{
+	CdPool	   *pool;
+	CdBuilder	row;			/* the row being read */
+	CdBuilder	group;			/* the group being finished */
+	PropertyArg *args;
+} AggCall;
+
+/* Rows of one group, one behind the other; a row lies in one block. */
+typedef struct RowBlock
+{
+	struct RowBlock *next;
+	uint32		used;
+	uint32		size;
+	char		data[FLEXIBLE_ARRAY_MEMBER];
+} RowBlock;
+
+/* What a group has from other workers, packed, and what it has itself. */
 typedef struct AggState
 {
-	CdBuilder	builder;
-	struct varlena *image;
+	AggCall    *call;			/* whose strings the rows refer to */
+	struct varlena **images;
+	int			nimages;
+	int			nevents;		/* in rows */
+	bool		sorted;			/* so far */
+	TimestampTz last;
+	Size		size;			/* of all blocks */
+	RowBlock   *tail;
+	RowBlock	first;			/* its bytes follow */
 } AggState;
+
+/* Room for a state and its first rows; blocks grow as the group does. */
+#define STATE_SIZE		256
+#define BLOCK_LEAST		256
+#define BLOCK_MOST		65536
 
 /* The aggregate's memory context; refuses calls from elsewhere. */
 static MemoryContext
@@ -44,44 +83,108 @@ aggregate_context(FunctionCallInfo fcinfo)
 	return context;
 }
 
-/* A column that is given as a property. */
-typedef struct PropertyArg
+/* Make the call site's data. */
+static AggCall *
+make_call(FunctionCallInfo fcinfo)
 {
-	Oid			type;
-	FmgrInfo	out;			/* for types without a form of their own */
-} PropertyArg;
+	AggCall    *call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AggCall));
 
-/* What a call site keeps: the strings of all its states, and what its columns are. */
-typedef struct AggCall
-{
-	CdPool	   *pool;
-	PropertyArg *args;
-} AggCall;
+	call->pool = cd_pool_create(fcinfo->flinfo->fn_mcxt);
+	cd_builder_init(&call->row, call->pool, fcinfo->flinfo->fn_mcxt);
+	cd_builder_init(&call->group, call->pool, fcinfo->flinfo->fn_mcxt);
+	fcinfo->flinfo->fn_extra = call;
+	return call;
+}
 
 /* The call site's data. */
-static AggCall *
+static inline AggCall *
 agg_call(FunctionCallInfo fcinfo)
 {
 	AggCall    *call = fcinfo->flinfo->fn_extra;
 
-	if (call == NULL)
-	{
-		call = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AggCall));
-		call->pool = cd_pool_create(fcinfo->flinfo->fn_mcxt);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	return call;
+	return likely(call != NULL) ? call : make_call(fcinfo);
 }
 
-/* A new state; all states of a query share one pool of strings. */
+/* A new state. */
 static AggState *
-new_state(FunctionCallInfo fcinfo, MemoryContext context)
+new_state(AggCall *call, MemoryContext context)
 {
-	AggState   *state = MemoryContextAlloc(context, sizeof(AggState));
+	AggState   *state = MemoryContextAlloc(context, STATE_SIZE);
 
-	cd_builder_init(&state->builder, agg_call(fcinfo)->pool, context);
-	state->image = NULL;
+	state->call = call;
+	state->images = NULL;
+	state->nimages = 0;
+	state->nevents = 0;
+	state->sorted = true;
+	state->last = DT_NOBEGIN;
+	state->size = STATE_SIZE;
+	state->tail = &state->first;
+	state->first.next = NULL;
+	state->first.used = 0;
+	state->first.size = STATE_SIZE - offsetof(AggState, first) - offsetof(RowBlock, data);
 	return state;
+}
+
+/* Begin a row that is read column by column. */
+static inline CdBuilder *
+begin_row(AggCall *call, TimestampTz at, const text *kind)
+{
+	CdBuilder  *row = &call->row;
+
+	const char *name = VARDATA_ANY(kind);
+	int			len = VARSIZE_ANY_EXHDR(kind);
+
+	row->len = 0;
+	row->nevents = 0;
+	cd_builder_begin(row, at, len > 0 && len <= 8 ? cd_pool_number(call->pool, name, len) : cd_builder_kind(row, name, len));
+	return row;
+}
+
+/* A block for a row that did not fit into the last one. */
+static RowBlock *
+add_block(AggState *state, MemoryContext context, Size len)
+{
+	/* A quarter of what there is, as powers of two that allocators like. */
+	Size		size = BLOCK_LEAST;
+	RowBlock   *block;
+
+	while (size < BLOCK_MOST && size < state->size / 4)
+		size *= 2;
+	size = Max(size, offsetof(RowBlock, data) + len);
+	block = MemoryContextAllocHuge(context, size);
+	block->next = NULL;
+	block->used = 0;
+	block->size = size - offsetof(RowBlock, data);
+	state->size += size;
+	state->tail->next = block;
+	state->tail = block;
+	return block;
+}
+
+/* Add the row that was read to a group. */
+static inline void
+keep_row(AggState *state, MemoryContext context)
+{
+	const CdBuilder *row = &state->call->row;
+	RowBlock   *block = state->tail;
+
+	if (unlikely(state->nevents >= CD_MAX_EVENTS))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
+	if (unlikely(block->size - block->used < row->len))
+		block = add_block(state, context, row->len);
+
+	/* Most rows are short, and the buffer they are read into is not. */
+	if (row->len <= 32 && block->size - block->used >= 32)
+		memcpy(block->data + block->used, row->rows, 32);
+	else
+		memcpy(block->data + block->used, row->rows, row->len);
+	block->used += row->len;
+	state->nevents++;
+	if (row->last < state->last)
+		state->sorted = false;
+	state->last = row->last;
 }
 
 /* timeline_agg's transition: at, kind [, value [, properties | quantity, event_id, properties]] */
@@ -91,9 +194,9 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
+	AggCall    *call = agg_call(fcinfo);
 	int			nargs = PG_NARGS();
 	CdBuilder  *builder;
-	text	   *kind;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 	{
@@ -102,13 +205,10 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(fcinfo, context);
-	builder = &state->builder;
-	kind = PG_GETARG_TEXT_PP(2);
-	cd_builder_event(builder, PG_GETARG_TIMESTAMPTZ(1),
-					 cd_builder_kind(builder, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)));
+		state = new_state(call, context);
+	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (nargs > 3 && !PG_ARGISNULL(3))
-		cd_builder_value(builder, PG_GETARG_FLOAT8(3));
+		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
 	if (nargs == 7)
 	{
 		if (!PG_ARGISNULL(4))
@@ -122,10 +222,33 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 	}
 	if (nargs > 4 && !PG_ARGISNULL(nargs - 1))
 		cd_builder_jsonb(builder, PG_GETARG_DATUM(nargs - 1));
+	keep_row(state, context);
 	PG_RETURN_POINTER(state);
 }
 
 #define FIRST_PROPERTY	4
+
+/* Number of a property's name that is a constant of the query, else -1. */
+static int
+constant_name(FunctionCallInfo fcinfo, int i)
+{
+	const Aggref *aggref = AggGetAggref(fcinfo);
+	const Const *value;
+	text	   *name;
+
+	/* The state, which is the first argument here, is none of the aggregate's. */
+	if (aggref == NULL || list_length(aggref->args) <= FIRST_PROPERTY - 1 + i)
+		return -1;
+	value = (const Const *) ((TargetEntry *) list_nth(aggref->args, FIRST_PROPERTY - 1 + i))->expr;
+	if (!IsA(value, Const) || value->constisnull)
+		return -1;
+	if (value->consttype == UNKNOWNOID)
+		return cd_builder_property(&agg_call(fcinfo)->row, DatumGetCString(value->constvalue), strlen(DatumGetCString(value->constvalue)));
+	if (value->consttype != TEXTOID)
+		return -1;
+	name = DatumGetTextPP(value->constvalue);
+	return cd_builder_property(&agg_call(fcinfo)->row, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+}
 
 /* Look up the types of the columns that are given as properties. */
 static PropertyArg *
@@ -156,6 +279,7 @@ property_args(FunctionCallInfo fcinfo)
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("the name of a property must be text, not %s", format_type_be(args[i].type)),
 					 errhint("List names and columns one after the other.")));
+		args[i].name = i % 2 == 0 ? constant_name(fcinfo, i) : -1;
 		getTypeOutputInfo(args[i].type, &out, &is_varlena);
 		fmgr_info_cxt(out, &args[i].out, fcinfo->flinfo->fn_mcxt);
 	}
@@ -176,7 +300,7 @@ add_property(CdBuilder *builder, int property, PropertyArg *arg, Datum value)
 		case TEXTOID:
 		case VARCHAROID:
 			t = DatumGetTextPP(value);
-			cd_builder_text(builder, property, CD_TYPE_TEXT, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+			cd_builder_put_text(builder, property, CD_TYPE_TEXT, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 			break;
 		case UNKNOWNOID:
 			str = DatumGetCString(value);
@@ -239,7 +363,6 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 	AggCall    *call = agg_call(fcinfo);
 	int			nargs = PG_NARGS();
 	CdBuilder  *builder;
-	text	   *kind;
 	int			i;
 
 	if (call->args == NULL)
@@ -251,13 +374,10 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(fcinfo, context);
-	builder = &state->builder;
-	kind = PG_GETARG_TEXT_PP(2);
-	cd_builder_event(builder, PG_GETARG_TIMESTAMPTZ(1),
-					 cd_builder_kind(builder, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)));
+		state = new_state(call, context);
+	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(3))
-		cd_builder_value(builder, PG_GETARG_FLOAT8(3));
+		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
 	for (i = FIRST_PROPERTY; i < nargs; i += 2)
 	{
 		int			property;
@@ -268,7 +388,9 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 					 errmsg("the name of a property must not be null")));
 		if (PG_ARGISNULL(i + 1))
 			continue;
-		if (call->args[i - FIRST_PROPERTY].type == UNKNOWNOID)
+		if (call->args[i - FIRST_PROPERTY].name >= 0)
+			property = call->args[i - FIRST_PROPERTY].name;
+		else if (call->args[i - FIRST_PROPERTY].type == UNKNOWNOID)
 			property = cd_builder_property(builder, PG_GETARG_CSTRING(i), strlen(PG_GETARG_CSTRING(i)));
 		else
 		{
@@ -278,28 +400,41 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 		}
 		add_property(builder, property, &call->args[i + 1 - FIRST_PROPERTY], PG_GETARG_DATUM(i + 1));
 	}
+	keep_row(state, context);
 	PG_RETURN_POINTER(state);
-}
-
-/* Unpack what a state still holds packed. */
-static void
-unpack_state(AggState *state)
-{
-	if (state->image == NULL)
-		return;
-	cd_builder_timeline(&state->builder, state->image, DT_NOBEGIN, DT_NOEND);
-	pfree(state->image);
-	state->image = NULL;
 }
 
 /* The timeline of a state. */
 static struct varlena *
-finish_state(AggState *state)
+finish_state(const AggState *state)
 {
-	if (state->image != NULL && state->builder.nevents == 0)
-		return state->image;
-	unpack_state(state);
-	return cd_builder_finish(&state->builder);
+	CdBuilder  *group = &state->call->group;
+	const RowBlock *block;
+	struct varlena *image;
+	int			i;
+
+	if (state->nimages == 1 && state->nevents == 0)
+		return state->images[0];
+	cd_builder_reset(group);
+	for (i = 0; i < state->nimages; i++)
+		cd_builder_timeline(group, state->images[i], DT_NOBEGIN, DT_NOEND);
+	for (block = &state->first; block != NULL; block = block->next)
+	{
+		Size		ahead;
+
+		/* The rows of the next block are fetched while these are copied. */
+		for (ahead = 0; block->next != NULL && ahead < block->next->used; ahead += 64)
+			__builtin_prefetch((const char *) block->next + ahead);
+		cd_builder_rows(group, block->data, block->used);
+	}
+	if (group->nevents > CD_MAX_EVENTS - state->nevents)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
+	group->nevents += state->nevents;
+	group->sorted = group->sorted && state->nimages == 0 && state->sorted;
+	image = cd_builder_finish(group);
+	return image;
 }
 
 /* timeline_agg's combine function. */
@@ -320,16 +455,13 @@ cd_timeline_agg_combine(PG_FUNCTION_ARGS)
 	}
 	image = finish_state(other);
 	if (state == NULL)
-	{
-		state = new_state(fcinfo, context);
-		state->image = MemoryContextAlloc(context, VARSIZE(image));
-		memcpy(state->image, image, VARSIZE(image));
-	}
-	else
-	{
-		unpack_state(state);
-		cd_builder_timeline(&state->builder, image, DT_NOBEGIN, DT_NOEND);
-	}
+		state = new_state(agg_call(fcinfo), context);
+	if (state->nimages == 0)
+		state->images = MemoryContextAlloc(context, 2 * sizeof(struct varlena *));
+	else if (state->nimages >= 2 && (state->nimages & (state->nimages - 1)) == 0)
+		state->images = repalloc(state->images, 2 * state->nimages * sizeof(struct varlena *));
+	state->images[state->nimages] = MemoryContextAlloc(context, VARSIZE(image));
+	memcpy(state->images[state->nimages++], image, VARSIZE(image));
 	PG_RETURN_POINTER(state);
 }
 
@@ -350,8 +482,10 @@ cd_timeline_agg_deserialize(PG_FUNCTION_ARGS)
 	AggState   *state;
 
 	(void) aggregate_context(fcinfo);
-	state = new_state(fcinfo, CurrentMemoryContext);
-	state->image = (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	state = new_state(agg_call(fcinfo), CurrentMemoryContext);
+	state->images = palloc(sizeof(struct varlena *));
+	state->images[0] = (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	state->nimages = 1;
 	PG_RETURN_POINTER(state);
 }
 

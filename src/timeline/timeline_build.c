@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 
 #include "customer_data.h"
@@ -35,24 +33,39 @@ cd_builder_init(CdBuilder *builder, CdPool *pool, MemoryContext context)
 	builder->last = DT_NOBEGIN;
 }
 
-/* Make room for more bytes. */
-static inline char *
-reserve(CdBuilder *builder, Size more)
-{
-	if (unlikely(builder->len + more > builder->size))
-	{
-		Size		size = Max(builder->size * 2, builder->len + more + 192);
+/* Rows kept for the next use. */
+#define KEEP_ROWS	(1024 * 1024)
 
-		builder->rows = builder->rows == NULL ?
-			MemoryContextAllocHuge(builder->context, size) :
-			repalloc_huge(builder->rows, size);
-		builder->size = size;
+/* Forget all events; a buffer that is not too large stays. */
+void
+cd_builder_reset(CdBuilder *builder)
+{
+	if (builder->size > KEEP_ROWS)
+	{
+		pfree(builder->rows);
+		builder->rows = NULL;
+		builder->size = 0;
 	}
-	return builder->rows + builder->len;
+	builder->len = 0;
+	builder->nevents = 0;
+	builder->sorted = true;
+	builder->last = DT_NOBEGIN;
+}
+
+/* Make room for more bytes than there is. */
+void
+cd_builder_grow(CdBuilder *builder, Size more)
+{
+	Size		size = Max(builder->size * 2, builder->len + more + 192);
+
+	builder->rows = builder->rows == NULL ?
+		MemoryContextAllocHuge(builder->context, size) :
+		repalloc_huge(builder->rows, size);
+	builder->size = size;
 }
 
 /* Refuse names that are empty or too long. */
-static void
+static inline void
 check_name(const char *what, int len)
 {
 	if (len == 0)
@@ -71,7 +84,7 @@ int
 cd_builder_kind(CdBuilder *builder, const char *name, int len)
 {
 	check_name("event kind", len);
-	return cd_pool_intern(builder->pool, name, len);
+	return cd_pool_number(builder->pool, name, len);
 }
 
 /* Number of a property. */
@@ -79,64 +92,46 @@ int
 cd_builder_property(CdBuilder *builder, const char *name, int len)
 {
 	check_name("property name", len);
-	return cd_pool_intern(builder->pool, name, len);
+	return cd_pool_number(builder->pool, name, len);
+}
+
+/* Report why an event cannot be added. */
+void
+cd_refuse_event(const CdBuilder *builder, TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("an event must have a finite time")));
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
+}
+
+/* Report that an event has too much in it. */
+void
+cd_refuse_field(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("event is too large")));
+}
+
+/* Report a number that no sum survives. */
+void
+cd_refuse_number(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s of an event must be a finite number", what),
+			 errhint("Use NULL where there is none.")));
 }
 
 /* Begin an event. */
 void
 cd_builder_event(CdBuilder *builder, TimestampTz at, int kind)
 {
-	char	   *p;
-
-	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("an event must have a finite time")));
-	if (builder->nevents >= CD_MAX_EVENTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
-	p = reserve(builder, CD_ROW_HEAD);
-	builder->shape = cd_shape_of_kind(builder->pool, kind);
-	memcpy(p, &at, sizeof(at));
-	memcpy(p + sizeof(at), &builder->shape, sizeof(builder->shape));
-	builder->row = builder->len;
-	builder->len += CD_ROW_HEAD;
-	builder->nevents++;
-	if (at < builder->last)
-		builder->sorted = false;
-	builder->last = at;
-}
-
-/* Add one field to the event being written; answers where its bytes go. */
-static inline char *
-add_field(CdBuilder *builder, int which, int type, Size len)
-{
-	char	   *p;
-
-	if (unlikely(len > MaxAllocSize - (builder->len - builder->row)))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("event is too large")));
-	p = reserve(builder, len);
-	builder->shape = cd_shape_more(builder->pool, builder->shape, (uint32) which << 2 | type);
-	memcpy(builder->rows + builder->row + sizeof(TimestampTz), &builder->shape, sizeof(builder->shape));
-	builder->len += len;
-	return p;
-}
-
-/* Add a number. */
-static inline void
-add_number(CdBuilder *builder, int which, int type, double number)
-{
-	memcpy(add_field(builder, which, type, 8), &number, 8);
-}
-
-/* Add a text of the pool. */
-static inline void
-add_pooled(CdBuilder *builder, int which, int type, int32 pooled)
-{
-	memcpy(add_field(builder, which, type, 4), &pooled, 4);
+	cd_builder_begin(builder, at, kind);
 }
 
 /* Add a text that is kept in the row. */
@@ -144,36 +139,24 @@ static void
 add_bytes(CdBuilder *builder, int which, int type, const char *str, int len)
 {
 	int32		mark = -(len + 1);
-	char	   *p = add_field(builder, which, type, (Size) 4 + len);
+	char	   *p = cd_builder_field(builder, which | CD_IN_ROW, type, (Size) 4 + len);
 
 	memcpy(p, &mark, 4);
 	memcpy(p + 4, str, len);
-}
-
-/* Refuse numbers that no sum survives, and forget the sign of zero. */
-static double
-check_number(const char *what, double number)
-{
-	if (isnan(number) || isinf(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("%s of an event must be a finite number", what),
-				 errhint("Use NULL where there is none.")));
-	return number == 0 ? 0 : number;
 }
 
 /* Give the event its value. */
 void
 cd_builder_value(CdBuilder *builder, double value)
 {
-	add_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, check_number("value", value));
+	cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, value, "value");
 }
 
 /* Give the event its quantity. */
 void
 cd_builder_quantity(CdBuilder *builder, double quantity)
 {
-	add_number(builder, CD_COL_QUANTITY, CD_TYPE_NUMBER, check_number("quantity", quantity));
+	cd_builder_put_number(builder, CD_COL_QUANTITY, CD_TYPE_NUMBER, quantity, "quantity");
 }
 
 /* Refuse texts beyond the limit. */
@@ -203,35 +186,24 @@ cd_builder_text(CdBuilder *builder, int property, int type, const char *str, int
 	if (len > CD_POOLED)
 		add_bytes(builder, CD_COL_PROPERTY + property, type, str, len);
 	else
-		add_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_intern(builder->pool, str, len));
+		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_intern(builder->pool, str, len));
 }
 
 /* Give the event a property that is a number or a boolean. */
 void
 cd_builder_number(CdBuilder *builder, int property, int type, double number)
 {
-	add_number(builder, CD_COL_PROPERTY + property, type, check_number("a numeric property", number));
+	cd_builder_put_number(builder, CD_COL_PROPERTY + property, type, number, "a numeric property");
 }
 
-/* Add the events of another builder with the same pool. */
+/* Add rows of the same pool; the caller counts them. */
 void
-cd_builder_append(CdBuilder *builder, const CdBuilder *other)
+cd_builder_rows(CdBuilder *builder, const char *rows, Size len)
 {
-	Assert(builder->pool == other->pool);
-	if (other->nevents == 0)
+	if (len == 0)
 		return;
-	if (builder->nevents + other->nevents > CD_MAX_EVENTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a timeline cannot hold more than %d events", CD_MAX_EVENTS)));
-	memcpy(reserve(builder, other->len), other->rows, other->len);
-	builder->row = builder->len + other->row;
-	builder->shape = other->shape;
-	builder->len += other->len;
-	builder->nevents += other->nevents;
-	if (!other->sorted || cd_row_at(other->rows) < builder->last)
-		builder->sorted = false;
-	builder->last = other->last;
+	memcpy(cd_builder_room(builder, len), rows, len);
+	builder->len += len;
 }
 
 /* The shortest decimal that reads back as the number, as numeric. */
@@ -363,6 +335,8 @@ cd_builder_jsonb(CdBuilder *builder, Datum properties)
 	uint32		header,
 				key = 0,
 				at;
+	Size		len = builder->len;
+	int			shape = builder->shape;
 	int			n,
 				i;
 
@@ -376,28 +350,27 @@ cd_builder_jsonb(CdBuilder *builder, Datum properties)
 	data = entries + n * 2 * sizeof(JEntry);
 	for (i = 0, at = 0; i < n; i++)
 		at = json_end(json_entry(entries, i), at);
-	for (i = n; i < n * 2; i++)
-	{
-		JEntry		entry = json_entry(entries, i);
-
-		if (JBE_ISNUMERIC(entry) || JBE_ISCONTAINER(entry))
-		{
-			add_object(builder, DatumGetJsonbP(properties));
-			return;
-		}
-	}
 	for (i = 0; i < n; i++)
 	{
 		JEntry		entry = json_entry(entries, n + i);
 		uint32		key_end = json_end(json_entry(entries, i), key);
 		uint32		end = json_end(entry, at);
 
+		if (unlikely(JBE_ISNUMERIC(entry) || JBE_ISCONTAINER(entry)))
+		{
+			/* Numbers and documents want an aligned copy: begin again. */
+			builder->len = len;
+			builder->shape = shape;
+			memcpy(builder->rows + builder->row + sizeof(TimestampTz), &shape, sizeof(shape));
+			add_object(builder, DatumGetJsonbP(properties));
+			return;
+		}
 		if (!JBE_ISNULL(entry))
 		{
 			int			property = cd_builder_property(builder, data + key, key_end - key);
 
 			if (JBE_ISSTRING(entry))
-				cd_builder_text(builder, property, CD_TYPE_TEXT, data + at, end - at);
+				cd_builder_put_text(builder, property, CD_TYPE_TEXT, data + at, end - at);
 			else
 				cd_builder_number(builder, property, CD_TYPE_BOOL, JBE_ISBOOL_TRUE(entry) ? 1 : 0);
 		}
@@ -451,7 +424,7 @@ copy_field(CdCopy *copy, const CdColumn *col, int i)
 
 			if (*pooled < 0)
 				*pooled = cd_pool_intern(builder->pool, str, len);
-			add_pooled(builder, CD_COL_PROPERTY + property, col->type, *pooled);
+			cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, col->type, *pooled);
 		}
 	}
 }

@@ -338,16 +338,6 @@ cd_encode_ids(CdPack *pack, StringInfo dictionary)
 	}
 }
 
-/* Order numbers. */
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Order texts by bytes. */
 static int
 compare_refs(const void *a, const void *b)
@@ -358,36 +348,70 @@ compare_refs(const void *a, const void *b)
 	return cd_compare_strings(x->str, x->len, y->str, y->len);
 }
 
+/* List texts of different ranks in order: a bit for each rank says whether it is there. */
+static void
+sort_by_rank(CdPack *pack, Ref *refs, Ref **sorted, int n)
+{
+	int			nranks = pack->builder->pool->ranked;
+	int			nwords = (nranks + 63) / 64;
+	uint64	   *there = cd_scratch_alloc(pack->scratch, nwords * sizeof(uint64));
+	int		   *ref_of = cd_scratch_alloc(pack->scratch, nranks * sizeof(int));
+	int			i,
+				word;
+
+	memset(there, 0, nwords * sizeof(uint64));
+	for (i = 0; i < n; i++)
+	{
+		int			rank = refs[i].rank;
+
+		there[rank >> 6] |= UINT64CONST(1) << (rank & 63);
+		ref_of[rank] = i;
+	}
+	for (word = 0; word < nwords; word++)
+	{
+		uint64		bits;
+
+		for (bits = there[word]; bits != 0; bits &= bits - 1)
+			*sorted++ = &refs[ref_of[word * 64 + pg_rightmost_one_pos64(bits)]];
+	}
+}
+
+/* Order texts by rank. */
+static int
+compare_ranks(const void *a, const void *b)
+{
+	const Ref  *x = *(const Ref *const *) a;
+	const Ref  *y = *(const Ref *const *) b;
+
+	return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
 /* List texts in order: by rank where all have one. */
 static void
 sort_texts(CdPack *pack, Ref *refs, Ref **sorted, int n, bool ranked)
 {
-	uint64	   *keys;
 	int			i;
 
-	if (!ranked)
+	if (ranked && pack->builder->pool->ranked / 64 <= n * 4)
 	{
-		for (i = 0; i < n; i++)
-			sorted[i] = &refs[i];
-		qsort(sorted, n, sizeof(Ref *), compare_refs);
-		pack->builder->pool->unranked += n;
+		sort_by_rank(pack, refs, sorted, n);
 		return;
 	}
-	keys = cd_scratch_alloc(pack->scratch, n * sizeof(uint64));
 	for (i = 0; i < n; i++)
 	{
-		uint64		key = (uint64) refs[i].rank << 32 | i;
+		Ref		   *ref = &refs[i];
 		int			hole = i;
 
-		if (n <= 64)
-			for (; hole > 0 && keys[hole - 1] > key; hole--)
-				keys[hole] = keys[hole - 1];
-		keys[hole] = key;
+		if (ranked && n <= 64)
+			for (; hole > 0 && sorted[hole - 1]->rank > ref->rank; hole--)
+				sorted[hole] = sorted[hole - 1];
+		sorted[hole] = ref;
 	}
-	if (n > 64)
-		qsort(keys, n, sizeof(uint64), compare_numbers);
-	for (i = 0; i < n; i++)
-		sorted[i] = &refs[keys[i] & PG_UINT32_MAX];
+	if (ranked && n <= 64)
+		return;
+	qsort(sorted, n, sizeof(Ref *), ranked ? compare_ranks : compare_refs);
+	if (!ranked)
+		pack->builder->pool->unranked += n;
 }
 
 /* How many bytes two texts begin with alike. */
@@ -477,23 +501,39 @@ put_dictionary(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
 	cd_buffer_upto(buf, p);
 }
 
-/* The next column of texts that belongs to a dictionary; NULL at the end. */
-static CdPackColumn *
-next_text_column(CdPack *pack, int which, int *k, int *c)
+/* A column of texts, and how many events its kind has. */
+typedef struct TextColumn
 {
-	for (; *k < pack->nkinds; (*k)++, *c = 0)
+	uint64	   *cells;
+	int			events;
+} TextColumn;
+
+/* The columns of texts that belong to a dictionary. */
+static TextColumn *
+text_columns(CdPack *pack, int which, int *n, Size *most)
+{
+	TextColumn *columns = cd_scratch_alloc(pack->scratch, 2 * pack->nkinds * sizeof(TextColumn));
+	int			k,
+				c;
+
+	*n = 0;
+	*most = 0;
+	for (k = 0; k < pack->nkinds; k++)
 	{
-		CdPackKind *kind = &pack->kinds[*k];
+		const CdPackKind *kind = &pack->kinds[k];
 
-		while (*c < kind->ncols)
+		for (c = 0; c < kind->ncols; c++)
 		{
-			CdPackColumn *col = &kind->cols[(*c)++];
+			const CdPackColumn *col = &kind->cols[c];
 
-			if (col->which == which && (col->type == CD_TYPE_TEXT || col->type == CD_TYPE_JSON))
-				return col;
+			if (col->which != which || (col->type != CD_TYPE_TEXT && col->type != CD_TYPE_JSON))
+				continue;
+			columns[*n].cells = col->cells;
+			columns[(*n)++].events = kind->n;
+			*most += col->npresent;
 		}
 	}
-	return NULL;
+	return columns;
 }
 
 /* Collect the texts of one dictionary and replace each cell by position + 1. */
@@ -501,19 +541,18 @@ void
 cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 {
 	CdPool	   *pool = pack->builder->pool;
-	CdPackColumn *col;
+	TextColumn *columns;
 	Ref		   *refs,
 			  **sorted;
-	Size		most = 0;
+	Size		most;
 	bool		ranked = true;
 	int			nrefs = 0;
-	int			i,
-				c = 0,
-				k = 0,
+	int			ncolumns,
+				i,
+				k,
 				n = 0;
 
-	while ((col = next_text_column(pack, which, &k, &c)) != NULL)
-		most += col->npresent;
+	columns = text_columns(pack, which, &ncolumns, &most);
 	if (most == 0)
 		return;
 
@@ -522,13 +561,13 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 		cd_pool_rank(pool);
 	refs = cd_scratch_alloc(pack->scratch, most * sizeof(Ref));
 	pool->epoch++;
-	for (k = c = 0; (col = next_text_column(pack, which, &k, &c)) != NULL;)
+	for (k = 0; k < ncolumns; k++)
 	{
-		int			events = pack->kinds[k].n;
+		uint64	   *cells = columns[k].cells;
 
-		for (i = 0; i < events; i++)
+		for (i = 0; i < columns[k].events; i++)
 		{
-			uint64		cell = col->cells[i];
+			uint64		cell = cells[i];
 			Ref		   *ref = &refs[nrefs];
 
 			if (cell == 0)
@@ -539,7 +578,7 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 
 				if (entry->stamp == pool->epoch)
 				{
-					col->cells[i] = entry->local;
+					cells[i] = entry->local;
 					continue;
 				}
 				ref->str = entry->str;
@@ -563,7 +602,7 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 				ref->pooled = false;
 				ranked = false;
 			}
-			col->cells[i] = ++nrefs;
+			cells[i] = ++nrefs;
 		}
 	}
 	sorted = cd_scratch_alloc(pack->scratch, nrefs * sizeof(Ref *));
@@ -580,12 +619,12 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 		}
 	}
 	put_dictionary(pack, out, sorted, n);
-	for (k = c = 0; (col = next_text_column(pack, which, &k, &c)) != NULL;)
+	for (k = 0; k < ncolumns; k++)
 	{
-		int			events = pack->kinds[k].n;
+		uint64	   *cells = columns[k].cells;
 
-		for (i = 0; i < events; i++)
-			if (col->cells[i] != 0)
-				col->cells[i] = refs[col->cells[i] - 1].code;
+		for (i = 0; i < columns[k].events; i++)
+			if (cells[i] != 0)
+				cells[i] = refs[cells[i] - 1].code;
 	}
 }

@@ -290,7 +290,7 @@ make_columns(CdPack *pack)
 		{
 			bool		again = false;
 
-			shape->cols[f] = column_for(pack, kind, shape->fields[f]);
+			shape->cols[f] = column_for(pack, kind, shape->fields[f] & ~CD_FIELD_IN_ROW);
 			for (k = 0; k < f && !again; k++)
 				again = shape->cols[k] == shape->cols[f];
 			if (!again)

@@ -69,68 +69,36 @@ grow_pool(CdPool *pool)
 	}
 }
 
-/* The first 8 bytes of a string, zeros behind its end. */
-static inline uint64
-first_bytes(const char *str, int len)
-{
-	uint64		key;
-
-	if (likely(len >= 8))
-		memcpy(&key, str, 8);
-	else if (len >= 4)
-	{
-		uint32		head,
-					tail;
-
-		/* Both parts overlap where they agree. */
-		memcpy(&head, str, 4);
-		memcpy(&tail, str + len - 4, 4);
-#ifdef WORDS_BIGENDIAN
-		key = (uint64) head << 32 | (uint64) tail << ((8 - len) * 8);
-#else
-		key = head | (uint64) tail << ((len - 4) * 8);
-#endif
-	}
-	else
-	{
-		uint8		bytes[8] = {0};
-
-		if (len > 0)
-		{
-			bytes[0] = str[0];
-			bytes[1] = len > 1 ? str[1] : 0;
-			bytes[2] = len > 2 ? str[2] : 0;
-		}
-		memcpy(&key, bytes, 8);
-	}
-	return key;
-}
-
 /* Number of a string, the same for equal strings. */
 int
 cd_pool_intern(CdPool *pool, const char *str, int len)
 {
-	uint64		key = first_bytes(str, len);
-	uint64		mixed = (key ^ (uint64) len) * UINT64CONST(0x9e3779b97f4a7c15);
+	uint64		key = cd_first_bytes(str, len);
+	uint64		tail = 0;
+	uint64		mixed = cd_mix_bytes(key, len);
 	CdMemo	   *memo = &pool->memo[mixed >> 56];
 	uint32		hash,
 				slot;
 	CdPooled   *entry;
 	int			i;
 
-	/* A memo of length 0 is an empty one. */
-	if (memo->key == key && memo->len == len && len <= 8 && len > 0)
-		return memo->number;
+	/* Up to 16 bytes the first and the last eight are all there is. */
 	hash = (uint32) (mixed >> 32) ^ (uint32) (mixed >> 12);
 	if (len > 8)
-		hash ^= hash_bytes((const unsigned char *) str + 8, len - 8);
+	{
+		memcpy(&tail, str + len - 8, 8);
+		hash ^= (uint32) (((tail ^ tail >> 32) * UINT64CONST(0xc2b2ae3d27d4eb4f)) >> 32);
+		if (len > 16)
+			hash ^= hash_bytes((const unsigned char *) str + 8, len - 8);
+	}
 	slot = hash & (pool->table_size - 1);
 	while ((i = pool->table[slot]) != 0)
 	{
 		entry = &pool->entries[i - 1];
-		if (entry->key == key && entry->len == len && entry->hash == hash &&
-			(len <= 8 || memcmp(entry->str + 8, str + 8, len - 8) == 0))
+		if (entry->key == key && entry->len == len && entry->tail == tail &&
+			(len <= 16 || memcmp(entry->str + 8, str + 8, len - 16) == 0))
 		{
+			/* A memo of length 0 is an empty one. */
 			if (len <= 8)
 			{
 				memo->key = key;
@@ -157,6 +125,7 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 	entry = &pool->entries[pool->n++];
 	entry->str = pool->arena;
 	entry->key = key;
+	entry->tail = tail;
 	entry->len = len;
 	entry->hash = hash;
 	entry->stamp = 0;
@@ -228,8 +197,8 @@ intern_shape(CdPool *pool, int kind, const uint32 *fields, int nfields)
 		bool		text = (fields[i] & 3) != CD_TYPE_NUMBER && (fields[i] & 3) != CD_TYPE_BOOL;
 
 		shape->size += text ? 4 : 8;
-		shape->texts |= text;
-		shape->event_id |= fields[i] >> 2 == CD_COL_EVENT_ID;
+		shape->texts |= (fields[i] & CD_FIELD_IN_ROW) != 0;
+		shape->event_id |= (fields[i] & ~CD_FIELD_IN_ROW) >> 2 == CD_COL_EVENT_ID;
 	}
 	pool->shape_table[slot] = pool->nshapes;
 	return pool->nshapes - 1;

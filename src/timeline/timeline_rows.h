@@ -7,11 +7,15 @@
 #ifndef CD_TIMELINE_ROWS_H
 #define CD_TIMELINE_ROWS_H
 
+#include <float.h>
+#include <math.h>
+
 #include "lib/stringinfo.h"
 #include "timeline/timeline.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 /* Texts up to this length go into the pool. */
 #define CD_POOLED		64
@@ -24,14 +28,19 @@
  */
 #define CD_ROW_HEAD		12
 
+/* Marks a field whose text has its bytes in the row. */
+#define CD_IN_ROW		(1 << 29)
+#define CD_FIELD_IN_ROW	((uint32) CD_IN_ROW << 2)
+
 /* The fields rows have: kind and columns in the order they were added. */
 typedef struct CdShape
 {
 	int			kind;			/* number of its name in the pool */
 	int			nfields;
-	const uint32 *fields;		/* column * 4 + type; a property's is its name's number in the pool */
+	const uint32 *fields;		/* column * 4 + type (and CD_FIELD_IN_ROW); a property's column is
+								 * its name's number in the pool */
 	uint32		size;			/* of a row, texts' own bytes left out */
-	bool		texts;			/* some field is one */
+	bool		texts;			/* some field has a text's bytes in the row */
 	bool		event_id;
 	uint32		last_field;		/* the field added last, and to which shape it led */
 	int			last_shape;
@@ -49,6 +58,7 @@ typedef struct CdPooled
 {
 	const char *str;
 	uint64		key;			/* its first 8 bytes */
+	uint64		tail;			/* its last 8 bytes when it has more */
 	int			len;
 	uint32		hash;
 	uint32		stamp;			/* local counts only while stamp = epoch */
@@ -142,6 +152,143 @@ cd_row_length(const CdPool *pool, const char *row)
 	const CdShape *shape = &pool->shapes[cd_row_shape(row)];
 
 	return shape->texts ? cd_row_texts(shape, row) : shape->size;
+}
+
+/* The first 8 bytes of a string, zeros behind its end. */
+static inline uint64
+cd_first_bytes(const char *str, int len)
+{
+	uint64		key;
+
+	if (len >= 8)
+		memcpy(&key, str, 8);
+	else if (len >= 4)
+	{
+		uint32		head,
+					tail;
+
+		/* Both parts overlap where they agree. */
+		memcpy(&head, str, 4);
+		memcpy(&tail, str + len - 4, 4);
+#ifdef WORDS_BIGENDIAN
+		key = (uint64) head << 32 | (uint64) tail << ((8 - len) * 8);
+#else
+		key = head | (uint64) tail << ((len - 4) * 8);
+#endif
+	}
+	else
+	{
+		uint8		bytes[8] = {0};
+
+		if (len > 0)
+		{
+			bytes[0] = str[0];
+			bytes[1] = len > 1 ? str[1] : 0;
+			bytes[2] = len > 2 ? str[2] : 0;
+		}
+		memcpy(&key, bytes, 8);
+	}
+	return key;
+}
+
+/* Where a string may be remembered. */
+static inline uint64
+cd_mix_bytes(uint64 key, int len)
+{
+	return (key ^ (uint64) len) * UINT64CONST(0x9e3779b97f4a7c15);
+}
+
+/* Number of a string, found at once when it is short and was met lately. */
+static inline int
+cd_pool_number(CdPool *pool, const char *str, int len)
+{
+	if (len <= 8 && len > 0)
+	{
+		uint64		key = cd_first_bytes(str, len);
+		const CdMemo *memo = &pool->memo[cd_mix_bytes(key, len) >> 56];
+
+		if (likely(memo->key == key && memo->len == len))
+			return memo->number;
+	}
+	return cd_pool_intern(pool, str, len);
+}
+
+extern void cd_builder_grow(CdBuilder *builder, Size more);
+pg_noreturn extern void cd_refuse_event(const CdBuilder *builder, TimestampTz at);
+pg_noreturn extern void cd_refuse_field(void);
+pg_noreturn extern void cd_refuse_number(const char *what);
+
+/* Make room for more bytes. */
+static inline char *
+cd_builder_room(CdBuilder *builder, Size more)
+{
+	if (unlikely(builder->len + more > builder->size))
+		cd_builder_grow(builder, more);
+	return builder->rows + builder->len;
+}
+
+/* Begin an event. */
+static inline void
+cd_builder_begin(CdBuilder *builder, TimestampTz at, int kind)
+{
+	char	   *p;
+	int			shape = builder->pool->entries[kind].shape;
+
+	if (unlikely(TIMESTAMP_NOT_FINITE(at) || builder->nevents >= CD_MAX_EVENTS))
+		cd_refuse_event(builder, at);
+	builder->shape = shape >= 0 ? shape : cd_shape_of_kind(builder->pool, kind);
+	p = cd_builder_room(builder, CD_ROW_HEAD);
+	memcpy(p, &at, sizeof(at));
+	memcpy(p + sizeof(at), &builder->shape, sizeof(builder->shape));
+	builder->row = builder->len;
+	builder->len += CD_ROW_HEAD;
+	builder->nevents++;
+	if (at < builder->last)
+		builder->sorted = false;
+	builder->last = at;
+}
+
+/* Add one field to the event being written; answers where its bytes go. */
+static inline char *
+cd_builder_field(CdBuilder *builder, int which, int type, Size len)
+{
+	char	   *p;
+
+	if (unlikely(len > MaxAllocSize - (builder->len - builder->row)))
+		cd_refuse_field();
+	p = cd_builder_room(builder, len);
+	builder->shape = cd_shape_more(builder->pool, builder->shape, (uint32) which << 2 | type);
+	memcpy(builder->rows + builder->row + sizeof(TimestampTz), &builder->shape, sizeof(builder->shape));
+	builder->len += len;
+	return p;
+}
+
+/* Add a number; the sign of zero is forgotten. */
+static inline void
+cd_builder_put_number(CdBuilder *builder, int which, int type, double number, const char *what)
+{
+	if (unlikely(!(fabs(number) <= DBL_MAX)))
+		cd_refuse_number(what);
+	if (number == 0)
+		number = 0;
+	memcpy(cd_builder_field(builder, which, type, 8), &number, 8);
+}
+
+/* Add a text of the pool. */
+static inline void
+cd_builder_put_pooled(CdBuilder *builder, int which, int type, int32 pooled)
+{
+	memcpy(cd_builder_field(builder, which, type, 4), &pooled, 4);
+}
+
+/* Add a text as a property. */
+static inline void
+cd_builder_put_text(CdBuilder *builder, int property, int type, const char *str, int len)
+{
+	if (likely(len <= CD_POOLED))
+		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_number(builder->pool, str, len));
+	else
+		cd_builder_text(builder, property, type, str, len);
 }
 
 extern char *cd_scratch_grow(CdScratch *scratch, Size size);
