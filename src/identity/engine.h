@@ -106,6 +106,8 @@ typedef struct CdGlance
 #define CD_FACE_GIVEN	2		/* a given name with other forms */
 #define CD_FACE_FIRST	2		/* bits below the class of the first letter */
 
+typedef struct CdKeptParts CdKeptParts;
+
 typedef struct CdDictionary
 {
 	MemoryContext context;
@@ -119,6 +121,7 @@ typedef struct CdDictionary
 	Size		poolused;
 	Size		poolsize;
 	uint64	   *cache;			/* token pair → class of similarity */
+	CdKeptParts *parts;			/* of names, parsed */
 } CdDictionary;
 
 /* Which attribute goes where: one entry per attribute ordinal. */

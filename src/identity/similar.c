@@ -12,6 +12,8 @@
 #include "text/similarity.h"
 
 #define CACHE_BITS		18
+/* Parts of names that are kept parsed. */
+#define PART_PLACES		4096
 
 /* Compare two tokens of a dictionary by code points. */
 double
@@ -116,6 +118,48 @@ differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
 }
 
+/* A token read as a part of a name, in another script as a given and as a family name. */
+typedef struct KeptPart
+{
+	uint32		token;			/* + 1, 0 if free */
+	CdNamePart	part[2];
+} KeptPart;
+
+struct CdKeptParts
+{
+	KeptPart	foreign[PART_PLACES];
+	KeptPart	latin[PART_PLACES];
+};
+
+/* The parsed form of a token, read where it is not kept. */
+static KeptPart *
+kept_part(CdDictionary *dict, uint32 token, bool foreign)
+{
+	const CdToken *t = &dict->token[token];
+	KeptPart   *k;
+	MemoryContext scratch;
+	MemoryContext before;
+
+	if (dict->parts == NULL)
+		dict->parts = MemoryContextAllocExtended(dict->context, sizeof(CdKeptParts), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	k = &(foreign ? dict->parts->foreign : dict->parts->latin)[(token * 0x9E3779B1u) / (PG_UINT32_MAX / PART_PLACES + 1)];
+	if (k->token == token + 1)
+		return k;
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "customer_data spelling", ALLOCSET_SMALL_SIZES);
+	before = MemoryContextSwitchTo(scratch);
+	if (foreign)
+	{
+		cd_name_part_foreign(&k->part[0], CD_TOKEN_TEXT(dict, token), t->len, false);
+		cd_name_part_foreign(&k->part[1], CD_TOKEN_TEXT(dict, token), t->len, true);
+	}
+	else
+		cd_name_part_latin(&k->part[0], CD_TOKEN_TEXT(dict, token), t->len);
+	k->token = token + 1;
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(scratch);
+	return k;
+}
+
 /*
  * Judge a part of a name in another script and a word in Latin letters: what
  * it may be spelled as besides its reading (Wong for 王, Mohammed for محمد).
@@ -123,17 +167,10 @@ differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 static CdLikeness
 judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
 {
-	const CdToken *x = &dict->token[foreign];
-	const CdToken *y = &dict->token[latin];
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "customer_data spelling", ALLOCSET_SMALL_SIZES);
-	MemoryContext before = MemoryContextSwitchTo(scratch);
-	double		best = 0;
+	KeptPart   *f = kept_part(dict, foreign, true);
+	KeptPart   *l = kept_part(dict, latin, false);
+	double		best = Max(cd_name_part_spelled(&f->part[0], &l->part[0]), cd_name_part_spelled(&f->part[1], &l->part[0]));
 
-	for (int family = 0; family <= 1; family++)
-		best = Max(best, cd_name_spelled(CD_TOKEN_TEXT(dict, foreign), x->len, family == 1,
-										 CD_TOKEN_TEXT(dict, latin), y->len));
-	MemoryContextSwitchTo(before);
-	MemoryContextDelete(scratch);
 	return best >= 0.86 ? CD_CLOSE : best >= 0.8 ? CD_SIMILAR : CD_DIFFERENT;
 }
 

@@ -494,9 +494,10 @@ korean_key(const uint32 *cp, int len, char *out, int room)
  * reading is another name; other ways of writing Chinese are near at best.
  */
 static double
-reading_similarity(const CdNameToken *reading, const uint32 *cp, int len)
+reading_similarity(const CdNameToken *reading, const CdNameToken *other, int8 *pinyin)
 {
-	char		spelling[24];
+	const uint32 *cp = other->cp;
+	int			len = other->len;
 	double		jw;
 
 	if (len == reading->len && memcmp(cp, reading->cp, sizeof(uint32) * len) == 0)
@@ -513,14 +514,18 @@ reading_similarity(const CdNameToken *reading, const uint32 *cp, int len)
 		return Min(strlen(a), strlen(b)) >= 5 &&
 			cd_osa8((uint8 *) a, strlen(a), (uint8 *) b, strlen(b), 1) <= 1 ? 0.85 : 0.0;
 	}
-	cd_word_spelling(cp, len, spelling, sizeof(spelling));
-	if (len >= 4 && strcmp(spelling, reading->spelling) == 0)
+	if (len >= 4 && strcmp(other->spelling, reading->spelling) == 0)
 		return 0.96;
 	if (Min(len, reading->len) >= 6 && cd_osa(cp, len, reading->cp, reading->len, 1) <= 1)
 		return 0.85;
-	if (cd_is_pinyin(cp, len))
-		return 0.0;
+	/* what is too far from it to count needs no look at its syllables */
 	jw = cd_jaro_winkler(cp, len, reading->cp, reading->len);
+	if (jw < 0.6)
+		return 0.0;
+	if (*pinyin < 0)
+		*pinyin = cd_is_pinyin(cp, len);
+	if (*pinyin)
+		return 0.0;
 	return jw >= 0.85 ? 0.9 : jw >= 0.7 ? 0.8 : jw >= 0.6 ? 0.65 : 0.0;
 }
 
@@ -541,9 +546,9 @@ same_consonants(const CdNameToken *bare, const CdNameToken *other)
 	return strcmp(read + (read[0] == 'a'), sound) == 0;
 }
 
-/* How alike two tokens are. */
+/* How alike two tokens are; pinyin remembers whether the one that is no reading is pinyin. */
 static double
-token_similarity(const CdNameToken *a, const CdNameToken *b)
+token_similarity_knowing(const CdNameToken *a, const CdNameToken *b, int8 *pinyin)
 {
 	int			shorter = Min(a->len, b->len);
 	double		jw;
@@ -561,7 +566,7 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 		return 0.95;
 	if ((a->reading != CD_READING_NONE) != (b->reading != CD_READING_NONE))
 	{
-		double		s = a->reading ? reading_similarity(a, b->cp, b->len) : reading_similarity(b, a->cp, a->len);
+		double		s = a->reading ? reading_similarity(a, b, pinyin) : reading_similarity(b, a, pinyin);
 
 		/* a family name is a known one or none */
 		return (a->reading ? a : b)->family ? (s >= 0.94 ? s : 0.0) : s;
@@ -596,35 +601,68 @@ token_similarity(const CdNameToken *a, const CdNameToken *b)
 	return shorter <= 4 ? jw * 0.85 : jw;
 }
 
+static double
+token_similarity(const CdNameToken *a, const CdNameToken *b)
+{
+	int8		pinyin = -1;
+
+	return token_similarity_knowing(a, b, &pinyin);
+}
+
+/* Keep the one word of a parsed name. */
+static void
+keep_part(CdNamePart *part, const CdName *name)
+{
+	part->single = name->count == 1;
+	part->large = part->single && name->token[0].len > CD_PART_LETTERS;
+	part->pinyin = -1;
+	if (!part->single || part->large)
+		return;
+	part->token = name->token[0];
+	memcpy(part->cp, name->token[0].cp, part->token.len * sizeof(uint32));
+	part->token.cp = part->cp;
+}
+
+/* Read one part of a name that is written in another script; part must stay where it is. */
+void
+cd_name_part_foreign(CdNamePart *part, const char *text, int bytes, bool family)
+{
+	uint32		cp[CD_PART_LETTERS];
+	CdName		name;
+	CdScript	script;
+	int			n = bytes > CD_PART_LETTERS ? 0 : cd_utf8_decode(text, bytes, cp);
+
+	name.count = name.han_len = name.han_family = 0;
+	script = n == 0 ? CD_SCRIPT_LATIN : cd_script(cp[0]);
+	if (script == CD_SCRIPT_HAN || script == CD_SCRIPT_HANGUL)
+		add_cjk_part(&name, cp, n, family);
+	else if (n > 0)
+		cd_name_parse(&name, text, bytes);
+	keep_part(part, &name);
+}
+
+/* Read a folded word in Latin letters. */
+void
+cd_name_part_latin(CdNamePart *part, const char *text, int bytes)
+{
+	CdName		name;
+
+	name.count = 0;
+	if (bytes <= CD_PART_LETTERS)
+		cd_name_parse(&name, text, bytes);
+	keep_part(part, &name);
+}
+
 /*
  * How well a folded word in Latin letters spells one part of a name that is
  * written in another script: 0 not at all, 1 letter by letter.
  */
 double
-cd_name_spelled(const char *foreign, int lf, bool family, const char *latin, int ll)
+cd_name_part_spelled(const CdNamePart *foreign, CdNamePart *latin)
 {
-	uint32		cp[64];
-	CdName		a;
-	CdName		b;
-	double		best = 0;
-	CdScript	script;
-	int			n;
-
-	if (lf > (int) lengthof(cp) || ll > (int) lengthof(cp))
+	if (!foreign->single || !latin->single || foreign->large || latin->large)
 		return 0;
-	n = cd_utf8_decode(foreign, lf, cp);
-	if (n == 0)
-		return 0;
-	a.count = a.han_len = a.han_family = 0;
-	script = cd_script(cp[0]);
-	if (script == CD_SCRIPT_HAN || script == CD_SCRIPT_HANGUL)
-		add_cjk_part(&a, cp, n, family);
-	else
-		cd_name_parse(&a, foreign, lf);
-	cd_name_parse(&b, latin, ll);
-	for (int i = 0; i < a.count && b.count == 1; i++)
-		best = Max(best, token_similarity(&a.token[i], &b.token[0]));
-	return a.count == 1 ? best : 0;
+	return token_similarity_knowing(&foreign->token, &latin->token, &latin->pinyin);
 }
 
 /*
@@ -635,7 +673,7 @@ static int
 joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken *whole, double *score)
 {
 	uint32		joined[64];
-	char		spelling[24];
+	CdNameToken other = {.cp = joined};
 	int			len = 0;
 	int			best = 0;
 	int			i;
@@ -657,13 +695,16 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 			*score = 0.98;
 			return i - from + 1;
 		}
+		other.len = len;
+		cd_word_spelling(joined, len, other.spelling, sizeof(other.spelling));
 		if (whole->reading)
-			s = reading_similarity(whole, joined, len);
-		else
 		{
-			cd_word_spelling(joined, len, spelling, sizeof(spelling));
-			s = whole->len >= 4 && strcmp(spelling, whole->spelling) == 0 ? 0.97 : 0.0;
+			int8		pinyin = -1;
+
+			s = reading_similarity(whole, &other, &pinyin);
 		}
+		else
+			s = whole->len >= 4 && strcmp(other.spelling, whole->spelling) == 0 ? 0.97 : 0.0;
 		if (s > *score && !(whole->family && s < 0.94))
 		{
 			*score = s;

@@ -66,8 +66,23 @@ extern bool cd_given_name_related(int a, int b);
 /* Can the letters be cut into syllables of pinyin? */
 extern bool cd_is_pinyin(const uint32 *cp, int len);
 
-/* How well a word in Latin letters spells a name written in another script. */
-extern double cd_name_spelled(const char *foreign, int lf, bool family, const char *latin, int ll);
+/* One part of a name, read once to be compared often with parts in another script. */
+#define CD_PART_LETTERS	64
+
+typedef struct CdNamePart
+{
+	bool		single;			/* it is one word */
+	bool		large;			/* too long to be kept */
+	int8		pinyin;			/* can be cut into syllables of pinyin; -1: not asked yet */
+	CdNameToken token;
+	uint32		cp[CD_PART_LETTERS];
+} CdNamePart;
+
+extern void cd_name_part_foreign(CdNamePart *part, const char *text, int bytes, bool family);
+extern void cd_name_part_latin(CdNamePart *part, const char *text, int bytes);
+
+/* How well a word in Latin letters spells a part that is written in another script. */
+extern double cd_name_part_spelled(const CdNamePart *foreign, CdNamePart *latin);
 
 extern double cd_name_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_company_similarity(const char *a, int la, const char *b, int lb);
