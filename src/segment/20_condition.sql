@@ -52,6 +52,15 @@ COMMENT ON COLUMN customer_data.condition_threshold.value IS 'The metric of the 
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_threshold_threshold_id_seq', '');
 
+CREATE TABLE customer_data.condition_rank (
+    threshold_id int PRIMARY KEY REFERENCES customer_data.condition_threshold ON DELETE CASCADE,
+    value        double precision NOT NULL,
+    valued       customer_data.customer_set NOT NULL,
+    above        customer_data.customer_set NOT NULL,
+    reached      customer_data.customer_set NOT NULL
+);
+COMMENT ON TABLE customer_data.condition_rank IS 'Who of a threshold''s population has the metric at all, more than the threshold, and at least as much: so that a refresh looks only at those who changed; derived';
+
 CREATE TABLE customer_data.condition_uses_threshold (
     condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
     threshold_id int NOT NULL REFERENCES customer_data.condition_threshold,

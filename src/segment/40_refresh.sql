@@ -31,22 +31,52 @@ COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thr
 
 -- Where the values of a metric are found fastest: in the table of metrics or
 -- of attributes where they are stored, else in profile.
-CREATE FUNCTION customer_data.threshold_relation(metric text, population integer) RETURNS text
+CREATE FUNCTION customer_data.threshold_relation(metric text, among text DEFAULT NULL) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
     SELECT format('(SELECT p.customer_id, p.%1$I::double precision AS value FROM %2$s p WHERE p.%1$I IS NOT NULL%3$s) one',
                   metric, coalesce(CASE c.expression WHEN format('m.%I', metric) THEN 'customer_data.customer_metric'
                                                      WHEN format('c.%I', metric) THEN 'customer_data.customer' END, 'customer_data.profile'),
-                  ' AND p.customer_id IN (SELECT customer_data.members(customer_data.members_of(' || population || ')))')
+                  ' AND p.customer_id IN (SELECT customer_data.members(' || among || '))')
     FROM (SELECT 1) one LEFT JOIN customer_data.profile_column c ON c.name = metric
 $$;
-COMMENT ON FUNCTION customer_data.threshold_relation(text, integer) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with a population, of its members only';
+COMMENT ON FUNCTION customer_data.threshold_relation(text, text) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with an expression for a set, of its members only';
 
--- See which thresholds have moved whose population may have changed: one pass
--- for all of a metric and population tells whether each still is the value at
--- its rank, and the new one is looked for on the side it moved to.  Note whom
--- to ask because one moved.
+-- Count anew who has a metric, who lies above each of some thresholds and who
+-- reaches it: by looking at those who may differ, or at everyone.
+CREATE FUNCTION customer_data.refresh_ranks(metric text, thresholds customer_data.condition_threshold[], population text,
+        differing customer_data.customer_set) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    parts text := (SELECT string_agg(format(', ARRAY[customer_data.customer_set_agg(customer_id) FILTER (WHERE value > %1$L), customer_data.customer_set_agg(customer_id) FILTER (WHERE value >= %1$L)]', t.value), '' ORDER BY t.threshold_id)
+                   FROM unnest(thresholds) t);
+    holders customer_data.customer_set;
+    sets    customer_data.customer_set[];
+BEGIN
+    EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), ARRAY[%s] FROM %s', substr(parts, 3),
+                   customer_data.threshold_relation(metric, CASE WHEN differing IS NULL THEN population ELSE concat_ws(' OPERATOR(customer_data.&) ', '$1', population) END))
+        INTO holders, sets USING differing;
+    INSERT INTO customer_data.condition_rank AS r (threshold_id, value, valued, above, reached)
+    SELECT t.threshold_id, t.value,
+           coalesce(o.valued - differing, '{}') | coalesce(holders, '{}'),
+           coalesce(o.above - differing, '{}') | coalesce(sets[t.n][1], '{}'),
+           coalesce(o.reached - differing, '{}') | coalesce(sets[t.n][2], '{}')
+    FROM (SELECT u.threshold_id, u.value, row_number() OVER (ORDER BY u.threshold_id) AS n FROM unnest(thresholds) u) t
+    LEFT JOIN customer_data.condition_rank o ON o.threshold_id = t.threshold_id AND differing IS NOT NULL
+    WHERE t.value IS NOT NULL
+    ON CONFLICT ON CONSTRAINT condition_rank_pkey
+        DO UPDATE SET value = EXCLUDED.value, valued = EXCLUDED.valued, above = EXCLUDED.above, reached = EXCLUDED.reached;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refresh_ranks(text, customer_data.condition_threshold[], text, customer_data.customer_set) IS 'Part of a refresh: who lies above thresholds of one metric and population, after some customers changed (NULL: looking at everyone)';
+
+-- See which thresholds have moved whose population may have changed: whether
+-- each still is the value at its rank; the new one is looked for on the side it
+-- moved to.  Note whom to ask because one moved.
 CREATE FUNCTION customer_data.refresh_thresholds(refresh bigint, in_wave integer, touched customer_data.customer_set)
     RETURNS void LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -55,19 +85,29 @@ AS $$
 DECLARE
     g       record;
     t       record;
-    counts  bigint[];
-    i       int;
+    population text;
+    differing customer_data.customer_set;
+    customers bigint;
     rank    bigint;
     above   bigint;
     reached bigint;
     fresh   double precision;
     between_them customer_data.customer_set;
+    over    customer_data.customer_set;
+    at_least customer_data.customer_set;
 BEGIN
     FOR g IN
-        SELECT customer_data.threshold_relation(h.metric, h.population_id) AS relation,
+        SELECT h.metric, h.population_id,
                array_agg(h ORDER BY h.threshold_id) AS thresholds,
-               string_agg(format(', count(*) FILTER (WHERE value > %1$L), count(*) FILTER (WHERE value >= %1$L)', h.value), '' ORDER BY h.threshold_id) AS counters
+               -- What is known of everyone else stands: the metric is stored, and counted before.
+               bool_and(k.value IS NOT DISTINCT FROM h.value AND k.value IS NOT NULL)
+                   AND NOT EXISTS (SELECT FROM customer_data.metric m WHERE m.name = h.metric AND m.moving)
+                   AND NOT EXISTS (SELECT FROM customer_data.segment_refresh r WHERE r.refresh_id = refresh AND r.rebuild) AS known,
+               (SELECT customer_data.customer_set_or_agg(c.entered | c.exited) FROM customer_data.condition_change c
+                WHERE c.refresh_id = refresh AND c.condition_id = h.population_id) AS moved,
+               min(customer_data.cardinality(k.valued)) AS customers
         FROM customer_data.condition_threshold h
+        LEFT JOIN customer_data.condition_rank k USING (threshold_id)
         LEFT JOIN customer_data.condition_work p ON p.condition_id = h.population_id
         WHERE coalesce(p.wave + 1, 0) = in_wave
           AND (h.computed_at IS NULL
@@ -76,33 +116,55 @@ BEGIN
                OR EXISTS (SELECT FROM customer_data.metric m WHERE m.name = h.metric AND m.moving)
                OR EXISTS (SELECT FROM customer_data.condition_change c
                           WHERE c.refresh_id = refresh AND c.condition_id = h.population_id))
-        GROUP BY 1
+        GROUP BY h.metric, h.population_id
     LOOP
-        EXECUTE format('SELECT ARRAY[count(*)%s] FROM %s', g.counters, g.relation) INTO counts;
-        i := 0;
+        population := 'customer_data.members_of(' || g.population_id || ')';
+        differing := touched | coalesce(g.moved, '{}');
+        -- Where many differ, one look at everyone is cheaper.
+        IF NOT g.known OR customer_data.cardinality(differing) * 10 > g.customers THEN
+            differing := NULL;
+        END IF;
+        IF differing IS NULL OR NOT customer_data.is_empty(differing) THEN
+            PERFORM customer_data.refresh_ranks(g.metric, g.thresholds, population, differing);
+        END IF;
         FOR t IN SELECT (unnest(g.thresholds)).* LOOP
-            rank := customer_data.threshold_rank(counts[1], t.percent);
-            above := counts[2 * i + 2];
-            reached := counts[2 * i + 3];
-            i := i + 1;
-            between_them := '{}';
+            SELECT customer_data.cardinality(k.valued), customer_data.cardinality(k.above), customer_data.cardinality(k.reached)
+            INTO customers, above, reached
+            FROM customer_data.condition_rank k WHERE k.threshold_id = t.threshold_id AND t.value IS NOT NULL;
+            IF t.value IS NULL THEN
+                EXECUTE format('SELECT count(*) FROM %s', customer_data.threshold_relation(t.metric, population)) INTO customers;
+            END IF;
+            rank := customer_data.threshold_rank(customers, t.percent);
             fresh := NULL;
-            IF counts[1] > 0 AND t.value IS NULL THEN
-                EXECUTE format('SELECT value FROM %s ORDER BY value DESC OFFSET $1 LIMIT 1', g.relation) INTO fresh USING rank - 1;
-            ELSIF above >= rank THEN
-                EXECUTE format('SELECT value FROM %s WHERE value > $1 ORDER BY value OFFSET $2 LIMIT 1', g.relation) INTO fresh USING t.value, above - rank;
-            ELSIF counts[1] > 0 AND reached < rank THEN
-                EXECUTE format('SELECT value FROM %s WHERE value < $1 ORDER BY value DESC OFFSET $2 LIMIT 1', g.relation) INTO fresh USING t.value, rank - reached - 1;
-            ELSIF counts[1] > 0 THEN
+            IF customers > 0 AND t.value IS NULL THEN
+                EXECUTE format('SELECT value FROM %s ORDER BY value DESC OFFSET $1 LIMIT 1', customer_data.threshold_relation(t.metric, population))
+                    INTO fresh USING rank - 1;
+            ELSIF customers > 0 AND above >= rank THEN
+                EXECUTE format('SELECT value FROM %s WHERE value > $1 ORDER BY value OFFSET $2 LIMIT 1', customer_data.threshold_relation(t.metric, population))
+                    INTO fresh USING t.value, above - rank;
+            ELSIF customers > 0 AND reached < rank THEN
+                EXECUTE format('SELECT value FROM %s WHERE value < $1 ORDER BY value DESC OFFSET $2 LIMIT 1', customer_data.threshold_relation(t.metric, population))
+                    INTO fresh USING t.value, rank - reached - 1;
+            ELSIF customers > 0 THEN
                 fresh := t.value;
             END IF;
+            CONTINUE WHEN fresh IS NOT DISTINCT FROM t.value AND t.computed_at IS NOT NULL;
+            between_them := '{}';
+            IF fresh IS NOT NULL AND t.value IS NOT NULL AND fresh <> t.value THEN
+                -- All of the metric, whoever is in the population.
+                EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), customer_data.customer_set_agg(customer_id) FILTER (WHERE value > $3),'
+                               ' customer_data.customer_set_agg(customer_id) FILTER (WHERE value >= $3) FROM %s WHERE value BETWEEN $1 AND $2',
+                               customer_data.threshold_relation(t.metric))
+                    INTO between_them, over, at_least USING least(fresh, t.value), greatest(fresh, t.value), fresh;
+                UPDATE customer_data.condition_rank k
+                SET value = fresh,
+                    above = (k.above - between_them) | (coalesce(over, '{}') & k.valued),
+                    reached = (k.reached - between_them) | (coalesce(at_least, '{}') & k.valued)
+                WHERE k.threshold_id = t.threshold_id;
+            ELSIF fresh IS DISTINCT FROM t.value THEN
+                DELETE FROM customer_data.condition_rank k WHERE k.threshold_id = t.threshold_id;
+            END IF;
             IF fresh IS DISTINCT FROM t.value THEN
-                IF fresh IS NOT NULL AND t.value IS NOT NULL THEN
-                    -- All of the metric, whoever is in the population.
-                    EXECUTE format('SELECT customer_data.customer_set_agg(customer_id) FROM %s WHERE value BETWEEN $1 AND $2',
-                                   customer_data.threshold_relation(t.metric, NULL))
-                        INTO between_them USING least(fresh, t.value), greatest(fresh, t.value);
-                END IF;
                 UPDATE customer_data.condition_work w
                 SET threshold = coalesce(w.threshold, '{}') | coalesce(between_them, '{}'),
                     everyone = CASE WHEN w.everyone IS NOT NULL THEN w.everyone
@@ -117,6 +179,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_thresholds(bigint, integer, customer_data.customer_set) IS 'Part of a refresh: thresholds first, then whom they passed by';
+
+CREATE FUNCTION customer_data.member_turn(members customer_data.customer_set, asked customer_data.customer_set, found customer_data.customer_set,
+        everyone boolean, OUT after customer_data.customer_set, OUT entered customer_data.customer_set, OUT exited customer_data.customer_set)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_member_turn';
+COMMENT ON FUNCTION customer_data.member_turn(customer_data.customer_set, customer_data.customer_set, customer_data.customer_set, boolean)
+    IS 'Part of a refresh: what becomes of a chunk of members of which some (or all) were asked and some found; NULLs where nobody enters or leaves';
 
 -- Ask the conditions of one wave and write down what came out.
 CREATE FUNCTION customer_data.refresh_wave(refresh bigint, in_wave integer, touched customer_data.customer_set)
@@ -165,29 +233,24 @@ BEGIN
         JOIN customer_data.condition_work w USING (condition_id)
         WHERE w.wave = in_wave AND w.everyone IS NOT NULL AND NOT w.parked
           AND NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = m.condition_id)
-    ), turn AS MATERIALIZED (
-        SELECT p.condition_id, p.chunk, w.everyone, w.pending, w.expired, w.threshold,
-               coalesce(m.members, '{}') AS before,
-               coalesce(f.customers, '{}') - coalesce(m.members, '{}') AS entered,
-               CASE WHEN w.everyone IS NOT NULL THEN coalesce(m.members, '{}') - coalesce(f.customers, '{}')
-               ELSE (coalesce(m.members, '{}') & coalesce(a.customers, '{}')) - coalesce(f.customers, '{}')
-               END AS exited
+    ), moved AS MATERIALIZED (
+        SELECT p.condition_id, p.chunk, w.everyone, w.pending, w.expired, w.threshold, t.after, t.entered, t.exited
         FROM place p
         JOIN customer_data.condition_work w USING (condition_id)
         LEFT JOIN asked a USING (condition_id, chunk)
         LEFT JOIN found f USING (condition_id, chunk)
-        LEFT JOIN customer_data.condition_member m USING (condition_id, chunk)
-    ), moved AS MATERIALIZED (
-        SELECT * FROM turn t WHERE NOT (customer_data.is_empty(t.entered) AND customer_data.is_empty(t.exited))
+        LEFT JOIN customer_data.condition_member m USING (condition_id, chunk),
+        LATERAL customer_data.member_turn(m.members, a.customers, f.customers, w.everyone IS NOT NULL) t
+        WHERE t.after IS NOT NULL
     ), kept AS (
         INSERT INTO customer_data.condition_member
-        SELECT m.condition_id, m.chunk, (m.before | m.entered) - m.exited FROM moved m
+        SELECT m.condition_id, m.chunk, m.after FROM moved m
         ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members
     ), reason AS (
         SELECT m.condition_id, r.why, m.entered & r.customers AS entered, m.exited & r.customers AS exited
         FROM moved m,
         LATERAL (SELECT m.entered | m.exited AS both_ways) b,
-        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE b.both_ways & (touched | coalesce(m.pending, '{}')) END AS by_data) d,
+        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE (b.both_ways & touched) | (b.both_ways & coalesce(m.pending, '{}')) END AS by_data) d,
         LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(m.threshold, '{}') AS by_threshold) t,
         LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(m.expired, '{}') AS by_time) e,
         LATERAL (VALUES ('data', d.by_data), ('threshold', t.by_threshold), ('time', e.by_time),

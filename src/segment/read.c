@@ -32,6 +32,17 @@ typedef struct Record
 	int			row;
 } Record;
 
+/* Are so few customers due that looking them up one by one is the way, whatever statistics say? */
+static bool
+is_sparse(const CdRun *run)
+{
+	uint32		least,
+				greatest;
+
+	return !run->everyone && cd_set_bounds(run->due, &least, &greatest) &&
+		cd_set_cardinality(run->due) < ((uint64) greatest - least) / 16;
+}
+
 /* Find what conditions use, and prepare the queries that bring it. */
 void
 cd_prepare_reading(CdRun *run)
@@ -41,6 +52,7 @@ cd_prepare_reading(CdRun *run)
 	Oid			due_types[] = {INT8ARRAYOID};
 	Oid			range_types[] = {INT8OID, INT8OID};
 	Oid			member_types[] = {INT4OID, INT4OID, INT4OID};
+	int			options = run->generic || is_sparse(run) ? CURSOR_OPT_GENERIC_PLAN : 0;
 	int			attno = -1;
 	int			i;
 
@@ -79,7 +91,7 @@ cd_prepare_reading(CdRun *run)
 	else
 	{
 		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
-		run->read_profile = cd_spi_prepare(query.data, 1, due_types, run->generic ? CURSOR_OPT_GENERIC_PLAN : 0);
+		run->read_profile = cd_spi_prepare(query.data, 1, due_types, options);
 	}
 	run->read_members = cd_spi_prepare("SELECT members FROM customer_data.condition_member "
 									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
@@ -87,11 +99,11 @@ cd_prepare_reading(CdRun *run)
 	if (run->events)
 	{
 		run->read_records[0] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
-										   "WHERE customer_id = ANY ($1)", 1, due_types, 0);
+										   "WHERE customer_id = ANY ($1)", 1, due_types, options);
 		run->read_records[1] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
 										   "WHERE customer_id BETWEEN $1 AND $2", 2, range_types, 0);
 		run->read_chunks[0] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
-										  "WHERE record_id = ANY ($1)", 1, due_types, 0);
+										  "WHERE record_id = ANY ($1)", 1, due_types, options);
 		run->read_chunks[1] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
 										  "WHERE record_id BETWEEN $1 AND $2", 2, range_types, 0);
 	}
