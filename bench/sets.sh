@@ -4,7 +4,8 @@
 #
 # Needs a running server with customer_data installed; connects as psql does (PGHOST, PGPORT, ...)
 # as a superuser and works in a database of its own, which it drops. CPU seconds of the server
-# process, best of three runs; both must give the same answers.
+# process, the least of five runs that alternate between both; both read the same bytes, lying in
+# memory, and must give the same answers.
 set -euo pipefail
 segments=${1:-500} customers=${2:-1000000}
 database=customer_data_bench_sets
@@ -15,100 +16,133 @@ psql -qXd "$database" -v ON_ERROR_STOP=1 -v segments="$segments" -v customers="$
 SET client_min_messages = warning;
 SET max_parallel_workers_per_gather = 0;
 SET jit = off;
-SET work_mem = '256MB';
+SET work_mem = '512MB';
+SET search_path = customer_data, public;
 CREATE EXTENSION customer_data;
 SELECT format('CREATE EXTENSION %I SCHEMA public', name) FROM pg_available_extensions WHERE name = 'roaringbitmap' \gexec
 SELECT count(*) > 0 AS peer FROM pg_extension WHERE extname = 'roaringbitmap' \gset
+SELECT setseed(0.5) \g /dev/null
 
--- Segments of 0.01 % to 60 % of the customers: most scattered, some of the newest or oldest customers, some of neighbours.
-CREATE TABLE segment AS
-SELECT s AS id, share, customer_data.customer_set_agg(c) AS members
-FROM (SELECT s, CASE s % 7 WHEN 0 THEN 0.0001 WHEN 1 THEN 0.001 WHEN 2 THEN 0.01 WHEN 3 THEN 0.03 WHEN 4 THEN 0.1 WHEN 5 THEN 0.3 ELSE 0.6 END AS share
-      FROM generate_series(1, :segments) s) x,
-LATERAL (SELECT CASE WHEN s % 10 = 0 THEN g WHEN s % 10 = 1 THEN :customers - g
-                ELSE (hashint8extended(g, s) & 2147483647) % :customers END AS c
-         FROM generate_series(1, greatest((share * :customers)::bigint, 1)) g) y
-GROUP BY 1, 2;
-ALTER TABLE segment ADD PRIMARY KEY (id);
-CREATE TABLE member_row AS SELECT customer_data.members(members) AS id FROM segment WHERE share = 0.6 ORDER BY id LIMIT 1000000;
-CREATE TABLE result (n int GENERATED ALWAYS AS IDENTITY, what text, whose text, seconds float8, answer text);
+-- Ten sets of each shape; the peer keeps the form it is given, ours is the smaller one.
+CREATE TABLE shaped AS
+SELECT shape, s AS id, customer_set_agg(c) AS members
+FROM (VALUES ('dense', 0.1, 0.6), ('sparse', 0.001, 0.05), ('tiny', 0.000001, 0.00002)) v(shape, least, greatest), generate_series(1, 10) s,
+LATERAL (SELECT (hashint8extended(g, s * 7919 + length(shape)) & 2147483647) % :customers AS c
+         FROM generate_series(1, greatest(1, ((least + (greatest - least) * (s - 1) / 9.0) * :customers)::bigint)) g) y
+GROUP BY 1, 2
+UNION ALL
+SELECT 'runs', s, customer_set_or_agg(format('{%s-%s}', f, f + (random() * 40 * s * s)::int)::customer_set)
+FROM generate_series(1, 10) s, LATERAL (SELECT (random() * :customers)::int + s * 0 AS f FROM generate_series(1, 3000 / s)) y
+GROUP BY s;
+INSERT INTO shaped SELECT 'mixed', row_number() OVER (ORDER BY shape, id), members FROM shaped WHERE id % 3 = 1;
+CREATE TABLE pair AS
+SELECT a.shape, a.members AS a, b.members AS b FROM shaped a JOIN shaped b USING (shape) WHERE a.id <> b.id AND (a.id * 7 + b.id * 3) % 5 < 2;
 \if :peer
-ALTER TABLE segment ADD roaring roaringbitmap;
-UPDATE segment SET roaring = rb_build(ARRAY(SELECT m::int FROM customer_data.members(members) m));
+ALTER TABLE pair ADD ra roaringbitmap, ADD rb roaringbitmap;
+UPDATE pair SET ra = customer_set_send(a)::roaringbitmap, rb = customer_set_send(b)::roaringbitmap;
 \endif
-VACUUM FULL ANALYZE segment;
--- Pairs of all sizes.
-CREATE TABLE pair AS SELECT 1 + (i * 7919) % :segments AS a, 1 + (i * 104729) % :segments AS b FROM generate_series(1, 300) i;
-VACUUM ANALYZE;
+CREATE TABLE result (n int, what text, shape text, whose text, seconds float8, answer text);
 
-CREATE FUNCTION cpu() RETURNS float8 LANGUAGE sql VOLATILE AS $$
-	SELECT (f[12]::float8 + f[13]::float8) / 100 FROM string_to_array(regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' ') AS f
-$$;
-CREATE FUNCTION measure(what text, whose text, query text, times int DEFAULT 20) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION cpu() RETURNS float8 LANGUAGE sql VOLATILE AS $$ SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 / 1e9 $$;
+CREATE FUNCTION measure(n int, what text, shape text, ours text, theirs text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	best float8;
+	query text[] := ARRAY[ours, theirs];
+	best float8[] := '{NULL,NULL}';
+	answer text[] := '{NULL,NULL}';
 	began float8;
-	answer text;
+	said text;
 BEGIN
-	FOR run IN 1 .. 3 LOOP
-		began := cpu();
-		FOR i IN 1 .. times LOOP
-			EXECUTE query INTO answer;
+	FOR run IN 1 .. 5 LOOP
+		FOR k IN 1 .. 2 LOOP
+			CONTINUE WHEN query[k] IS NULL;
+			began := cpu();
+			EXECUTE query[k] INTO said;
+			answer[k] := said;
+			best[k] := least(best[k], cpu() - began);
 		END LOOP;
-		best := least(best, (cpu() - began) / times);
 	END LOOP;
-	INSERT INTO result (what, whose, seconds, answer) VALUES (what, whose, best, answer);
+	INSERT INTO result SELECT n, what, shape, w, best[i], answer[i] FROM unnest('{customer_data,pg_roaringbitmap}'::text[]) WITH ORDINALITY x(w, i);
 END $$;
 
-CREATE TABLE operation (n int, what text, ours text, theirs text, rel text);
+CREATE TABLE operation (n int, what text, ours text, theirs text);
 INSERT INTO operation VALUES
-	(0, 'reading both sets', 'sum(length(customer_data.customer_set_send(a.members)) + length(customer_data.customer_set_send(b.members)))', NULL, 'pair'),
-	(1, 'a & b', 'sum(customer_data.cardinality(a.members OPERATOR(customer_data.&) b.members))', 'sum(rb_cardinality(a.roaring & b.roaring))', 'pair'),
-	(2, 'a | b', 'sum(customer_data.cardinality(a.members OPERATOR(customer_data.|) b.members))', 'sum(rb_cardinality(a.roaring | b.roaring))', 'pair'),
-	(3, 'a - b', 'sum(customer_data.cardinality(a.members OPERATOR(customer_data.-) b.members))', 'sum(rb_cardinality(a.roaring - b.roaring))', 'pair'),
-	(4, 'a # b', 'sum(customer_data.cardinality(a.members OPERATOR(customer_data.#) b.members))', 'sum(rb_cardinality(a.roaring # b.roaring))', 'pair'),
-	(5, 'size of a & b', 'sum(customer_data.and_cardinality(a.members, b.members))', 'sum(rb_and_cardinality(a.roaring, b.roaring))', 'pair'),
-	(6, 'size of a | b', 'sum(customer_data.or_cardinality(a.members, b.members))', 'sum(rb_or_cardinality(a.roaring, b.roaring))', 'pair'),
-	(7, 'size of a - b', 'sum(customer_data.andnot_cardinality(a.members, b.members))', 'sum(rb_andnot_cardinality(a.roaring, b.roaring))', 'pair'),
-	(8, 'a && b', 'count(*) FILTER (WHERE a.members OPERATOR(customer_data.&&) b.members)', 'count(*) FILTER (WHERE a.roaring && b.roaring)', 'pair'),
-	(9, 'a @> b', 'count(*) FILTER (WHERE a.members OPERATOR(customer_data.@>) b.members)', 'count(*) FILTER (WHERE a.roaring @> b.roaring)', 'pair'),
-	(10, 'a @> one customer', 'count(*) FILTER (WHERE a.members OPERATOR(customer_data.@>) 424242::bigint)', 'count(*) FILTER (WHERE a.roaring @> 424242)', 'pair'),
-	(11, 'size', 'sum(customer_data.cardinality(a.members))', 'sum(rb_cardinality(a.roaring))', 'pair'),
-	(12, 'members as rows', '(SELECT sum(m) FROM segment s, customer_data.members(s.members) m WHERE s.id <= 21)', '(SELECT sum(m) FROM segment s, rb_iterate(s.roaring) m WHERE s.id <= 21)', 'one'),
-	(13, 'members as array', 'sum(array_length(s.members::bigint[], 1))', 'sum(array_length(rb_to_array(s.roaring), 1))', 'few'),
-	(14, 'union of all', 'customer_data.cardinality(customer_data.customer_set_or_agg(s.members))', 'rb_cardinality(rb_or_agg(s.roaring))', 'all'),
-	(15, 'intersection of 70', 'coalesce(customer_data.cardinality(customer_data.customer_set_and_agg(s.members) FILTER (WHERE s.share = 0.6)), 0)', 'coalesce(rb_cardinality(rb_and_agg(s.roaring) FILTER (WHERE s.share = 0.6)), 0)', 'all'),
-	(16, 'a set of rows', 'customer_data.cardinality(customer_data.customer_set_agg(r.id))', 'rb_cardinality(rb_build_agg(r.id::int))', 'rows');
+	(1, 'a & b', 'sum(length(customer_set_send(a & b)))', 'sum(length((a & b)::bytea))'),
+	(2, 'a | b', 'sum(length(customer_set_send(a | b)))', 'sum(length((a | b)::bytea))'),
+	(3, 'a - b', 'sum(length(customer_set_send(a - b)))', 'sum(length((a - b)::bytea))'),
+	(4, 'a # b', 'sum(length(customer_set_send(a # b)))', 'sum(length((a # b)::bytea))'),
+	(5, 'size of a & b', 'sum(and_cardinality(a, b))', 'sum(rb_and_cardinality(a, b))'),
+	(6, 'size of a | b', 'sum(or_cardinality(a, b))', 'sum(rb_or_cardinality(a, b))'),
+	(7, 'size of a - b', 'sum(andnot_cardinality(a, b))', 'sum(rb_andnot_cardinality(a, b))'),
+	(8, 'size of a # b', 'sum(xor_cardinality(a, b))', 'sum(rb_xor_cardinality(a, b))'),
+	(9, 'a && b', 'sum((a && b)::int)', 'sum((a && b)::int)'),
+	(10, 'a @> b', 'sum((a @> b)::int)', 'sum((a @> b)::int)'),
+	(11, 'a @> a', 'sum((a @> a)::int)', 'sum((a @> a)::int)'),
+	(12, 'a = b', 'sum((a = b)::int)', 'sum((a = b)::int)'),
+	(13, 'a = a', 'sum((a = a)::int)', 'sum((a = a)::int)'),
+	(14, 'a @> one customer', 'sum((a @> i::bigint)::int)', 'sum((a @> i::int)::int)'),
+	(15, 'size of a', 'sum(cardinality(a))', 'sum(rb_cardinality(a))'),
+	(16, 'least and greatest of a', 'sum(set_min(a) + set_max(a))', 'sum(rb_min(a)::bigint + rb_max(a))'),
+	(17, 'a without one customer', 'sum(cardinality(remove_member(a, i)))', 'sum(rb_cardinality(rb_remove(a, i::int)))'),
+	(18, 'array of a', 'sum(array_length(a::bigint[], 1))', 'sum(array_length(rb_to_array(a), 1))'),
+	(19, 'a of an array', 'sum(cardinality(ids::customer_set))', 'sum(rb_cardinality(rb_build(ids)))'),
+	(20, 'rows of a', 'sum((SELECT count(*) FROM members(a)))', 'sum((SELECT count(*) FROM rb_iterate(a)))'),
+	(21, 'union of all', 'cardinality(customer_set_or_agg(a))', 'rb_cardinality(rb_or_agg(a))'),
+	(22, 'size of the union', 'customer_set_or_count_agg(a)', 'rb_or_cardinality_agg(a)'),
+	(23, 'intersection of all', 'cardinality(customer_set_and_agg(a))', 'rb_cardinality(rb_and_agg(a))'),
+	(24, 'a set of rows', 'cardinality(customer_set_agg(x))', 'rb_cardinality(rb_build_agg(x))');
 
 \o /dev/null
-SELECT measure(what, whose, format('SELECT %s FROM %s', expression,
-	CASE rel WHEN 'pair' THEN 'pair p JOIN segment a ON a.id = p.a JOIN segment b ON b.id = p.b' WHEN 'one' THEN '(SELECT) o' WHEN 'few' THEN 'segment s WHERE s.id <= 70'
-	WHEN 'all' THEN 'segment s' ELSE 'member_row r' END), CASE WHEN n BETWEEN 12 AND 16 THEN 2 ELSE 20 END)
-FROM (SELECT n, what, 'customer_data' AS whose, ours AS expression, rel FROM operation
-	UNION ALL SELECT n, what, 'pg_roaringbitmap', theirs, rel FROM operation WHERE theirs IS NOT NULL AND :'peer'::boolean) o ORDER BY n, whose;
-
--- All pairs of segments, as segment_overlap() does it: on members kept in chunks.
-INSERT INTO customer_data.condition (room, expression) SELECT 'segment', 's' || id FROM segment ORDER BY id;
-INSERT INTO customer_data.segment_definition (name, condition_id) SELECT c.expression, c.condition_id FROM customer_data.condition c WHERE c.room = 'segment';
-INSERT INTO customer_data.condition_member SELECT c.condition_id, k.chunk, k.part
-FROM customer_data.condition c JOIN segment s ON c.expression = 's' || s.id, customer_data.chunks(s.members) k WHERE c.room = 'segment';
-VACUUM ANALYZE customer_data.condition_member, customer_data.segment_definition;
-SELECT measure('overlap of all pairs, segment_overlap()', 'customer_data', 'SELECT sum(shared) FROM customer_data.segment_overlap()', 1);
-RESET work_mem;
-SELECT measure('the same, with 4 MB of work_mem', 'customer_data', 'SELECT sum(shared) FROM customer_data.segment_overlap()', 1);
-SET work_mem = '256MB';
-\if :peer
-SELECT measure('overlap of all pairs, segment_overlap()', 'pg_roaringbitmap',
-	'WITH one AS MATERIALIZED (SELECT id, rb_or(roaring, ''{}'') AS r FROM segment) SELECT sum(rb_and_cardinality(a.r, b.r)) FROM one a JOIN one b ON a.id < b.id', 1);
-\endif
+-- So often that each takes a while; arrays and rows take longer by themselves.
+SELECT measure(n, what, shape,
+	format('WITH p AS MATERIALIZED (SELECT a | ''{}'' AS a, b | ''{}'' AS b%s FROM pair WHERE shape = %L) SELECT %s FROM %s',
+		CASE WHEN n = 19 THEN ', a::bigint[] AS ids' END, shape, ours, CASE WHEN n = 24 THEN '(SELECT members(a) AS x FROM p LIMIT 1000000) r' ELSE format('generate_series(1, %s) i, p', times) END),
+	CASE WHEN :'peer'::boolean THEN format('WITH p AS MATERIALIZED (SELECT ra | ''{}'' AS a, rb | ''{}'' AS b%s FROM pair WHERE shape = %L) SELECT %s FROM %s',
+		CASE WHEN n = 19 THEN ', rb_to_array(ra) AS ids' END, shape, theirs, CASE WHEN n = 24 THEN '(SELECT rb_iterate(a) AS x FROM p LIMIT 1000000) r' ELSE format('generate_series(1, %s) i, p', times) END) END)
+FROM operation, (SELECT shape, count(*) AS pairs, avg(cardinality(a)) AS ids FROM pair GROUP BY 1) z,
+LATERAL (SELECT CASE WHEN n BETWEEN 18 AND 20 THEN 1 + (1000000 / pairs / greatest(ids, 30))::int WHEN n BETWEEN 8 AND 17 THEN 1 + (100000 / pairs)::int
+	ELSE 1 + (CASE shape WHEN 'tiny' THEN 200000 WHEN 'runs' THEN 12000 ELSE 2500 END / pairs)::int END AS times) t
+ORDER BY n, shape;
 \o
 \pset border 2
-SELECT format('%s segments of %s customers, %s', :segments, :customers, pg_size_pretty(sum(length(customer_data.customer_set_send(members))))) AS title FROM segment \gset
+\pset null ''
+SELECT count(*) > 0 AS disagree FROM result o JOIN result p USING (n, shape) WHERE o.whose = 'customer_data' AND p.whose = 'pg_roaringbitmap'
+	AND p.answer IS NOT NULL AND NOT (o.answer IS NOT DISTINCT FROM p.answer OR o.n <= 4 AND o.answer::bigint <= p.answer::bigint) \gset
+SELECT what AS "times as long as pg_roaringbitmap", max(ratio) FILTER (WHERE shape = 'dense') AS dense, max(ratio) FILTER (WHERE shape = 'sparse') AS sparse,
+	max(ratio) FILTER (WHERE shape = 'runs') AS runs, max(ratio) FILTER (WHERE shape = 'tiny') AS tiny, max(ratio) FILTER (WHERE shape = 'mixed') AS mixed,
+	round(max(ms) FILTER (WHERE shape = 'mixed')::numeric, 1) AS "mixed, CPU ms", round(max(theirs) FILTER (WHERE shape = 'mixed')::numeric, 1) AS "the peer's"
+FROM (SELECT o.n, o.what, o.shape, o.seconds * 1000 AS ms, p.seconds * 1000 AS theirs, round((o.seconds / nullif(p.seconds, 0))::numeric, 2) AS ratio
+	FROM result o JOIN result p USING (n, shape) WHERE o.whose = 'customer_data' AND p.whose = 'pg_roaringbitmap') r
+GROUP BY n, what ORDER BY n;
+
+-- All pairs of segments, as segment_overlap() does it, on members kept in chunks: of 0.01 % to 60 % of
+-- the customers, most scattered, some of the newest or oldest customers.
+CREATE TABLE audience AS
+SELECT s AS id, share, customer_set_agg(c) AS members
+FROM (SELECT s, CASE s % 7 WHEN 0 THEN 0.0001 WHEN 1 THEN 0.001 WHEN 2 THEN 0.01 WHEN 3 THEN 0.03 WHEN 4 THEN 0.1 WHEN 5 THEN 0.3 ELSE 0.6 END AS share
+      FROM generate_series(1, :segments) s) x,
+LATERAL (SELECT CASE WHEN s % 10 = 0 THEN g WHEN s % 10 = 1 THEN :customers - g ELSE (hashint8extended(g, s) & 2147483647) % :customers END AS c
+         FROM generate_series(1, greatest((share * :customers)::bigint, 1)) g) y
+GROUP BY 1, 2;
+INSERT INTO condition (room, expression) SELECT 'segment', 's' || id FROM audience ORDER BY id;
+INSERT INTO segment_definition (name, condition_id) SELECT expression, condition_id FROM condition WHERE room = 'segment';
+INSERT INTO condition_member SELECT c.condition_id, k.chunk, k.part
+FROM condition c JOIN audience s ON c.expression = 's' || s.id, chunks(s.members) k WHERE c.room = 'segment';
+\if :peer
+ALTER TABLE audience ADD roaring roaringbitmap;
+UPDATE audience SET roaring = customer_set_send(members)::roaringbitmap;
+\endif
+VACUUM ANALYZE condition_member, segment_definition, audience;
+SET work_mem = '4MB';
+\o /dev/null
+SELECT measure(30, 'counted', 'overlap', 'SELECT sum(shared) FILTER (WHERE condition_a <> condition_b) FROM overlap_of(ARRAY(SELECT condition_id FROM segment_definition))',
+	CASE WHEN :'peer'::boolean THEN 'WITH one AS MATERIALIZED (SELECT id, rb_or(roaring, ''{}'') AS r FROM audience) SELECT sum(rb_and_cardinality(a.r, b.r)) FROM one a JOIN one b ON a.id < b.id' END);
+SELECT measure(31, 'segment_overlap()', 'overlap', 'SELECT sum(shared) FROM segment_overlap()', NULL);
+\o
+SELECT format('overlap of %s segments of %s customers, all pairs', :segments, :customers) AS title \gset
 \pset title :title
-SELECT o.what, round((o.seconds * 1000)::numeric, 1) AS "customer_data, CPU ms", round((p.seconds * 1000)::numeric, 1) AS "pg_roaringbitmap, CPU ms",
-	round((o.seconds / nullif(p.seconds, 0))::numeric, 2) AS "times the peer", CASE WHEN p.answer IS NULL OR p.answer = o.answer THEN 'yes' ELSE 'NO' END AS agree
-FROM result o LEFT JOIN result p ON p.what = o.what AND p.whose = 'pg_roaringbitmap' WHERE o.whose = 'customer_data' ORDER BY o.n;
-SELECT count(*) > 0 AS disagree FROM result o JOIN result p USING (what) WHERE o.answer <> p.answer \gset
+SELECT o.what, round(o.seconds::numeric, 2) AS "CPU s", round(p.seconds::numeric, 2) AS "pg_roaringbitmap, pair by pair", o.answer = coalesce(p.answer, o.answer) AS agree
+FROM result o JOIN result p USING (n) WHERE o.n >= 30 AND o.whose = 'customer_data' AND p.whose = 'pg_roaringbitmap' ORDER BY n;
+SELECT :'disagree'::boolean OR count(*) > 0 AS disagree FROM result o JOIN result p USING (n) WHERE n = 30 AND o.answer <> p.answer \gset
 \if :disagree
 DO $$ BEGIN RAISE EXCEPTION 'the answers differ'; END $$;
 \endif

@@ -5,7 +5,7 @@
  */
 #include "postgres.h"
 
-#include "sets/customer_set.h"
+#include "sets/overlap.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -14,6 +14,9 @@
 #include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
+
+/* Rows read at a time */
+#define FETCH_ROWS	256
 
 static int
 compare_ids(const void *a, const void *b)
@@ -24,20 +27,28 @@ compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Add up what the sets of one chunk share. */
-static void
-count_chunk(int64 *shared, int n, const int *places, CdSet **sets, int count)
+/* The ids that are asked for, ascending, each once and without NULL */
+static int
+take_ids(ArrayType *array, int32 **result)
 {
-	int			i,
+	Datum	   *values;
+	bool	   *nulls;
+	int32	   *ids;
+	int			n,
+				i,
 				k;
 
-	for (i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		shared[(Size) places[i] * n + places[i]] += cd_set_cardinality(sets[i]);
-		for (k = i + 1; k < count; k++)
-			shared[(Size) places[i] * n + places[k]] += cd_set_and_cardinality(sets[i], sets[k]);
-	}
+	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &values, &nulls, &n);
+	ids = palloc(sizeof(int32) * Max(n, 1));
+	for (i = k = 0; i < n; i++)
+		if (!nulls[i])
+			ids[k++] = DatumGetInt32(values[i]);
+	qsort(ids, k, sizeof(int32), compare_ids);
+	for (n = i = 0; i < k; i++)
+		if (n == 0 || ids[i] != ids[n - 1])
+			ids[n++] = ids[i];
+	*result = ids;
+	return n;
 }
 
 /* overlap_of(condition_ids): of each two how many they share, of each one its size */
@@ -49,61 +60,46 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	Oid			types[] = {INT4ARRAYOID};
 	Datum		args[1];
-	Datum	   *values;
-	bool	   *nulls;
 	int32	   *ids;
-	int			n,
-				i,
+	int			n = take_ids(array, &ids);
+	int			i,
 				k;
-	int64	   *shared;
-	int		   *places;
-	CdSet	  **sets;
-	int			count = 0;
-	int32		chunk = -1;
-	uint64		row;
-	MemoryContext context;
-	MemoryContext old;
+	CdOverlap  *overlap;
+	Portal		portal;
 
 	InitMaterializedSRF(fcinfo, 0);
-	deconstruct_array(array, INT4OID, sizeof(int32), true, TYPALIGN_INT, &values, &nulls, &n);
-	ids = palloc(sizeof(int32) * Max(n, 1));
-	for (i = k = 0; i < n; i++)
-		if (!nulls[i])
-			ids[k++] = DatumGetInt32(values[i]);
-	n = k;
-	qsort(ids, n, sizeof(int32), compare_ids);
-	shared = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(mul_size(sizeof(int64), Max(n, 1)), Max(n, 1)));
-	memset(shared, 0, sizeof(int64) * (Size) n * n);
-	places = palloc(sizeof(int) * Max(n, 1));
-	sets = palloc(sizeof(CdSet *) * Max(n, 1));
+	overlap = cd_overlap_begin(n);
 
 	SPI_connect();
-	context = AllocSetContextCreate(CurrentMemoryContext, "sets of a chunk", ALLOCSET_DEFAULT_SIZES);
 	args[0] = PointerGetDatum(array);
-	if (SPI_execute_with_args("SELECT m.chunk, m.condition_id, m.members FROM customer_data.condition_member m "
-							  "WHERE m.condition_id = ANY ($1) ORDER BY m.chunk, m.condition_id",
-							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read members")));
-	for (row = 0; row < SPI_processed; row++)
+	portal = SPI_cursor_open_with_args(NULL, "SELECT m.chunk, m.condition_id, m.members FROM customer_data.condition_member m "
+									   "WHERE m.condition_id = ANY ($1) ORDER BY m.chunk, m.condition_id",
+									   1, types, args, NULL, true, 0);
+	for (;;)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[row];
-		bool		isnull;
-		int32		at = DatumGetInt32(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
-		int32		id = DatumGetInt32(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &isnull));
+		uint64		row;
 
-		if (at != chunk || count == n)
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		for (row = 0; row < SPI_processed; row++)
 		{
-			count_chunk(shared, n, places, sets, count);
-			MemoryContextReset(context);
-			count = 0;
-			chunk = at;
+			HeapTuple	tuple = SPI_tuptable->vals[row];
+			bool		isnull;
+			int32		at = DatumGetInt32(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
+			int32		id = DatumGetInt32(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &isnull));
+			Datum		members = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull);
+			CdSet	   *set;
+
+			set = cd_set_detoast(members);
+			cd_overlap_add(overlap, at, (int) ((int32 *) bsearch(&id, ids, n, sizeof(int32), compare_ids) - ids), set);
+			if (set != (CdSet *) DatumGetPointer(members))
+				pfree(set);
 		}
-		old = MemoryContextSwitchTo(context);
-		places[count] = (int) ((int32 *) bsearch(&id, ids, n, sizeof(int32), compare_ids) - ids);
-		sets[count++] = cd_set_detoast(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull));
-		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
 	}
-	count_chunk(shared, n, places, sets, count);
+	cd_overlap_end_chunk(overlap);
+	SPI_cursor_close(portal);
 	SPI_finish();
 
 	for (i = 0; i < n; i++)
@@ -114,7 +110,7 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 
 			out[0] = Int32GetDatum(ids[i]);
 			out[1] = Int32GetDatum(ids[k]);
-			out[2] = Int64GetDatum(shared[(Size) i * n + k]);
+			out[2] = Int64GetDatum(cd_overlap_shared(overlap, i, k));
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, out, out_nulls);
 		}
 	return (Datum) 0;

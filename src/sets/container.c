@@ -269,6 +269,45 @@ cd_container_intersects(const CdContainer *a, const CdContainer *b)
 	return cd_container_common(a, b) > 0;
 }
 
+/* Does a container hold all of another of the same key?  Mostly found out soon. */
+bool
+cd_container_holds(const CdContainer *a, const CdContainer *b)
+{
+	uint32		i,
+				j = 0;
+
+	if (a->cardinality < b->cardinality)
+		return false;
+	if (b->kind == KIND_ARRAY && a->kind == KIND_BITMAP)
+	{
+		for (i = 0; i < b->cardinality; i++)
+			if (!bit_is_set(a->body, load16(b->body + 2 * i)))
+				return false;
+		return true;
+	}
+	if (b->kind == KIND_ARRAY && a->kind == KIND_ARRAY)
+	{
+		for (i = 0; i < b->cardinality; i++, j++)
+		{
+			uint16		value = load16(b->body + 2 * i);
+
+			while (j < a->cardinality && load16(a->body + 2 * j) < value)
+				j++;
+			if (j == a->cardinality || load16(a->body + 2 * j) != value)
+				return false;
+		}
+		return true;
+	}
+	if (a->kind == KIND_BITMAP && b->kind == KIND_BITMAP)
+	{
+		for (i = 0; i < BITMAP_WORDS; i += 64)
+			if (cd_bits->count_common(a->body + 8 * i, b->body + 8 * i, 64) != cd_bits->count(b->body + 8 * i, 64))
+				return false;
+		return true;
+	}
+	return cd_container_common(a, b) == b->cardinality;
+}
+
 /* Set the bits from first to last, both included */
 void
 cd_bits_set_range(uint8 *bits, uint32 first, uint32 last)

@@ -112,6 +112,7 @@ extern const char *cd_container_fault(int kind, uint32 cardinality, const uint8 
 extern bool cd_container_contains(const CdContainer *c, uint32 low);
 extern uint32 cd_container_common(const CdContainer *a, const CdContainer *b);
 extern bool cd_container_intersects(const CdContainer *a, const CdContainer *b);
+extern bool cd_container_holds(const CdContainer *a, const CdContainer *b);
 extern void cd_bits_set_range(uint8 *bits, uint32 first, uint32 last);
 /* Add a container's values to a bitmap */
 extern void cd_container_to_bits(const CdContainer *c, uint8 *bits);

@@ -319,7 +319,7 @@ cd_set_contains_set(const CdSet *a, const CdSet *b)
 			return false;
 		cd_set_open(&va, i++, &ca);
 		cd_set_open(&vb, j, &cb);
-		if (cd_container_common(&ca, &cb) != cb.cardinality)
+		if (!cd_container_holds(&ca, &cb))
 			return false;
 	}
 	return true;
