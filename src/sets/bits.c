@@ -521,20 +521,44 @@ LEVEL(avx512, AVX512, positions_avx512, sse42);
 
 const CdBits *cd_bits = &bits_plain;
 
-/* Choose by what the processor can do and the operating system saves. */
-void
-cd_bits_init(void)
+/* Take the loops of a level, if the processor and the operating system have what it takes */
+bool
+cd_bits_choose(int level)
 {
+	if (level == 0)
+	{
+		cd_bits = &bits_plain;
+		return true;
+	}
 #ifdef BY_LEVEL
 	__builtin_cpu_init();
 	fill_lanes();
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2") &&
-		__builtin_cpu_supports("bmi2"))
-		cd_bits = &bits_avx512;
-	else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
-		cd_bits = &bits_avx2;
-	else if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))
+	if (level == 1 && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))
+	{
 		cd_bits = &bits_base;
+		return true;
+	}
+	if (level == 2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
+	{
+		cd_bits = &bits_avx2;
+		return true;
+	}
+	if (level == 3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq") &&
+		__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2"))
+	{
+		cd_bits = &bits_avx512;
+		return true;
+	}
 #endif
+	return false;
+}
+
+void
+cd_bits_init(void)
+{
+	int			level = CD_BITS_LEVELS - 1;
+
+	while (!cd_bits_choose(level))
+		level--;
 }

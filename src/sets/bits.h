@@ -50,9 +50,12 @@ typedef struct CdBits
 	uint32		(*join) (const uint8 *a, uint32 na, const uint8 *b, uint32 nb, bool xor, uint8 *out);
 } CdBits;
 
-/* The implementation for this processor. */
+/* The implementation in use; cd_bits_init takes the best there is for this processor. */
 extern const CdBits *cd_bits;
 extern void cd_bits_init(void);
+
+#define CD_BITS_LEVELS	4
+extern bool cd_bits_choose(int level);
 
 static inline uint16
 load16(const uint8 *p)

@@ -139,10 +139,10 @@ bits_between(const uint8 *body, uint32 first, uint32 last)
 	if (last < first)
 		return 0;
 	if (w == end)
-		return pg_popcount64(load64(body + 8 * w) & mask & end_mask);
-	return pg_popcount64(load64(body + 8 * w) & mask) +
+		return __builtin_popcountll(load64(body + 8 * w) & mask & end_mask);
+	return __builtin_popcountll(load64(body + 8 * w) & mask) +
 		cd_bits->count(body + 8 * (w + 1), end - w - 1) +
-		pg_popcount64(load64(body + 8 * end) & end_mask);
+		__builtin_popcountll(load64(body + 8 * end) & end_mask);
 }
 
 /* Count what a run container shares with another */
