@@ -244,9 +244,12 @@ CREATE FUNCTION customer_data.read_links() RETURNS void
 AS $$
 #variable_conflict use_column
 DECLARE
-    l      customer_data.identity_link;
-    query  text;
-    wanted pg_catalog.record;
+    l       customer_data.identity_link;
+    query   text;
+    keys_a  text[];
+    keys_b  text[];
+    moments timestamptz[];
+    wanted  pg_catalog.record;
 BEGIN
     FOR l IN SELECT k.* FROM customer_data.identity_link k ORDER BY k.link_id LOOP
         query := format(E'SELECT (%s\n)::text, (%s\n)::text, %s FROM %s', l.key_a, l.key_b,
@@ -257,34 +260,39 @@ BEGIN
             FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
             WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
             GROUP BY q.key_a, q.key_b
-        ), record_named AS (
-            SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
-            UNION ALL
-            SELECT r.source_id, r.key, r.record_id FROM customer_data.arriving_record r WHERE r.source_id IN (l.source_a, l.source_b)
         ), withdrawn AS (
             DELETE FROM customer_data.identity_evidence e
             WHERE e.link_id = l.link_id
               AND NOT EXISTS (SELECT FROM incoming i WHERE i.key_a = e.key_a AND i.key_b = e.key_b)
             RETURNING e.record_a, e.record_b
-        ), fresh AS MATERIALIZED (
-            SELECT i.key_a, i.key_b, i.at, a.record_id AS record_a, b.record_id AS record_b
-            FROM incoming i
-            LEFT JOIN record_named a ON a.source_id = l.source_a AND a.key = i.key_a
-            LEFT JOIN record_named b ON b.source_id = l.source_b AND b.key = i.key_b
-            WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
-                              WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b)
-        ), added AS (
-            INSERT INTO customer_data.identity_evidence (link_id, key_a, key_b, at, record_a, record_b)
-            SELECT l.link_id, f.key_a, f.key_b, f.at, f.record_a, f.record_b FROM fresh f
+        ), noted AS (
+            INSERT INTO customer_data.record_affected (record_id, cause)
+            SELECT r, format('link %s withdrawn', l.name)
+            FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
+            WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
         )
-        INSERT INTO customer_data.record_affected (record_id, cause)
-        SELECT r, format('link %s withdrawn', l.name)
-        FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
-        WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
-        UNION ALL
-        SELECT r, format('link %s', l.name)
-        FROM fresh f, unnest(ARRAY[f.record_a, f.record_b]) AS r
-        WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+        SELECT coalesce(array_agg(i.key_a), '{}'), array_agg(i.key_b), array_agg(i.at) INTO keys_a, keys_b, moments
+        FROM incoming i
+        WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
+                          WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b);
+        IF cardinality(keys_a) > 0 THEN
+            WITH named AS (
+                SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
+                UNION ALL
+                SELECT r.source_id, r.key, r.record_id FROM customer_data.arriving_record r WHERE r.source_id IN (l.source_a, l.source_b)
+            ), added AS (
+                INSERT INTO customer_data.identity_evidence (link_id, key_a, key_b, at, record_a, record_b)
+                SELECT l.link_id, f.key_a, f.key_b, f.at, a.record_id, b.record_id
+                FROM unnest(keys_a, keys_b, moments) AS f(key_a, key_b, at)
+                LEFT JOIN named a ON a.source_id = l.source_a AND a.key = f.key_a
+                LEFT JOIN named b ON b.source_id = l.source_b AND b.key = f.key_b
+                RETURNING record_a, record_b
+            )
+            INSERT INTO customer_data.record_affected (record_id, cause)
+            SELECT r, format('link %s', l.name)
+            FROM added f, unnest(ARRAY[f.record_a, f.record_b]) AS r
+            WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+        END IF;
         -- Visitors may be known by the link alone.
         FOR wanted IN
             SELECT s.source_id, k.keys
@@ -300,7 +308,7 @@ BEGIN
         -- Who was not there yet may be by now.
         IF EXISTS (SELECT FROM customer_data.identity_evidence x
                    WHERE x.link_id = l.link_id AND (x.record_a IS NULL OR x.record_b IS NULL)) THEN
-            WITH record_named AS (
+            WITH named AS (
                 SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
                 UNION ALL
                 SELECT r.source_id, r.key, r.record_id FROM customer_data.arriving_record r WHERE r.source_id IN (l.source_a, l.source_b)
@@ -309,8 +317,8 @@ BEGIN
                 SET record_a = x.now_a, record_b = x.now_b
                 FROM (SELECT o.key_a, o.key_b, a.record_id AS now_a, b.record_id AS now_b
                       FROM customer_data.identity_evidence o
-                      LEFT JOIN record_named a ON a.source_id = l.source_a AND a.key = o.key_a
-                      LEFT JOIN record_named b ON b.source_id = l.source_b AND b.key = o.key_b
+                      LEFT JOIN named a ON a.source_id = l.source_a AND a.key = o.key_a
+                      LEFT JOIN named b ON b.source_id = l.source_b AND b.key = o.key_b
                       WHERE o.link_id = l.link_id AND (o.record_a IS NULL OR o.record_b IS NULL)) x
                 WHERE e.link_id = l.link_id AND e.key_a = x.key_a AND e.key_b = x.key_b
                   AND (x.now_a, x.now_b) IS DISTINCT FROM (e.record_a, e.record_b)
@@ -337,8 +345,13 @@ CREATE FUNCTION customer_data.assign_customers(affected bigint[], cause text,
 AS $$
 #variable_conflict use_column
 DECLARE
-    died bigint[];
+    died    bigint[];
+    seqscan text := current_setting('enable_seqscan');
 BEGIN
+    -- A few of many records are looked up, not sought among all.
+    IF cardinality(affected) * 20 < (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'customer_data.source_record'::regclass) THEN
+        PERFORM set_config('enable_seqscan', 'off', true);
+    END IF;
     WITH clustered AS MATERIALIZED (
         SELECT c.record_id, c.cluster_no::bigint AS cluster_no, r.customer_id AS old_id
         FROM customer_data.cluster_records(affected) c
@@ -410,6 +423,7 @@ BEGIN
            (SELECT count(*) FROM noted n WHERE n.kind = 'merge'),
            (SELECT count(*) FROM noted n WHERE n.kind = 'split')
     INTO touched, died, merged, split;
+    PERFORM set_config('enable_seqscan', seqscan, true);
     IF (SELECT count(*) FROM customer_data.arriving_record) > 1000 AND has_table_privilege('customer_data.arriving_record', 'TRUNCATE') THEN
         TRUNCATE customer_data.arriving_record;
     ELSE
