@@ -9,34 +9,32 @@ now="'2026-05-01 00:00+00'"
 day="'2026-05-02 00:00+00'"
 
 say "generating $BENCH_EVENTS events of $BENCH_CUSTOMERS customers"
-psql -qX -v ON_ERROR_STOP=1 -v events="$BENCH_EVENTS" -v customers="$BENCH_CUSTOMERS" -v seed="$BENCH_SEED" <<'SQL'
+psql -qX -v ON_ERROR_STOP=1 -v events="$BENCH_EVENTS" -v customers="$BENCH_CUSTOMERS" -v seed="$BENCH_SEED" -v peers="$peers" <<'SQL'
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS customer_data;
 SELECT setseed(1.0 / (1 + :seed)) \g /dev/null
 CREATE SCHEMA way;
-CREATE UNLOGGED TABLE way.generated AS
+CREATE TABLE way.event (id bigint GENERATED ALWAYS AS IDENTITY, customer int NOT NULL, at timestamptz NOT NULL, kind text NOT NULL, loaded_by xid8 DEFAULT pg_current_xact_id());
+INSERT INTO way.event (customer, at, kind)
     SELECT 1 + floor(power(random(), 1.3) * :customers)::int AS customer,
            date_trunc('second', timestamptz '2025-01-01' + random() * interval '485 days') AS at,
            (ARRAY['view', 'view', 'view', 'view', 'view', 'view', 'search', 'search', 'cart', 'cart', 'login', 'purchase', 'review', 'share'])[1 + floor(random() * 14)] AS kind
     FROM generate_series(1, :events);
-CREATE TABLE way.event (id bigint GENERATED ALWAYS AS IDENTITY, customer int NOT NULL, at timestamptz NOT NULL, kind text NOT NULL, loaded_by xid8 DEFAULT pg_current_xact_id());
-INSERT INTO way.event (customer, at, kind) SELECT * FROM way.generated ORDER BY customer, at;
-DROP TABLE way.generated;
-CREATE INDEX ON way.event (customer, at);
+CREATE TABLE way.peer AS SELECT customer, at, kind FROM way.event WHERE customer <= :peers ORDER BY customer, at;
+CREATE INDEX ON way.peer (customer, at);
 CREATE INDEX ON way.event (loaded_by);
 CREATE TABLE way.customer AS SELECT n AS customer, timestamptz '2025-01-01' + n % 100 * interval '1 day' AS since FROM generate_series(1, :customers) n;
-VACUUM (ANALYZE, FREEZE) way.event;
+VACUUM (ANALYZE, FREEZE) way.peer;
+ANALYZE way.event;
 ANALYZE way.customer;
 SELECT customer_data.add_source('way', 'way.customer', 'customer', '{"cookie_id": "customer::text", "registered_at": "since"}', kind => 'anonymous') \g /dev/null
 SELECT customer_data.add_event_source('way', 'way.event', 'way', 'customer', 'at', 'kind') \g /dev/null
 SELECT count(*) FROM customer_data.resolve() \g /dev/null
 SELECT count(*) FROM customer_data.refresh_timelines() \g /dev/null
-SELECT count(*) FROM customer_data.refresh_metrics() \g /dev/null
 DELETE FROM customer_data.touched;
 VACUUM (ANALYZE, FREEZE) customer_data.timeline_chunk;
 VACUUM (ANALYZE, FREEZE) customer_data.source_record;
 VACUUM (ANALYZE, FREEZE) customer_data.customer;
-VACUUM (ANALYZE, FREEZE) customer_data.customer_metric;
 SET search_path = customer_data, pg_catalog;
 SELECT add_journey('way') \g /dev/null
 SELECT add_stage('way', 'known', 'true') \g /dev/null
@@ -51,11 +49,11 @@ say "beside plain SQL"
 what="stage history of $peers customers"
 BENCH_RUNS=0 measure "$what" "plain SQL" "
 WITH probe AS (
-    SELECT customer, at AS t, kind FROM way.event WHERE customer <= $peers AND at <= $now
+    SELECT customer, at AS t, kind FROM way.peer WHERE at <= $now
     UNION ALL
-    SELECT e.customer, e.at + x.span, NULL FROM way.event e
+    SELECT e.customer, e.at + x.span, NULL FROM way.peer e
     JOIN (VALUES ('view', interval '30 days'), ('search', '30 days'), ('cart', '14 days'), ('purchase', '90 days'), ('review', '60 days'), ('share', '60 days')) x (kind, span) USING (kind)
-    WHERE e.customer <= $peers AND e.at + x.span <= $now
+    WHERE e.at + x.span <= $now
     UNION ALL
     SELECT customer, since, NULL FROM way.customer WHERE customer <= $peers AND since <= $now
 ), counted AS (
