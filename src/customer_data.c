@@ -23,6 +23,7 @@ static bool as_of_set = false;
 static TimestampTz as_of_value = 0;
 
 static TimestampTz valid_until = DT_NOEND;
+bool		cd_validity_wanted = false;
 
 /* Parsed form of customer_data.as_of, handed from check to assign hook. */
 typedef struct AsOfExtra
@@ -143,6 +144,7 @@ cd_as_of_is_set(void)
 void
 cd_validity_reset(void)
 {
+	cd_validity_wanted = true;
 	valid_until = DT_NOEND;
 }
 

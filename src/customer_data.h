@@ -35,8 +35,10 @@ extern bool cd_as_of_is_set(void);
  * at which its answer could change if nothing new arrives.  Whoever evaluates
  * a condition resets the accumulator before it and reads it after it: the
  * minimum over the calls made is early, never late, for any combination of
- * them.  DT_NOEND means "holds for ever".
+ * them.  DT_NOEND means "holds for ever".  Before the first reset nobody has
+ * asked, and functions need not find out.
  */
+extern bool cd_validity_wanted;
 extern void cd_validity_reset(void);
 extern void cd_validity_note(TimestampTz until);
 extern TimestampTz cd_validity(void);

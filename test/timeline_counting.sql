@@ -2,7 +2,12 @@
 -- rows the timelines were made of; and until when the answers hold.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(188);
+SELECT plan(189);
+
+-- The first question of a session, before anything was reset: its answer notes until when it holds.
+SET customer_data.as_of = '2026-03-20 00:00+00';
+SELECT is(holds_until(event_count('2026-03-18 00:00 a; 2026-03-19 00:00 a', 'a', last => '7 days') > 0), '2026-03-25 00:00+00'::timestamptz, 'holds_until() in a new session');
+RESET customer_data.as_of;
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 1917) AS seed) s, setseed(seed % 1000 / 1000.0);

@@ -21,8 +21,11 @@ CREATE FUNCTION customer_data.as_of_day() RETURNS timestamptz
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_as_of_day';
 COMMENT ON FUNCTION customer_data.as_of_day() IS 'as_of(), where only its calendar day is used: what as_of()::date becomes inside conditions';
 
+CREATE FUNCTION customer_data.holds_until_support(internal) RETURNS internal
+    LANGUAGE c AS 'MODULE_PATHNAME', 'cd_holds_until_support';
+COMMENT ON FUNCTION customer_data.holds_until_support(internal) IS 'Lets functions know, before they answer, that it will be asked until when their answers hold';
 CREATE FUNCTION customer_data.holds_until(answer boolean) RETURNS timestamptz
-    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_holds_until';
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_holds_until' SUPPORT customer_data.holds_until_support;
 COMMENT ON FUNCTION customer_data.holds_until(boolean) IS 'The first moment at which the answers since the last call could change if nothing new arrives; infinity if never';
 
 CREATE FUNCTION customer_data.compare_events(events customer_data.timeline, pattern customer_data.event_pattern, last interval,

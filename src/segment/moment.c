@@ -175,6 +175,18 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Planner support of holds_until(): its argument is evaluated before it is
+ * called for the first time, and has to note until when it holds.
+ */
+PG_FUNCTION_INFO_V1(cd_holds_until_support);
+Datum
+cd_holds_until_support(PG_FUNCTION_ARGS)
+{
+	cd_validity_wanted = true;
+	PG_RETURN_POINTER(NULL);
+}
+
+/*
  * holds_until(answer): the first moment at which what was answered since the
  * last call could change; arguments are computed before the call.
  */

@@ -118,6 +118,8 @@ note_count(const Count *count)
 {
 	TimestampTz oldest;
 
+	if (!cd_validity_wanted)
+		return;
 	cd_validity_note(count->enters);
 	if (!count->window.sliding)
 		return;
@@ -163,7 +165,7 @@ happened(FunctionCallInfo fcinfo, Form form, int next)
 	int			i;
 
 	begin_count(fcinfo, &count, form, 2, false);
-	if (count.window.sliding)
+	if (count.window.sliding && cd_validity_wanted)
 		PG_RETURN_BOOL(note_happened(&count.window, count.matchers, count.n, count.enters));
 	for (i = 0; i < count.n; i++)
 		if (cd_matcher_first(&count.matchers[i], count.matchers[i].from, count.matchers[i].to) >= 0)

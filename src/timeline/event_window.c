@@ -89,7 +89,7 @@ cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimelin
 				kept = 0;
 
 	*enters = DT_NOEND;
-	if (!window->sliding && !window->ahead)
+	if (!cd_validity_wanted || (!window->sliding && !window->ahead))
 		return cd_pattern_bind(pattern, tl, window->since, window->until, few, matchers);
 
 	n = cd_pattern_bind(pattern, tl, window->sliding ? window->back + 1 : window->since,

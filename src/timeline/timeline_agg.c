@@ -56,6 +56,7 @@ typedef struct AggState
 {
 	AggCall    *call;			/* whose strings the rows refer to */
 	struct varlena **images;
+	struct varlena *image;		/* the only one, usually */
 	int			nimages;
 	int			nevents;		/* in rows */
 	bool		sorted;			/* so far */
@@ -67,6 +68,7 @@ typedef struct AggState
 
 /* Room for a state and its first rows; blocks grow as the group does. */
 #define STATE_SIZE		256
+#define PACKED_SIZE		(offsetof(AggState, first) + offsetof(RowBlock, data))
 #define BLOCK_LEAST		256
 #define BLOCK_MOST		65536
 
@@ -105,23 +107,23 @@ agg_call(FunctionCallInfo fcinfo)
 	return likely(call != NULL) ? call : make_call(fcinfo);
 }
 
-/* A new state. */
+/* A new state, of STATE_SIZE or without room for rows of its own. */
 static AggState *
-new_state(AggCall *call, MemoryContext context)
+new_state(AggCall *call, MemoryContext context, Size size)
 {
-	AggState   *state = MemoryContextAlloc(context, STATE_SIZE);
+	AggState   *state = MemoryContextAlloc(context, size);
 
 	state->call = call;
-	state->images = NULL;
+	state->images = &state->image;
 	state->nimages = 0;
 	state->nevents = 0;
 	state->sorted = true;
 	state->last = DT_NOBEGIN;
-	state->size = STATE_SIZE;
+	state->size = size;
 	state->tail = &state->first;
 	state->first.next = NULL;
 	state->first.used = 0;
-	state->first.size = STATE_SIZE - offsetof(AggState, first) - offsetof(RowBlock, data);
+	state->first.size = size - offsetof(AggState, first) - offsetof(RowBlock, data);
 	return state;
 }
 
@@ -205,7 +207,7 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(call, context);
+		state = new_state(call, context, STATE_SIZE);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (nargs > 3 && !PG_ARGISNULL(3))
 		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
@@ -374,7 +376,7 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(call, context);
+		state = new_state(call, context, STATE_SIZE);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(3))
 		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
@@ -455,10 +457,13 @@ cd_timeline_agg_combine(PG_FUNCTION_ARGS)
 	}
 	image = finish_state(other);
 	if (state == NULL)
-		state = new_state(agg_call(fcinfo), context);
-	if (state->nimages == 0)
-		state->images = MemoryContextAlloc(context, 2 * sizeof(struct varlena *));
-	else if (state->nimages >= 2 && (state->nimages & (state->nimages - 1)) == 0)
+		state = new_state(agg_call(fcinfo), context, PACKED_SIZE);
+	if (state->nimages == 1)
+	{
+		state->images = MemoryContextAlloc(context, 4 * sizeof(struct varlena *));
+		state->images[0] = state->image;
+	}
+	else if (state->nimages >= 4 && (state->nimages & (state->nimages - 1)) == 0)
 		state->images = repalloc(state->images, 2 * state->nimages * sizeof(struct varlena *));
 	state->images[state->nimages] = MemoryContextAlloc(context, VARSIZE(image));
 	memcpy(state->images[state->nimages++], image, VARSIZE(image));
@@ -482,9 +487,8 @@ cd_timeline_agg_deserialize(PG_FUNCTION_ARGS)
 	AggState   *state;
 
 	(void) aggregate_context(fcinfo);
-	state = new_state(agg_call(fcinfo), CurrentMemoryContext);
-	state->images = palloc(sizeof(struct varlena *));
-	state->images[0] = (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	state = new_state(agg_call(fcinfo), CurrentMemoryContext, PACKED_SIZE);
+	state->image = (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
 	state->nimages = 1;
 	PG_RETURN_POINTER(state);
 }

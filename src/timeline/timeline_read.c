@@ -305,6 +305,32 @@ high_word(const CdKind *kind, uint32 word)
 	return bits;
 }
 
+#define EACH_BYTE	UINT64CONST(0x0101010101010101)
+
+/* For each byte of a word how many bits are set in it and those below it. */
+static inline uint64
+bits_upto(uint64 word)
+{
+	word -= (word >> 1) & UINT64CONST(0x5555555555555555);
+	word = (word & UINT64CONST(0x3333333333333333)) + ((word >> 2) & UINT64CONST(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64CONST(0x0f0f0f0f0f0f0f0f);
+	return word * EACH_BYTE;
+}
+
+/* Where the bit is that has k set bits below it; there are more than k. */
+static inline int
+select_bit(uint64 word, uint64 upto, int k)
+{
+	/* Bytes up to which there are k bits at most. */
+	uint64		whole = ((((uint64) k * EACH_BYTE) | (EACH_BYTE << 7)) - upto) & (EACH_BYTE << 7);
+	int			shift = (int) (((whole >> 7) * EACH_BYTE) >> 56) * 8;
+
+	k -= (int) ((upto << 8) >> shift & 0xff);
+	for (word >>= shift; k > 0; k--)
+		word &= word - 1;
+	return shift + __builtin_ctzll(word);
+}
+
 /* The low part of event i. */
 static inline uint64
 low_part(const CdKind *kind, int i)
@@ -336,9 +362,13 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 	if (at <= kind->tl->base)
 		return 0;
 	offset = (uint64) at - (uint64) kind->tl->base;
-	x = offset / (uint64) kind->tl->unit;
-	if (x * (uint64) kind->tl->unit != offset)
-		x++;
+	x = offset;
+	if (kind->tl->unit != 1)
+	{
+		x = offset / (uint64) kind->tl->unit;
+		if (x * (uint64) kind->tl->unit != offset)
+			x++;
+	}
 	high = x >> kind->low_bits;
 	low = x & ((UINT64CONST(1) << kind->low_bits) - 1);
 
@@ -350,7 +380,7 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 		if (word >= nwords)
 			return kind->n;
 		bits = high_word(kind, word);
-		in_word = pg_popcount64(bits);
+		in_word = (int) (bits_upto(bits) >> 56);
 		if (zeros + (64 - in_word) >= high)
 			break;
 		zeros += 64 - in_word;
@@ -359,15 +389,10 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 	bit = 0;
 	if (high > zeros)
 	{
-		uint64		z = ~bits;
 		int			skip = (int) (high - zeros) - 1;
 
-		while (skip-- > 0)
-			z &= z - 1;
-		if (z == 0)
-			cd_timeline_corrupt();
-		bit = __builtin_ctzll(z);
-		ones += pg_popcount64(bits & ((UINT64CONST(1) << bit) - 1));
+		bit = select_bit(~bits, bits_upto(~bits), skip);
+		ones += bit - skip;
 		bit++;
 	}
 	if (ones >= (uint64) kind->n)
@@ -416,18 +441,21 @@ cd_times_begin(CdTimes *times, const CdKind *kind, int from)
 		return;
 	for (times->word = 0; times->word < nwords; times->word++)
 	{
+		uint64		upto;
 		int			in_word;
 
 		times->bits = high_word(kind, times->word);
-		in_word = pg_popcount64(times->bits);
+		upto = bits_upto(times->bits);
+		in_word = (int) (upto >> 56);
 		if (left < in_word)
+		{
+			times->bits &= ~UINT64CONST(0) << select_bit(times->bits, upto, left);
 			break;
+		}
 		left -= in_word;
 	}
 	if (times->word >= nwords)
 		cd_timeline_corrupt();
-	while (left-- > 0)
-		times->bits &= times->bits - 1;
 }
 
 /* All times of a kind, in units since the timeline's base. */
