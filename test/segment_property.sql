@@ -344,7 +344,7 @@ BEGIN
                 CONTINUE WHEN goal - before <= moment;
                 moment := goal - before;
                 PERFORM customer_data.refresh_conditions(false, moment);
-                UPDATE customer_data.condition_due SET due = due + interval '1 second' WHERE xmin = pg_current_xact_id()::xid;
+                UPDATE customer_data.condition_due SET due = due + interval '1 second' WHERE age(xmin) <= age(pg_current_xact_id()::xid);
                 PERFORM set_config('customer_data.as_of', moment::text, true);
                 wrong := customer_data.members_of(w.condition_id) <> coalesce((SELECT customer_data.customer_set_or_agg(e.customers)
                     FROM customer_data.evaluate_conditions(ARRAY[w.condition_id], ARRAY[NULL]::customer_data.customer_set[]) e WHERE e.what = 'true'), '{}');
@@ -354,7 +354,7 @@ BEGIN
             EXIT WHEN wrong;
             moment := goal;
             PERFORM customer_data.refresh_conditions(false, moment);
-            UPDATE customer_data.condition_due SET due = due + interval '1 second' WHERE xmin = pg_current_xact_id()::xid;
+            UPDATE customer_data.condition_due SET due = due + interval '1 second' WHERE age(xmin) <= age(pg_current_xact_id()::xid);
             COMMIT;
         END LOOP;
         IF NOT wrong THEN

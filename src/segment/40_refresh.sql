@@ -442,8 +442,20 @@ BEGIN
     END IF;
 
     FOR w IN SELECT DISTINCT wave FROM customer_data.condition_work ORDER BY wave LOOP
-        PERFORM customer_data.refresh_thresholds(refresh, w, touched);
-        PERFORM customer_data.refresh_wave(refresh, w, touched);
+        LOOP
+            BEGIN
+                PERFORM customer_data.refresh_thresholds(refresh, w, touched);
+                PERFORM customer_data.refresh_wave(refresh, w, touched);
+                EXIT;
+            EXCEPTION WHEN foreign_key_violation THEN
+                -- What was dropped while it was asked is left out, and the others are asked again.
+                DELETE FROM customer_data.condition_work k
+                WHERE NOT EXISTS (SELECT FROM customer_data.condition c WHERE c.condition_id = k.condition_id);
+                IF NOT FOUND THEN
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
     -- Of whom a condition that fails must be asked when it works again.
     UPDATE customer_data.condition_state s
