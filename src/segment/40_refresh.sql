@@ -8,6 +8,8 @@
 CREATE FUNCTION customer_data.condition_waves(OUT condition_id integer, OUT wave integer)
     RETURNS SETOF record LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
+    -- The planner takes recursion for large, and would clear a table as large as it may.
+    SET work_mem = '1MB'
 AS $$
     WITH RECURSIVE edge AS (
         SELECT n.condition_id AS origin, d.condition_id AS target, c.by_sql::int AS step
