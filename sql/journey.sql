@@ -100,6 +100,7 @@ SELECT alter_stage('buying', 'fann', 'true');
 SELECT stage_of(1, 'selling');
 SELECT stage_of(1, 'moods', NULL);
 SELECT stage_of(1, 'moods', 'infinity');
+SELECT stage_of(NULL, 'moods') IS NULL AS nobody;
 
 -- Metrics are those of each moment; what has no history counts as it is today.
 SELECT add_journey('figures');

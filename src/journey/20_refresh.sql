@@ -206,6 +206,9 @@ DECLARE
     answer text;
     fault  text;
 BEGIN
+    IF customer_id IS NULL THEN
+        RETURN NULL;
+    END IF;
     IF at IS NULL OR NOT isfinite(at) THEN
         RAISE EXCEPTION 'the moment must be a finite one' USING ERRCODE = 'invalid_parameter_value';
     END IF;
