@@ -7,7 +7,6 @@
 #include "customer_data.h"
 
 #include "identity/engine.h"
-#include "port/pg_bitutils.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 
@@ -85,6 +84,21 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 	return CD_DIFFERENT;
 }
 
+/* Count the bits of two words at once, without a call. */
+static inline void
+count_both(uint32 a, uint32 b, int *in_a, int *in_b)
+{
+	uint64		v = (uint64) a << 32 | b;
+
+	v -= (v >> 1) & UINT64CONST(0x5555555555555555);
+	v = (v & UINT64CONST(0x3333333333333333)) + ((v >> 2) & UINT64CONST(0x3333333333333333));
+	v = (v + (v >> 4)) & UINT64CONST(0x0F0F0F0F0F0F0F0F);
+	v += v >> 8;
+	v += v >> 16;
+	*in_a = (int) (v >> 32) & 63;
+	*in_b = (int) v & 63;
+}
+
 /*
  * Are two tokens surely different?  By their letters and lengths alone too
  * many edits are needed, too few letters can match, and they do not sound
@@ -104,8 +118,7 @@ differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	if (!(x->face & y->face & CD_FACE_LATIN) || (x->face & y->face & CD_FACE_GIVEN) || shorter < 2 ||
 		(x->sound == y->sound && x->sound != 0))
 		return false;
-	missing_x = pg_popcount32(x->letters & ~y->letters);
-	missing_y = pg_popcount32(y->letters & ~x->letters);
+	count_both(x->letters & ~y->letters, y->letters & ~x->letters, &missing_x, &missing_y);
 	edits = Max(Max(missing_x, missing_y), Max(x->chars, y->chars) - shorter);
 	if (edits < (shorter >= 5 ? 3 : 2))
 		return false;
