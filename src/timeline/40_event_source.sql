@@ -149,31 +149,17 @@ CREATE FUNCTION customer_data.wait_for_writers(relation regclass) RETURNS boolea
     LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'cd_wait_for_writers';
 COMMENT ON FUNCTION customer_data.wait_for_writers(regclass) IS 'Waits until the transactions that have written to the table so far are over; blocks no new one';
 
--- Statement triggers of mode trigger.  Runs as the owner of the queue, so that
--- whoever writes to the source table needs no right on it.  It notes the table
--- and asks nothing: what a writer's snapshot may not see yet must not decide,
--- and the refresh passes over rows of tables that the event source does not name.
+-- Statement triggers of mode trigger.  Whoever writes to the source table needs
+-- no right on the queue: rows are turned into jsonb as the writer, since casts
+-- of their types may run anything, and put into the queue as its owner.  It
+-- notes the table and asks nothing: what a writer's snapshot may not see yet
+-- must not decide, and the refresh passes over rows of tables that the event
+-- source does not name.
 CREATE FUNCTION customer_data.capture_events() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE c VOLATILE
     SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign) VALUES (TG_RELID, TG_ARGV[0]::int, 0);
-    END IF;
-    IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign, source_row)
-        SELECT TG_RELID, TG_ARGV[0]::int, -1, to_jsonb(o) FROM cd_old_rows o;
-    END IF;
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        INSERT INTO customer_data.event_queue (relation_oid, event_source_id, sign, source_row)
-        SELECT TG_RELID, TG_ARGV[0]::int, 1, to_jsonb(n) FROM cd_new_rows n;
-    END IF;
-    RETURN NULL;
-END
-$$;
+    AS 'MODULE_PATHNAME', 'cd_capture_events';
 COMMENT ON FUNCTION customer_data.capture_events() IS 'Trigger of event sources in mode trigger: puts written rows into event_queue';
-ALTER FUNCTION customer_data.capture_events() OWNER TO @extowner@;
 
 -- Puts the four triggers on the table; runs as the owner of the event source.
 CREATE FUNCTION customer_data.install_capture(relation regclass, event_source_id int) RETURNS boolean
