@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(71);
+SELECT plan(74);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -180,6 +180,12 @@ SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, retention_agg(kind = 'a', kin
 SELECT is((SELECT count(*) FROM (SELECT c, sequence_count_agg('(?1)(?t<=2)(?2)', at, kind = 'a', kind = 'b') AS n FROM (SELECT DISTINCT ON (c, at) * FROM ev ORDER BY c, at, ord) e GROUP BY c) s
            JOIN (SELECT c, timeline_agg(at, kind) AS t FROM (SELECT DISTINCT ON (c, at) * FROM ev ORDER BY c, at, ord) e GROUP BY c) x USING (c)
            WHERE n <> sequence_count(t, '(?1)(?t<=2)(?2)', '{a,b}')), 0::bigint, 'sequence_count_agg');
+
+-- The ends of the calendar are further apart than a signed count of microseconds reaches.
+CREATE TEMP TABLE ends_of_time AS SELECT timestamptz '4713-01-01 00:00+00 BC' AS at UNION ALL SELECT '294276-12-31 00:00+00';
+SELECT is((SELECT sequence_count(timeline_agg(at, 'a'), '(?1)(?t>5)(?1)', '{a}') FROM ends_of_time), 1, 'a sequence from one end of time to the other');
+SELECT is((SELECT sequence_count_agg('(?1)(?t>5)(?1)', at, true) FROM ends_of_time), 1, 'and over rows');
+SELECT is((SELECT count(*) FROM sessions((SELECT timeline_agg(at, 'a') FROM ends_of_time))), 2::bigint, 'and two sessions');
 
 -- The aggregates in parallel: rows of one group come from several processes, in any order.
 CREATE TABLE rows_of AS SELECT * FROM ev;

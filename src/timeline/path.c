@@ -58,7 +58,7 @@ static bool
 beyond(TimestampTz from, TimestampTz to, const Interval *gap)
 {
 	if (gap->month == 0 && gap->day == 0)
-		return to - from > gap->time;
+		return to > from && cd_time_between(from, to) > gap->time;
 	return to > DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 														TimestampTzGetDatum(from), IntervalPGetDatum(gap)));
 }

@@ -199,11 +199,11 @@ at_distance(Ends *ends, const Element *element, TimestampTz at)
 {
 	int			i;
 
-	while (ends->upto < ends->n && at - ends->times[ends->upto] >= element->least)
+	while (ends->upto < ends->n && cd_time_between(ends->times[ends->upto], at) >= element->least)
 		ends->upto++;
 	for (i = ends->upto - 1; i >= 0; i--)
 	{
-		int64		distance = at - ends->times[i];
+		int64		distance = cd_time_between(ends->times[i], at);
 		int			u;
 
 		if (distance > element->most)

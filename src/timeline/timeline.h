@@ -331,6 +331,15 @@ cd_column_integer(const CdColumn *col, int i, int64 *integer)
 	return true;
 }
 
+/* Microseconds between two moments in order; the most there is where the calendar is longer than that. */
+static inline int64
+cd_time_between(TimestampTz from, TimestampTz to)
+{
+	uint64		distance = (uint64) to - (uint64) from;
+
+	return distance > (uint64) PG_INT64_MAX ? PG_INT64_MAX : (int64) distance;
+}
+
 /* The next time of the kind, which must have one left. */
 static inline TimestampTz
 cd_times_next(CdTimes *times)
