@@ -202,6 +202,7 @@ COMMENT ON VIEW customer_data.identifier IS 'Attributes whose equal values decid
 CREATE TABLE customer_data.match_model (
     model_id   int PRIMARY KEY DEFAULT 1 CHECK (model_id = 1),
     lambda     float8 NOT NULL,
+    housemates float8 NOT NULL,
     threshold  real NOT NULL,
     oversize   int NOT NULL,
     records    bigint NOT NULL,
@@ -214,6 +215,7 @@ CREATE TABLE customer_data.match_model (
 );
 COMMENT ON TABLE customer_data.match_model IS 'The model in force: prior share of matches, bits that make a candidate, size from which a key is oversize';
 COMMENT ON COLUMN customer_data.match_model.lambda IS 'Share of matches among all pairs of records';
+COMMENT ON COLUMN customer_data.match_model.housemates IS 'Others of a customer''s household (of a company''s building) who are customers, too, on average';
 COMMENT ON COLUMN customer_data.match_model.records IS 'Records when frequencies were counted';
 COMMENT ON COLUMN customer_data.match_model.version IS 'Changes with every change of the model';
 COMMENT ON COLUMN customer_data.match_model.counted IS 'The version with which frequencies were counted; posting lists belong to it';

@@ -202,6 +202,7 @@ typedef struct CdModel
 	int			ncomparisons;
 	CdComparison comparison[CD_MAX_COMPARISONS];
 	double		lambda;			/* share of matches among all pairs */
+	double		housemates;		/* of a customer, who are customers, too */
 	float		all_bits;		/* log2 of the records: what a value of one record says */
 	float		prior;			/* log odds of it */
 	float		prior_housemates;	/* of being one person against two of a household */

@@ -330,10 +330,11 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 			comparison->tf_base[level] = (float) -log2(comparison->u[level]);
 	}
 	model->lambda = 1e-4;
+	model->housemates = 0.04;
 	model->threshold = 8;
 	model->oversize = 1000;
 	run("SELECT lambda, threshold, oversize, records, frequency_floor, trained, version,"
-		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted"
+		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted, housemates"
 		" FROM customer_data.match_model", SPI_OK_SELECT);
 	if (SPI_processed == 1)
 	{
@@ -347,6 +348,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		model->version = DatumGetInt64(column(0, 7, &isnull));
 		model->same_attributes = DatumGetBool(column(0, 8, &isnull));
 		model->counted = DatumGetInt64(column(0, 9, &isnull));
+		model->housemates = DatumGetFloat8(column(0, 10, &isnull));
 	}
 	model->records = records;
 	cd_model_independent(model);
@@ -494,10 +496,10 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	resetStringInfo(&query);
 	appendStringInfo(&query,
 					 "INSERT INTO customer_data.match_model"
-					 " (lambda, threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
-					 " SELECT %.9g, %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
+					 " (lambda, housemates, threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
+					 " SELECT %.9g, %.9g, %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
 					 " FROM customer_data.attribute",
-					 model->lambda, model->threshold, model->oversize, engine->stats->records,
+					 model->lambda, model->housemates, model->threshold, model->oversize, engine->stats->records,
 					 engine->stats->floor, model->trained ? "true" : "false", model->version + 1, model->version + 1);
 	run(query.data, SPI_OK_INSERT);
 	model->counted = ++model->version;

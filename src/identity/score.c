@@ -11,9 +11,6 @@
 
 #include "identity/engine.h"
 
-/* Housemates of a customer who are customers, too. */
-#define HOUSEMATES		0.04
-
 #define FORM_LEN(f, s)	((f)->start[(s) + 1] - (f)->start[s])
 #define FORM_AT(f, s)	((f)->word + (f)->start[s])
 
@@ -793,7 +790,7 @@ housemate_odds(const CdModel *model)
 {
 	double		twins = Max(model->lambda * model->records, 0.05);
 
-	return (float) log2(twins / (HOUSEMATES * (twins + 1)));
+	return (float) log2(twins / (model->housemates * (twins + 1)));
 }
 
 /* Compute the prior odds of a pair against strangers and against housemates. */

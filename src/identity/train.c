@@ -27,12 +27,16 @@
 #define COMPANY_NEARLY		4		/* level of names that are nearly or quite the same */
 #define NAMESAKES			1e-5	/* share of pairs of companies that are called alike */
 #define SEEN				20.0	/* random pairs that make a share reliable */
+#define FEW					20.0	/* pairs by which a dependence is drawn to none */
+#define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
+#define PRIOR_HOUSEMATES	200.0	/* weight of that, in records */
 
 /* Counts of one class or sample: levels alone and by two. */
 typedef struct Counts
 {
 	int			n;
 	double		total;
+	double		housemates;		/* pairs of one household */
 	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		known[CD_MAX_COMPARISONS];
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
@@ -285,9 +289,9 @@ sample_patterns(Patterns *patterns, CdBlocking *blocking)
 	}
 }
 
-/* Probability of a match for a pattern. */
+/* Probability of a match for a pattern, and of housemates. */
 static double
-pattern_probability(const CdModel *model, const Pattern *pattern)
+pattern_probability(const CdModel *model, const Pattern *pattern, double *housemates)
 {
 	double		weight = model->prior + pattern->rarity;
 	double		alone = model->prior_housemates + pattern->personal;
@@ -306,8 +310,10 @@ pattern_probability(const CdModel *model, const Pattern *pattern)
 		alone += cd_personal_weight(model, c, k) -
 			(cd_personal_tf(&model->comparison[c], k) ? model->comparison[c].tf[k] * model->comparison[c].tf_base[k] : 0);
 	}
-	weight = cd_least_of_two(weight, alone);
-	return 1.0 / (1.0 + exp2(-weight));
+	weight = exp2(-Max(weight, -500));
+	alone = exp2(-Max(alone, -500));
+	*housemates = alone / (1.0 + weight + alone);
+	return 1.0 / (1.0 + weight + alone);
 }
 
 /* Expectation: count matches and others among the candidates. */
@@ -323,18 +329,20 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		p;
 		double		pm;
 		double		pu;
+		double		housemates;
 
 		if (pattern->hash == 0)
 			continue;
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
-		p = pattern_probability(model, pattern);
+		p = pattern_probability(model, pattern, &housemates);
 		/* many faint matches must not add up to a class of their own */
 		p = p * p / (p * p + (1 - p) * (1 - p));
 		pm = p * pattern->count * patterns->step + pattern->same;
 		pu = (1 - p) * pattern->count * patterns->step + pattern->differ;
 		match->total += pm;
 		other->total += pu;
+		other->housemates += housemates * pattern->count * patterns->step;
 		for (int c = 0; c < model->ncomparisons; c++)
 		{
 			int			k = pattern->level[c];
@@ -366,17 +374,19 @@ joint(const Counts *counts, int c, int d, int k, int l)
 }
 
 /*
- * Joint count over all pairs that are no match, as far as random pairs saw it
- * often enough and what may be matches leaves of it.
+ * Joint count over all pairs that are no match.  What random pairs saw too
+ * seldom is taken from the candidates, who hold all of what is rare; either
+ * way less what may be matches, and as much again.
  */
 static double
-other_joint(const Counts *random, const Counts *match, double scale, int c, int d, int k, int l)
+other_joint(const Counts *random, const Counts *match, const Counts *other, double scale, int c, int d, int k, int l)
 {
-	double		seen = joint(random, c, d, k, l);
+	double		seen = joint(random, c, d, k, l) * scale;
+	double		same = joint(match, c, d, k, l);
 
-	if (seen < SEEN)
-		return 0;
-	return Max(seen * scale - DOUBTFUL * joint(match, c, d, k, l), 0);
+	if (joint(random, c, d, k, l) < SEEN)
+		seen = joint(other, c, d, k, l) + same;
+	return Max(seen - DOUBTFUL * same, 0);
 }
 
 /* Set u from random pairs without the matches among them, rare levels from candidates. */
@@ -402,12 +412,21 @@ maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
 			else
 				count = held;
 			comparison->u[k] = (count + defaults->comparison[c].u[k] * scale) / (known + scale);
-			comparison->u[k] = Max(comparison->u[k], comparison->tf[k] < 1 && random->level[c][k] - (match == NULL ? 0 : match->level[c][k] / scale) < SEEN ? defaults->comparison[c].u[k] : 1e-10);
+			comparison->u[k] = Max(comparison->u[k], 1e-10);
 			sum += comparison->u[k];
 		}
 		for (int k = 0; k < comparison->nlevels; k++)
 			comparison->u[k] /= sum;
 	}
+}
+
+/* Set how many of a household are customers, too: each of them is recorded as often as anyone. */
+static void
+settle_housemates(CdModel *model, double pairs)
+{
+	double		twins = model->lambda * model->records;
+
+	model->housemates = (2 * pairs / (twins + 1) + PRIOR_HOUSEMATES * HOUSEMATES) / (model->records + PRIOR_HOUSEMATES);
 }
 
 /* Set m from the expected matches, drawn towards the defaults. */
@@ -484,7 +503,7 @@ grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPAR
  * together more often than by chance matter, since they would count twice.
  */
 static void
-conditional(const CdModel *model, const Counts *random, const Counts *match,
+conditional(const CdModel *model, const Counts *random, const Counts *match, const Counts *other,
 			double scale, int c, int d, float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS])
 {
 	const CdComparison *comparison = &model->comparison[c];
@@ -502,7 +521,7 @@ conditional(const CdModel *model, const Counts *random, const Counts *match,
 		double		seen = 0;
 
 		if (l < model->comparison[d].nlevels)
-			seen = both * model->comparison[d].u[l];
+			seen = both * scale * model->comparison[d].u[l];
 		for (int k = comparison->nlevels - 1; k > 0; k--)
 		{
 			p[k] = comparison->u[k];
@@ -512,7 +531,7 @@ conditional(const CdModel *model, const Counts *random, const Counts *match,
 
 				/* few observations are drawn to independence */
 				if (seen >= SEEN)
-					given = (other_joint(random, match, scale, c, d, k, l) / scale + 1 * given) / (seen + 1);
+					given = (other_joint(random, match, other, scale, c, d, k, l) + FEW * given) / (seen + FEW);
 				else if (l > 1)
 					given = exp2(logp[l - 1][k]);
 				p[k] = Max(p[k], Min(0.9, given));
@@ -544,7 +563,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 		{
 			double		sum = 0;
 
-			conditional(model, random, match, scale, c, d, logp);
+			conditional(model, random, match, other, scale, c, d, logp);
 			for (int k = 1; k < model->comparison[c].nlevels; k++)
 			{
 				for (int l = 1; l < model->comparison[d].nlevels; l++)
@@ -557,7 +576,7 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 	for (int c = 0; c < n; c++)
 	{
 		if (model->other.parent[c] >= 0)
-			conditional(model, random, match, scale, c, model->other.parent[c], model->other.logp[c]);
+			conditional(model, random, match, other, scale, c, model->other.parent[c], model->other.logp[c]);
 	}
 }
 
@@ -620,6 +639,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	random->n = model->ncomparisons;
 	model->records = records->n;
 	model->lambda = Min(0.3 / Max(records->n, 10), 0.01);
+	model->housemates = HOUSEMATES;
 	cd_model_independent(model);
 	count_random(engine, records, random);
 	maximise_other(model, defaults, random, NULL, NULL, pairs);
@@ -647,6 +667,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		expect(model, &patterns, match, other);
 		report->moved = maximise_match(model, defaults, match, &patterns);
 		model->lambda = Max(match->total / Max(pairs, 1), LEAST_TWINS / Max(records->n, 10));
+		settle_housemates(model, other->housemates);
 		maximise_other(model, defaults, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
