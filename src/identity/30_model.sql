@@ -84,9 +84,9 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('account_name', 0, 'company names differ', 0.05, 0.98, 0),
     ('account_name', 1, 'some words of the name agree', 0.06, 0.015, 0.5),
     ('account_name', 2, 'one name is part of the other', 0.12, 0.002, 0.5),
-    ('account_name', 3, 'names are similar', 0.12, 0.001, 0.5),
-    ('account_name', 4, 'names are nearly the same', 0.15, 0.0005, 0.5),
-    ('account_name', 5, 'same company name', 0.50, 0.001, 0.5),
+    ('account_name', 3, 'names are similar', 0.12, 0.001, 1),
+    ('account_name', 4, 'names are nearly the same', 0.15, 0.0005, 1),
+    ('account_name', 5, 'same company name', 0.50, 0.001, 1),
     ('company', 0, 'employers differ', 0.30, 0.98, 0),
     ('company', 1, 'some words of the employer agree', 0.06, 0.015, 0.5),
     ('company', 2, 'one employer''s name is part of the other', 0.08, 0.002, 0.5),
@@ -201,8 +201,6 @@ COMMENT ON VIEW customer_data.identifier IS 'Attributes whose equal values decid
 
 CREATE TABLE customer_data.match_model (
     model_id   int PRIMARY KEY DEFAULT 1 CHECK (model_id = 1),
-    lambda     float8 NOT NULL,
-    housemates float8 NOT NULL,
     threshold  real NOT NULL,
     oversize   int NOT NULL,
     records    bigint NOT NULL,
@@ -213,13 +211,21 @@ CREATE TABLE customer_data.match_model (
     counted    bigint NOT NULL,
     made_at    timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE customer_data.match_model IS 'The model in force: prior share of matches, bits that make a candidate, size from which a key is oversize';
-COMMENT ON COLUMN customer_data.match_model.lambda IS 'Share of matches among all pairs of records';
-COMMENT ON COLUMN customer_data.match_model.housemates IS 'Others of a customer''s household (of a company''s building) who are customers, too, on average';
+COMMENT ON TABLE customer_data.match_model IS 'The model in force: bits that make a candidate, size from which a key is oversize';
 COMMENT ON COLUMN customer_data.match_model.records IS 'Records when frequencies were counted';
 COMMENT ON COLUMN customer_data.match_model.version IS 'Changes with every change of the model';
 COMMENT ON COLUMN customer_data.match_model.counted IS 'The version with which frequencies were counted; posting lists belong to it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.match_model', '');
+
+CREATE TABLE customer_data.match_prior (
+    kind       text PRIMARY KEY CHECK (kind IN ('persons', 'person and company', 'companies')),
+    lambda     float8 NOT NULL,
+    housemates float8 NOT NULL
+);
+COMMENT ON TABLE customer_data.match_prior IS 'What is known of two records before they are compared, by what they are records of; learned with the model';
+COMMENT ON COLUMN customer_data.match_prior.lambda IS 'Share of matches among all pairs';
+COMMENT ON COLUMN customer_data.match_prior.housemates IS 'Share of pairs of two customers who live together (companies: of one building)';
+SELECT pg_catalog.pg_extension_config_dump('customer_data.match_prior', '');
 
 CREATE TABLE customer_data.match_frequency (
     part int PRIMARY KEY,

@@ -13,8 +13,12 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
-/* Posting lists may be followed for this many hits per record. */
+/* Posting lists may be followed for this many hits per record, or altogether if these are more. */
 #define HITS_PER_RECORD		1500.0
+#define HITS_ANYWAY			5e8
+/* Candidate pairs that are no effort, and how far beyond the budget pairs are looked at that can hardly be strangers. */
+#define PAIRS_ANYWAY		4e6
+#define BEYOND_BUDGET		10.0
 
 #define ST_SORT sort_postings
 #define ST_ELEMENT_TYPE CdPosting
@@ -170,6 +174,72 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 }
 
 /*
+ * Count how many records fill each slot, how many different company names
+ * there are, and in how many of these each word occurs.
+ */
+static void
+count_kinds(CdEngine *engine, const CdRecords *records)
+{
+	const CdLayout *layout = engine->layout;
+	int			account = layout->account_slot;
+	uint32		holders[CD_MAX_SLOTS] = {0};
+	uint64		mask = pg_nextpower2_64(Max((uint64) records->n * 2, 1024)) - 1;
+	uint64	   *seen = account < 0 ? NULL : MemoryContextAllocExtended(engine->context, (mask + 1) * sizeof(uint64),
+																		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	CdPostings *words = cd_postings_create(engine->context, 0);
+
+	for (uint32 r = 0; r < records->n; r++)
+	{
+		const CdForm *form = CD_FORM(records, r);
+		const uint32 *w;
+		int			n;
+		uint64		hash;
+		uint64		b;
+
+		for (int s = 0; s < layout->nslots; s++)
+			holders[s] += form->start[s + 1] > form->start[s];
+		if (r % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (account < 0 || form->start[account + 1] == form->start[account])
+			continue;
+		w = form->word + form->start[account];
+		n = form->start[account + 1] - form->start[account];
+		hash = cd_hash64(0, (const char *) w, n * sizeof(uint32));
+		b = (hash >> 9) & mask;
+		while (seen[b] != 0 && seen[b] != hash)
+			b = (b + 1) & mask;
+		if (seen[b] == hash)
+		{
+			holders[account]--;
+			continue;
+		}
+		seen[b] = hash;
+		for (int i = 0; i < n; i++)
+			cd_postings_push(words, cd_distinct_hash(engine->dict->token[w[i]].hash), r, 0);
+	}
+	for (int s = 0; s < layout->nslots; s++)
+	{
+		if (holders[s] > 0)
+			cd_statistics_put(engine->stats, cd_space_hash(cd_slot_space(layout, s)), cd_frequency_bits(holders[s]));
+	}
+	cd_postings_sort(words);
+	for (size_t i = 0; i < words->n;)
+	{
+		size_t		j = i + 1;
+
+		while (j < words->n && words->item[j].hash == words->item[i].hash)
+			j++;
+		if (j - i > engine->stats->floor)
+			cd_statistics_put(engine->stats, words->item[i].hash, cd_frequency_bits(j - i));
+		i = j;
+	}
+	pfree(words->item);
+	pfree(words);
+	if (seen != NULL)
+		pfree(seen);
+}
+
+/*
  * Count tokens and keys anew and settle from how many records on a key is
  * oversize: the largest size at which following all lists stays within the
  * hits allowed.
@@ -183,10 +253,11 @@ cd_count_keys(CdEngine *engine, CdRecords *records)
 
 	engine->stats = cd_statistics_create(engine->context, records->n,
 										 Max(2, records->n / 100000), records->n / 2);
+	count_kinds(engine, records);
 	count_hashes(engine, records, false, load);
 	for (b = 0; b < 255; b++)
 	{
-		if (sum + load[b] > HITS_PER_RECORD * records->n)
+		if (sum + load[b] > Max(HITS_PER_RECORD * records->n, HITS_ANYWAY))
 			break;
 		sum += load[b];
 	}
@@ -443,7 +514,8 @@ sample_bits(CdBlocking *blocking, double histogram[256])
 /*
  * Choose the bits that make a candidate: low enough for pairs of weak
  * evidence, raised until the expected pairs hold the budget per record; 0,
- * if all pairs do.
+ * if all pairs do.  Where customers are recorded hundreds of times, pairs that
+ * share more than chance would give one record in all are beyond the budget.
  */
 void
 cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
@@ -452,6 +524,7 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 	double		sampled;
 	double		sum = 0;
 	int			least = (int) Max(3, floor(log2(Max(blocking->records->n, 2)) - 6));
+	int			chance = (int) ceil(log2(Max(blocking->records->n, 2)));
 	int			t = 255;
 
 	if (blocking->records->n <= 2 * per_record + 1)
@@ -462,7 +535,8 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 		return;
 	}
 	sampled = sample_bits(blocking, histogram);
-	while (t > least && sum + histogram[t - 1] <= per_record * sampled)
+	per_record = Max(per_record, PAIRS_ANYWAY / blocking->records->n);
+	while (t > least && sum + histogram[t - 1] <= per_record * (t > chance ? BEYOND_BUDGET : 1) * sampled)
 		sum += histogram[--t];
 	engine->model->threshold = t;
 	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;

@@ -211,7 +211,8 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	t->chars = t->ascii ? len : pg_mbstrlen_with_len(text, len);
 	t->space = space;
 	t->given = space == CD_SPACE_NAME && t->ascii ? cd_given_name_find(text, len) : -1;
-	if (space == CD_SPACE_NAME || space == CD_SPACE_WORD || space == CD_SPACE_COMPANY)
+	if (space == CD_SPACE_NAME || space == CD_SPACE_WORD || space == CD_SPACE_COMPANY ||
+		space == CD_SPACE_ACCOUNT)
 		sound_code(text, len, t->sound);
 	glance_at(&dict->glance[dict->ntokens], dict->ntokens, t, text);
 	memcpy(dict->pool + dict->poolused, text, len);

@@ -61,12 +61,23 @@ typedef enum CdComparisonKind
 	CD_CMP_VALUE
 } CdComparisonKind;
 
+/* Namespaces of tokens; whole values live in CD_SPACE_SLOT + slot */
+#define CD_SPACE_NAME		1
+#define CD_SPACE_WORD		2
+#define CD_SPACE_COMPANY	3
+#define CD_SPACE_NUMBER		4
+#define CD_SPACE_MAILBOX	5
+#define CD_SPACE_DOMAIN		6
+#define CD_SPACE_ACCOUNT	7
+#define CD_SPACE_SLOT		16
+
 /* Role of a name token, in the upper bits of its word. */
 #define CD_ROLE_SHIFT		29
 #define CD_TOKEN_MASK		((1u << CD_ROLE_SHIFT) - 1)
 #define CD_ROLE_GIVEN		0
 #define CD_ROLE_MIDDLE		1
 #define CD_ROLE_FAMILY		2
+#define CD_ROLE_JOINED		3	/* given and middle name as one word, beside both */
 
 /* How a place is written, in the second word of its slot. */
 #define CD_PLACE_LATIN	0
@@ -122,6 +133,7 @@ typedef struct CdDictionary
 	Size		poolsize;
 	uint64	   *cache;			/* token pair → class of similarity */
 	CdKeptParts *parts;			/* of names, parsed */
+	float		all[CD_SPACE_SLOT + CD_MAX_SLOTS];	/* log2 of the records that hold a token of a namespace */
 } CdDictionary;
 
 /* Which attribute goes where: one entry per attribute ordinal. */
@@ -169,6 +181,7 @@ typedef struct CdComparison
 	int			slot;
 	int			nlevels;
 	bool		personal;		/* not shared within a household or a building */
+	int			identifying;	/* level of a value that is one customer's by its nature, -1: none */
 	double		m[CD_MAX_LEVELS];
 	double		u[CD_MAX_LEVELS];
 	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */
@@ -196,16 +209,26 @@ typedef struct CdTree
 	float		logp[CD_MAX_COMPARISONS][CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
 } CdTree;
 
+/* Persons and companies are matched by one model, each with odds of its own. */
+typedef enum CdPairKind
+{
+	CD_PAIR_PERSONS,
+	CD_PAIR_MIXED,
+	CD_PAIR_ACCOUNTS
+} CdPairKind;
+
+#define CD_PAIR_KINDS	3
+
 typedef struct CdModel
 {
 	MemoryContext context;
 	int			ncomparisons;
 	CdComparison comparison[CD_MAX_COMPARISONS];
-	double		lambda;			/* share of matches among all pairs */
-	double		housemates;		/* of a customer, who are customers, too */
+	double		lambda[CD_PAIR_KINDS];	/* share of matches among all pairs */
+	double		housemates[CD_PAIR_KINDS];	/* of pairs of one household */
+	float		prior[CD_PAIR_KINDS];	/* log odds of being one against strangers */
+	float		prior_housemates[CD_PAIR_KINDS];	/* and against two of a household */
 	float		all_bits;		/* log2 of the records: what a value of one record says */
-	float		prior;			/* log odds of it */
-	float		prior_housemates;	/* of being one person against two of a household */
 	double		records;		/* of which frequencies were counted */
 	bool		trained;
 	bool		made;			/* frequencies were counted */
@@ -222,8 +245,10 @@ typedef struct CdModel
 /* The levels of one pair and what its values' rarity adds. */
 typedef struct CdAgreement
 {
+	uint8		kind;			/* CdPairKind */
 	uint8		level[CD_MAX_COMPARISONS];
 	float		rarity[CD_MAX_COMPARISONS]; /* bits */
+	bool		crowded;		/* an equal value of the identifying kind is held by many */
 } CdAgreement;
 
 /* A blocking key of a record. */
@@ -278,15 +303,7 @@ typedef struct CdRecords
 
 #define CD_FORM(records, i)	((const CdForm *) ((records)->base + (records)->at[i]))
 
-/* dictionary.c; namespaces of tokens, whole values live in CD_SPACE_SLOT + slot */
-#define CD_SPACE_NAME		1
-#define CD_SPACE_WORD		2
-#define CD_SPACE_COMPANY	3
-#define CD_SPACE_NUMBER		4
-#define CD_SPACE_MAILBOX	5
-#define CD_SPACE_DOMAIN		6
-#define CD_SPACE_SLOT		16
-
+/* dictionary.c */
 extern CdDictionary *cd_dictionary_create(MemoryContext context, uint32 expected);
 extern uint32 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len);
 extern uint32 cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family);
@@ -345,6 +362,7 @@ extern float cd_personal_weight(const CdModel *model, int c, int level);
 extern float cd_least_of_two(float a, float b);
 
 extern void cd_settle_prior(CdModel *model);
+extern CdPairKind cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b);
 extern void cd_plan_scoring(CdEngine *engine);
 extern bool cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result);
 extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
@@ -355,7 +373,10 @@ extern void cd_statistics_put(CdStatistics *stats, uint64 hash, uint8 bits);
 extern uint8 cd_statistics_bits(const CdStatistics *stats, uint64 hash);
 extern uint8 cd_frequency_bits(uint32 df);
 extern float cd_rarity_known(const CdStatistics *stats);
-extern void cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from);
+extern uint8 cd_slot_space(const CdLayout *layout, int slot);
+extern uint64 cd_space_hash(uint8 space);
+extern uint64 cd_distinct_hash(uint64 hash);
+extern void cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistics *stats, uint32 from);
 
 /* keys.c */
 extern int	cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key);

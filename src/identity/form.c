@@ -263,7 +263,7 @@ join_syllables(Names *names)
 	memcpy(names->joined + names->piece[given].len, names->piece[middle].text, names->piece[middle].len);
 	names->piece[names->n].text = names->joined;
 	names->piece[names->n].len = names->piece[given].len + names->piece[middle].len;
-	names->role[names->n++] = CD_ROLE_MIDDLE;
+	names->role[names->n++] = CD_ROLE_JOINED;
 }
 
 /* Give the tokens of a full name their role, beside the parts known. */
@@ -421,7 +421,7 @@ put_word(uint32 *word, int *n, int from, uint32 value)
 
 /* A name written without spaces is its pairs of neighbouring characters. */
 static void
-put_bigrams(CdDictionary *dict, uint32 *word, int *n, int from, const Piece *piece)
+put_bigrams(CdDictionary *dict, uint8 space, uint32 *word, int *n, int from, const Piece *piece)
 {
 	const char *s = piece->text;
 	const char *end = s + piece->len;
@@ -432,7 +432,7 @@ put_bigrams(CdDictionary *dict, uint32 *word, int *n, int from, const Piece *pie
 
 		if (second >= end)
 			break;
-		put_word(word, n, from, cd_dictionary_intern(dict, CD_SPACE_COMPANY, s, second + pg_mblen(second) - s));
+		put_word(word, n, from, cd_dictionary_intern(dict, space, s, second + pg_mblen(second) - s));
 		s = second;
 	}
 }
@@ -717,7 +717,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 				{
 					Piece		piece[MAX_TOKENS_PER_SLOT];
 					int			np = split_words(v->text, v->len, piece, MAX_TOKENS_PER_SLOT);
-
+					uint8		space = cd_slot_space(layout, s);
 					int			telling = 0;
 
 					/* the town in a name says no more than the town */
@@ -728,10 +728,10 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 						if (telling != 0 && in_places(layout, value, nvalues, &piece[i]))
 							continue;
 						if (IS_HIGHBIT_SET(piece[i].text[0]) && piece[i].len > 6)
-							put_bigrams(dict, into->word, &nwords, from, &piece[i]);
+							put_bigrams(dict, space, into->word, &nwords, from, &piece[i]);
 						else
 							put_word(into->word, &nwords, from,
-									 cd_dictionary_intern(dict, CD_SPACE_COMPANY, piece[i].text, piece[i].len));
+									 cd_dictionary_intern(dict, space, piece[i].text, piece[i].len));
 					}
 				}
 				break;

@@ -299,7 +299,7 @@ read_candidates(Increment *inc)
 	}
 	others = cd_records_load(inc->engine,
 							 PointerGetDatum(construct_array(id, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	cd_dictionary_rate(inc->engine->dict, inc->engine->stats, known);
+	cd_dictionary_rate(inc->engine->dict, inc->engine->layout, inc->engine->stats, known);
 
 	/* one space for the forms of both */
 	for (uint32 i = 0; i < all->n; i++)
@@ -362,7 +362,7 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 	inc.context = engine->context;
 	inc.engine = engine;
 	inc.changed = cd_records_load(engine, changed);
-	cd_dictionary_rate(engine->dict, engine->stats, 0);
+	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	gather_keys(&inc);
 	inc.hits.max = 65536;
 	inc.hits.item = MemoryContextAllocHuge(engine->context, inc.hits.max * sizeof(CdHit));

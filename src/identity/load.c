@@ -60,6 +60,9 @@ static const KnownUse known_use[] = {
 	{"account_id", "account_id", CD_SLOT_VALUE, 0}
 };
 
+/* What pairs of records are called, by CdPairKind. */
+static const char *const pair_kind[] = {"persons", "person and company", "companies"};
+
 /* Attributes that are shown, not matched. */
 static const char *const not_matched[] = {"name_prefix", "registered_at"};
 
@@ -231,6 +234,13 @@ levels_of(CdComparisonKind kind)
 	}
 }
 
+/* The level on which a value of its kind is one customer's, -1 if of none. */
+static int
+identifying_level(CdComparisonKind kind)
+{
+	return kind == CD_CMP_EMAIL ? 4 : kind == CD_CMP_PHONE || kind == CD_CMP_CODE ? 2 : -1;
+}
+
 /* Is a comparison about what people of one household or firm do not share? */
 static bool
 is_personal(const char *name)
@@ -315,6 +325,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 			model->comparison[c].kind = comparison_kind(name, layout->slot[s].kind);
 			model->comparison[c].nlevels = levels_of(model->comparison[c].kind);
 			model->comparison[c].personal = is_personal(name);
+			model->comparison[c].identifying = identifying_level(model->comparison[c].kind);
 			for (int k = 0; k < CD_MAX_LEVELS; k++)
 				model->comparison[c].m[k] = model->comparison[c].u[k] = 1e-6;
 		}
@@ -329,26 +340,39 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		if (isnull)
 			comparison->tf_base[level] = (float) -log2(comparison->u[level]);
 	}
-	model->lambda = 1e-4;
-	model->housemates = 0.04;
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		model->lambda[kind] = 1e-4;
+		model->housemates[kind] = 1e-5;
+	}
 	model->threshold = 8;
 	model->oversize = 1000;
-	run("SELECT lambda, threshold, oversize, records, frequency_floor, trained, version,"
-		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted, housemates"
+	run("SELECT kind, lambda, housemates FROM customer_data.match_prior", SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+		{
+			if (strcmp(column_text(i, 1), pair_kind[kind]) == 0)
+			{
+				model->lambda[kind] = DatumGetFloat8(column(i, 2, &isnull));
+				model->housemates[kind] = DatumGetFloat8(column(i, 3, &isnull));
+			}
+		}
+	}
+	run("SELECT threshold, oversize, records, frequency_floor, trained, version,"
+		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted"
 		" FROM customer_data.match_model", SPI_OK_SELECT);
 	if (SPI_processed == 1)
 	{
 		model->made = true;
-		model->lambda = DatumGetFloat8(column(0, 1, &isnull));
-		model->threshold = DatumGetFloat4(column(0, 2, &isnull));
-		model->oversize = DatumGetInt32(column(0, 3, &isnull));
-		records = DatumGetInt64(column(0, 4, &isnull));
-		floor = DatumGetInt32(column(0, 5, &isnull));
-		model->trained = DatumGetBool(column(0, 6, &isnull));
-		model->version = DatumGetInt64(column(0, 7, &isnull));
-		model->same_attributes = DatumGetBool(column(0, 8, &isnull));
-		model->counted = DatumGetInt64(column(0, 9, &isnull));
-		model->housemates = DatumGetFloat8(column(0, 10, &isnull));
+		model->threshold = DatumGetFloat4(column(0, 1, &isnull));
+		model->oversize = DatumGetInt32(column(0, 2, &isnull));
+		records = DatumGetInt64(column(0, 3, &isnull));
+		floor = DatumGetInt32(column(0, 4, &isnull));
+		model->trained = DatumGetBool(column(0, 5, &isnull));
+		model->version = DatumGetInt64(column(0, 6, &isnull));
+		model->same_attributes = DatumGetBool(column(0, 7, &isnull));
+		model->counted = DatumGetInt64(column(0, 8, &isnull));
 	}
 	model->records = records;
 	cd_model_independent(model);
@@ -492,14 +516,22 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	}
 	if (model->trained)
 		save_tree(model, &model->other);
+	run("DELETE FROM customer_data.match_prior", SPI_OK_DELETE);
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		resetStringInfo(&query);
+		appendStringInfo(&query, "INSERT INTO customer_data.match_prior (kind, lambda, housemates) VALUES ('%s', %.9g, %.9g)",
+						 pair_kind[kind], model->lambda[kind], model->housemates[kind]);
+		run(query.data, SPI_OK_INSERT);
+	}
 	run("DELETE FROM customer_data.match_model", SPI_OK_DELETE);
 	resetStringInfo(&query);
 	appendStringInfo(&query,
 					 "INSERT INTO customer_data.match_model"
-					 " (lambda, housemates, threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
-					 " SELECT %.9g, %.9g, %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
+					 " (threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
+					 " SELECT %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
 					 " FROM customer_data.attribute",
-					 model->lambda, model->housemates, model->threshold, model->oversize, engine->stats->records,
+					 model->threshold, model->oversize, engine->stats->records,
 					 engine->stats->floor, model->trained ? "true" : "false", model->version + 1, model->version + 1);
 	run(query.data, SPI_OK_INSERT);
 	model->counted = ++model->version;

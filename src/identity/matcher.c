@@ -172,7 +172,7 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth, 
 	phase("counting keys");
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
-	cd_dictionary_rate(engine->dict, engine->stats, 0);
+	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	phase("laying out posting lists");
 	blocking = cd_blocking_create(engine, records, NULL);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
@@ -293,7 +293,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		whole = true;
 	}
 	else
-		cd_dictionary_rate(engine->dict, engine->stats, 0);
+		cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	if (whole)
 		SPI_execute("DELETE FROM customer_data.match_link", false, 0);
 	else

@@ -148,7 +148,7 @@ form_of_values(CdEngine *engine, ArrayType *given, ArrayType *standard)
 		}
 	}
 	form = cd_form_build(engine->layout, engine->dict, value, null, Min(n, engine->layout->nattributes), form);
-	cd_dictionary_rate(engine->dict, engine->stats, known);
+	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, known);
 	return form;
 }
 
@@ -276,7 +276,7 @@ weigh_candidates(CdEngine *engine, const CdForm *form, int64 except, Candidate *
 		bool		isnull;
 
 		other = cd_form_of_row(engine, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, other);
-		cd_dictionary_rate(engine->dict, engine->stats, known);
+		cd_dictionary_rate(engine->dict, engine->layout, engine->stats, known);
 		candidate[kept].id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		/* the older record first, as in the batch; who is not known yet is the youngest */
 		candidate[kept].weight = except == 0 || candidate[kept].id < except ?
@@ -426,7 +426,7 @@ cd_explain_pair(PG_FUNCTION_ARGS)
 	CdForm	   *a,
 			   *b;
 	CdAgreement agreement;
-	float		part[CD_MAX_COMPARISONS] = {0};
+	float		part[CD_MAX_COMPARISONS + 1] = {0};
 	uint64		identifiers;
 	float		weight;
 
@@ -437,7 +437,7 @@ cd_explain_pair(PG_FUNCTION_ARGS)
 	b = form_of_values(engine, PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3));
 	weight = cd_pair_weight(engine, a, b, &agreement, part, &identifiers);
 	put_line(rsinfo, "prior", -1, -1, "how likely any two records are one customer",
-			 (float) log2(engine->model->lambda / (1.0 - engine->model->lambda)));
+			 engine->model->prior[agreement.kind]);
 	for (int c = 0; c < engine->model->ncomparisons; c++)
 	{
 		const CdComparison *comparison = &engine->model->comparison[c];

@@ -21,8 +21,7 @@ token_bits(const CdEngine *engine, uint32 token)
 	return engine->dict->glance[token].bits;
 }
 
-/* What an equal number or mailbox says at least, in bits, if no more records than these hold it. */
-#define IDENTIFYING_BITS	13.3f
+/* An equal number or mailbox says what was learned of such, if no more records than these hold it. */
 #define IDENTIFYING_HOLDERS	4.0f
 
 /*
@@ -31,12 +30,14 @@ token_bits(const CdEngine *engine, uint32 token)
  * few times, and no measure of how common it is; what many hold is common.
  */
 static float
-identifying_bits(const CdEngine *engine, uint32 token)
+identifying_bits(const CdEngine *engine, const CdComparison *comparison, uint32 token, bool *crowded)
 {
 	float		bits = token_bits(engine, token);
-	float		holders = exp2f(engine->model->all_bits - bits);
+	float		holders = exp2f(engine->dict->all[engine->dict->token[token].space] - bits);
+	float		learned = (float) -log2(comparison->u[comparison->identifying]);
 
-	return Max(bits, IDENTIFYING_BITS - 2 * log2f(Max(holders / IDENTIFYING_HOLDERS, 1.0f)));
+	*crowded |= holders > IDENTIFYING_HOLDERS;
+	return Max(bits, learned - 2 * log2f(Max(holders / IDENTIFYING_HOLDERS, 1.0f)));
 }
 
 /* Name tokens of one side, by role. */
@@ -45,9 +46,11 @@ typedef struct NameSide
 	uint32		given[16];
 	uint32		middle[16];
 	uint32		family[16];
+	uint32		joined;			/* given and middle name as one word */
 	int			ngiven;
 	int			nmiddle;
 	int			nfamily;
+	int			njoined;
 } NameSide;
 
 static void
@@ -56,7 +59,7 @@ name_side(const CdForm *form, int slot, NameSide *side)
 	const uint32 *w = FORM_AT(form, slot);
 	int			n = FORM_LEN(form, slot);
 
-	side->ngiven = side->nmiddle = side->nfamily = 0;
+	side->ngiven = side->nmiddle = side->nfamily = side->njoined = 0;
 	for (int i = 0; i < n; i++)
 	{
 		uint32		token = w[i] & CD_TOKEN_MASK;
@@ -68,6 +71,10 @@ name_side(const CdForm *form, int slot, NameSide *side)
 				break;
 			case CD_ROLE_FAMILY:
 				side->family[side->nfamily++] = token;
+				break;
+			case CD_ROLE_JOINED:
+				side->joined = token;
+				side->njoined = 1;
 				break;
 			default:
 				side->middle[side->nmiddle++] = token;
@@ -228,6 +235,20 @@ compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, Name
 	r->given = given_level[gg];
 	r->family_bits = fb;
 	r->given_bits = gb;
+	if (gg < CD_CLOSE && x.njoined + y.njoined == 1)
+	{
+		/* Qing Long is Qinglong */
+		float		jb;
+		CdLikeness	j = x.njoined > 0 ? lists_alike(engine, &x.joined, 1, y.given, y.ngiven, &jb) :
+			lists_alike(engine, x.given, x.ngiven, &y.joined, 1, &jb);
+
+		if (j >= CD_CLOSE)
+		{
+			gg = j;
+			r->given = given_level[j];
+			r->given_bits = jb;
+		}
+	}
 	if (gg < CD_CLOSE && (x.nmiddle > 0 || y.nmiddle > 0))
 	{
 		/* known by the middle name */
@@ -325,7 +346,8 @@ compare_births(uint32 a, uint32 b)
  * names agree: how it is made, and the domain; on another domain nothing.
  */
 static uint8
-compare_emails(CdEngine *engine, const uint32 *a, const uint32 *b, bool name_agrees, float *bits)
+compare_emails(CdEngine *engine, const CdComparison *comparison, const uint32 *a, const uint32 *b,
+			   bool name_agrees, float *bits, bool *crowded)
 {
 	uint32		own = Min(a[2], b[2]);
 	bool		derived = name_agrees && own < 9;
@@ -334,7 +356,7 @@ compare_emails(CdEngine *engine, const uint32 *a, const uint32 *b, bool name_agr
 
 	if (a[3] == b[3])
 	{
-		*bits = identifying_bits(engine, a[3]);
+		*bits = identifying_bits(engine, comparison, a[3], crowded);
 		if (derived)
 			*bits = Min(*bits, 5.0f + own + token_bits(engine, a[1]));
 		return derived ? 3 : 4;
@@ -392,11 +414,12 @@ compare_postcodes(CdEngine *engine, uint32 a, uint32 b)
 
 /*
  * Weighted overlap of two word lists: the bits of words that found a like
- * word as share of all bits and of the poorer side's, and the rarest of them.
+ * word as share of all bits and of the poorer side's, the rarest of them and
+ * all together.
  */
 static void
 words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb,
-			  float *jaccard, float *contained, float *rarest)
+			  float *jaccard, float *contained, float *rarest, float *sum)
 {
 	float		suma = 0,
 				sumb = 0,
@@ -440,6 +463,7 @@ words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb
 	}
 	*jaccard = both / Max(suma + sumb - both, 0.1f);
 	*contained = both / Max(Min(suma, sumb), 0.1f);
+	*sum = both;
 }
 
 /* Levels of the street comparison. */
@@ -465,7 +489,8 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 	float		number_bits = 0;
 	float		jaccard,
 				contained,
-				rarest;
+				rarest,
+				sum;
 
 	*bits = 0;
 	for (int i = 0; i < numa; i++)
@@ -483,7 +508,7 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 	number = numa > 0 && numb > 0 && (a[1] == b[1] || equal == Min(numa, numb));
 	if (nwa == 0 || nwb == 0)
 		return numa == 0 || numb == 0 ? CD_MISSING : number ? STREET_NUMBER : 0;
-	words_overlap(engine, wa, nwa, wb, nwb, &jaccard, &contained, &rarest);
+	words_overlap(engine, wa, nwa, wb, nwb, &jaccard, &contained, &rarest, &sum);
 	*bits = rarest + (number ? number_bits : 0);
 	if (number)
 		return jaccard >= 0.8f || contained >= 0.95f ? STREET_SAME :
@@ -493,16 +518,32 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 	return jaccard >= 0.3f || contained >= 0.6f ? STREET_SIMILAR : 0;
 }
 
-/* Company names: 0 differ, 1 some words, 2 one within the other, 3 similar, 4 nearly the same, 5 the same. */
+/* Of the words that agree beside the rarest so much counts: they often go together. */
+#define FURTHER_WORDS		0.5f
+/* Of the names that hold some words one in so many holds no other, in bits. */
+#define NO_OTHER_WORD		2.0f
+
+/*
+ * Company names: 0 differ, 1 some words, 2 one within the other, 3 similar,
+ * 4 nearly the same, 5 the same.  Of a company's own name all words count that
+ * agree, of an employer's the rarest.
+ */
 static uint8
-compare_companies(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
+compare_companies(CdEngine *engine, bool account, const uint32 *a, int na, const uint32 *b, int nb, float *bits)
 {
 	float		jaccard,
-				contained;
+				contained,
+				sum;
 
-	words_overlap(engine, a, na, b, nb, &jaccard, &contained, bits);
+	words_overlap(engine, a, na, b, nb, &jaccard, &contained, bits, &sum);
+	if (account)
+		*bits += FURTHER_WORDS * (sum - *bits);
 	if (jaccard >= 0.995f)
+	{
+		if (account)
+			*bits += NO_OTHER_WORD;
 		return 5;
+	}
 	if (jaccard >= 0.8f)
 		return 4;
 	if (jaccard >= 0.6f)
@@ -517,7 +558,7 @@ compare_companies(CdEngine *engine, const uint32 *a, int na, const uint32 *b, in
 /* Find the level of one comparison of two forms, CD_MISSING where one says nothing. */
 static uint8
 compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, const CdForm *b,
-			const NameLevels *names, float *bits)
+			const NameLevels *names, float *bits, bool *crowded)
 {
 	CdDictionary *dict = engine->dict;
 	int			s = comparison->slot;
@@ -547,11 +588,11 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 				*bits = token_bits(engine, wa[1]);
 			return level;
 		case CD_CMP_EMAIL:
-			return compare_emails(engine, wa, wb, names->agrees, bits);
+			return compare_emails(engine, comparison, wa, wb, names->agrees, bits, crowded);
 		case CD_CMP_PHONE:
 			if (wa[0] == wb[0])
 			{
-				*bits = identifying_bits(engine, wa[0]);
+				*bits = identifying_bits(engine, comparison, wa[0], crowded);
 				return 2;
 			}
 			return cd_token_distance(dict, wa[0], wb[0], 1) == 1;
@@ -563,11 +604,11 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 				*bits = token_bits(engine, wa[0]);
 			return level;
 		case CD_CMP_COMPANY:
-			return compare_companies(engine, wa, na, wb, nb, bits);
+			return compare_companies(engine, s == engine->layout->account_slot, wa, na, wb, nb, bits);
 		case CD_CMP_CODE:
 			if (wa[0] == wb[0])
 			{
-				*bits = identifying_bits(engine, wa[0]);
+				*bits = identifying_bits(engine, comparison, wa[0], crowded);
 				return 2;
 			}
 			return dict->token[wa[0]].chars >= 5 && cd_token_distance(dict, wa[0], wb[0], 1) == 1;
@@ -602,10 +643,12 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 	if (engine->name_slot >= 0)
 		compare_names(engine, a, b, engine->name_slot, &names);
 	memset(result->level, CD_MISSING, sizeof(result->level));
+	result->kind = cd_pair_kind(engine, a, b);
+	result->crowded = false;
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		if (engine->used[model->comparison[c].slot])
-			result->level[c] = compare_one(engine, &model->comparison[c], a, b, &names, &result->rarity[c]);
+			result->level[c] = compare_one(engine, &model->comparison[c], a, b, &names, &result->rarity[c], &result->crowded);
 	}
 }
 
@@ -667,7 +710,8 @@ cd_plan_scoring(CdEngine *engine)
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
 			float		least = model->other.logp[c][CD_MAX_LEVELS][k];
-			float		rarity = Max(cd_rarity_weight(comparison, k, Max(2 * rarest, IDENTIFYING_BITS)), 0);
+			float		most = k == comparison->identifying ? Max(rarest, (float) -log2(comparison->u[k])) : comparison->kind == CD_CMP_COMPANY ? 8 * rarest : 2 * rarest;
+			float		rarity = Max(cd_rarity_weight(comparison, k, most), 0);
 
 			if (model->other.parent[c] >= 0)
 			{
@@ -691,11 +735,14 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 {
 	const CdModel *model = engine->model;
 	const CdScoringPlan *plan = &engine->plan;
-	float		bound = model->prior + 0.01f;
+	float		bound;
 	NameLevels	names;
 	bool		named = false;
 
 	memset(result->level, CD_MISSING, sizeof(result->level));
+	result->kind = cd_pair_kind(engine, a, b);
+	result->crowded = false;
+	bound = model->prior[result->kind] + 0.01f;
 	for (int i = 0; i < plan->n; i++)
 	{
 		int			s = plan->slot[i];
@@ -723,7 +770,7 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 			compare_names(engine, a, b, engine->name_slot, &names);
 			named = true;
 		}
-		level = compare_one(engine, comparison, a, b, &names, &result->rarity[c]);
+		level = compare_one(engine, comparison, a, b, &names, &result->rarity[c], &result->crowded);
 		result->level[c] = level;
 		bound -= plan->most[c];
 		if (level != CD_MISSING)
@@ -781,25 +828,27 @@ cd_personal_weight(const CdModel *model, int c, int level)
 	return model->logm[c][level] - (share > 0 ? log2f(share) : model->other.logp[c][CD_MAX_LEVELS][level]);
 }
 
-/*
- * A record has as many records of one housemate as of its own person, and of
- * the latter one is itself; in a customer base few live together.
- */
-static float
-housemate_odds(const CdModel *model)
-{
-	double		twins = Max(model->lambda * model->records, 0.05);
-
-	return (float) log2(twins / (model->housemates * (twins + 1)));
-}
-
 /* Compute the prior odds of a pair against strangers and against housemates. */
 void
 cd_settle_prior(CdModel *model)
 {
 	model->all_bits = (float) log2(Max(model->records, 2.0));
-	model->prior = (float) log2(model->lambda / (1.0 - model->lambda));
-	model->prior_housemates = housemate_odds(model);
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		model->prior[kind] = (float) log2(model->lambda[kind] / (1.0 - model->lambda[kind]));
+		model->prior_housemates[kind] = (float) log2(model->lambda[kind] / model->housemates[kind]);
+	}
+}
+
+/* What kind of customers two records are of. */
+CdPairKind
+cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b)
+{
+	int			s = engine->layout->account_slot;
+
+	if (s < 0)
+		return CD_PAIR_PERSONS;
+	return (CdPairKind) ((a->start[s + 1] > a->start[s]) + (b->start[s + 1] > b->start[s]));
 }
 
 /* Log odds against two alternatives together, given those against each. */
@@ -820,8 +869,8 @@ cd_least_of_two(float a, float b)
 float
 cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 {
-	float		weight = model->prior;
-	float		alone = model->prior_housemates;
+	float		weight = model->prior[agreement->kind];
+	float		alone = model->prior_housemates[agreement->kind];
 	float		both;
 
 	for (int c = 0; c < model->ncomparisons; c++)

@@ -12,6 +12,10 @@
 #include "identity/engine.h"
 #include "port/pg_bitutils.h"
 
+/* Seeds of hashes that are no tokens'. */
+#define KEPT_SPACE		98
+#define KEPT_DISTINCT	99
+
 /* Frequencies are kept as eighths of their logarithm. */
 uint8
 cd_frequency_bits(uint32 df)
@@ -100,10 +104,69 @@ cd_statistics_bits(const CdStatistics *stats, uint64 hash)
 	return cd_frequency_bits(stats->floor);
 }
 
-/* Give every token of a dictionary its frequency. */
-void
-cd_dictionary_rate(CdDictionary *dict, const CdStatistics *stats, uint32 from)
+/* The namespace whose tokens show that a record fills a slot. */
+uint8
+cd_slot_space(const CdLayout *layout, int slot)
 {
+	switch (layout->slot[slot].kind)
+	{
+		case CD_SLOT_NAME:
+			return CD_SPACE_NAME;
+		case CD_SLOT_STREET:
+			return CD_SPACE_WORD;
+		case CD_SLOT_COMPANY:
+			return slot == layout->account_slot ? CD_SPACE_ACCOUNT : CD_SPACE_COMPANY;
+		default:
+			return CD_SPACE_SLOT + slot;
+	}
+}
+
+/* Under this hash is kept how many records hold a token of a namespace. */
+uint64
+cd_space_hash(uint8 space)
+{
+	return cd_hash64(KEPT_SPACE, (const char *) &space, sizeof(space));
+}
+
+/* Under this hash is kept how many different names hold a token. */
+uint64
+cd_distinct_hash(uint64 hash)
+{
+	return cd_hash64(KEPT_DISTINCT, (const char *) &hash, sizeof(hash));
+}
+
+/* The namespace by whose holders a token's frequency is measured. */
+static uint8
+rating_space(const CdLayout *layout, uint8 space)
+{
+	if (space == CD_SPACE_NUMBER)
+		return CD_SPACE_WORD;
+	if (space == CD_SPACE_MAILBOX || space == CD_SPACE_DOMAIN)
+	{
+		for (int s = 0; s < layout->nslots; s++)
+		{
+			if (layout->slot[s].kind == CD_SLOT_EMAIL)
+				return CD_SPACE_SLOT + s;
+		}
+	}
+	return space;
+}
+
+/*
+ * Give every token of a dictionary its rarity among the records that hold a
+ * value of its kind.  A word of a company's name is as rare as among different
+ * names, however often each is recorded.
+ */
+void
+cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistics *stats, uint32 from)
+{
+	for (int space = 0; space < (int) lengthof(dict->all); space++)
+		dict->all[space] = cd_statistics_bits(stats, cd_space_hash(rating_space(layout, space))) / 8.0f;
 	for (uint32 i = from; i < dict->ntokens; i++)
-		dict->glance[i].bits = (float) (log2(stats->records) - cd_statistics_bits(stats, dict->token[i].hash) / 8.0);
+	{
+		const CdToken *t = &dict->token[i];
+		uint64		hash = t->space == CD_SPACE_ACCOUNT ? cd_distinct_hash(t->hash) : t->hash;
+
+		dict->glance[i].bits = Max(dict->all[t->space] - cd_statistics_bits(stats, hash) / 8.0f, 0);
+	}
 }

@@ -23,23 +23,24 @@
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
+#define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
-#define COMPANY_NEARLY		4		/* level of names that are nearly or quite the same */
-#define NAMESAKES			1e-5	/* share of pairs of companies that are called alike */
+#define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define SEEN				20.0	/* random pairs that make a share reliable */
-#define FEW					20.0	/* pairs by which a dependence is drawn to none */
+#define FEW					20.0	/* pairs by which what few show is drawn to what is usual */
 #define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
-#define PRIOR_HOUSEMATES	200.0	/* weight of that, in records */
 
 /* Counts of one class or sample: levels alone and by two. */
 typedef struct Counts
 {
 	int			n;
 	double		total;
-	double		housemates;		/* pairs of one household */
+	double		kind[CD_PAIR_KINDS];	/* pairs by what they are of */
+	double		housemates[CD_PAIR_KINDS];	/* pairs of one household */
 	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		known[CD_MAX_COMPARISONS];
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
 	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
 } Counts;
 
@@ -52,6 +53,8 @@ typedef struct Pattern
 	float		count;			/* pairs of the sample whose truth is not known */
 	float		same;			/* pairs known to be one customer, all and not of the sample alone */
 	float		differ;			/* and known to be two */
+	uint8		kind;
+	bool		crowded;
 	uint8		level[CD_MAX_COMPARISONS];
 } Pattern;
 
@@ -209,7 +212,7 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 	CdAgreement agreement;
 	float		rarity = 0;
 	float		personal = 0;
-	int8		band[2];
+	int8		band[4];
 	uint64		hash;
 	uint32		at;
 	int			n = model->ncomparisons;
@@ -229,7 +232,9 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 	}
 	band[0] = (int8) Min(120, (int) rarity);
 	band[1] = (int8) Min(120, (int) personal / 2);
-	hash = cd_hash64(band[0] * 256 + band[1], (const char *) agreement.level, n);
+	band[2] = agreement.kind;
+	band[3] = agreement.crowded;
+	hash = cd_hash64(cd_hash64(0, (const char *) band, sizeof(band)), (const char *) agreement.level, n);
 	at = (uint32) hash & patterns->mask;
 	while (patterns->item[at].hash != 0 && patterns->item[at].hash != hash)
 		at = (at + 1) & patterns->mask;
@@ -238,6 +243,8 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 		patterns->item[at].hash = hash;
 		patterns->item[at].rarity = rarity;
 		patterns->item[at].personal = personal;
+		patterns->item[at].kind = agreement.kind;
+		patterns->item[at].crowded = agreement.crowded;
 		memcpy(patterns->item[at].level, agreement.level, n);
 		patterns->n++;
 	}
@@ -293,8 +300,8 @@ sample_patterns(Patterns *patterns, CdBlocking *blocking)
 static double
 pattern_probability(const CdModel *model, const Pattern *pattern, double *housemates)
 {
-	double		weight = model->prior + pattern->rarity;
-	double		alone = model->prior_housemates + pattern->personal;
+	double		weight = model->prior[pattern->kind] + pattern->rarity;
+	double		alone = model->prior_housemates[pattern->kind] + pattern->personal;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
@@ -342,7 +349,8 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		pu = (1 - p) * pattern->count * patterns->step + pattern->differ;
 		match->total += pm;
 		other->total += pu;
-		other->housemates += housemates * pattern->count * patterns->step;
+		match->kind[pattern->kind] += pm;
+		other->housemates[pattern->kind] += housemates * pattern->count * patterns->step;
 		for (int c = 0; c < model->ncomparisons; c++)
 		{
 			int			k = pattern->level[c];
@@ -353,6 +361,8 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			other->level[c][k] += pu;
 			match->known[c] += pm;
 			other->known[c] += pu;
+			if (k == model->comparison[c].identifying && !pattern->crowded)
+				other->strangers[c] += Max(pu - housemates * pattern->count * patterns->step, 0);
 			for (int d = 0; d < c; d++)
 			{
 				int			l = pattern->level[d];
@@ -391,7 +401,7 @@ other_joint(const Counts *random, const Counts *match, const Counts *other, doub
 
 /* Set u from random pairs without the matches among them, rare levels from candidates. */
 static void
-maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
+maximise_other(CdModel *model, const CdModel *defaults, const double *holders, const Counts *random,
 			   const Counts *match, const Counts *other, double pairs)
 {
 	double		scale = pairs / Max(random->total, 1);
@@ -407,12 +417,21 @@ maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
 			double		count = random->level[c][k];
 			double		held = other == NULL ? 0 : other->level[c][k];
 
+			if (k == comparison->identifying)
+			{
+				double		usual = Min(defaults->comparison[c].u[k], STRANGERS / Max(holders[c], 10));
+
+				comparison->u[k] = other == NULL ? usual : (other->strangers[c] + FEW) / (known + FEW / usual);
+				sum += comparison->u[k];
+				continue;
+			}
 			if (count >= SEEN)
 				count = Max(count * scale - (match == NULL ? 0 : match->level[c][k]), held);
 			else
 				count = held;
 			comparison->u[k] = (count + defaults->comparison[c].u[k] * scale) / (known + scale);
-			comparison->u[k] = Max(comparison->u[k], 1e-10);
+			/* what few random pairs did not show is no rarer for it; candidates hold all of what is rare */
+			comparison->u[k] = Max(comparison->u[k], other == NULL ? Min(defaults->comparison[c].u[k], 1 / Max(random->known[c], 1)) : 1e-10);
 			sum += comparison->u[k];
 		}
 		for (int k = 0; k < comparison->nlevels; k++)
@@ -420,13 +439,66 @@ maximise_other(CdModel *model, const CdModel *defaults, const Counts *random,
 	}
 }
 
-/* Set how many of a household are customers, too: each of them is recorded as often as anyone. */
-static void
-settle_housemates(CdModel *model, double pairs)
+/* How many pairs of each kind there are, and how many records may be of it. */
+typedef struct Population
 {
-	double		twins = model->lambda * model->records;
+	double		pairs[CD_PAIR_KINDS];
+	double		records[CD_PAIR_KINDS];
+	double		holders[CD_MAX_COMPARISONS];	/* records that have a value, by comparison */
+} Population;
 
-	model->housemates = (2 * pairs / (twins + 1) + PRIOR_HOUSEMATES * HOUSEMATES) / (model->records + PRIOR_HOUSEMATES);
+/* Count whom there is; who has nothing but identifiers to be known by is nobody. */
+static void
+count_population(const CdEngine *engine, const CdRecords *records, Population *population)
+{
+	const CdLayout *layout = engine->layout;
+	double		persons = 0;
+	double		accounts = 0;
+
+	memset(population, 0, sizeof(Population));
+	for (uint32 r = 0; r < records->n; r++)
+	{
+		const CdForm *form = CD_FORM(records, r);
+		bool		known = false;
+
+		for (int c = 0; c < engine->model->ncomparisons; c++)
+			population->holders[c] += form->start[engine->model->comparison[c].slot + 1] > form->start[engine->model->comparison[c].slot];
+		if (cd_pair_kind(engine, form, form) == CD_PAIR_ACCOUNTS)
+		{
+			accounts++;
+			continue;
+		}
+		for (int s = 0; s < layout->nslots && !known; s++)
+			known = form->start[s + 1] > form->start[s] && layout->slot[s].kind != CD_SLOT_CODE &&
+				layout->slot[s].kind != CD_SLOT_CLASS;
+		persons += known;
+	}
+	population->pairs[CD_PAIR_PERSONS] = persons * (persons - 1) / 2;
+	population->pairs[CD_PAIR_MIXED] = persons * accounts;
+	population->pairs[CD_PAIR_ACCOUNTS] = accounts * (accounts - 1) / 2;
+	population->records[CD_PAIR_PERSONS] = persons;
+	population->records[CD_PAIR_MIXED] = Max(persons, accounts);
+	population->records[CD_PAIR_ACCOUNTS] = accounts;
+}
+
+/* Set the share of pairs that are a match, and of those that are of one household, drawn to what is usual. */
+static void
+settle_shares(CdModel *model, const Population *population, const Counts *match, const Counts *other)
+{
+	double		persons = population->records[CD_PAIR_PERSONS] + population->records[CD_PAIR_ACCOUNTS];
+	double		twins = 2 * match->total / Max(persons, 10);
+
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		double		n = Max(population->records[kind], 10);
+		double		pairs = population->pairs[kind];
+		double		usual = Min(Max(twins, LEAST_TWINS) / n, 0.5);
+		double		lambda = (match->kind[kind] + FEW) / (pairs + FEW / usual);
+
+		model->lambda[kind] = Min(Max(lambda, LEAST_TWINS / n), 0.9);
+		usual = HOUSEMATES * (model->lambda[kind] + 1 / n);
+		model->housemates[kind] = (other->housemates[kind] + FEW) / (pairs + FEW / usual);
+	}
 }
 
 /* Set m from the expected matches, drawn towards the defaults. */
@@ -599,25 +671,6 @@ settle_rarity(CdModel *model, const Counts *random)
 }
 
 /*
- * Companies take care not to be called alike.  Where many records are the same
- * company recorded often, random pairs say otherwise: the first round, which parts
- * the two, takes the lesser of what is seen and what is usual among companies.
- */
-static void
-trust_company_names(CdEngine *engine)
-{
-	CdModel    *model = engine->model;
-
-	for (int c = 0; c < model->ncomparisons; c++)
-	{
-		if (model->comparison[c].slot != engine->layout->account_slot)
-			continue;
-		for (int k = COMPANY_NEARLY; k < model->comparison[c].nlevels; k++)
-			model->comparison[c].u[k] = Min(model->comparison[c].u[k], NAMESAKES);
-	}
-}
-
-/*
  * Train the model on a batch.  "learn" false sets only what needs no
  * learning: u and rarity from random pairs.
  */
@@ -631,6 +684,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	double		pairs = (double) records->n * (records->n - 1) / 2;
+	Population	population;
 	Patterns	patterns;
 
 	memcpy(defaults, model, sizeof(CdModel));
@@ -638,17 +692,21 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	memset(report, 0, sizeof(CdTraining));
 	random->n = model->ncomparisons;
 	model->records = records->n;
-	model->lambda = Min(0.3 / Max(records->n, 10), 0.01);
-	model->housemates = HOUSEMATES;
+	count_population(engine, records, &population);
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		double		n = Max(population.records[kind], 10);
+
+		model->lambda[kind] = Min(FIRST_TWINS / n, 0.01);
+		model->housemates[kind] = HOUSEMATES * (model->lambda[kind] + 1 / n);
+	}
 	cd_model_independent(model);
 	count_random(engine, records, random);
-	maximise_other(model, defaults, random, NULL, NULL, pairs);
+	maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
 	settle_rarity(model, random);
 	cd_model_independent(model);
 	if (!learn)
 		return;
-	trust_company_names(engine);
-	cd_model_independent(model);
 
 	memset(&patterns, 0, sizeof(patterns));
 	patterns.engine = engine;
@@ -666,9 +724,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	{
 		expect(model, &patterns, match, other);
 		report->moved = maximise_match(model, defaults, match, &patterns);
-		model->lambda = Max(match->total / Max(pairs, 1), LEAST_TWINS / Max(records->n, 10));
-		settle_housemates(model, other->housemates);
-		maximise_other(model, defaults, random, match, other, pairs);
+		settle_shares(model, &population, match, other);
+		maximise_other(model, defaults, population.holders, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
 		other_tree(model, random, match, other, pairs);
