@@ -738,6 +738,7 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 	float		bound;
 	NameLevels	names;
 	bool		named = false;
+	bool		comparable = false;
 
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	result->kind = cd_pair_kind(engine, a, b);
@@ -770,6 +771,7 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 			compare_names(engine, a, b, engine->name_slot, &names);
 			named = true;
 		}
+		comparable = true;
 		level = compare_one(engine, comparison, a, b, &names, &result->rarity[c], &result->crowded);
 		result->level[c] = level;
 		bound -= plan->most[c];
@@ -779,7 +781,8 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 		if (bound < floor)
 			return false;
 	}
-	return true;
+	/* what has nothing in common to compare is no link */
+	return comparable;
 }
 
 /* What the rarity of the values adds to the likelihood ratio of a level. */

@@ -25,6 +25,7 @@
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
+#define COMMON_RARITY		0.5f	/* how far rarity of company names counts where many are called alike */
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 #define FEW					20.0	/* pairs by which what few show is drawn to what is usual */
@@ -40,6 +41,8 @@ typedef struct Counts
 	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		known[CD_MAX_COMPARISONS];
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
+	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
 	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
 	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
 } Counts;
@@ -177,6 +180,17 @@ patterns_grow(Patterns *patterns)
 		patterns->item[b] = old[i];
 	}
 	pfree(old);
+}
+
+/* Forget the patterns. */
+static void
+patterns_clear(Patterns *patterns)
+{
+	memset(patterns->item, 0, ((Size) patterns->mask + 1) * sizeof(Pattern));
+	memset(patterns->same_differ, 0, sizeof(patterns->same_differ));
+	memset(patterns->same_known, 0, sizeof(patterns->same_known));
+	patterns->n = 0;
+	patterns->seen = 0;
 }
 
 /* What is known of a pair: 1 one customer, 0 two, -1 nothing. */
@@ -360,6 +374,11 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			match->level[c][k] += pm;
 			other->level[c][k] += pu;
 			match->known[c] += pm;
+			if (pattern->kind == CD_PAIR_ACCOUNTS)
+			{
+				match->accounts[c] += pm;
+				match->accounts_differ[c] += k == 0 ? pm : 0;
+			}
 			other->known[c] += pu;
 			if (k == model->comparison[c].identifying && !pattern->crowded)
 				other->strangers[c] += Max(pu - housemates * pattern->count * patterns->step, 0);
@@ -479,6 +498,19 @@ count_population(const CdEngine *engine, const CdRecords *records, Population *p
 	population->records[CD_PAIR_PERSONS] = persons;
 	population->records[CD_PAIR_MIXED] = Max(persons, accounts);
 	population->records[CD_PAIR_ACCOUNTS] = accounts;
+}
+
+/* Set the shares before any match is seen. */
+static void
+first_shares(CdModel *model, const Population *population)
+{
+	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
+	{
+		double		n = Max(population->records[kind], 10);
+
+		model->lambda[kind] = Min(FIRST_TWINS / n, 0.01);
+		model->housemates[kind] = HOUSEMATES * (model->lambda[kind] + 1 / n);
+	}
 }
 
 /* Set the share of pairs that are a match, and of those that are of one household, drawn to what is usual. */
@@ -671,6 +703,38 @@ settle_rarity(CdModel *model, const Counts *random)
 }
 
 /*
+ * Do the companies that seem to be one differ in something far more often than
+ * one company's records do?  Then many are called alike, and their names alone
+ * are no sign: what is seen of pairs that are no match says how little.
+ */
+static bool
+names_are_common(CdEngine *engine, const CdModel *defaults, const Counts *match, const Patterns *patterns)
+{
+	CdModel    *model = engine->model;
+	bool		contradicted = false;
+	bool		changed = false;
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		double		usual = Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
+								patterns->same_differ[c] / Max(patterns->same_known[c], SEEN));
+
+		contradicted |= match->accounts[c] >= SEEN && match->accounts_differ[c] > usual * match->accounts[c];
+	}
+	for (int c = 0; c < model->ncomparisons && contradicted; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+
+		if (comparison->slot != engine->layout->account_slot || comparison->common)
+			continue;
+		comparison->common = changed = true;
+		for (int k = 0; k < comparison->nlevels; k++)
+			comparison->tf[k] = Min(comparison->tf[k], COMMON_RARITY);
+	}
+	return changed;
+}
+
+/*
  * Train the model on a batch.  "learn" false sets only what needs no
  * learning: u and rarity from random pairs.
  */
@@ -693,13 +757,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	random->n = model->ncomparisons;
 	model->records = records->n;
 	count_population(engine, records, &population);
-	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
-	{
-		double		n = Max(population.records[kind], 10);
-
-		model->lambda[kind] = Min(FIRST_TWINS / n, 0.01);
-		model->housemates[kind] = HOUSEMATES * (model->lambda[kind] + 1 / n);
-	}
+	first_shares(model, &population);
 	cd_model_independent(model);
 	count_random(engine, records, random);
 	maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
@@ -720,6 +778,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 
+again:
+	report->converged = false;
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
 		expect(model, &patterns, match, other);
@@ -731,6 +791,22 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		other_tree(model, random, match, other, pairs);
 		report->rounds = round + 1;
 		report->converged = report->moved < CONVERGED;
+	}
+	if (names_are_common(engine, defaults, match, &patterns))
+	{
+		/* from the start, with what rarity the levels speak of */
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			memcpy(model->comparison[c].m, defaults->comparison[c].m, sizeof(defaults->comparison[c].m));
+			memcpy(defaults->comparison[c].tf, model->comparison[c].tf, sizeof(defaults->comparison[c].tf));
+		}
+		first_shares(model, &population);
+		maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
+		settle_rarity(model, random);
+		cd_model_independent(model);
+		patterns_clear(&patterns);
+		sample_patterns(&patterns, blocking);
+		goto again;
 	}
 	report->matches = match->total;
 	for (int c = 0; c < model->ncomparisons; c++)
