@@ -186,7 +186,6 @@ typedef struct CdComparison
 	double		u[CD_MAX_LEVELS];
 	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */
 	float		tf_base[CD_MAX_LEVELS]; /* rarity that u speaks of, in bits */
-	bool		common;			/* learned: equal values are no sign of one customer by themselves */
 	char	   *condition[CD_MAX_LEVELS];
 } CdComparison;
 

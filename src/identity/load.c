@@ -505,12 +505,11 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 		{
 			resetStringInfo(&query);
 			appendStringInfo(&query,
-							 "INSERT INTO customer_data.comparison_override AS o (comparison, level, m, u, tf, tf_base, origin)"
-							 " VALUES (%s, %d, %.9g, %.9g, %s, %.6g, 'trained')"
+							 "INSERT INTO customer_data.comparison_override AS o (comparison, level, m, u, tf_base, origin)"
+							 " VALUES (%s, %d, %.9g, %.9g, %.6g, 'trained')"
 							 " ON CONFLICT (comparison, level) DO UPDATE SET tf_base = EXCLUDED.tf_base",
 							 quote_literal_cstr(model->comparison[c].name), k,
 							 Min(model->comparison[c].m[k], 0.999999), Min(model->comparison[c].u[k], 0.999999),
-							 model->comparison[c].common ? psprintf("%.3g", model->comparison[c].tf[k]) : "NULL",
 							 model->comparison[c].tf_base[k]);
 			run(query.data, SPI_OK_INSERT);
 		}

@@ -18,14 +18,13 @@
 
 #define RANDOM_PAIRS		1000000
 #define SAMPLE_PAIRS		1500000.0
-#define ROUNDS				25
+#define ROUNDS				40
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
-#define COMMON_RARITY		0.5f	/* how far rarity of company names counts where many are called alike */
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 #define FEW					20.0	/* pairs by which what few show is drawn to what is usual */
@@ -182,17 +181,6 @@ patterns_grow(Patterns *patterns)
 	pfree(old);
 }
 
-/* Forget the patterns. */
-static void
-patterns_clear(Patterns *patterns)
-{
-	memset(patterns->item, 0, ((Size) patterns->mask + 1) * sizeof(Pattern));
-	memset(patterns->same_differ, 0, sizeof(patterns->same_differ));
-	memset(patterns->same_known, 0, sizeof(patterns->same_known));
-	patterns->n = 0;
-	patterns->seen = 0;
-}
-
 /* What is known of a pair: 1 one customer, 0 two, -1 nothing. */
 static int
 pair_label(const CdLabels *labels, uint32 a, uint32 b)
@@ -226,7 +214,7 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 	CdAgreement agreement;
 	float		rarity = 0;
 	float		personal = 0;
-	int8		band[4];
+	uint8		band[4];
 	uint64		hash;
 	uint32		at;
 	int			n = model->ncomparisons;
@@ -244,8 +232,8 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 				personal += agreement.rarity[c] * model->comparison[c].tf[k];
 		}
 	}
-	band[0] = (int8) Min(120, (int) rarity);
-	band[1] = (int8) Min(120, (int) personal / 2);
+	band[0] = (uint8) Min(Max((int) rarity, 0), 240);
+	band[1] = (uint8) Min(Max((int) personal / 2, 0), 240);
 	band[2] = agreement.kind;
 	band[3] = agreement.crowded;
 	hash = cd_hash64(cd_hash64(0, (const char *) band, sizeof(band)), (const char *) agreement.level, n);
@@ -513,9 +501,30 @@ first_shares(CdModel *model, const Population *population)
 	}
 }
 
+/*
+ * How far the companies that seem to be one exceed what can be: where they
+ * differ in something far more often than one company's records do, many are
+ * called alike, and only as many are one as those that agree there let expect.
+ */
+static double
+excess_of_namesakes(const CdModel *model, const CdModel *defaults, const Counts *match, const Patterns *patterns)
+{
+	double		excess = 0;
+
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		double		usual = Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
+								patterns->same_differ[c] / Max(patterns->same_known[c], SEEN));
+
+		if (match->accounts[c] >= SEEN && usual < 1)
+			excess = Max(excess, (1 - usual) * match->accounts[c] / Max(match->accounts[c] - match->accounts_differ[c], 1));
+	}
+	return excess;
+}
+
 /* Set the share of pairs that are a match, and of those that are of one household, drawn to what is usual. */
 static void
-settle_shares(CdModel *model, const Population *population, const Counts *match, const Counts *other)
+settle_shares(CdModel *model, const Population *population, const Counts *match, const Counts *other, double namesakes)
 {
 	double		persons = population->records[CD_PAIR_PERSONS] + population->records[CD_PAIR_ACCOUNTS];
 	double		twins = 2 * match->total / Max(persons, 10);
@@ -527,7 +536,7 @@ settle_shares(CdModel *model, const Population *population, const Counts *match,
 		double		usual = Min(Max(twins, LEAST_TWINS) / n, 0.5);
 		double		lambda = (match->kind[kind] + FEW) / (pairs + FEW / usual);
 
-		model->lambda[kind] = Min(Max(lambda, LEAST_TWINS / n), 0.9);
+		model->lambda[kind] = Min(Max(lambda, LEAST_TWINS / n), 0.9) / (kind == CD_PAIR_ACCOUNTS ? namesakes : 1);
 		usual = HOUSEMATES * (model->lambda[kind] + 1 / n);
 		model->housemates[kind] = (other->housemates[kind] + FEW) / (pairs + FEW / usual);
 	}
@@ -703,38 +712,6 @@ settle_rarity(CdModel *model, const Counts *random)
 }
 
 /*
- * Do the companies that seem to be one differ in something far more often than
- * one company's records do?  Then many are called alike, and their names alone
- * are no sign: what is seen of pairs that are no match says how little.
- */
-static bool
-names_are_common(CdEngine *engine, const CdModel *defaults, const Counts *match, const Patterns *patterns)
-{
-	CdModel    *model = engine->model;
-	bool		contradicted = false;
-	bool		changed = false;
-
-	for (int c = 0; c < model->ncomparisons; c++)
-	{
-		double		usual = Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
-								patterns->same_differ[c] / Max(patterns->same_known[c], SEEN));
-
-		contradicted |= match->accounts[c] >= SEEN && match->accounts_differ[c] > usual * match->accounts[c];
-	}
-	for (int c = 0; c < model->ncomparisons && contradicted; c++)
-	{
-		CdComparison *comparison = &model->comparison[c];
-
-		if (comparison->slot != engine->layout->account_slot || comparison->common)
-			continue;
-		comparison->common = changed = true;
-		for (int k = 0; k < comparison->nlevels; k++)
-			comparison->tf[k] = Min(comparison->tf[k], COMMON_RARITY);
-	}
-	return changed;
-}
-
-/*
  * Train the model on a batch.  "learn" false sets only what needs no
  * learning: u and rarity from random pairs.
  */
@@ -748,6 +725,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
 	double		pairs = (double) records->n * (records->n - 1) / 2;
+	double		namesakes = 1;
+	double		step;
 	Population	population;
 	Patterns	patterns;
 
@@ -778,35 +757,21 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 
-again:
-	report->converged = false;
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
 		expect(model, &patterns, match, other);
 		report->moved = maximise_match(model, defaults, match, &patterns);
-		settle_shares(model, &population, match, other);
+		/* as much as is needed, approached ever slower from either side */
+		step = pow(Min(Max(excess_of_namesakes(model, defaults, match, &patterns), 0.5), 2), 5.0 / (5 + round));
+		step = Max(namesakes * step, 1) / namesakes;
+		namesakes *= step;
+		settle_shares(model, &population, match, other, namesakes);
 		maximise_other(model, defaults, population.holders, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
 		other_tree(model, random, match, other, pairs);
 		report->rounds = round + 1;
-		report->converged = report->moved < CONVERGED;
-	}
-	if (names_are_common(engine, defaults, match, &patterns))
-	{
-		/* from the start, with what rarity the levels speak of */
-		for (int c = 0; c < model->ncomparisons; c++)
-		{
-			memcpy(model->comparison[c].m, defaults->comparison[c].m, sizeof(defaults->comparison[c].m));
-			memcpy(defaults->comparison[c].tf, model->comparison[c].tf, sizeof(defaults->comparison[c].tf));
-		}
-		first_shares(model, &population);
-		maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
-		settle_rarity(model, random);
-		cd_model_independent(model);
-		patterns_clear(&patterns);
-		sample_patterns(&patterns, blocking);
-		goto again;
+		report->converged = report->moved < CONVERGED && fabs(step - 1) < 0.02;
 	}
 	report->matches = match->total;
 	for (int c = 0; c < model->ncomparisons; c++)
