@@ -412,6 +412,9 @@ compare_postcodes(CdEngine *engine, uint32 a, uint32 b)
 	return start >= len - 1 ? 3 : start >= 3 ? 2 : start >= 2 ? 1 : 0;
 }
 
+/* Of a pair of characters in a name without spaces so much is its own. */
+#define OVERLAPPING		0.3f
+
 /*
  * Weighted overlap of two word lists: the bits of words that found a like
  * word as share of all bits and of the poorer side's, the rarest of them and
@@ -426,7 +429,7 @@ words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb
 				both = 0;
 	bool		used[32] = {false};
 
-	*rarest = 0;
+	*rarest = *sum = 0;
 	for (int j = 0; j < nb; j++)
 		sumb += token_bits(engine, b[j]);
 	for (int i = 0; i < na; i++)
@@ -459,11 +462,12 @@ words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb
 			used[at] = true;
 			both += best;
 			*rarest = Max(*rarest, best);
+			/* pairs of characters overlap, and say what their neighbours say */
+			*sum += engine->dict->glance[a[i]].face & CD_FACE_LATIN ? best : best * OVERLAPPING;
 		}
 	}
 	*jaccard = both / Max(suma + sumb - both, 0.1f);
 	*contained = both / Max(Min(suma, sumb), 0.1f);
-	*sum = both;
 }
 
 /* Levels of the street comparison. */
@@ -537,7 +541,7 @@ compare_companies(CdEngine *engine, bool account, const uint32 *a, int na, const
 
 	words_overlap(engine, a, na, b, nb, &jaccard, &contained, bits, &sum);
 	if (account)
-		*bits += FURTHER_WORDS * (sum - *bits);
+		*bits += FURTHER_WORDS * Max(sum - *bits, 0);
 	if (jaccard >= 0.995f)
 	{
 		if (account)

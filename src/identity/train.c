@@ -18,7 +18,7 @@
 
 #define RANDOM_PAIRS		1000000
 #define SAMPLE_PAIRS		1500000.0
-#define ROUNDS				40
+#define ROUNDS				25
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
