@@ -8,8 +8,9 @@ SELECT diag('seed ' || :'seed');
 SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
 
 -- 500 persons in 1,200 records: values of one word each, so that a twin stays readable.
-CREATE FUNCTION public.syllables(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo'])[1 + floor(random() * random() * 16)::int], '')
+-- Given and family names are made of different ones, so that none is like the other by chance.
+CREATE FUNCTION public.syllables(n int, since int DEFAULT 1) RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wu'])[since + floor(random() * random() * 8)::int], '')
     FROM generate_series(1, n)
 $$;
 CREATE FUNCTION public.digits(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
@@ -22,7 +23,7 @@ CREATE FUNCTION public.spoil(value text, lost float8 DEFAULT 0.15) RETURNS text 
                 ELSE value END
 $$;
 CREATE TABLE public.someone AS
-SELECT g AS person, syllables(2) AS given, syllables(3) AS family, '1940-01-01'::date + floor(random() * 25000)::int AS birth,
+SELECT g AS person, syllables(2) AS given, syllables(3, 9) AS family, '1940-01-01'::date + floor(random() * 25000)::int AS birth,
        'x' || digits(6) || '@' || syllables(1) || '.example' AS email, '4' || digits(9) AS phone,
        syllables(2) || 'ville' AS city, '1' || digits(2) || '00' AS postcode, (ARRAY['f', 'm'])[1 + floor(random() * 2)::int] AS gender
 FROM generate_series(1, 500) AS g;
