@@ -1,5 +1,5 @@
 -- customer_set against arrays and plain SQL, on random sets of all densities.
-SELECT plan(4);
+SELECT plan(6);
 SET search_path = customer_data, public;
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 17) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -97,4 +97,23 @@ DO $$ DECLARE line text; BEGIN FOR line IN EXPLAIN (COSTS OFF) SELECT * FROM ans
 SELECT ok(count(*) > 0, 'workers have a part in it') FROM plans WHERE plan LIKE '%Partial%Aggregate%';
 SELECT is((SELECT count(*) FROM answers a JOIN expected e USING (part)
            WHERE a.joined::bigint[] = e.joined AND a.shared::bigint[] IS NOT DISTINCT FROM e.shared AND a.counted = cardinality(e.joined)), 8::bigint, 'the same of workers: combined, serialised and read again');
+
+-- rows looked up through an index by a set, against a scan that asks row by row; NULLs and ids that no set holds among them
+RESET ALL;
+SET search_path = customer_data, public;
+CREATE TABLE purchase AS SELECT CASE floor(random() * 50) WHEN 0 THEN NULL WHEN 1 THEN 4294967295 WHEN 2 THEN 4294967296 + i WHEN 3 THEN -i ELSE floor(random() * 400000)::bigint END AS customer_id, i
+FROM generate_series(1, 30000) i;
+CREATE INDEX ON purchase (customer_id);
+ANALYZE purchase;
+CREATE FUNCTION pg_temp.bought(members customer_set, by_index boolean) RETURNS int[] LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('enable_seqscan', CASE WHEN by_index THEN 'off' ELSE 'on' END, true);
+    PERFORM set_config('enable_indexscan', by_index::text, true), set_config('enable_bitmapscan', by_index::text, true), set_config('enable_indexonlyscan', by_index::text, true);
+    RETURN coalesce((SELECT array_agg(p.i ORDER BY p.i) FROM purchase p WHERE p.customer_id <@ members), '{}');
+END
+$$;
+CREATE TABLE lookup AS SELECT pg_temp.random_ids()::customer_set AS members FROM generate_series(1, CASE current_setting('test.long', true) WHEN 'on' THEN 500 ELSE 25 END);
+INSERT INTO lookup VALUES ('{}'), ('{4294967295}');
+SELECT is((SELECT count(*) FROM lookup WHERE pg_temp.bought(members, true) <> pg_temp.bought(members, false)), 0::bigint, 'an index finds what a scan finds');
+SELECT ok((SELECT bool_or(pg_temp.bought(members, true) <> '{}') FROM lookup) AND (SELECT count(*) FROM lookup WHERE members @> 4294967295) > 0, 'among it rows, and the last id');
 SELECT * FROM finish();

@@ -3,6 +3,7 @@
 # with CRoaring; and in one backend with another extension that brings its own.
 use strict;
 use warnings;
+use File::Spec;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -49,6 +50,30 @@ my $node = PostgreSQL::Test::Cluster->new('sets');
 $node->init(extra => [ '-E', 'UTF8', '--locale=C.UTF-8' ]);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION customer_data');
+
+# Binary COPY, there and back: sets of each form, of several, and of the last id; and by way of a
+# damaged file. The server takes only absolute paths, and the folder of a test may have another.
+my $file = File::Spec->rel2abs("$folder/sets.bin");
+$node->safe_psql('postgres', qq{
+	SET search_path = public, customer_data;
+	CREATE TABLE original AS SELECT n, s::customer_set AS s FROM (VALUES (1, '{}'), (2, '{1}'), (3, '{0,65535,65536,4294967295}'), (4, '{1-100000,300000}'), (5, NULL)) v(n, s);
+	INSERT INTO original SELECT 6, customer_set_agg(i * 2) FROM generate_series(1, 200000) i;
+	INSERT INTO original SELECT 7, customer_set_agg(i::bigint * i) FROM generate_series(1, 60000) i;
+	INSERT INTO original SELECT 8, customer_set_or_agg(s) FROM original;
+	COPY original TO '$file' (FORMAT binary);
+	CREATE TABLE again (LIKE original);
+	COPY again FROM '$file' (FORMAT binary);
+});
+is($node->safe_psql('postgres', q{SET search_path = public, customer_data;
+	SELECT count(*), count(*) FILTER (WHERE a.s IS NOT DISTINCT FROM o.s AND pg_column_size(a.s) IS NOT DISTINCT FROM pg_column_size(o.s)
+	AND a.s::text IS NOT DISTINCT FROM o.s::text) FROM original o JOIN again a USING (n)}), '8|8', 'binary COPY brings every set back, byte for byte as large');
+my $bytes = slurp_file($file);
+substr($bytes, index($bytes, pack('V', 12346)), 4) = pack('V', 99);
+open(my $out, '>:raw', $file) or die $!;
+print $out $bytes;
+close $out;
+my ($code, $stdout, $stderr) = $node->psql('postgres', "TRUNCATE again; COPY again FROM '$file' (FORMAT binary)");
+like($stderr, qr/invalid binary value for type customer_set/, 'and refuses what is no Roaring bitmap');
 if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'roaringbitmap'") == 0)
 {
 	note('pg_roaringbitmap is not installed, so it is not loaded beside us');
