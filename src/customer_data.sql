@@ -45,3 +45,31 @@ COMMENT ON FUNCTION customer_data.refuse_as_of(text, text) IS 'Refuses to refres
 CREATE FUNCTION customer_data.query_as(role regrole, time_zone text, query text) RETURNS SETOF record
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_query_as';
 COMMENT ON FUNCTION customer_data.query_as(regrole, text, text) IS 'The rows of a read-only query run with the rights of a role that the caller could SET ROLE to';
+
+-- Stored expressions run as the owner of their row, so nobody may write a row
+-- that names an owner it could not become.  Who owns the table may: it restores
+-- dumps, and could change what refreshes do anyway.
+CREATE FUNCTION customer_data.check_definer(written regclass, owner regrole) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    become text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner AND pg_has_role(r.oid, become))
+       AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = written), become) THEN
+        RAISE EXCEPTION 'role "%" may not define what runs as role "%"', current_user, pg_get_userbyid(owner)
+            USING ERRCODE = 'insufficient_privilege',
+                  DETAIL = 'A stored expression runs with the rights of the role that defined it.',
+                  HINT = format('GRANT %s TO %I;', owner, current_user);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_definer(regclass, regrole) IS 'Refuses a row of a table of definitions that would run as a role the current user could not become';
+
+CREATE FUNCTION customer_data.own_definition() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM customer_data.check_definer(TG_RELID, NEW.owner);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION customer_data.own_definition() IS 'Trigger of tables of definitions: their rows run as their owner, whom the writer could become';

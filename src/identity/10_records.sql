@@ -69,6 +69,8 @@ CREATE TABLE customer_data.survivorship (
 );
 COMMENT ON TABLE customer_data.survivorship IS 'Survivorship rules that differ from the shipped ones, by attribute; set_survivorship() writes it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.survivorship', '');
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, expression, time_zone ON customer_data.survivorship
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 
 CREATE TABLE customer_data.source (
     source_id   int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -93,6 +95,8 @@ CREATE TABLE customer_data.source (
     standard_version text,
     CHECK ((relation IS NULL) = (key IS NULL))
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, relation, key, mapping, changed_at, time_zone ON customer_data.source
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.source IS 'Tables and queries that records are read from; add_source() writes it';
 COMMENT ON COLUMN customer_data.source.relation IS 'schema.table, looked up anew at each run, or a query; NULL: records come by upsert_record() only';
 COMMENT ON COLUMN customer_data.source.key IS 'Expression over the row that identifies it';
@@ -182,6 +186,8 @@ CREATE TABLE customer_data.identity_link (
     added_at  timestamptz NOT NULL DEFAULT now(),
     read_at   timestamptz
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, relation, key_a, key_b, at, time_zone ON customer_data.identity_link
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.identity_link IS 'Relations whose rows name two records of one person: sign-ins, forms, imports; add_identity_link() writes it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link_link_id_seq', '');

@@ -10,6 +10,8 @@ CREATE TABLE customer_data.journey_definition (
     time_zone   text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at    timestamptz NOT NULL DEFAULT now()
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, time_zone ON customer_data.journey_definition
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.journey_definition IS 'Journeys; add_journey() writes it, the view journey shows it';
 COMMENT ON COLUMN customer_data.journey_definition.version IS 'Counts changes of the stages; a refresh that finds another version than it walked last walks with everyone';
 COMMENT ON COLUMN customer_data.journey_definition.owner IS 'The stages'' conditions are evaluated with the rights of this role';
@@ -32,6 +34,16 @@ CREATE TABLE customer_data.journey_stage (
     UNIQUE (journey_id, name),
     UNIQUE (journey_id, position) DEFERRABLE
 );
+CREATE FUNCTION customer_data.own_stage() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM customer_data.check_definer(TG_RELID, j.owner) FROM customer_data.journey_definition j WHERE j.journey_id = NEW.journey_id;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION customer_data.own_stage() IS 'Trigger: a stage''s condition runs as the owner of its journey, whom the writer could become';
+CREATE TRIGGER own_stage BEFORE INSERT OR UPDATE OF journey_id, condition ON customer_data.journey_stage
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_stage();
 COMMENT ON TABLE customer_data.journey_stage IS 'The stages of journeys; add_stage() writes it';
 COMMENT ON COLUMN customer_data.journey_stage.label IS 'The stage''s name in another language';
 COMMENT ON COLUMN customer_data.journey_stage.position IS 'A customer is in the last stage whose condition holds';

@@ -13,6 +13,22 @@ CREATE TABLE customer_data.metric (
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
     uses text[] NOT NULL DEFAULT '{}'
 );
+-- A metric that is computed when asked, and one that came with the extension,
+-- run as whoever asks; so only the table's owner says which ones those are.
+CREATE FUNCTION customer_data.own_metric() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM customer_data.check_definer(TG_RELID, NEW.owner);
+    IF NEW.moving OR NEW.ready_made THEN
+        PERFORM customer_data.check_definer(TG_RELID, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID));
+    END IF;
+    PERFORM NEW.type::regtype;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION customer_data.own_metric() IS 'Trigger: a metric runs as its owner, whom the writer could become; one that runs as whoever asks is written by the table''s owner only';
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, expression, moving, ready_made, type, time_zone ON customer_data.metric
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_metric();
 COMMENT ON TABLE customer_data.metric IS 'Metrics: each is a column of customer_metric and of profile';
 COMMENT ON COLUMN customer_data.metric.expression IS 'SQL expression over the columns of profile';
 COMMENT ON COLUMN customer_data.metric.moving IS 'Computed when asked instead of stored: it changes by itself as time passes';

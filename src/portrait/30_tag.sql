@@ -22,6 +22,8 @@ CREATE TABLE customer_data.tag (
     CHECK ((kind IN ('manual', 'imported')) = (expression IS NULL)),
     CHECK (weighing IS NULL OR prior >= 0 AND top > 0)
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, expression, time_zone ON customer_data.tag
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.tag IS 'The taxonomy: what each tag means and where it comes from';
 COMMENT ON COLUMN customer_data.tag.result IS 'What the expression gives: whether there is the tag, its score, or a tagset whose tags hang below the path';
 COMMENT ON COLUMN customer_data.tag.half_life IS 'In which time a score halves; kept with each score';

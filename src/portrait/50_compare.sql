@@ -81,7 +81,8 @@ BEGIN
 
     RETURN QUERY SELECT 'rule', defined.kind || coalesce(', at least ' || defined.min_score, ''), defined.expression;
     RETURN QUERY SELECT 'rule', 'gives now', coalesce(CASE defined.result WHEN 'double precision' THEN round(t.value::numeric, 4)::text ELSE t.value END, 'NULL')
-                 FROM customer_data.try_expression(defined.expression, ARRAY[explain_tag.customer_id]::customer_data.customer_set) t;
+                 FROM customer_data.try_expression(defined.expression, ARRAY[explain_tag.customer_id]::customer_data.customer_set,
+                                                   defined.owner, defined.time_zone) t;
     IF defined.exclusive_group IS NOT NULL THEN
         SELECT string_agg(t.path, ', ' ORDER BY t.tag_id) INTO outranked
         FROM customer_data.tag t, customer_data.customer_tag c
@@ -95,7 +96,7 @@ BEGIN
     FROM customer_data.profile p WHERE p.customer_id = explain_tag.customer_id;
     RETURN QUERY
     SELECT 'input', u.name, coalesce(row_of ->> u.name, 'NULL')
-    FROM unnest((customer_data.check_expression(defined.expression)).columns) u(name)
+    FROM unnest(defined.uses) u(name)
     WHERE u.name <> 'events';
     FOR pattern IN
         SELECT DISTINCT replace(m[1], '''''', '''')
@@ -128,7 +129,8 @@ BEGIN
             HINT = 'See explain_tag().';
     END IF;
     SELECT t.value::customer_data.tagset INTO counts
-    FROM customer_data.try_expression(defined.expression, ARRAY[explain_weighing.customer_id]::customer_data.customer_set) t;
+    FROM customer_data.try_expression(defined.expression, ARRAY[explain_weighing.customer_id]::customer_data.customer_set,
+                                      defined.owner, defined.time_zone) t;
     everyone := (SELECT s.customers FROM customer_data.tag_population_state s WHERE s.tag_id = defined.tag_id);
     RETURN QUERY
     SELECT format('%s.%s', defined.path, coalesce(p.shown, n.shown, n.label)), n.n, n.n / (n.total + defined.prior), p.customers, p.share,

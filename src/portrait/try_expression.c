@@ -101,7 +101,7 @@ take_rows(void *arg, int expression, int count, const uint32 *customers,
 	}
 }
 
-/* try_expression(expression, customers) → (customer_id, value, valid_until) */
+/* try_expression(expression, customers, owner, time zone) → (customer_id, value, valid_until) */
 PG_FUNCTION_INFO_V1(cd_try_expression);
 Datum
 cd_try_expression(PG_FUNCTION_ARGS)
@@ -119,7 +119,8 @@ cd_try_expression(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	context.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	expression.text = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	expression.owner = GetUserId();
+	expression.owner = PG_ARGISNULL(2) ? GetUserId() : PG_GETARG_OID(2);
+	expression.time_zone = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
 	expression.customers = PG_ARGISNULL(1) ? NULL : PG_GETARG_CDSET(1);
 
 	SPI_connect();

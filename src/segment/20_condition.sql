@@ -11,6 +11,8 @@ CREATE TABLE customer_data.condition (
     by_sql       boolean NOT NULL DEFAULT false,
     untracked    text
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, expression, time_zone ON customer_data.condition
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.condition IS 'Conditions whose answers are kept: of segments, of the populations that thresholds are taken from, and everyone';
 COMMENT ON COLUMN customer_data.condition.room IS 'What the condition is for; rest: those in no segment';
 COMMENT ON COLUMN customer_data.condition.owner IS 'The condition is evaluated with the rights of this role';
@@ -45,6 +47,8 @@ CREATE TABLE customer_data.condition_threshold (
     computed_at   timestamptz,
     UNIQUE NULLS NOT DISTINCT (owner, time_zone, metric, percent, among)
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, metric, among, time_zone ON customer_data.condition_threshold
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.condition_threshold IS 'Thresholds that conditions take from top_percent() and metric_percentile(), as of the last refresh';
 COMMENT ON COLUMN customer_data.condition_threshold.percent IS 'Counted from the top; negative: from the bottom, as percentiles are';
 COMMENT ON COLUMN customer_data.condition_threshold.among IS 'Condition on the population; NULL: all customers';
@@ -247,7 +251,7 @@ CREATE FUNCTION customer_data.threshold_as_of(owner regrole, time_zone text, met
 AS $$
 DECLARE
     population customer_data.customer_set;
-    expression text := (SELECT m.expression FROM customer_data.metric m WHERE m.name = threshold_as_of.metric);
+    defined customer_data.metric := (SELECT m FROM customer_data.metric m WHERE m.name = threshold_as_of.metric);
 BEGIN
     IF among IS NOT NULL THEN
         SELECT coalesce(customer_data.customer_set_or_agg(e.customers), '{}') INTO population
@@ -259,7 +263,9 @@ BEGIN
     RETURN (
         WITH one AS MATERIALIZED (
             SELECT x.value::double precision AS value
-            FROM customer_data.try_expression(coalesce(expression, quote_ident(metric)), population) x WHERE x.value IS NOT NULL
+            FROM customer_data.try_expression(coalesce(defined.expression, quote_ident(metric)), population,
+                CASE WHEN NOT defined.ready_made THEN defined.owner END, CASE WHEN NOT defined.ready_made THEN defined.time_zone END) x
+            WHERE x.value IS NOT NULL
         )
         SELECT value FROM one ORDER BY value DESC
         OFFSET (SELECT customer_data.threshold_rank(count(*), threshold_as_of.percent) FROM one) - 1 LIMIT 1);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "run_as.h"
 #include "portrait/evaluate.h"
 #include "segment/example.h"
 #include "segment/explain.h"
@@ -184,6 +185,19 @@ constant_walker(Node *node, void *arg)
 		return false;
 	}
 	return expression_tree_walker(node, constant_walker, arg);
+}
+
+/* Collect what the constants of the leaf say; working them out is done as its owner. */
+static void
+take_constants(void *arg)
+{
+	Guide	   *guide = arg;
+	const CdAsked *asked = guide->part->asked;
+	CdRunAs		save;
+
+	cd_run_as_begin(asked->owner, asked->time_zone, &save);
+	(void) constant_walker(eval_const_expressions(NULL, copyObject((Node *) asked->condition->expr)), guide);
+	cd_run_as_end(&save);
 }
 
 /* Derive the moments worth trying from windows, numbers of days, and columns. */
@@ -858,6 +872,7 @@ List *
 cd_find_changes(CdExplain *explain, CdPart *part, const CdState *state, int limit)
 {
 	Guide		guide = {0};
+	ErrorData  *error;
 	ListCell   *cell;
 
 	/* What a sub-select finds is not among what can be assumed. */
@@ -868,7 +883,8 @@ cd_find_changes(CdExplain *explain, CdPart *part, const CdState *state, int limi
 	guide.state = state;
 	guide.limit = limit;
 	guide.pattern_type = explain->pattern_type;
-	(void) constant_walker(eval_const_expressions(NULL, copyObject((Node *) part->asked->condition->expr)), &guide);
+	if (!cd_attempt(take_constants, &guide, &error))
+		return NIL;
 	foreach(cell, part->asked->condition->thresholds)
 		if (!((CdThreshold *) lfirst(cell))->isnull)
 			add_number(&guide, ((CdThreshold *) lfirst(cell))->value);

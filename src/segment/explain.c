@@ -638,6 +638,22 @@ ask_for_leaves(CdExplain *explain, Oid owner, char *time_zone)
 	}
 }
 
+/* Make ready to look at what a part compares, as its owner: constants are worked out here. */
+static void
+prepare_operand(void *arg)
+{
+	CdPart	   *part = arg;
+	Expr	   *operand = ((NullTest *) part->looked->condition->expr)->arg;
+	CdRunAs		save;
+
+	cd_run_as_begin(part->looked->owner, part->looked->time_zone, &save);
+	part->operand_type = exprType((Node *) operand);
+	operand = (Expr *) eval_const_expressions(NULL, copyObject((Node *) operand));
+	fix_opfuncids((Node *) operand);
+	part->operand_state = ExecInitExpr(operand, NULL);
+	cd_run_as_end(&save);
+}
+
 /* Find each part's condition after the run has put them in its own order. */
 static void
 connect_parts(CdExplain *explain)
@@ -654,15 +670,11 @@ connect_parts(CdExplain *explain)
 			part->asked = asked;
 		else if (!asked->failed && IsA(asked->condition->expr, NullTest))
 		{
-			Expr	   *operand = ((NullTest *) asked->condition->expr)->arg;
+			ErrorData  *error;
 
 			part->looked = asked;
-			if (asked->condition->by_sql)
-				continue;
-			part->operand_type = exprType((Node *) operand);
-			operand = (Expr *) eval_const_expressions(NULL, copyObject((Node *) operand));
-			fix_opfuncids((Node *) operand);
-			part->operand_state = ExecInitExpr(operand, NULL);
+			if (!asked->condition->by_sql && !cd_attempt(prepare_operand, part, &error))
+				part->operand_state = NULL;
 		}
 	}
 }

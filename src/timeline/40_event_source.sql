@@ -31,6 +31,9 @@ CREATE TABLE customer_data.event_source_definition (
     added_at        timestamptz NOT NULL DEFAULT now(),
     CHECK ((cursor_column IS NOT NULL) = (mode IN ('xid', 'sequence', 'timestamp')))
 );
+CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, relation, row_name, key, key_type, at, kind, value, value_type,
+        quantity, quantity_type, event_id, properties, cursor_column, cursor_type, time_zone ON customer_data.event_source_definition
+    FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.event_source_definition IS 'Relations that events are read from; add_event_source() writes it, the view event_source shows it with its state';
 COMMENT ON COLUMN customer_data.event_source_definition.relation IS 'schema.table, looked up anew at each run, or a query';
 COMMENT ON COLUMN customer_data.event_source_definition.row_name IS 'What a query that reads the relation calls its row';
