@@ -2,7 +2,7 @@
 -- which source they are about and what to do.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(42);
+SELECT plan(45);
 
 -- every type as a value, and values that are hardly any
 CREATE TABLE public.odd (id text, t text, n numeric, f float8, b boolean, d date, ts timestamptz, j jsonb, a text[], u uuid, by bytea);
@@ -75,6 +75,17 @@ SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'nowh
 SELECT throws_ok($$SELECT add_identity_link('l', 'moving', 'moving', 'id', 'odd', 'nummer')$$, '42703', NULL, 'a link by no column');
 SELECT throws_ok($$SELECT drop_identity_link('l')$$, '42704', 'identity link "l" does not exist', 'a link that is not there');
 SELECT throws_ok(format('SELECT upsert_record(%L, %L, %L)', (SELECT name FROM source ORDER BY source_id LIMIT 1), (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 400) g), '{}'), '54000', NULL, 'a key of 12,800 bytes is refused in words');
+
+-- Nearly all hold one value: that another differs from it is no sign of one person.
+SELECT drop_source(name) FROM source;
+DELETE FROM match_model;
+CREATE TABLE public.townsman (id int PRIMARY KEY, city text);
+INSERT INTO public.townsman SELECT i, 'Brno' FROM generate_series(1, 60) i;
+SELECT add_source('town', 'townsman', 'id', '{"city": "city"}') \g /dev/null
+SELECT is((SELECT customers FROM resolve()), 60::bigint, 'of one town and nothing else: sixty persons');
+UPDATE public.townsman SET city = CASE id % 2 WHEN 0 THEN 'Bern' ELSE 'Wuhan' END WHERE id > 50;
+SELECT is((SELECT customers FROM resolve()), 60::bigint, 'and sixty when some move away');
+SELECT is_empty('SELECT comparison, weight FROM comparison WHERE level = 0 AND weight > 0', 'no weight speaks for a match where values differ');
 
 -- dropped and created again, over the tables that functions had made
 DROP EXTENSION customer_data CASCADE;

@@ -52,14 +52,14 @@ BEGIN
 END
 $$;
 
-SELECT public.draw(1, 1500, 3) \g /dev/null
+SELECT public.draw(1, 3000, 3) \g /dev/null
 CREATE TABLE public.first AS TABLE public.person;
 CREATE TABLE public.mapping AS
 SELECT * FROM (VALUES
     ('many', '{"given_name": "given", "family_name": "family", "birth_date": "birth", "email": "email", "phone": "phone", "street": "street", "city": "city"}'::jsonb),
     ('name and date', '{"given_name": "given", "family_name": "family", "birth_date": "birth"}'),
     ('company', '{"company": "company", "city": "city", "phone": "phone"}')) AS v(fields, mapping);
-CREATE TABLE public.base AS SELECT m.fields, q.* FROM public.mapping m CROSS JOIN LATERAL public.measure('public.first', m.mapping, 1500) q;
+CREATE TABLE public.base AS SELECT m.fields, q.* FROM public.mapping m CROSS JOIN LATERAL public.measure('public.first', m.mapping, 3000) q;
 SELECT diag(format('%s: F1 of pairs %s, of customers %s', fields, round(pairs, 4), round(customers, 4))) FROM public.base;
 SELECT cmp_ok(customers, '>', least, format('%s: found without labels', fields))
 FROM public.base JOIN (VALUES ('many', 0.95), ('name and date', 0.85), ('company', 0.85)) AS l(fields, least) USING (fields) ORDER BY fields;
@@ -73,20 +73,20 @@ FROM public.mapping m
 CROSS JOIN LATERAL (SELECT jsonb_object_agg(k, CASE v WHEN 'given' THEN 'q7' WHEN 'family' THEN 'q6' WHEN 'birth' THEN 'q5' WHEN 'email' THEN 'q4' WHEN 'phone' THEN 'q3'
                                                       WHEN 'street' THEN 'q2' WHEN 'city' THEN 'q1' WHEN 'company' THEN 'q8' END) AS mapping
                     FROM jsonb_each_text(m.mapping) AS e(k, v)) r
-CROSS JOIN LATERAL public.measure('public.renamed', r.mapping, 1500) q;
+CROSS JOIN LATERAL public.measure('public.renamed', r.mapping, 3000) q;
 SELECT cmp_ok(greatest(abs(a.pairs - b.pairs), abs(a.customers - b.customers)), '<', 0.01, format('%s: columns renamed, rows shuffled', fields))
 FROM public.base b JOIN public.again a USING (fields) ORDER BY fields;
 
 -- Half as many strangers.
-SELECT public.draw(100001, 101500, 1) \g /dev/null
-CREATE TABLE public.crowd AS SELECT m.fields, q.* FROM public.mapping m CROSS JOIN LATERAL public.measure('public.person', m.mapping, 1500) q;
+SELECT public.draw(100001, 103000, 1) \g /dev/null
+CREATE TABLE public.crowd AS SELECT m.fields, q.* FROM public.mapping m CROSS JOIN LATERAL public.measure('public.person', m.mapping, 3000) q;
 SELECT diag(format('%s, with strangers: F1 of pairs %s, of customers %s', fields, round(pairs, 4), round(customers, 4))) FROM public.crowd;
 SELECT cmp_ok(greatest(abs(a.pairs - b.pairs), abs(a.customers - b.customers)), '<', 0.01, format('%s: half as many strangers', fields))
 FROM public.base b JOIN public.crowd a USING (fields) ORDER BY fields;
 
 -- Six times as many: precision does not fall.
-SELECT public.draw(200001, 207500, 3) \g /dev/null
-DELETE FROM public.person WHERE entity::int BETWEEN 100001 AND 101500;
+SELECT public.draw(200001, 215000, 3) \g /dev/null
+DELETE FROM public.person WHERE entity::int BETWEEN 100001 AND 103000;
 CREATE TABLE public.large AS SELECT q.* FROM public.mapping m CROSS JOIN LATERAL public.measure('public.person', m.mapping, 300000) q WHERE m.fields = 'many';
 SELECT diag(format('six times as many: F1 of pairs %s, of customers %s', round(pairs, 4), round(customers, 4))) FROM public.large;
 SELECT cmp_ok(a.pairs, '>', b.pairs - 0.015, 'six times as many: pairs') FROM public.base b, public.large a WHERE b.fields = 'many';

@@ -406,6 +406,19 @@ other_joint(const Counts *random, const Counts *match, const Counts *other, doub
 	return Max(seen - DOUBTFUL * same, 0);
 }
 
+/* That values differ speaks for no match, however seldom they do: where nearly all hold one value. */
+static void
+never_for_differing(CdComparison *comparison)
+{
+	double		rest = 1 - comparison->u[0];
+
+	if (comparison->u[0] >= comparison->m[0] || rest <= 0)
+		return;
+	comparison->u[0] = comparison->m[0];
+	for (int k = 1; k < comparison->nlevels; k++)
+		comparison->u[k] *= (1 - comparison->m[0]) / rest;
+}
+
 /* Set u from random pairs without the matches among them, rare levels from candidates. */
 static void
 maximise_other(CdModel *model, const CdModel *defaults, const double *holders, const Counts *random,
@@ -443,6 +456,7 @@ maximise_other(CdModel *model, const CdModel *defaults, const double *holders, c
 		}
 		for (int k = 0; k < comparison->nlevels; k++)
 			comparison->u[k] /= sum;
+		never_for_differing(comparison);
 	}
 }
 
@@ -651,7 +665,7 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
 			}
 			rest -= p[k];
 		}
-		p[0] = Max(rest, 0.02);
+		p[0] = Max(rest, comparison->m[0]);
 		for (int k = 0; k < comparison->nlevels; k++)
 			logp[l][k] = (float) log2(p[k]);
 	}
