@@ -2,7 +2,7 @@
 -- which source they are about and what to do.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(45);
+SELECT plan(50);
 
 -- every type as a value, and values that are hardly any
 CREATE TABLE public.odd (id text, t text, n numeric, f float8, b boolean, d date, ts timestamptz, j jsonb, a text[], u uuid, by bytea);
@@ -92,4 +92,11 @@ DROP EXTENSION customer_data CASCADE;
 CREATE EXTENSION customer_data;
 SELECT isnt(add_source('again', 'SELECT 1 AS id, ''ada@wisla.pl'' AS mail', 'id', '{"email": "mail"}'), NULL, 'after DROP and CREATE EXTENSION sources are declared');
 SELECT results_eq('SELECT customers::int FROM resolve()', 'VALUES (1)', 'and customers found anew');
+-- What resolve() calls does not take whatever it is given.
+SELECT throws_ok(format('SELECT * FROM read_changes(1, %L, %L, %L, %L, NULL, true, %L)', 'x', current_user, 'UTC', query, partly), code, NULL, what)
+FROM (VALUES ('SELECT 1::bigint, now(), ARRAY[''a'']', false, '42804', 'a key that is no text'),
+             ('SELECT ''a'', now(), ARRAY[1]', true, '42804', 'values that are none'),
+             ('SELECT ''a''::text, now(), ARRAY[''a''], 4, 5, 6, 7, 8', false, '42804', 'more columns than it reads'),
+             ('SELECT ''a''::text, now(), NULL::text[]', false, '22004', 'no values at all')) v(query, partly, code, what);
+SELECT throws_ok('SELECT * FROM read_changes(1, NULL, NULL, NULL, NULL, NULL, NULL, NULL)', '22004', NULL, 'no query');
 SELECT * FROM finish();

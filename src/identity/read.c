@@ -407,8 +407,8 @@ cd_read_changes(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int32		source_id = PG_GETARG_INT32(0);
-	char	   *time_zone = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	char	   *time_zone;
+	char	   *query;
 	char		region[4] = "";
 	MemoryContext row_context;
 	Reading		r = {0};
@@ -419,6 +419,15 @@ cd_read_changes(PG_FUNCTION_ARGS)
 	uint64		rows = 0;
 	uint64		unkeyed = 0;
 
+	for (int i = 0; i < 8; i++)
+	{
+		if (i != 5 && PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("read_changes() needs all of its arguments but the region")));
+	}
+	time_zone = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	query = text_to_cstring(PG_GETARG_TEXT_PP(4));
 	InitMaterializedSRF(fcinfo, 0);
 	if (!PG_ARGISNULL(5))
 		cd_region_named(VARDATA_ANY(PG_GETARG_TEXT_PP(5)), VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(5)), region);
@@ -458,6 +467,13 @@ cd_read_changes(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_CURSOR_DEFINITION),
 				 errmsg("source \"%s\" is not one query that returns rows", r.name)));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	if (portal->tupDesc->natts != 3 || TupleDescAttr(portal->tupDesc, 0)->atttypid != TEXTOID ||
+		TupleDescAttr(portal->tupDesc, 1)->atttypid != TIMESTAMPTZOID ||
+		TupleDescAttr(portal->tupDesc, 2)->atttypid != TEXTARRAYOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the query of source \"%s\" does not give a key, a time and values", r.name),
+				 errdetail("Its columns must be of types text, timestamptz and text[].")));
 	cd_progress_begin("rows read", 0);
 	for (;;)
 	{
@@ -493,6 +509,10 @@ cd_read_changes(PG_FUNCTION_ARGS)
 						 errmsg("a key of source \"%s\" has %d bytes", r.name, (int) VARSIZE_ANY_EXHDR(key)),
 						 errdetail("Keys may have %d bytes.", MAX_KEY_BYTES),
 						 errhint("Use a hash of it, such as md5(key).")));
+			if (nulls[2])
+				ereport(ERROR,
+						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						 errmsg("the query of source \"%s\" gives no values", r.name)));
 			given = DatumGetArrayTypeP(values[2]);
 			hash = hash_values(given);
 			if (r.partly)

@@ -82,7 +82,9 @@ raw_expression(const char *text)
 
 	if (list_length(select->targetList) == 1)
 		target = linitial_node(ResTarget, select->targetList);
-	if (target == NULL || target->name != NULL || select->distinctClause != NIL ||
+	if (target == NULL || target->name != NULL ||
+		(IsA(target->val, ColumnRef) && IsA(llast(((ColumnRef *) target->val)->fields), A_Star)) ||
+		select->distinctClause != NIL ||
 		select->fromClause != NIL || select->whereClause != NULL || select->groupClause != NIL ||
 		select->havingClause != NULL || select->windowClause != NIL || select->sortClause != NIL ||
 		select->limitOffset != NULL || select->limitCount != NULL || select->lockingClause != NIL ||

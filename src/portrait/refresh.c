@@ -29,7 +29,7 @@ cd_ids_array(const uint32 *ids, int count)
 int
 cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers)
 {
-	ArrayType  *sets = PG_GETARG_ARRAYTYPE_P(1);
+	ArrayType  *sets;
 	Datum	   *values;
 	bool	   *id_nulls,
 			   *everyone;
@@ -37,6 +37,11 @@ cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers)
 				set_count,
 				i;
 
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("numbers and sets of customers must not be NULL")));
+	sets = PG_GETARG_ARRAYTYPE_P(1);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT4OID, sizeof(int32), true, TYPALIGN_INT, ids, &id_nulls, &count);
 	deconstruct_array(sets, sets->elemtype, -1, false, TYPALIGN_INT, &values, &everyone, &set_count);
 	if (count != set_count)

@@ -726,7 +726,7 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	int			i;
 
 	SPI_connect();
-	evaluation = run_refresh(&refresh, ids, customers, count, PG_GETARG_CDSET(2), context);
+	evaluation = run_refresh(&refresh, ids, customers, count, PG_ARGISNULL(2) ? cd_set_empty() : PG_GETARG_CDSET(2), context);
 	for (i = 0; i < count; i++)
 	{
 		cd_refresh_state("tag", refresh.tags[i].id, &refresh.expressions[i], refresh.tags[i].evaluated, refresh.due, i);

@@ -151,6 +151,9 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 
 	today = cd_today(now);
 	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	/* The first anniversary would be no moment any more. */
+	if (year > 290000)
+		PG_RETURN_BOOL(false);
 	j2date(today + POSTGRES_EPOCH_JDATE, &this_year, &this_month, &this_day);
 
 	for (y = Max(year + 1, this_year - 1); !found; y++)

@@ -709,6 +709,11 @@ cd_retention_final(PG_FUNCTION_ARGS)
 
 	if (n == 0)
 		PG_RETURN_NULL();
+	/* Anybody may call it, with any number. */
+	if (n < 0 || n > CD_MAX_STEPS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("this is no state of retention_agg()")));
 	for (i = 0; i < n; i++)
 		result[i] = BoolGetDatum((state & 1) != 0 && (state >> i & 1) != 0);
 	PG_RETURN_ARRAYTYPE_P(construct_array(result, n, BOOLOID, 1, true, TYPALIGN_CHAR));
