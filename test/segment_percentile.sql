@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET TimeZone = 'UTC';
-SELECT plan(14);
+SELECT plan(15);
 CREATE TABLE contact (id int PRIMARY KEY, since timestamptz);
 CREATE TABLE event (contact int, at timestamptz, amount numeric);
 SELECT add_source('crm', 'public.contact', 'id', '{"registered_at": "since"}', one_to_one => true) IS NOT NULL AS done \gset
@@ -44,4 +44,19 @@ SELECT matches((SELECT note FROM segment WHERE name = 'longest here'), '^asked o
 SELECT count(*) FROM refresh_conditions(false, now() + interval '100 days') \gset
 SELECT is((SELECT count(*) FROM members(segment_members('longest here'))), :before::bigint, 'and its threshold moves with the clock');
 SELECT throws_ok($$SELECT add_segment('x', 'monetary > metric_percentile(''monetary'', 0)')$$, '22023', 'the percentage of metric_percentile() must be above 0 and at most 100', 'zero is no percentile');
+-- Asked again by a function that has changed the metric meanwhile, it is another threshold.
+CREATE FUNCTION pg_temp.twice() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    x float8[];
+    one float8;
+BEGIN
+    FOR i IN 1 .. 2 LOOP
+        one := customer_data.top_percent('frequency', 100);
+        x := x || one;
+        UPDATE customer_data.customer_metric SET frequency = frequency + 100;
+    END LOOP;
+    RETURN x[2] = x[1] + 100;
+END
+$$;
+SELECT ok(pg_temp.twice(), 'a threshold follows what its own transaction changes');
 SELECT * FROM finish();

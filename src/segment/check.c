@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -133,7 +134,9 @@ threshold_value(FunctionCallInfo fcinfo, int sign)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	key = psprintf("%s/%g/%s", text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_FLOAT8(1),
+	/* A function may ask again after it has changed something, in one and the same expression. */
+	key = psprintf("%u/" INT64_FORMAT "/%.17g/%s/%s%s", GetCurrentCommandId(false), GetCurrentTransactionStartTimestamp(),
+				   PG_GETARG_FLOAT8(1), text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_ARGISNULL(2) ? "" : "among ",
 				   PG_ARGISNULL(2) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	if (cache == NULL || strcmp(cache->key, key) != 0)
 	{
