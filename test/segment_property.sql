@@ -5,6 +5,7 @@
 -- segment.
 \set QUIET on
 SET client_min_messages = warning;
+SET jit = off;  -- the oracle is one large query, asked anew at each step
 SET search_path = public, customer_data;
 SET TimeZone = 'America/New_York';
 
