@@ -79,13 +79,16 @@ standard_form(CdStandardCache *cache, CdAttribute attribute, const char *value, 
 {
 	Remembered *r;
 	uint32		hash;
+	uint32		where;
 	const char *form;
 	Size		size;
 
 	if (cache == NULL || bytes > CACHE_BYTES || !is_shared(attribute))
 		return cd_standardize(attribute, value, bytes, region, today, issue);
 	hash = hash_bytes((const unsigned char *) value, bytes) + (uint32) attribute * 0x9E3779B9u;
-	r = &cache->place[(hash ^ (uint32) region[0] * 31 ^ (uint32) region[1] * 1021) % CACHE_PLACES];
+	/* a region is two letters or none, and then nothing lies behind its end */
+	where = region[0] == '\0' ? 0 : (uint32) region[0] * 31 ^ (uint32) region[1] * 1021;
+	r = &cache->place[(hash ^ where) % CACHE_PLACES];
 	if (r->value != NULL && r->hash == hash && r->attribute == attribute && r->bytes == bytes &&
 		strcmp(r->region, region) == 0 && memcmp(r->value, value, bytes) == 0)
 	{
