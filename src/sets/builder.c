@@ -29,10 +29,10 @@ typedef struct Chunk
 } Chunk;
 
 /* 256 chunks that follow one another. */
-typedef struct Page
+typedef struct ChunkPage
 {
 	Chunk		chunks[PAGE_CHUNKS];
-} Page;
+} ChunkPage;
 
 struct CdSetBuilder
 {
@@ -40,7 +40,7 @@ struct CdSetBuilder
 	uint32	   *ids;			/* not yet in a chunk */
 	uint32		waiting;
 	uint32		room;
-	Page	  **pages;			/* 256, or NULL where there are only waiting ids */
+	ChunkPage	  **pages;			/* 256, or NULL where there are only waiting ids */
 };
 
 CdSetBuilder *
@@ -79,13 +79,13 @@ cd_set_builder_free(CdSetBuilder *builder)
 static Chunk *
 chunk_of(CdSetBuilder *builder, uint32 key)
 {
-	Page	  **page;
+	ChunkPage	  **page;
 
 	if (builder->pages == NULL)
-		builder->pages = MemoryContextAllocZero(builder->context, 256 * sizeof(Page *));
+		builder->pages = MemoryContextAllocZero(builder->context, 256 * sizeof(ChunkPage *));
 	page = &builder->pages[key >> 8];
 	if (*page == NULL)
-		*page = MemoryContextAllocZero(builder->context, sizeof(Page));
+		*page = MemoryContextAllocZero(builder->context, sizeof(ChunkPage));
 	return &(*page)->chunks[key & 0xFF];
 }
 
