@@ -40,7 +40,7 @@ struct CdSetBuilder
 	uint32	   *ids;			/* not yet in a chunk */
 	uint32		waiting;
 	uint32		room;
-	ChunkPage	  **pages;			/* 256, or NULL where there are only waiting ids */
+	ChunkPage **pages;			/* 256, or NULL where there are only waiting ids */
 };
 
 CdSetBuilder *
@@ -79,7 +79,7 @@ cd_set_builder_free(CdSetBuilder *builder)
 static Chunk *
 chunk_of(CdSetBuilder *builder, uint32 key)
 {
-	ChunkPage	  **page;
+	ChunkPage **page;
 
 	if (builder->pages == NULL)
 		builder->pages = MemoryContextAllocZero(builder->context, 256 * sizeof(ChunkPage *));
