@@ -1,5 +1,5 @@
 -- segment_overlap() against sets compared one by one, on random members of all densities.
-SELECT plan(5);
+SELECT plan(7);
 SET search_path = customer_data, public;
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 5) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -29,4 +29,13 @@ SELECT is((SELECT array_agg(o::text ORDER BY o::text) FROM overlap_of((SELECT ar
           (SELECT array_agg(o::text ORDER BY o::text) FROM overlap_of((SELECT array_agg(condition_id) FROM segment_definition)) o), 'a condition asked for twice, or NULL, adds nothing');
 UPDATE condition_member SET chunk = 7 WHERE (condition_id, chunk) = (SELECT condition_id, chunk FROM condition_member LIMIT 1);
 SELECT throws_ok('SELECT count(*) FROM segment_overlap()', 'XX001', NULL, 'members that lie in another chunk are reported');
+SELECT throws_ok($$SELECT count(*) FROM overlap_of(ARRAY(SELECT generate_series(1, 5001)))$$, '54000', NULL, 'not any number of conditions is compared');
+DROP ROLE IF EXISTS overlap_nobody;
+CREATE ROLE overlap_nobody;
+GRANT USAGE ON SCHEMA customer_data TO overlap_nobody;
+SET ROLE overlap_nobody;
+SELECT throws_ok($$SELECT count(*) FROM customer_data.overlap_of(ARRAY(SELECT generate_series(1, 5001)))$$, '42501', NULL, 'and who may not look at members hears that first');
+RESET ROLE;
+REVOKE USAGE ON SCHEMA customer_data FROM overlap_nobody;
+DROP ROLE overlap_nobody;
 SELECT * FROM finish();

@@ -329,6 +329,21 @@ cd_evaluation(CdExpression *expressions, int count)
 	return evaluation;
 }
 
+/* All customers there are */
+static CdSet *
+all_customers(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CdSet	   *set;
+	bool		isnull;
+
+	SPI_execute("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer", true, 1);
+	MemoryContextSwitchTo(context);
+	set = (CdSet *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return set;
+}
+
 /* Everyone that some expression asks for */
 static CdSet *
 everyone_asked(CdEvaluation *evaluation)
@@ -345,12 +360,7 @@ everyone_asked(CdEvaluation *evaluation)
 			continue;
 		if (expression->customers == NULL)
 		{
-			bool		isnull;
-
-			SPI_execute("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer", true, 1);
-			set = (CdSet *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-			cd_set_builder_or(builder, set);
-			SPI_freetuptable(SPI_tuptable);
+			cd_set_builder_or(builder, all_customers());
 			break;
 		}
 	}
@@ -745,6 +755,26 @@ run_batch(CdEvaluation *evaluation, const uint32 *asked, int count, CdTakeResult
 	return bytes;
 }
 
+/*
+ * Of the ids asked for from one on those that are customers; the others are
+ * noted as gone.  A set may hold four thousand million ids of which hardly any
+ * is a customer.
+ */
+static CdSet *
+only_customers(CdEvaluation *evaluation, const CdSet *asked, uint32 from)
+{
+	CdSet	   *rest = cd_set_slice(asked, from, PG_UINT32_MAX);
+	CdSet	   *there = all_customers();
+	CdSet	   *gone = cd_set_andnot(rest, there);
+
+	cd_set_builder_or(evaluation->gone, gone);
+	pfree(gone);
+	gone = cd_set_and(rest, there);
+	pfree(there);
+	pfree(rest);
+	return gone;
+}
+
 void
 cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 {
@@ -754,6 +784,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 	int			size = BATCH_LEAST;
 	CdSetIterator it;
 	bool		more = true;
+	bool		sifted = false;
 	uint64		done = 0;
 
 	if (!evaluation->raises)
@@ -773,6 +804,14 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		if (!evaluation->raises)
 			cd_progress_set(done += n);
 		MemoryContextReset(evaluation->batch_context);
+		if (evaluation->nrows == 0 && more && !sifted)
+		{
+			MemoryContextSwitchTo(evaluation->context);
+			asked = only_customers(evaluation, asked, ids[n - 1] + 1);
+			cd_set_begin(&it, asked);
+			MemoryContextSwitchTo(evaluation->batch_context);
+			sifted = true;
+		}
 
 		/* Long timelines make smaller batches. */
 		if (bytes > BATCH_MEMORY)

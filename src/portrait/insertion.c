@@ -128,7 +128,8 @@ cd_insertion_end(CdInsertion *insertion)
 		ExecDropSingleTupleTableSlot(insertion->rows[i]);
 	ExecCloseIndices(insertion->target);
 	FreeExecutorState(insertion->estate);
-	table_close(insertion->relation, RowExclusiveLock);
+	/* As for any writer, its lock lasts as long as the transaction. */
+	table_close(insertion->relation, NoLock);
 	pfree(insertion->rows);
 	pfree(insertion);
 }

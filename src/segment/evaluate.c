@@ -91,8 +91,8 @@ make_room(CdRun *run, IdList *list, int more)
 
 	while (size < list->count + more)
 		size *= 2;
-	list->ids = list->ids ? repalloc(list->ids, size * sizeof(uint32)) :
-		MemoryContextAlloc(run->results, size * sizeof(uint32));
+	list->ids = list->ids ? repalloc_huge(list->ids, size * sizeof(uint32)) :
+		MemoryContextAllocHuge(run->results, size * sizeof(uint32));
 	run->used += (size - list->size) * sizeof(uint32);
 	list->size = size;
 }

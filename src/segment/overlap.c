@@ -18,6 +18,9 @@
 /* Rows read at a time */
 #define FETCH_ROWS	256
 
+/* Conditions counted against each other: so many make twelve and a half million pairs. */
+#define MOST_CONDITIONS	5000
+
 static int
 compare_ids(const void *a, const void *b)
 {
@@ -64,17 +67,27 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 	int			n = take_ids(array, &ids);
 	int			i,
 				k;
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
 	CdOverlap  *overlap;
 	Portal		portal;
 
 	InitMaterializedSRF(fcinfo, 0);
-	overlap = cd_overlap_begin(n);
-
 	SPI_connect();
 	args[0] = PointerGetDatum(array);
 	portal = SPI_cursor_open_with_args(NULL, "SELECT m.chunk, m.condition_id, m.members FROM customer_data.condition_member m "
 									   "WHERE m.condition_id = ANY ($1) ORDER BY m.chunk, m.condition_id",
 									   1, types, args, NULL, true, 0);
+	/* Opening it has checked rights. */
+	if (n > MOST_CONDITIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("cannot compare more than %d conditions with each other", MOST_CONDITIONS),
+				 errdetail("%d were given.", n),
+				 errhint("Ask for those of interest only: segment_overlap(names) takes names of segments.")));
+	old = MemoryContextSwitchTo(context);
+	overlap = cd_overlap_begin(n);
+	MemoryContextSwitchTo(old);
 	for (;;)
 	{
 		uint64		row;
@@ -103,6 +116,8 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 	SPI_finish();
 
 	for (i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (k = i; k < n; k++)
 		{
 			Datum		out[3];
@@ -113,5 +128,6 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 			out[2] = Int64GetDatum(cd_overlap_shared(overlap, i, k));
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, out, out_nulls);
 		}
+	}
 	return (Datum) 0;
 }

@@ -239,6 +239,9 @@ cd_evaluate_in_parallel(CdRun *run, ArrayType *ids, ArrayType *dues, bool *begun
 	memset(&state, 0, sizeof(state));
 	if (!find_bounds(run, &least, &greatest, &customers) || (n = workers_for(run, customers)) <= 0)
 		return false;
+	/* No range is empty. */
+	if ((uint64) greatest - least < (uint64) n)
+		n = (int) (greatest - least) + 1;
 	/* Ranges end with a chunk of members where there are enough of them. */
 	for (i = 0; i < n; i++)
 	{

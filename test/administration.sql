@@ -1,0 +1,46 @@
+-- Sets that hold what is no customer, or hardly any, are asked all the same; rows
+-- that go to a table without a statement lock it as those of one do.
+\set QUIET on
+SET client_min_messages = warning;
+SET search_path = public, customer_data;
+SELECT plan(8);
+CREATE TABLE account (id int PRIMARY KEY, name text);
+CREATE TABLE event (id int PRIMARY KEY, account int, at timestamptz, what text);
+INSERT INTO account SELECT i, 'name ' || i FROM generate_series(1, 500) i;
+INSERT INTO event SELECT i, 1 + i % 500, '2026-01-01'::timestamptz + i * interval '1 minute', 'view' FROM generate_series(1, 3000) i;
+SELECT add_source('shop', 'account', 'id', '{"full_name": "name"}') \g /dev/null
+SELECT resolve() \g /dev/null
+SELECT add_event_source('shop', 'event', 'shop', 'account', 'at', 'what', event_id => 'id') \g /dev/null
+SELECT refresh_timelines() \g /dev/null
+
+CREATE FUNCTION events_read() RETURNS bigint[] LANGUAGE sql AS $$
+    SELECT ARRAY[(SELECT sum(event_count(events, '*')) FROM profile),
+                 (SELECT sum(event_count(p.events, '*')) FROM generate_series(1, 500) i, LATERAL (SELECT * FROM profile WHERE customer_id = i) p),
+                 (SELECT sum(value::int) FROM try_expression($e$event_count(events, '*')$e$)),
+                 (SELECT sum(value::int) FROM try_expression($e$event_count(events, '*')$e$, '{1,90,200,333,480}'))]
+$$;
+SELECT is(events_read(), '{3000,3000,3000,30}', 'all events are read');
+-- Few customers among all that a set can hold
+SET statement_timeout = '20s';
+SELECT is((SELECT count(*) FROM try_expression('true', '{0-4294967295}')), 500::bigint, 'of a set of all ids those that are customers are asked');
+SELECT is((SELECT array_agg(customer_id) FROM try_expression('true', '{0,77,400,10000-20000,1000000-4294967295}')), '{77,400}', 'and of parts of it');
+RESET statement_timeout;
+
+SELECT add_tag('early', $$event_count(events, '*') > 1$$, 'rule') \g /dev/null
+BEGIN;
+SELECT refresh_tags() \g /dev/null
+SELECT is((SELECT count(*) FROM customer_tag), 500::bigint, 'tags are written the first time');
+SELECT ok(EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'customer_tag'::regclass AND mode = 'RowExclusiveLock'),
+    'and lock their table until the end of the transaction');
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT throws_ok('SELECT refresh_tags()', '25006', NULL, 'nothing is written in a transaction that only reads');
+ROLLBACK;
+
+-- Ranges of parallel workers where there are fewer customers than workers, from the least id on
+INSERT INTO condition (room, expression) VALUES ('segment', 'true');
+SET customer_data.segment_workers = 8;
+SELECT is((SELECT array_agg(x.id ORDER BY x.id) FROM condition c, evaluate_conditions(ARRAY[c.condition_id], ARRAY[asked::customer_set]) e, members(e.customers) x (id)
+           WHERE c.expression = 'true' AND c.room = 'segment' AND e.what = 'true'), there::bigint[], format('workers ask %s, each once', asked))
+FROM (VALUES ('{0,1,2}', '{1,2}'), ('{7}', '{7}')) v (asked, there);
+SELECT * FROM finish();
