@@ -13,6 +13,7 @@
 #include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_opfamily.h"
 #include "executor/nodeHash.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -170,7 +171,11 @@ cd_index_on(Relation relation, AttrNumber column)
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indkey.values[0] == column && index->indisvalid)
+		/* Of the kind we scan, of all rows, and of all versions that our snapshot may see. */
+		if (index->indkey.values[0] == column && index->indisvalid &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
+			get_opclass_family(get_index_column_opclass(lfirst_oid(cell), 1)) == INTEGER_BTREE_FAM_OID &&
+			(!index->indcheckxmin || TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), TransactionXmin)))
 			found = lfirst_oid(cell);
 		ReleaseSysCache(tuple);
 		if (OidIsValid(found))
