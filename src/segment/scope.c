@@ -375,7 +375,8 @@ open_row(CdScope *scope, ScopeRow *row)
 	row->kinds = get(scope, row->timeline.nkinds * sizeof(CdKind));
 	row->times = get(scope, row->timeline.nkinds * sizeof(TimestampTz *));
 	row->named = get(scope, scope->nnames * sizeof(int16));
-	memset(row->named, -1, scope->nnames * sizeof(int16));
+	if (scope->nnames > 0)
+		memset(row->named, -1, scope->nnames * sizeof(int16));
 	if (row->timeline.nevents > 0)
 	{
 		cd_kind_scan_begin(&row->timeline, &scan);
