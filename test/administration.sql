@@ -5,7 +5,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
-SELECT plan(10);
+SELECT plan(14);
 CREATE TABLE account (id int PRIMARY KEY, name text);
 CREATE TABLE event (id int PRIMARY KEY, account int, at timestamptz, what text);
 INSERT INTO account SELECT i, 'name ' || i FROM generate_series(1, 500) i;
@@ -37,6 +37,15 @@ DROP INDEX other, another, even;
 SET statement_timeout = '20s';
 SELECT is((SELECT count(*) FROM try_expression('true', '{0-4294967295}')), 500::bigint, 'of a set of all ids those that are customers are asked');
 SELECT is((SELECT array_agg(customer_id) FROM try_expression('true', '{0,77,400,10000-20000,1000000-4294967295}')), '{77,400}', 'and of parts of it');
+SELECT refresh_metrics() \g /dev/null
+SELECT is((SELECT count(*) FROM customer WHERE customer_id <@ '{2-4294967295}'::customer_set), 499::bigint, 'nor does an index need them one by one');
+INSERT INTO customer_metric (customer_id) VALUES (1000000), (200000000), (4294967295);
+INSERT INTO customer_tag VALUES (1000000, '{gone}'), (77, '{here}'), (4294967295, '{gone}');
+SELECT ok((evaluate_metrics(array_agg(metric_id), array_agg('{0-4294967295}'::customer_set))).evaluated > 0, 'metrics are evaluated for them') FROM metric WHERE name IN ('frequency', 'last_event_at');
+SELECT ok((SELECT count(*) = 500 AND max(customer_id) = 500 FROM customer_metric), 'and whoever is none is taken out of the table');
+SELECT evaluate_tags('{}', '{}', '{0-4294967295}') \g /dev/null
+SELECT is((SELECT array_agg(customer_id) FROM customer_tag WHERE customer_id > 500), NULL, 'so are their tags');
+DELETE FROM customer_tag;
 RESET statement_timeout;
 
 SELECT add_tag('early', $$event_count(events, '*') > 1$$, 'rule') \g /dev/null

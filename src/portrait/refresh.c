@@ -12,6 +12,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+/* More than so many are looked for in the table, not the other way round. */
+#define MOST_FORGOTTEN	100000
+
 Datum
 cd_ids_array(const uint32 *ids, int count)
 {
@@ -105,14 +108,22 @@ cd_refresh_state(const char *room, int32 id, const CdExpression *expression, int
 void
 cd_refresh_forget(const char *table, CdEvaluation *evaluation)
 {
-	uint64		count;
-	uint32	   *ids = cd_set_ids(cd_evaluation_gone(evaluation), &count);
+	CdSet	   *gone = cd_evaluation_gone(evaluation);
+	uint64		count = cd_set_cardinality(gone);
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		values[1];
 
 	if (count == 0)
 		return;
-	values[0] = cd_ids_array(ids, (int) count);
+	if (count > MOST_FORGOTTEN)
+	{
+		types[0] = cd_customer_set_type();
+		values[0] = PointerGetDatum(gone);
+		SPI_execute_with_args(psprintf("DELETE FROM customer_data.%s WHERE $1 OPERATOR(customer_data.@>) customer_id", table),
+							  1, types, values, NULL, false, 0);
+		return;
+	}
+	values[0] = cd_ids_array(cd_set_ids(gone, &count), (int) count);
 	SPI_execute_with_args(psprintf("DELETE FROM customer_data.%s WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)", table),
 						  1, types, values, NULL, false, 0);
 }

@@ -17,6 +17,9 @@
 #include "parser/parse_func.h"
 #include "utils/lsyscache.h"
 
+/* A set of more ids is not looked up one by one; an array could not even hold all a set can. */
+#define MOST_LOOKUPS	(16 * 1024 * 1024)
+
 /* Give the planner an index condition for membership in a set. */
 PG_FUNCTION_INFO_V1(cd_customer_set_member_support);
 Datum
@@ -40,6 +43,9 @@ cd_customer_set_member_support(PG_FUNCTION_ARGS)
 	id = list_nth(args, request->indexarg);
 	set = list_nth(args, 1 - request->indexarg);
 	if (exprType(id) != INT8OID || !is_pseudo_constant_for_index(request->root, set, request->index))
+		PG_RETURN_POINTER(NULL);
+	if (IsA(set, Const) && !((Const *) set)->constisnull &&
+		cd_set_cardinality(DatumGetCdSet(((Const *) set)->constvalue)) > MOST_LOOKUPS)
 		PG_RETURN_POINTER(NULL);
 
 	set_type = exprType(set);
