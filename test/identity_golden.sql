@@ -2,7 +2,7 @@
 -- each value comes from, and how good records are.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(45);
+SELECT plan(46);
 SET TimeZone = 'UTC';
 CREATE TABLE public.crm (id int, name text, mail text, tel text, born text, town text, road text, zip text, shoe int, nick text, sex text, at timestamptz, joined text);
 CREATE TABLE public.shop (LIKE crm);
@@ -103,4 +103,16 @@ RESET customer_data.phone_library;
 SELECT resolve();
 SELECT is((SELECT array_agg(DISTINCT v.standard[9]) FROM record_value v JOIN source_record r USING (record_id) JOIN source s ON s.source_id = r.source_id WHERE s.name = 'lead' AND r.key IN ('4', 'p')),
           ARRAY['+49731223344'], 'and with the library in international form');
+
+-- A table that was empty when it was analysed is not gone through once for each customer.
+CREATE TABLE public.many AS SELECT i, 'm' || i || '@many.example' AS mail FROM generate_series(1, 300) i;
+SELECT add_source('many', 'many', 'i', '{"email": "mail"}') \g /dev/null
+SELECT resolve() \g /dev/null
+TRUNCATE customer_origin;
+VACUUM (ANALYZE) customer_origin;
+BEGIN;
+SELECT pg_stat_get_xact_numscans('customer_origin'::regclass) AS before \gset
+SELECT resolve(rebuild => true) \g /dev/null
+SELECT cmp_ok(pg_stat_get_xact_numscans('customer_origin'::regclass) - :before, '<', 10::bigint, 'golden rows of all are written by few scans');
+COMMIT;
 SELECT * FROM finish();

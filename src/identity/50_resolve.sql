@@ -499,12 +499,15 @@ COMMENT ON FUNCTION customer_data.write_golden_rows(bigint[]) IS 'Writes the gol
 CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
+    SET enable_nestloop = on
 AS $$
 DECLARE
     own     pg_catalog.record;
     emptied bigint[];
 BEGIN
     IF customers IS NULL THEN
+        -- What was empty when it was analysed is not when it is joined: no loops over it. Holds until this function ends.
+        PERFORM set_config('enable_nestloop', 'off', true);
         PERFORM customer_data.write_all_golden_rows();
     ELSE
         PERFORM customer_data.write_golden_rows(customers);

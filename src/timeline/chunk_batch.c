@@ -130,7 +130,7 @@ take_record(CdChunkBatch *batch, HeapTuple tuple, TupleDesc desc)
 	bool		isnull;
 	Datum		owner = heap_getattr(tuple, Anum_record_customer_id, desc, &isnull);
 	uint32		id;
-	uint32	   *place;
+	const uint32 *place;
 	Record	   *record;
 
 	if (isnull)
