@@ -67,7 +67,7 @@ BEGIN
     RETURN wrong;
 END
 $$;
-SELECT is(pg_temp.check_sets(CASE current_setting('test.long', true) WHEN 'on' THEN 5000 ELSE 50 END), '{}',
+SELECT is(pg_temp.check_sets(CASE current_setting('test.long', true) WHEN 'on' THEN 5000 ELSE 100 END), '{}',
           'operators, counts, order and aggregates agree with arrays');
 
 -- the aggregates of many sets, in several ways: one after the other, by groups, by workers that hand on what they have
