@@ -356,8 +356,10 @@ CREATE FUNCTION customer_data.drop_tag(path text) RETURNS void
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     had customer_data.tag;
+    without customer_data.customer_set;
 BEGIN
     had := customer_data.find_tag(path);
+    LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM customer_data.tag t WHERE t.tag_id = had.tag_id;
     DELETE FROM customer_data.given_tag g
     WHERE had.kind IN ('manual', 'imported') AND (g.path = had.path OR starts_with(g.path, had.path || '.'));
@@ -368,7 +370,9 @@ BEGIN
            OR customer_data.tag_count(customer_data.tags_under(c.tags, had.path || '.*')) > 0
               AND had.result = 'customer_data.tagset'
         RETURNING c.customer_id)
-    SELECT customer_data.touch('tag', customer_data.customer_set_agg(d.customer_id)) INTO had.description FROM dropped d;
+    SELECT customer_data.customer_set_agg(d.customer_id) INTO without FROM dropped d;
+    PERFORM customer_data.touch('tag', without);
+    PERFORM customer_data.index_tags(without);
     PERFORM customer_data.reset_tag_group(had.exclusive_group);
 END
 $$;
@@ -484,7 +488,8 @@ $$;
 COMMENT ON FUNCTION customer_data.import_tags(text, text) IS 'Imports tags from a query that gives source, key, path, score and at; with replace_path what was imported below it before goes';
 
 CREATE FUNCTION customer_data.evaluate_tags(tag_ids integer[], customers customer_data.customer_set[],
-        given customer_data.customer_set, OUT evaluated bigint, OUT changed customer_data.customer_set)
+        given customer_data.customer_set, OUT evaluated bigint, OUT changed customer_data.customer_set,
+        OUT gone customer_data.customer_set)
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_evaluate_tags';
 COMMENT ON FUNCTION customer_data.evaluate_tags(integer[], customer_data.customer_set[], customer_data.customer_set) IS 'Evaluates tags, each for a set of customers (NULL: everyone), reads given tags anew for a set, and writes tagsets, errors and due moments; a part of refresh_tags()';
 
@@ -494,6 +499,7 @@ CREATE FUNCTION customer_data.bring_tags(rebuild boolean,
 DECLARE
     begun timestamptz := clock_timestamp();
     moved customer_data.customer_set;
+    changed customer_data.customer_set := '{}';
     given customer_data.customer_set;
     due record;
     todo integer[];
@@ -537,14 +543,12 @@ BEGIN
         given := '{}';
         evaluated := evaluated + done.evaluated;
         moved := moved | done.changed;
+        changed := changed | done.changed | done.gone;
     END LOOP;
+    PERFORM customer_data.index_tags(CASE WHEN NOT rebuild THEN changed END);
     customers := customer_data.cardinality(moved);
     failed := (SELECT count(*) FROM customer_data.tag_state s WHERE s.error IS NOT NULL);
     PERFORM customer_data.touch('segment', moved);
-    -- Made when there is something in it: cheaper than keeping it from the start.
-    IF to_regclass('customer_data.customer_tag_by_tag') IS NULL AND customers > 0 THEN
-        CREATE INDEX customer_tag_by_tag ON customer_data.customer_tag USING gin (tags);
-    END IF;
     IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
         INSERT INTO customer_data.tag_count_by_day (day, path, customers)
         SELECT customer_data.as_of()::date, n.path, n.score::bigint

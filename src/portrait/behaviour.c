@@ -381,7 +381,7 @@ cd_affinity(PG_FUNCTION_ARGS)
 	cd_tag_builder(&builder);
 	for (i = 0; i < count; i++)
 	{
-		CdTag		tag = {found.tallies[i].label, found.tallies[i].label_length, 1, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {found.tallies[i].label, found.tallies[i].label_length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 		tag.score = (float4) (found.tallies[i].weight / (found.total + prior));
 		if (half_life > 0)

@@ -158,7 +158,7 @@ cd_value_counts(PG_FUNCTION_ARGS)
 	for (i = 0; i < count; i++)
 	{
 		const CdTally *tally = &found.tallies[i];
-		CdTag		tag = {tally->label, tally->label_length, (float4) tally->weight, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {tally->label, tally->label_length, (float4) tally->weight, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 		if (tag.length > 0)
 			cd_tag_builder_add(&builder, &tag);

@@ -58,11 +58,11 @@ cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers)
 }
 
 Datum
-cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed)
+cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone)
 {
 	TupleDesc	desc;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR,
@@ -70,6 +70,7 @@ cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *change
 				 errmsg("a record is returned")));
 	values[0] = Int64GetDatum(evaluated);
 	values[1] = PointerGetDatum(cd_set_builder_value(changed));
+	values[2] = PointerGetDatum(gone);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
@@ -105,7 +106,7 @@ cd_refresh_state(const char *room, int32 id, const CdExpression *expression, int
 				 psprintf("INSERT INTO customer_data.%1$s_due (%1$s_id, due, customers) VALUES ($1, $2, $3)", room));
 }
 
-void
+CdSet *
 cd_refresh_forget(const char *table, CdEvaluation *evaluation)
 {
 	CdSet	   *gone = cd_evaluation_gone(evaluation);
@@ -114,16 +115,17 @@ cd_refresh_forget(const char *table, CdEvaluation *evaluation)
 	Datum		values[1];
 
 	if (count == 0)
-		return;
+		return gone;
 	if (count > MOST_FORGOTTEN)
 	{
 		types[0] = cd_customer_set_type();
 		values[0] = PointerGetDatum(gone);
 		SPI_execute_with_args(psprintf("DELETE FROM customer_data.%s WHERE $1 OPERATOR(customer_data.@>) customer_id", table),
 							  1, types, values, NULL, false, 0);
-		return;
+		return gone;
 	}
 	values[0] = cd_ids_array(cd_set_ids(gone, &count), (int) count);
 	SPI_execute_with_args(psprintf("DELETE FROM customer_data.%s WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1)", table),
 						  1, types, values, NULL, false, 0);
+	return gone;
 }

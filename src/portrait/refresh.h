@@ -16,8 +16,8 @@ extern Datum cd_ids_array(const uint32 *ids, int count);
 /* The arguments (ids, sets of customers) of evaluate_metrics() and evaluate_tags(); a NULL set is everyone. */
 extern int	cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers);
 
-/* Their result (evaluated, changed). */
-extern Datum cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed);
+/* Their result (evaluated, changed), for tags also who is gone. */
+extern Datum cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone);
 
 /*
  * Write how the refresh of a metric or a tag ("room") went, and who is due
@@ -26,7 +26,7 @@ extern Datum cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBu
 extern void cd_refresh_state(const char *room, int32 id, const CdExpression *expression, int64 evaluated,
 							 CdDue *due, int number);
 
-/* Take customers who are no more out of a table; inside SPI_connect(). */
-extern void cd_refresh_forget(const char *table, CdEvaluation *evaluation);
+/* Take customers who are no more out of a table; inside SPI_connect(), and answers who in the present context. */
+extern CdSet * cd_refresh_forget(const char *table, CdEvaluation *evaluation);
 
 #endif							/* CD_REFRESH_H */

@@ -268,7 +268,7 @@ growth_since(Refresh *refresh, TimestampTz at, int64 half_life)
 static void
 add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
 {
-	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0};
+	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 	Datum		value = tag->values[tag->place];
 
 	if (tag->nulls[tag->place])
@@ -723,6 +723,7 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	Refresh		refresh = {0};
 	CdEvaluation *evaluation;
 	int64		evaluated = 0;
+	CdSet	   *gone;
 	int			i;
 
 	SPI_connect();
@@ -732,10 +733,11 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 		cd_refresh_state("tag", refresh.tags[i].id, &refresh.expressions[i], refresh.tags[i].evaluated, refresh.due, i);
 		evaluated += refresh.tags[i].evaluated;
 	}
-	cd_refresh_forget("customer_tag", evaluation);
+	MemoryContextSwitchTo(context);
+	gone = cd_refresh_forget("customer_tag", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();
-	return cd_refresh_result(fcinfo, evaluated, refresh.changed);
+	return cd_refresh_result(fcinfo, evaluated, refresh.changed, gone);
 }
 
 /* Round after round of tags, as in a refresh of everything, for some customers */

@@ -365,9 +365,8 @@ cd_tag_query_read(const struct varlena *value)
 	return query;
 }
 
-/* Does a tag satisfy a leaf? */
-static bool
-satisfies(const CdTag *tag, const CdTagNode *leaf, TimestampTz moment)
+bool
+cd_tag_satisfies(const CdTag *tag, const CdTagNode *leaf, TimestampTz moment)
 {
 	double		score;
 
@@ -401,14 +400,14 @@ leaf_matches(const CdTagNode *leaf, const CdTagset *tags, TimestampTz moment)
 
 	cd_tags_begin(&reader, tags);
 	if (leaf->path[length] != '*')
-		return cd_tags_seek(&reader, leaf->path, leaf->length) && satisfies(&reader.tag, leaf, moment);
+		return cd_tags_seek(&reader, leaf->path, leaf->length) && cd_tag_satisfies(&reader.tag, leaf, moment);
 	while (cd_tags_next(&reader))
 	{
 		int			order = memcmp(reader.tag.path, leaf->path, Min(reader.tag.length, length));
 
 		if (order > 0)
 			return false;
-		if (order == 0 && reader.tag.length > length && satisfies(&reader.tag, leaf, moment))
+		if (order == 0 && reader.tag.length > length && cd_tag_satisfies(&reader.tag, leaf, moment))
 			return true;
 	}
 	return false;

@@ -47,6 +47,9 @@ extern const char *cd_tag_query_parse(const char *text, int length, CdTagQuery *
 /* The parsed form of a value. */
 extern CdTagQuery *cd_tag_query_read(const struct varlena *value);
 
+/* Does a tag satisfy a leaf as of a moment?  Notes until when. */
+extern bool cd_tag_satisfies(const CdTag *tag, const CdTagNode *leaf, TimestampTz moment);
+
 /* Answer a query about tags as of a moment, noting until when it holds. */
 extern bool cd_tag_query_matches(const CdTagQuery *query, const CdTagset *tags, TimestampTz moment);
 

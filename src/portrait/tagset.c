@@ -83,6 +83,54 @@ zigzag(int64 value)
 	return ((uint64) value << 1) ^ (uint64) (value >> 63);
 }
 
+/* Read the times that a tag's flags announce; what is wrong with them, or NULL */
+static inline const char *
+read_times(const uint8 **next, const uint8 *end, uint8 flags, CdTag *tag, CdTagTimes *last)
+{
+	uint64		number;
+	int64		seconds;
+
+	tag->at = DT_NOBEGIN;
+	if (flags & FLAG_AT)
+	{
+		if (!get_varint(next, end, &number))
+			return "it ends too early";
+		if (pg_add_s64_overflow(last->at, unzigzag(number), &seconds) ||
+			seconds < SECOND_LEAST || seconds > SECOND_MOST)
+			return "a tag's time is out of range";
+		last->at = seconds;
+		tag->at = seconds * USECS_PER_SEC;
+	}
+	tag->half_life = 0;
+	if (flags & FLAG_HALF_LIFE)
+	{
+		if ((flags & FLAG_SAME_HALF_LIFE) == 0)
+		{
+			if (!get_varint(next, end, &number))
+				return "it ends too early";
+			if (number == 0 || number > (uint64) HALF_LIFE_MOST)
+				return "a half-life is out of range";
+			last->half_life = (int64) number;
+		}
+		if (last->half_life == 0)
+			return "a half-life is missing";
+		tag->half_life = last->half_life;
+	}
+	else if (flags & FLAG_SAME_HALF_LIFE)
+		return "a tag has unknown flags";
+	tag->until = DT_NOEND;
+	if (flags & FLAG_UNTIL)
+	{
+		if (!get_varint(next, end, &number))
+			return "it ends too early";
+		if (pg_add_s64_overflow((flags & FLAG_AT) ? last->at : 0, unzigzag(number), &seconds) ||
+			seconds < SECOND_LEAST || seconds > SECOND_MOST)
+			return "a tag's expiry is out of range";
+		tag->until = seconds * USECS_PER_SEC;
+	}
+	return NULL;
+}
+
 /* Read one tag; what is wrong with it, or NULL */
 static const char *
 read_tag(CdTagReader *reader)
@@ -92,7 +140,6 @@ read_tag(CdTagReader *reader)
 				more,
 				number;
 	uint8		flags;
-	TimestampTz base;
 
 	if (reader->next >= end)
 		return "it ends too early";
@@ -112,6 +159,7 @@ read_tag(CdTagReader *reader)
 			return "the number of a tag is unknown";
 		reader->tag.path = name->path;
 		reader->tag.length = name->length;
+		reader->tag.number = (int) number;
 	}
 	else
 	{
@@ -131,6 +179,7 @@ read_tag(CdTagReader *reader)
 		reader->next += more;
 		reader->tag.path = reader->buffer;
 		reader->tag.length = (int) (shared + more);
+		reader->tag.number = 0;
 	}
 	switch (flags & SCORE_FORM)
 	{
@@ -150,50 +199,7 @@ read_tag(CdTagReader *reader)
 				return "a score is out of range";
 			reader->tag.score = (float4) ((double) number / ((flags & SCORE_FORM) == SCORE_HUNDREDTHS ? 100 : 10000));
 	}
-	reader->tag.at = DT_NOBEGIN;
-	if (flags & FLAG_AT)
-	{
-		int64		seconds;
-
-		if (!get_varint(&reader->next, end, &number))
-			return "it ends too early";
-		if (pg_add_s64_overflow(reader->last_at, unzigzag(number), &seconds) ||
-			seconds < SECOND_LEAST || seconds > SECOND_MOST)
-			return "a tag's time is out of range";
-		reader->last_at = seconds;
-		reader->tag.at = seconds * USECS_PER_SEC;
-	}
-	reader->tag.half_life = 0;
-	if (flags & FLAG_HALF_LIFE)
-	{
-		if ((flags & FLAG_SAME_HALF_LIFE) == 0)
-		{
-			if (!get_varint(&reader->next, end, &number))
-				return "it ends too early";
-			if (number == 0 || number > (uint64) HALF_LIFE_MOST)
-				return "a half-life is out of range";
-			reader->last_half_life = (int64) number;
-		}
-		if (reader->last_half_life == 0)
-			return "a half-life is missing";
-		reader->tag.half_life = reader->last_half_life;
-	}
-	else if (flags & FLAG_SAME_HALF_LIFE)
-		return "a tag has unknown flags";
-	reader->tag.until = DT_NOEND;
-	if (flags & FLAG_UNTIL)
-	{
-		int64		seconds;
-
-		base = (flags & FLAG_AT) ? reader->last_at : 0;
-		if (!get_varint(&reader->next, end, &number))
-			return "it ends too early";
-		if (pg_add_s64_overflow(base, unzigzag(number), &seconds) ||
-			seconds < SECOND_LEAST || seconds > SECOND_MOST)
-			return "a tag's expiry is out of range";
-		reader->tag.until = seconds * USECS_PER_SEC;
-	}
-	return NULL;
+	return read_times(&reader->next, end, flags, &reader->tag, &reader->last);
 }
 
 /* Open an image; what is wrong with its head, or NULL */
@@ -206,8 +212,7 @@ open_image(CdTagReader *reader, const uint8 *bytes, Size length, bool foreign)
 	reader->foreign = foreign;
 	reader->next = bytes;
 	reader->end = bytes + length;
-	reader->last_at = 0;
-	reader->last_half_life = 0;
+	reader->last = (CdTagTimes) {0, 0};
 	reader->tag.path = reader->buffer;
 	reader->tag.length = 0;
 	if (length < 2)
@@ -456,10 +461,67 @@ score_form(float4 score, uint64 *number)
 	return SCORE_RAW;
 }
 
-static void
-write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, int64 *last_at, int64 *last_half_life)
+/* Which times a tag has */
+static inline uint8
+time_flags(const CdTag *tag, const CdTagTimes *last)
 {
-	uint8		flags = name != 0 ? FLAG_NAMED : 0;
+	uint8		flags = 0;
+
+	if (!TIMESTAMP_NOT_FINITE(tag->at))
+		flags |= FLAG_AT;
+	if (!TIMESTAMP_NOT_FINITE(tag->until))
+		flags |= FLAG_UNTIL;
+	if (tag->half_life > 0)
+		flags |= FLAG_HALF_LIFE | (tag->half_life == last->half_life ? FLAG_SAME_HALF_LIFE : 0);
+	return flags;
+}
+
+static inline void
+write_times(StringInfo out, uint8 flags, const CdTag *tag, CdTagTimes *last)
+{
+	if (flags & FLAG_AT)
+	{
+		int64		seconds = seconds_of(tag->at);
+
+		put_varint(out, zigzag(seconds - last->at));
+		last->at = seconds;
+	}
+	if ((flags & FLAG_HALF_LIFE) && (flags & FLAG_SAME_HALF_LIFE) == 0)
+	{
+		put_varint(out, (uint64) tag->half_life);
+		last->half_life = tag->half_life;
+	}
+	if (flags & FLAG_UNTIL)
+		put_varint(out, zigzag(seconds_of(tag->until) - ((flags & FLAG_AT) ? last->at : 0)));
+}
+
+bool
+cd_tag_moves(const CdTag *tag)
+{
+	return !TIMESTAMP_IS_NOEND(tag->until) || (tag->half_life > 0 && !TIMESTAMP_NOT_FINITE(tag->at));
+}
+
+void
+cd_tag_times_write(StringInfo out, const CdTag *tag, CdTagTimes *last)
+{
+	uint8		flags = time_flags(tag, last);
+
+	appendStringInfoChar(out, (char) flags);
+	write_times(out, flags, tag, last);
+}
+
+const char *
+cd_tag_times_read(const uint8 **next, const uint8 *end, CdTag *tag, CdTagTimes *last)
+{
+	if (*next >= end)
+		return "it ends too early";
+	return read_times(next, end, *(*next)++, tag, last);
+}
+
+static void
+write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, CdTagTimes *last)
+{
+	uint8		flags = (name != 0 ? FLAG_NAMED : 0) | time_flags(tag, last);
 	uint64		number = 0;
 	int			shared = 0;
 
@@ -469,12 +531,6 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, int64
 			shared++;
 	}
 	flags |= score_form(tag->score, &number);
-	if (!TIMESTAMP_NOT_FINITE(tag->at))
-		flags |= FLAG_AT;
-	if (!TIMESTAMP_NOT_FINITE(tag->until))
-		flags |= FLAG_UNTIL;
-	if (tag->half_life > 0)
-		flags |= FLAG_HALF_LIFE | (tag->half_life == *last_half_life ? FLAG_SAME_HALF_LIFE : 0);
 	appendStringInfoChar(out, (char) flags);
 	if (name != 0)
 		put_varint(out, (uint64) name);
@@ -498,20 +554,7 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, int64
 	}
 	else if ((flags & SCORE_FORM) != SCORE_ONE)
 		put_varint(out, number);
-	if (flags & FLAG_AT)
-	{
-		int64		seconds = seconds_of(tag->at);
-
-		put_varint(out, zigzag(seconds - *last_at));
-		*last_at = seconds;
-	}
-	if ((flags & FLAG_HALF_LIFE) && (flags & FLAG_SAME_HALF_LIFE) == 0)
-	{
-		put_varint(out, (uint64) tag->half_life);
-		*last_half_life = tag->half_life;
-	}
-	if (flags & FLAG_UNTIL)
-		put_varint(out, zigzag(seconds_of(tag->until) - ((flags & FLAG_AT) ? *last_at : 0)));
+	write_times(out, flags, tag, last);
 }
 
 CdTagset *
@@ -520,8 +563,7 @@ cd_tag_builder_value(CdTagBuilder *builder)
 	const CdTag **sorted = palloc(Max(builder->count, 1) * sizeof(CdTag *));
 	int			kept = 0;
 	StringInfoData out;
-	int64		last_at = 0,
-				last_half_life = 0;
+	CdTagTimes	last = {0, 0};
 	bool		in_order = true;
 	int			i;
 
@@ -554,7 +596,7 @@ cd_tag_builder_value(CdTagBuilder *builder)
 
 		if (name == 0 && builder->unknown != NULL)
 			cd_new_tag_name(builder->unknown, sorted[i]->path, sorted[i]->length);
-		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, name, &last_at, &last_half_life);
+		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, name, &last);
 	}
 	SET_VARSIZE(out.data, out.len);
 	pfree(sorted);

@@ -46,7 +46,15 @@ typedef struct CdTag
 	TimestampTz at;				/* DT_NOBEGIN: none */
 	TimestampTz until;			/* DT_NOEND: none */
 	int64		half_life;		/* seconds; 0: none */
+	int			number;			/* of the path as read, or 0; see tag_name.h */
 } CdTag;
+
+/* What times are written relative to: those written before, 0 at first. */
+typedef struct CdTagTimes
+{
+	int64		at;				/* seconds */
+	int64		half_life;
+} CdTagTimes;
 
 /* Reads the tags of a tagset in order. */
 typedef struct CdTagReader
@@ -54,8 +62,7 @@ typedef struct CdTagReader
 	const uint8 *next;
 	const uint8 *end;
 	int			left;
-	TimestampTz last_at;
-	int64		last_half_life;
+	CdTagTimes	last;
 	bool		foreign;		/* from without: no path may be a number */
 	CdTag		tag;			/* its path lives until the next */
 	char		buffer[CD_MAX_TAG_PATH + 1];
@@ -92,6 +99,11 @@ extern bool cd_tagset_equal(const CdTagset *a, const CdTagset *b);
 /* What is wrong with a path, or NULL. */
 extern const char *cd_tag_path_fault(const char *path, int length);
 extern void cd_check_tag_path(const char *path, int length);
+
+/* Does what a tag says change with time, and how: written beside, and read again; what is wrong, or NULL. */
+extern bool cd_tag_moves(const CdTag *tag);
+extern void cd_tag_times_write(StringInfo out, const CdTag *tag, CdTagTimes *last);
+extern const char *cd_tag_times_read(const uint8 **next, const uint8 *end, CdTag *tag, CdTagTimes *last);
 
 /* The moment, if a tagset can keep it, or an error. */
 extern TimestampTz cd_tag_time(TimestampTz moment);

@@ -38,7 +38,7 @@ cd_tagset_agg_step(PG_FUNCTION_ARGS)
 	MemoryContext context = state_context(fcinfo);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdTagBuilder *state = PG_ARGISNULL(0) ? NULL : (CdTagBuilder *) PG_GETARG_POINTER(0);
-	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0};
+	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 	if (state == NULL)
 	{
@@ -329,7 +329,7 @@ sums_value(FunctionCallInfo fcinfo, bool mean)
 		hash_seq_init(&scan, state->sums);
 		while ((sum = hash_seq_search(&scan)) != NULL)
 		{
-			CdTag		tag = {sum->path, strlen(sum->path), 1, DT_NOBEGIN, DT_NOEND, 0};
+			CdTag		tag = {sum->path, strlen(sum->path), 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 			double		score = mean ? sum->sum / Max(state->sets, 1) : sum->sum;
 
 			tag.score = (float4) Max(-FLT_MAX, Min(score, FLT_MAX)) + 0.0f;
@@ -397,7 +397,7 @@ cd_tag_presence(PG_FUNCTION_ARGS)
 	cd_tags_begin(&reader, PG_GETARG_TAGSET(0));
 	while (cd_tags_next(&reader))
 	{
-		CdTag		tag = {NULL, reader.tag.length, 1, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {NULL, reader.tag.length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 		double		score;
 
 		if (!cd_tag_score_at(&reader.tag, now, &score))

@@ -203,7 +203,7 @@ Datum
 cd_set_tag(PG_FUNCTION_ARGS)
 {
 	CdTagBuilder builder;
-	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0};
+	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 	text	   *path;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))

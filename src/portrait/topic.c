@@ -191,7 +191,7 @@ is_asked_for(const char *name, ArrayType *only)
 	bool	   *nulls;
 	int			count,
 				i;
-	CdTag		topic = {name, strlen(name), 1, DT_NOBEGIN, DT_NOEND, 0};
+	CdTag		topic = {name, strlen(name), 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 	if (only == NULL)
 		return true;
@@ -419,7 +419,7 @@ cd_topics(PG_FUNCTION_ARGS)
 	cd_tag_builder(&builder);
 	for (k = 0; k < topics->count; k++)
 	{
-		CdTag		tag = {topics->names[k], strlen(topics->names[k]), 1, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {topics->names[k], strlen(topics->names[k]), 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 		if (weights[k] <= 0)
 			continue;
@@ -452,7 +452,7 @@ cd_text_topics(PG_FUNCTION_ARGS)
 	cd_tag_builder(&builder);
 	for (k = 0; k < topics->count; k++)
 	{
-		CdTag		tag = {topics->names[k], strlen(topics->names[k]), 1, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {topics->names[k], strlen(topics->names[k]), 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 
 		if (topics->hit[k])
 			cd_tag_builder_add(&builder, &tag);

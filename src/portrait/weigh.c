@@ -246,7 +246,7 @@ cd_weigh(const CdPopulation *population, CdWeighing weighing, double prior, int 
 		qsort(list, kept, sizeof(Count), compare_counts);
 	for (i = 0; i < Min(kept, top); i++)
 	{
-		CdTag		tag = {NULL, 0, (float4) list[i].score, DT_NOBEGIN, DT_NOEND, 0};
+		CdTag		tag = {NULL, 0, (float4) list[i].score, DT_NOBEGIN, DT_NOEND, 0, 0};
 		const char *label = list[i].shown != NULL ? list[i].shown : list[i].label;
 		int			label_length = list[i].shown != NULL ? list[i].shown_length : list[i].length;
 

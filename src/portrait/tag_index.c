@@ -1,0 +1,536 @@
+/*
+ * tag_index.c
+ *		Write the index by tag, layer by layer (see tag_index.h).
+ */
+#include "postgres.h"
+
+#include "portrait/tag_index.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "portrait/insertion.h"
+#include "timeline/chunk.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+/* A layer of fewer customers is put together with the one before it like one of so many. */
+#define LEAST_LAYER		1024
+
+/* At the end of so many ids the frequent tags so far are written. */
+#define CHUNK_BITS		16
+#define FREQUENT		4096
+
+/* More customers of all tags are never held in memory. */
+#define MOST_HELD		(4 * 1024 * 1024)
+
+/* Rows wait until they have so many bytes. */
+#define MOST_WAITING	(4 * 1024 * 1024)
+
+/* A gap of more ids is jumped over by another search. */
+#define MOST_GAP		64
+
+/* The customers of one path on their way to a row. */
+typedef struct Posting
+{
+	const char *path;
+	int			length;
+	int32		part;			/* of the next row */
+	int			count;
+	int			room;
+	uint32	   *customers;
+	float4	   *scores;
+	int			nmoving;
+	int			moving_room;
+	uint32	   *moving;
+	StringInfoData times;
+	CdTagTimes	last;
+	TimestampTz holds_until;
+} Posting;
+
+/* Postings of paths without a number, by path. */
+typedef struct NamedPosting
+{
+	char		path[CD_MAX_TAG_PATH + 1];	/* key, ends with zeros */
+	Posting	   *posting;
+} NamedPosting;
+
+typedef struct TagIndex
+{
+	MemoryContext context;
+	MemoryContext waiting;		/* of what rows hold that are not written yet */
+	Size		waiting_bytes;
+	CdInsertion *insertion;		/* NULL: by a statement */
+	int32		layer;
+	Posting   **postings;		/* all there are */
+	int			npostings;
+	int			postings_room;
+	Posting   **by_number;
+	int			numbers;
+	HTAB	   *by_name;		/* NULL: none yet */
+	int64		held;
+	CdSetBuilder *customers;	/* NULL: they are known */
+} TagIndex;
+
+static Posting *
+make_posting(TagIndex *index, const char *path, int length)
+{
+	MemoryContext old = MemoryContextSwitchTo(index->context);
+	Posting    *posting = palloc0(sizeof(Posting));
+
+	posting->path = pnstrdup(path, length);
+	posting->length = length;
+	posting->holds_until = DT_NOEND;
+	if (index->npostings == index->postings_room)
+	{
+		index->postings_room = Max(256, index->postings_room * 2);
+		index->postings = index->postings == NULL ? palloc(index->postings_room * sizeof(Posting *)) :
+			repalloc_huge(index->postings, index->postings_room * sizeof(Posting *));
+	}
+	index->postings[index->npostings++] = posting;
+	MemoryContextSwitchTo(old);
+	return posting;
+}
+
+/* The posting of a path that has no number */
+static Posting *
+find_named(TagIndex *index, const char *path, int length)
+{
+	char		key[CD_MAX_TAG_PATH + 1] = {0};
+	NamedPosting *named;
+	bool		found;
+
+	if (index->by_name == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = CD_MAX_TAG_PATH + 1;
+		control.entrysize = sizeof(NamedPosting);
+		control.hcxt = index->context;
+		index->by_name = hash_create("postings by path", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	memcpy(key, path, length);
+	named = hash_search(index->by_name, key, HASH_ENTER, &found);
+	if (!found)
+		named->posting = make_posting(index, path, length);
+	return named->posting;
+}
+
+static inline Posting *
+find_posting(TagIndex *index, const CdTag *tag)
+{
+	if (tag->number == 0)
+		return find_named(index, tag->path, tag->length);
+	if (tag->number >= index->numbers)
+	{
+		int			room = Max(Max(256, index->numbers * 2), tag->number + 1);
+
+		index->by_number = index->by_number == NULL ?
+			MemoryContextAllocHuge(index->context, room * sizeof(Posting *)) :
+			repalloc_huge(index->by_number, room * sizeof(Posting *));
+		memset(index->by_number + index->numbers, 0, (room - index->numbers) * sizeof(Posting *));
+		index->numbers = room;
+	}
+	/* A path may be written out in an older tagset and have a number in a later one. */
+	if (index->by_number[tag->number] == NULL)
+		index->by_number[tag->number] = find_named(index, tag->path, tag->length);
+	return index->by_number[tag->number];
+}
+
+static void
+add_tag(TagIndex *index, uint32 customer, const CdTag *tag)
+{
+	Posting    *posting = find_posting(index, tag);
+
+	if (posting->count == posting->room)
+	{
+		MemoryContext old = MemoryContextSwitchTo(index->context);
+
+		posting->room = Max(16, posting->room * 2);
+		posting->customers = posting->customers == NULL ? palloc(posting->room * sizeof(uint32)) :
+			repalloc_huge(posting->customers, posting->room * sizeof(uint32));
+		posting->scores = posting->scores == NULL ? palloc(posting->room * sizeof(float4)) :
+			repalloc_huge(posting->scores, posting->room * sizeof(float4));
+		MemoryContextSwitchTo(old);
+	}
+	posting->customers[posting->count] = customer;
+	posting->scores[posting->count++] = tag->score;
+	index->held++;
+	if (!cd_tag_moves(tag))
+		return;
+	if (posting->nmoving == posting->moving_room)
+	{
+		MemoryContext old = MemoryContextSwitchTo(index->context);
+
+		posting->moving_room = Max(16, posting->moving_room * 2);
+		posting->moving = posting->moving == NULL ? palloc(posting->moving_room * sizeof(uint32)) :
+			repalloc_huge(posting->moving, posting->moving_room * sizeof(uint32));
+		if (posting->times.data == NULL)
+			initStringInfo(&posting->times);
+		MemoryContextSwitchTo(old);
+	}
+	posting->moving[posting->nmoving++] = customer;
+	posting->holds_until = Min(posting->holds_until, tag->until);
+	cd_tag_times_write(&posting->times, tag, &posting->last);
+}
+
+/* Scores as a bytea, in the shortest form; false if all are 1 */
+static bool
+write_scores(const Posting *posting, Datum *value)
+{
+	const float4 *scores = posting->scores;
+	int			count = posting->count;
+	bool		ones = true,
+				hundredths = true;
+	bytea	   *out;
+	char	   *bytes;
+	int			i;
+
+	for (i = 0; i < count && hundredths; i++)
+	{
+		float		number = rintf(scores[i] * 100);
+
+		ones &= scores[i] == 1;
+		hundredths = number >= 0 && number <= PG_UINT8_MAX && (float4) ((double) number / 100) == scores[i];
+	}
+	if (hundredths && ones)
+		return false;
+	out = palloc(VARHDRSZ + 1 + (Size) count * (hundredths ? 1 : sizeof(float4)));
+	bytes = VARDATA(out);
+	bytes[0] = hundredths ? CD_SCORES_HUNDREDTHS : CD_SCORES_EXACT;
+	if (hundredths)
+	{
+		for (i = 0; i < count; i++)
+			bytes[1 + i] = (char) (uint8) rintf(scores[i] * 100);
+		SET_VARSIZE(out, VARHDRSZ + 1 + count);
+	}
+	else
+	{
+		memcpy(bytes + 1, scores, (Size) count * sizeof(float4));
+		SET_VARSIZE(out, VARHDRSZ + 1 + (Size) count * sizeof(float4));
+	}
+	*value = PointerGetDatum(out);
+	return true;
+}
+
+/* Write the rows that wait */
+static void
+flush_rows(TagIndex *index)
+{
+	if (index->insertion != NULL)
+		cd_insertion_flush(index->insertion);
+	MemoryContextReset(index->waiting);
+	index->waiting_bytes = 0;
+}
+
+/* Insert a row where only a statement does it right */
+static void
+insert_row(const Datum *values, const bool *nulls)
+{
+	Oid			types[CD_POSTING_COLUMNS] = {TEXTOID, INT4OID, INT4OID, InvalidOid, BYTEAOID, InvalidOid, BYTEAOID, TIMESTAMPTZOID};
+	char		flags[CD_POSTING_COLUMNS + 1] = {0};
+	int			i;
+
+	types[CD_POSTING_MEMBERS - 1] = types[CD_POSTING_MOVING - 1] = cd_customer_set_type();
+	for (i = 0; i < CD_POSTING_COLUMNS; i++)
+		flags[i] = nulls[i] ? 'n' : ' ';
+	SPI_execute_with_args("INSERT INTO customer_data.tag_posting (path, layer, part, members, scores, moving, times, holds_until)"
+						  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+						  CD_POSTING_COLUMNS, types, unconstify(Datum *, values), flags, false, 0);
+}
+
+/* Make a row of what a posting has, and begin the next */
+static void
+end_posting(TagIndex *index, Posting *posting)
+{
+	MemoryContext old = MemoryContextSwitchTo(index->waiting);
+	Datum		values[CD_POSTING_COLUMNS] = {0};
+	bool		nulls[CD_POSTING_COLUMNS] = {0};
+	int			i;
+
+	values[CD_POSTING_PATH - 1] = PointerGetDatum(cstring_to_text_with_len(posting->path, posting->length));
+	values[CD_POSTING_LAYER - 1] = Int32GetDatum(index->layer);
+	values[CD_POSTING_PART - 1] = Int32GetDatum(posting->part++);
+	values[CD_POSTING_MEMBERS - 1] = PointerGetDatum(cd_set_from_sorted(posting->customers, posting->count));
+	nulls[CD_POSTING_SCORES - 1] = !write_scores(posting, &values[CD_POSTING_SCORES - 1]);
+	if (posting->nmoving > 0)
+	{
+		values[CD_POSTING_MOVING - 1] = PointerGetDatum(cd_set_from_sorted(posting->moving, posting->nmoving));
+		values[CD_POSTING_TIMES - 1] = PointerGetDatum(cstring_to_text_with_len(posting->times.data, posting->times.len));
+	}
+	else
+		nulls[CD_POSTING_MOVING - 1] = nulls[CD_POSTING_TIMES - 1] = true;
+	values[CD_POSTING_HOLDS - 1] = TimestampTzGetDatum(posting->holds_until);
+	nulls[CD_POSTING_HOLDS - 1] = TIMESTAMP_IS_NOEND(posting->holds_until);
+	if (index->insertion != NULL)
+	{
+		TupleTableSlot *row = cd_insertion_row(index->insertion);
+
+		for (i = 0; i < CD_POSTING_COLUMNS; i++)
+		{
+			row->tts_values[i] = values[i];
+			row->tts_isnull[i] = nulls[i];
+			if (!nulls[i] && (i + 1 >= CD_POSTING_MEMBERS && i + 1 <= CD_POSTING_TIMES))
+				index->waiting_bytes += VARSIZE(DatumGetPointer(values[i]));
+		}
+	}
+	else
+		insert_row(values, nulls);
+	MemoryContextSwitchTo(old);
+	if (index->waiting_bytes > MOST_WAITING || index->insertion == NULL)
+		flush_rows(index);
+	index->held -= posting->count;
+	posting->count = posting->nmoving = 0;
+	posting->last = (CdTagTimes) {0, 0};
+	posting->holds_until = DT_NOEND;
+	if (posting->times.data != NULL)
+		resetStringInfo(&posting->times);
+}
+
+/* Make rows of the postings with so many customers */
+static void
+end_postings(TagIndex *index, int least)
+{
+	int			i;
+
+	for (i = 0; i < index->npostings; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (index->postings[i]->count >= least)
+			end_posting(index, index->postings[i]);
+	}
+}
+
+/* Read the tags of the customers from one id to another, as far as they are in a set (NULL: all) */
+static void
+read_range(TagIndex *index, Relation relation, Oid by_customer, uint32 first, uint32 last, const CdSet *customers)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum((int64) first));
+	ScanKeyInit(&keys[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum((int64) last));
+	scan = systable_beginscan(relation, by_customer, true, GetActiveSnapshot(), 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		int64		customer = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
+		CdTagset   *stored,
+				   *tags;
+		CdTagReader reader;
+
+		CHECK_FOR_INTERRUPTS();
+		if (customers != NULL && !cd_set_contains(customers, (uint32) customer))
+			continue;
+		if (index->customers != NULL)
+			cd_set_builder_add(index->customers, (uint32) customer);
+		stored = (CdTagset *) DatumGetPointer(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
+		tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(stored));
+		cd_tags_begin(&reader, tags);
+		while (cd_tags_next(&reader))
+			add_tag(index, (uint32) customer, &reader.tag);
+		if (tags != stored)
+			pfree(tags);
+		if (index->held > MOST_HELD)
+			end_postings(index, 1);
+	}
+	systable_endscan(scan);
+}
+
+/* Read the tags of some customers, or of all, chunk by chunk */
+static void
+read_customers(TagIndex *index, const CdSet *customers)
+{
+	Relation	relation = cd_open_tag_table("customer_tag");
+	Oid			by_customer = cd_index_on(relation, 1);
+	CdSetIterator it;
+	uint32		first = 0,
+				last = 0,
+				id = 0;
+	bool		any = false,
+				more;
+
+	if (!OidIsValid(by_customer))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("customer_data.customer_tag has no index on customer_id"),
+				 errhint("Give it its primary key again.")));
+	if (customers == NULL)
+	{
+		uint32		chunk;
+		int64		greatest = -1;
+		bool		isnull;
+
+		SPI_execute("SELECT pg_catalog.max(customer_id) FROM customer_data.customer_tag", true, 1);
+		if (SPI_processed == 1)
+		{
+			greatest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+			if (isnull)
+				greatest = -1;
+		}
+		SPI_freetuptable(SPI_tuptable);
+		for (chunk = 0; (int64) chunk << CHUNK_BITS <= greatest; chunk++)
+		{
+			read_range(index, relation, by_customer, chunk << CHUNK_BITS, chunk << CHUNK_BITS | ((1 << CHUNK_BITS) - 1), NULL);
+			end_postings(index, FREQUENT);
+		}
+	}
+	else
+	{
+		cd_set_begin(&it, customers);
+		do
+		{
+			more = cd_set_next(&it, &id);
+			if (any && (!more || id - last > MOST_GAP || id >> CHUNK_BITS != last >> CHUNK_BITS))
+			{
+				read_range(index, relation, by_customer, first, last, customers);
+				if (more && id >> CHUNK_BITS != last >> CHUNK_BITS)
+					end_postings(index, FREQUENT);
+				any = false;
+			}
+			if (!any)
+				first = id;
+			any = true;
+			last = id;
+		} while (more);
+	}
+	end_postings(index, 1);
+	flush_rows(index);
+	table_close(relation, NoLock);
+}
+
+Relation
+cd_open_tag_table(const char *name)
+{
+	Oid			id = get_relname_relid(name, get_namespace_oid("customer_data", false));
+
+	if (!OidIsValid(id))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table customer_data.%s does not exist", name),
+				 errhint("Tags need customers: see add_source() and resolve().")));
+	if (pg_class_aclcheck(id, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", name),
+				 errhint("GRANT SELECT ON customer_data.tag_layer, customer_data.tag_posting TO %s;",
+						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (check_enable_rls(id, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sets of customers cannot be read under row-level security of table customer_data.%s", name),
+				 errhint("Ask the view profile instead, with tags @@ query.")));
+	return table_open(id, AccessShareLock);
+}
+
+CdTagLayer *
+cd_tag_layers(int *count)
+{
+	Relation	relation = cd_open_tag_table("tag_layer");
+	Oid			by_number = cd_index_on(relation, 1);
+	SysScanDesc scan = systable_beginscan(relation, by_number, OidIsValid(by_number), GetActiveSnapshot(), 0, NULL);
+	HeapTuple	tuple;
+	int			room = 8;
+	CdTagLayer *layers = palloc(room * sizeof(CdTagLayer));
+	int			i;
+
+	*count = 0;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		CdTagLayer	layer;
+
+		layer.number = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
+		layer.customers = (CdSet *) PG_DETOAST_DATUM_COPY(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
+		if (*count == room)
+			layers = repalloc(layers, (room *= 2) * sizeof(CdTagLayer));
+		for (i = (*count)++; i > 0 && layers[i - 1].number < layer.number; i--)
+			layers[i] = layers[i - 1];
+		layers[i] = layer;
+	}
+	systable_endscan(scan);
+	table_close(relation, NoLock);
+	return layers;
+}
+
+/*
+ * index_tags(changed): bring the index by tag in line with customer_tag, where
+ * the tags of these customers changed since, or make it anew (NULL); answers
+ * for how many customers it was written.
+ */
+PG_FUNCTION_INFO_V1(cd_index_tags);
+Datum
+cd_index_tags(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "index by tag", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CdSet	   *customers = PG_ARGISNULL(0) ? NULL : PG_GETARG_CDSET(0);
+	TagIndex	index = {0};
+	CdTagLayer *layers;
+	int			nlayers,
+				replaced = 0;
+	Oid			types[2] = {INT4OID, InvalidOid};
+	Datum		values[2];
+	int64		count;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	layers = cd_tag_layers(&nlayers);
+	index.layer = nlayers == 0 ? 1 : layers[0].number + 1;
+	if (customers != NULL && nlayers > 0 && cd_set_is_empty(customers))
+	{
+		SPI_finish();
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		PG_RETURN_INT64(0);
+	}
+	if (nlayers == 0)
+		customers = NULL;
+	while (customers != NULL && replaced < nlayers &&
+		   cd_set_cardinality(layers[replaced].customers) < 2 * Max(cd_set_cardinality(customers), LEAST_LAYER))
+		customers = cd_set_or(customers, layers[replaced++].customers);
+	if (replaced == nlayers)
+		customers = NULL;
+	if (customers == NULL)
+		replaced = nlayers;
+	if (replaced > 0)
+	{
+		values[0] = Int32GetDatum(layers[replaced - 1].number);
+		SPI_execute_with_args("DELETE FROM customer_data.tag_posting WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
+		SPI_execute_with_args("DELETE FROM customer_data.tag_layer WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
+	}
+	MemoryContextSwitchTo(context);
+	index.context = context;
+	index.waiting = AllocSetContextCreate(context, "rows of the index by tag", ALLOCSET_DEFAULT_SIZES);
+	index.insertion = cd_insertion_begin("tag_posting", CD_POSTING_COLUMNS);
+	index.customers = customers == NULL ? cd_set_builder() : NULL;
+	read_customers(&index, customers);
+	if (index.insertion != NULL)
+		cd_insertion_end(index.insertion);
+	if (customers == NULL)
+		customers = cd_set_builder_value(index.customers);
+	types[1] = cd_customer_set_type();
+	values[0] = Int32GetDatum(index.layer);
+	values[1] = PointerGetDatum(customers);
+	SPI_execute_with_args("INSERT INTO customer_data.tag_layer (layer, customers) VALUES ($1, $2)", 2, types, values, NULL, false, 0);
+	count = (int64) cd_set_cardinality(customers);
+	SPI_finish();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	PG_RETURN_INT64(count);
+}

@@ -1,0 +1,472 @@
+/*
+ * tag_members.c
+ *		Answer tag queries for all customers from the index by tag.
+ *
+ * Each layer answers for its own customers: for a leaf the union over its
+ * rows, for & | ! what the sets give.  What a later layer tells of a customer
+ * replaces what the layer says.  Only rows of the paths asked for are read, and
+ * of their columns only those that the answer takes: who has a tag for good is
+ * a set as it lies there.
+ */
+#include "postgres.h"
+
+#include "portrait/tag_index.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "portrait/past.h"
+#include "portrait/tag_query.h"
+#include "timeline/chunk.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* The index, opened. */
+typedef struct Postings
+{
+	Relation	relation;
+	Oid			by_path;
+	CdTagLayer *layers;			/* the latest first */
+	int			nlayers;
+	TimestampTz moment;
+} Postings;
+
+/* What a leaf gives in each layer; NULL: nobody. */
+typedef struct LeafSets
+{
+	CdSet	  **sets;
+} LeafSets;
+
+/* A row, as far as it is needed. */
+typedef struct Row
+{
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	CdSet	   *members;
+	uint32	   *ids;
+	uint32		count;
+} Row;
+
+static void
+corrupt_index(const char *fault)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the index by tag is damaged"),
+			 errdetail("As found, %s.", fault),
+			 errhint("Make it anew: SELECT customer_data.rebuild_tag_index().")));
+}
+
+/* A varlena column of a row, detoasted, palloc'd; NULL if it is null */
+static struct varlena *
+row_value(const Row *row, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row->tuple, column, row->desc, &isnull);
+
+	return isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
+}
+
+/* Which scores of one byte satisfy a leaf */
+static void
+judge_hundredths(const CdTagNode *leaf, TimestampTz moment, bool *passes)
+{
+	int			i;
+
+	for (i = 0; i <= PG_UINT8_MAX; i++)
+	{
+		CdTag		tag = {NULL, 0, (float4) ((double) i / 100), DT_NOBEGIN, DT_NOEND, 0, 0};
+
+		passes[i] = cd_tag_satisfies(&tag, leaf, moment);
+	}
+}
+
+/* Who of a row satisfies a leaf by the score as it is written */
+static void
+judge_scores(const Row *row, const CdTagNode *leaf, TimestampTz moment, bool *passes)
+{
+	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
+	const uint8 *bytes;
+	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
+	uint32		i;
+
+	if (scores == NULL)
+	{
+		memset(passes, cd_tag_satisfies(&tag, leaf, moment), row->count);
+		return;
+	}
+	bytes = (const uint8 *) VARDATA(scores);
+	if (VARSIZE(scores) == VARHDRSZ + 1 + row->count && bytes[0] == CD_SCORES_HUNDREDTHS)
+	{
+		bool		table[PG_UINT8_MAX + 1];
+
+		judge_hundredths(leaf, moment, table);
+		for (i = 0; i < row->count; i++)
+			passes[i] = table[bytes[1 + i]];
+	}
+	else if (VARSIZE(scores) == VARHDRSZ + 1 + (Size) row->count * sizeof(float4) && bytes[0] == CD_SCORES_EXACT)
+	{
+		for (i = 0; i < row->count; i++)
+		{
+			memcpy(&tag.score, bytes + 1 + (Size) i * sizeof(float4), sizeof(float4));
+			passes[i] = cd_tag_satisfies(&tag, leaf, moment);
+		}
+	}
+	else
+		corrupt_index("there is not one score for each customer");
+	pfree(scores);
+}
+
+/* The score of a row's customer as it is written */
+static float4
+row_score(const struct varlena *scores, uint32 i)
+{
+	const uint8 *bytes;
+	float4		score;
+
+	if (scores == NULL)
+		return 1;
+	bytes = (const uint8 *) VARDATA(scores);
+	if (bytes[0] == CD_SCORES_HUNDREDTHS)
+		return (float4) ((double) bytes[1 + i] / 100);
+	memcpy(&score, bytes + 1 + (Size) i * sizeof(float4), sizeof(float4));
+	return score;
+}
+
+/* Called with each customer of a row whose tag decays or expires, and his place in the row. */
+typedef void (*TakeMoving) (void *arg, uint32 place, const CdTag *tag);
+
+/* Go through those of a row whose tags move */
+static void
+each_moving(const Row *row, TakeMoving take, void *arg)
+{
+	CdSet	   *moving = (CdSet *) row_value(row, CD_POSTING_MOVING);
+	struct varlena *times,
+			   *scores;
+	const uint8 *next,
+			   *end;
+	CdTagTimes	last = {0, 0};
+	uint32	   *ids;
+	uint64		count,
+				i;
+	uint32		place = 0;
+
+	if (moving == NULL)
+		return;
+	times = row_value(row, CD_POSTING_TIMES);
+	scores = row_value(row, CD_POSTING_SCORES);
+	if (times == NULL)
+		corrupt_index("times are missing");
+	ids = cd_set_ids(moving, &count);
+	next = (const uint8 *) VARDATA(times);
+	end = next + VARSIZE(times) - VARHDRSZ;
+	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + (Size) row->count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
+		corrupt_index("there is not one score for each customer");
+	for (i = 0; i < count; i++)
+	{
+		CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
+		const char *fault = cd_tag_times_read(&next, end, &tag, &last);
+
+		if (fault != NULL)
+			corrupt_index(fault);
+		while (place < row->count && row->ids[place] < ids[i])
+			place++;
+		if (place == row->count || row->ids[place] != ids[i])
+			corrupt_index("times belong to a customer who has no such tag");
+		tag.score = row_score(scores, place);
+		take(arg, place, &tag);
+	}
+	pfree(ids);
+	pfree(moving);
+	pfree(times);
+	if (scores != NULL)
+		pfree(scores);
+}
+
+typedef struct Judgement
+{
+	const CdTagNode *leaf;
+	TimestampTz moment;
+	bool	   *passes;
+} Judgement;
+
+static void
+judge_moving(void *arg, uint32 place, const CdTag *tag)
+{
+	Judgement  *judgement = arg;
+
+	judgement->passes[place] = cd_tag_satisfies(tag, judgement->leaf, judgement->moment);
+}
+
+/* Who of a row satisfies a leaf */
+static CdSet *
+row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
+{
+	bool		isnull;
+	Datum		holds = heap_getattr(row->tuple, CD_POSTING_HOLDS, row->desc, &isnull);
+	Judgement	judgement = {leaf, moment, NULL};
+	CdSet	   *result;
+	uint64		count;
+	uint32		kept = 0;
+	uint32		i;
+
+	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
+	if (row->members == NULL)
+		corrupt_index("a set is missing");
+	if (leaf->op == CD_TAG_HAS && (isnull || moment < DatumGetTimestampTz(holds)))
+		return row->members;
+	row->ids = cd_set_ids(row->members, &count);
+	row->count = (uint32) count;
+	judgement.passes = palloc(count + 1);
+	if (leaf->op == CD_TAG_HAS)
+		memset(judgement.passes, true, count);
+	else
+		judge_scores(row, leaf, moment, judgement.passes);
+	each_moving(row, judge_moving, &judgement);
+	for (i = 0; i < row->count; i++)
+	{
+		row->ids[kept] = row->ids[i];
+		kept += judgement.passes[i];
+	}
+	result = cd_set_from_sorted(row->ids, kept);
+	pfree(judgement.passes);
+	pfree(row->ids);
+	pfree(row->members);
+	return result;
+}
+
+/* The first path after all those below a prefix; the prefix ends with a dot, after which comes a slash */
+static text *
+path_after(const char *prefix, int length)
+{
+	text	   *after = cstring_to_text_with_len(prefix, length);
+
+	VARDATA(after)[length - 1]++;
+	return after;
+}
+
+/* Begin to read the rows of a path, or of those below a prefix */
+static SysScanDesc
+begin_rows(const Postings *postings, const char *path, int length)
+{
+	ScanKeyData keys[2];
+	int			nkeys = 0;
+
+	if (path[length - 1] != '*')
+		ScanKeyEntryInitialize(&keys[nkeys++], 0, CD_POSTING_PATH, BTEqualStrategyNumber, InvalidOid,
+							   C_COLLATION_OID, F_TEXTEQ, PointerGetDatum(cstring_to_text_with_len(path, length)));
+	else if (length > 1)
+	{
+		ScanKeyEntryInitialize(&keys[nkeys++], 0, CD_POSTING_PATH, BTGreaterEqualStrategyNumber, InvalidOid,
+							   C_COLLATION_OID, F_TEXT_GE, PointerGetDatum(cstring_to_text_with_len(path, length - 1)));
+		ScanKeyEntryInitialize(&keys[nkeys++], 0, CD_POSTING_PATH, BTLessStrategyNumber, InvalidOid,
+							   C_COLLATION_OID, F_TEXT_LT, PointerGetDatum(path_after(path, length - 1)));
+	}
+	return systable_beginscan(postings->relation, postings->by_path, OidIsValid(postings->by_path), GetActiveSnapshot(), nkeys, keys);
+}
+
+/* Which of the layers a row belongs to, or -1 */
+static int
+layer_of(const Postings *postings, HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	int32		number = DatumGetInt32(heap_getattr(tuple, CD_POSTING_LAYER, desc, &isnull));
+	int			i;
+
+	for (i = 0; i < postings->nlayers; i++)
+	{
+		if (postings->layers[i].number == number)
+			return i;
+	}
+	return -1;
+}
+
+/* What a leaf gives, layer by layer */
+static void
+read_leaf(const Postings *postings, const CdTagNode *leaf, LeafSets *result)
+{
+	SysScanDesc scan = begin_rows(postings, leaf->path, leaf->length);
+	CdSetBuilder **builders = palloc0(postings->nlayers * sizeof(CdSetBuilder *));
+	HeapTuple	tuple;
+	int			i;
+
+	result->sets = palloc0(postings->nlayers * sizeof(CdSet *));
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Row			row = {tuple, RelationGetDescr(postings->relation), NULL, NULL, 0};
+		CdSet	   *matches;
+
+		CHECK_FOR_INTERRUPTS();
+		i = layer_of(postings, tuple, row.desc);
+		if (i < 0)
+			continue;
+		matches = row_matches(&row, leaf, postings->moment);
+		/* Often there is but one row. */
+		if (result->sets[i] == NULL && builders[i] == NULL)
+		{
+			result->sets[i] = matches;
+			continue;
+		}
+		if (builders[i] == NULL)
+		{
+			builders[i] = cd_set_builder();
+			cd_set_builder_or(builders[i], result->sets[i]);
+			pfree(result->sets[i]);
+		}
+		cd_set_builder_or(builders[i], matches);
+		pfree(matches);
+	}
+	systable_endscan(scan);
+	for (i = 0; i < postings->nlayers; i++)
+	{
+		if (builders[i] != NULL)
+			result->sets[i] = cd_set_builder_value(builders[i]);
+	}
+}
+
+static void
+read_leaves(const Postings *postings, const CdTagNode *node, LeafSets *leaves)
+{
+	check_stack_depth();
+	if (node->op >= CD_TAG_HAS)
+	{
+		read_leaf(postings, node, &leaves[node->leaf]);
+		return;
+	}
+	read_leaves(postings, node->left, leaves);
+	if (node->op != CD_TAG_NOT)
+		read_leaves(postings, node->right, leaves);
+}
+
+/* What a node gives in a layer */
+static CdSet *
+node_set(const CdTagNode *node, const LeafSets *leaves, const CdTagLayer *layers, int layer)
+{
+	CdSet	   *left;
+
+	check_stack_depth();
+	switch (node->op)
+	{
+		case CD_TAG_AND:
+			/* Who must not be there is taken from who must, where there is somebody. */
+			if (node->right->op == CD_TAG_NOT)
+				return cd_set_andnot(node_set(node->left, leaves, layers, layer), node_set(node->right->left, leaves, layers, layer));
+			if (node->left->op == CD_TAG_NOT)
+				return cd_set_andnot(node_set(node->right, leaves, layers, layer), node_set(node->left->left, leaves, layers, layer));
+			left = node_set(node->left, leaves, layers, layer);
+			return cd_set_is_empty(left) ? left : cd_set_and(left, node_set(node->right, leaves, layers, layer));
+		case CD_TAG_OR:
+			return cd_set_or(node_set(node->left, leaves, layers, layer), node_set(node->right, leaves, layers, layer));
+		case CD_TAG_NOT:
+			return cd_set_andnot(layers[layer].customers, node_set(node->left, leaves, layers, layer));
+		default:
+			return leaves[node->leaf].sets[layer] == NULL ? cd_set_empty() : leaves[node->leaf].sets[layer];
+	}
+}
+
+/* Does somebody without any tags satisfy a query? */
+static bool
+suits_nobody(const CdTagNode *node)
+{
+	check_stack_depth();
+	switch (node->op)
+	{
+		case CD_TAG_AND:
+			return suits_nobody(node->left) && suits_nobody(node->right);
+		case CD_TAG_OR:
+			return suits_nobody(node->left) || suits_nobody(node->right);
+		case CD_TAG_NOT:
+			return !suits_nobody(node->left);
+		default:
+			return false;
+	}
+}
+
+/* A set that a query gives; $1 may be the tag query */
+static CdSet *
+set_of(const char *query, struct varlena *argument, Oid type)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[1] = {type};
+	Datum		values[1] = {PointerGetDatum(argument)};
+	CdSet	   *set;
+	bool		isnull;
+
+	SPI_connect();
+	if (SPI_execute_with_args(query, argument == NULL ? 0 : 1, types, values, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not read customers")));
+	MemoryContextSwitchTo(context);
+	set = (CdSet *) PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return set;
+}
+
+static void
+open_postings(Postings *postings)
+{
+	postings->layers = cd_tag_layers(&postings->nlayers);
+	postings->relation = cd_open_tag_table("tag_posting");
+	postings->by_path = cd_index_on(postings->relation, CD_POSTING_PATH);
+	postings->moment = cd_as_of();
+}
+
+/* What the layers say of a query, the later ones first */
+static CdSet *
+answer(const Postings *postings, const CdTagQuery *query)
+{
+	LeafSets   *leaves = palloc(query->leaves * sizeof(LeafSets));
+	CdSet	   *told = NULL;	/* of whom later layers told */
+	CdSet	   *result = NULL;
+	int			i;
+
+	read_leaves(postings, query->root, leaves);
+	for (i = 0; i < postings->nlayers; i++)
+	{
+		CdSet	   *matches = node_set(query->root, leaves, postings->layers, i);
+
+		if (told != NULL)
+			matches = cd_set_andnot(matches, told);
+		result = result == NULL ? matches : cd_set_or(result, matches);
+		told = told == NULL ? postings->layers[i].customers : cd_set_or(told, postings->layers[i].customers);
+	}
+	if (suits_nobody(query->root))
+	{
+		CdSet	   *everyone = set_of("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer", NULL, InvalidOid);
+
+		result = cd_set_or(cd_set_and(result, everyone), cd_set_andnot(everyone, told));
+	}
+	return result;
+}
+
+/* tag_members(query): who satisfies it by the tags of the last refresh, as of as_of() */
+PG_FUNCTION_INFO_V1(cd_tag_members);
+Datum
+cd_tag_members(PG_FUNCTION_ARGS)
+{
+	struct varlena *value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+	CdTagQuery *query = cd_tag_query_read(value);
+	Postings	postings;
+	CdSet	   *result;
+
+	open_postings(&postings);
+	/* Without the index, as after a restore, and for the past each customer is asked. */
+	if (postings.nlayers == 0 || cd_recomputes_past())
+		result = set_of("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.profile WHERE tags OPERATOR(customer_data.@@) $1",
+						value, get_fn_expr_argtype(fcinfo->flinfo, 0));
+	else
+		result = answer(&postings, query);
+	table_close(postings.relation, AccessShareLock);
+	PG_RETURN_CDSET(result);
+}
