@@ -489,7 +489,7 @@ COMMENT ON FUNCTION customer_data.import_tags(text, text) IS 'Imports tags from 
 
 CREATE FUNCTION customer_data.evaluate_tags(tag_ids integer[], customers customer_data.customer_set[],
         given customer_data.customer_set, OUT evaluated bigint, OUT changed customer_data.customer_set,
-        OUT gone customer_data.customer_set)
+        OUT gone customer_data.customer_set, OUT indexed boolean)
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_evaluate_tags';
 COMMENT ON FUNCTION customer_data.evaluate_tags(integer[], customer_data.customer_set[], customer_data.customer_set) IS 'Evaluates tags, each for a set of customers (NULL: everyone), reads given tags anew for a set, and writes tagsets, errors and due moments; a part of refresh_tags()';
 
@@ -543,7 +543,7 @@ BEGIN
         given := '{}';
         evaluated := evaluated + done.evaluated;
         moved := moved | done.changed;
-        changed := changed | done.changed | done.gone;
+        changed := changed | done.gone | CASE WHEN done.indexed THEN '{}' ELSE done.changed END;
     END LOOP;
     PERFORM customer_data.index_tags(CASE WHEN NOT rebuild THEN changed END);
     customers := customer_data.cardinality(moved);
@@ -551,9 +551,7 @@ BEGIN
     PERFORM customer_data.touch('segment', moved);
     IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
         INSERT INTO customer_data.tag_count_by_day (day, path, customers)
-        SELECT customer_data.as_of()::date, n.path, n.score::bigint
-        FROM (SELECT customer_data.tag_counts(c.tags) AS counts FROM customer_data.customer_tag c) t,
-             customer_data.tags(t.counts) n
+        SELECT customer_data.as_of()::date, n.path, n.customers FROM customer_data.tag_member_counts() n
         ON CONFLICT DO NOTHING;
         DELETE FROM customer_data.tag_count_by_day d WHERE d.day < customer_data.as_of()::date - 400;
     END IF;

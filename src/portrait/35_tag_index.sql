@@ -43,3 +43,28 @@ COMMENT ON FUNCTION customer_data.rebuild_tag_index() IS 'Makes the index by tag
 CREATE FUNCTION customer_data.tag_members(query customer_data.tag_query) RETURNS customer_data.customer_set
     LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'cd_tag_members';
 COMMENT ON FUNCTION customer_data.tag_members(customer_data.tag_query) IS 'The customers whose tags satisfy a query: the tags of the last refresh, decayed and expired as of as_of(); while customer_data.as_of is set, the tags of then';
+
+CREATE FUNCTION customer_data.tag_posting_counts(among customer_data.customer_set, paths text, scored boolean)
+    RETURNS TABLE (path text, customers bigint, score double precision)
+    LANGUAGE c STABLE ROWS 1000 AS 'MODULE_PATHNAME', 'cd_tag_posting_counts';
+COMMENT ON FUNCTION customer_data.tag_posting_counts(customer_data.customer_set, text, boolean) IS 'Row by row of the index by tag, how many customers (of a set) have the tag now, and the sum of their scores; a part of tag_member_counts()';
+
+CREATE FUNCTION customer_data.tag_member_counts(among customer_data.customer_set DEFAULT NULL, paths text DEFAULT '*', scored boolean DEFAULT false)
+    RETURNS TABLE (path text, customers bigint, score double precision)
+    LANGUAGE plpgsql STABLE ROWS 300 SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM customer_data.tag_layer) THEN
+        RETURN QUERY
+        SELECT c.path, sum(c.customers)::bigint, sum(c.score)
+        FROM customer_data.tag_posting_counts(among, paths, scored) c GROUP BY 1 HAVING sum(c.customers) > 0;
+    ELSIF to_regclass('customer_data.customer_tag') IS NOT NULL THEN
+        -- No refresh has written the index yet.
+        RETURN QUERY
+        SELECT n.path, n.score::bigint, CASE WHEN scored THEN s.score::double precision END
+        FROM (SELECT customer_data.tag_counts(customer_data.tags_under(c.tags, paths)) AS counts, customer_data.tagset_sum(customer_data.tags_under(c.tags, paths)) AS sums
+              FROM customer_data.customer_tag c WHERE among IS NULL OR c.customer_id <@ among) t,
+             customer_data.tags(t.counts) n LEFT JOIN LATERAL customer_data.tags(t.sums) s ON s.path = n.path;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_member_counts(customer_data.customer_set, text, boolean) IS 'How many customers (of a set) have each tag (below a prefix) now, and, if wanted, the sum of their scores';

@@ -6,24 +6,19 @@ CREATE FUNCTION customer_data.tag_coverage(OUT path text, OUT kind text, OUT cus
     LANGUAGE plpgsql STABLE ROWS 100 SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     everyone bigint;
-    counts customer_data.tagset := '{}';
-    sums customer_data.tagset := '{}';
 BEGIN
-    IF to_regclass('customer_data.customer_tag') IS NOT NULL THEN
+    IF to_regclass('customer_data.customer') IS NOT NULL THEN
         SELECT count(*) INTO everyone FROM customer_data.customer;
-        SELECT customer_data.tag_counts(c.tags), customer_data.tagset_sum(c.tags) INTO counts, sums
-        FROM customer_data.customer_tag c;
     END IF;
     RETURN QUERY
-    SELECT coalesce(n.path, t.path), t.kind, coalesce(n.score, 0)::bigint,
-           CASE WHEN everyone > 0 THEN coalesce(n.score, 0)::double precision / everyone END,
-           CASE WHEN EXISTS (SELECT FROM customer_data.tag_count_by_day) THEN coalesce(n.score, 0)::bigint - coalesce(d.customers, 0) END,
-           s.score / nullif(n.score, 0)::double precision,
-           w.refreshed_at, w.error, t.description
-    FROM customer_data.tags(counts) n
-    JOIN customer_data.tags(sums) s ON s.path = n.path
+    WITH n AS MATERIALIZED (SELECT * FROM customer_data.tag_member_counts(scored => true))
+    SELECT coalesce(n.path, t.path), t.kind, coalesce(n.customers, 0),
+           CASE WHEN everyone > 0 THEN coalesce(n.customers, 0)::double precision / everyone END,
+           CASE WHEN EXISTS (SELECT FROM customer_data.tag_count_by_day) THEN coalesce(n.customers, 0) - coalesce(d.customers, 0) END,
+           n.score / nullif(n.customers, 0), w.refreshed_at, w.error, t.description
+    FROM n
     FULL JOIN (SELECT u.path AS found, d.* FROM customer_data.tag d
-               LEFT JOIN customer_data.tags(counts) u
+               LEFT JOIN n u
                  ON u.path = d.path OR d.result = 'customer_data.tagset' AND starts_with(u.path, d.path || '.')) t
       ON t.found = n.path
     LEFT JOIN customer_data.tag_state w USING (tag_id)

@@ -39,6 +39,7 @@
 #define BATCH_LEAST		256
 #define BATCH_MOST		1024
 #define BATCH_MEMORY	((Size) 32 * 1024 * 1024)
+#define BATCH_KEPT		((Size) 4 * 1024 * 1024)
 
 /* Expressions that run as the same role in the same time zone. */
 typedef struct OwnerGroup
@@ -296,8 +297,9 @@ cd_evaluation(CdExpression *expressions, int count)
 	int			i;
 
 	evaluation->context = context;
+	/* What one batch took the next does not ask the system for again. */
 	evaluation->batch_context = AllocSetContextCreate(context, "customer_data evaluation batch",
-													  ALLOCSET_DEFAULT_SIZES);
+													  BATCH_KEPT, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 	evaluation->expressions = expressions;
 	evaluation->count = count;
 	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));

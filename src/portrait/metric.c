@@ -256,7 +256,7 @@ cd_evaluate_metrics(PG_FUNCTION_ARGS)
 	cd_refresh_forget("customer_metric", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();
-	return cd_refresh_result(fcinfo, evaluated, refresh.changed, NULL);
+	return cd_refresh_result(fcinfo, evaluated, refresh.changed, NULL, false);
 }
 
 /* days_since(at): whole days until as_of() */

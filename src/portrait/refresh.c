@@ -58,11 +58,11 @@ cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers)
 }
 
 Datum
-cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone)
+cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone, bool indexed)
 {
 	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR,
@@ -71,6 +71,7 @@ cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *change
 	values[0] = Int64GetDatum(evaluated);
 	values[1] = PointerGetDatum(cd_set_builder_value(changed));
 	values[2] = PointerGetDatum(gone);
+	values[3] = BoolGetDatum(indexed);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

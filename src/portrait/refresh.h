@@ -16,8 +16,8 @@ extern Datum cd_ids_array(const uint32 *ids, int count);
 /* The arguments (ids, sets of customers) of evaluate_metrics() and evaluate_tags(); a NULL set is everyone. */
 extern int	cd_refresh_arguments(FunctionCallInfo fcinfo, Datum **ids, CdSet ***customers);
 
-/* Their result (evaluated, changed), for tags also who is gone. */
-extern Datum cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone);
+/* Their result (evaluated, changed), for tags also who is gone and whether the index by tag knows. */
+extern Datum cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *changed, CdSet *gone, bool indexed);
 
 /*
  * Write how the refresh of a metric or a tag ("room") went, and who is due

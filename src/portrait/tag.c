@@ -16,6 +16,7 @@
 #include "portrait/due.h"
 #include "portrait/past.h"
 #include "portrait/refresh.h"
+#include "portrait/tag_paths.h"
 #include "portrait/tag_store.h"
 #include "portrait/weigh.h"
 #include "utils/array.h"
@@ -30,6 +31,9 @@
 /* Scores that differ by less are the same, computed at another moment. */
 #define SAME_SCORE		1e-5
 
+/* Memory that one batch hands to the next. */
+#define BATCH_KEPT		((Size) 1024 * 1024)
+
 typedef enum TagResult
 {
 	RESULT_PRESENCE,
@@ -41,8 +45,9 @@ typedef enum TagResult
 typedef struct Tag
 {
 	int32		id;
-	char	   *path;
+	const char *path;
 	int			length;
+	int			number;			/* of the path, 0 if it has none so far */
 	TagResult	result;
 	int64		half_life;		/* seconds, 0: none */
 	bool		has_min;
@@ -52,6 +57,7 @@ typedef struct Tag
 	double		prior;
 	int			top;
 	CdPopulation *population;
+	CdTagPaths *below;			/* paths of what hangs below it; of a tree */
 	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
@@ -87,6 +93,7 @@ typedef struct Refresh
 
 	CdTagStore *store;
 	struct PastTags *past;		/* where results go that are not kept; NULL: the table */
+	bool		indexed;		/* the index by tag was written along */
 } Refresh;
 
 /* Tags of another moment, as far as they are computed. */
@@ -268,7 +275,7 @@ growth_since(Refresh *refresh, TimestampTz at, int64 half_life)
 static void
 add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
 {
-	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
+	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number};
 	Datum		value = tag->values[tag->place];
 
 	if (tag->nulls[tag->place])
@@ -294,17 +301,10 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 		while (cd_tags_next(&reader))
 		{
 			CdTag		child = reader.tag;
-			char	   *path;
 
-			if (tag->length + 1 + child.length > CD_MAX_TAG_PATH ||
-				(tag->has_min && child.score < tag->min_score))
+			if ((tag->has_min && child.score < tag->min_score) ||
+				!cd_tag_path_below(tag->below, reader.tag.path, reader.tag.length, &child))
 				continue;
-			path = palloc(tag->length + 1 + child.length);
-			memcpy(path, tag->path, tag->length);
-			path[tag->length] = '.';
-			memcpy(path + tag->length + 1, child.path, child.length);
-			child.path = path;
-			child.length += tag->length + 1;
 			cd_tag_builder_add(builder, &child);
 		}
 		return;
@@ -452,7 +452,8 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		CdTag	   *tag = &entries.tags[entries.count++];
 
 		*tag = reader.tag;
-		tag->path = memcpy(palloc(tag->length), tag->path, tag->length);
+		if (tag->number == 0)
+			tag->path = memcpy(palloc(tag->length), tag->path, tag->length);
 		if (!is_replaced(refresh, tag, has, has_given))
 			cd_tag_builder_add(&builder, tag);
 	}
@@ -475,7 +476,8 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 
 			if (refresh->now >= tag.until)
 				continue;
-			tag.path = pnstrdup(tag.path, tag.length);
+			if (tag.number == 0)
+				tag.path = pnstrdup(tag.path, tag.length);
 			cd_tag_builder_add(&builder, &tag);
 		}
 	}
@@ -505,6 +507,8 @@ end_batch(Refresh *refresh)
 		cd_tag_store_fetch(refresh->store, customers, count, &nold);
 	cd_tag_builder(&none);
 	empty = cd_tag_builder_value(&none);
+	for (i = 0; i < refresh->count; i++)
+		cd_tag_find_number(&refresh->tags[i].path, refresh->tags[i].length, &refresh->tags[i].number);
 	for (i = 0; i < count; i++)
 	{
 		const CdTagset *had = cd_find_tags(old, nold, customers[i]);
@@ -619,6 +623,8 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	SPI_freetuptable(SPI_tuptable);
 	if (tag->weighing != CD_WEIGH_NOT)
 		tag->population = cd_population_read(tag->id);
+	if (tag->result == RESULT_TAGS)
+		tag->below = cd_tag_paths(tag->path, tag->length);
 	MemoryContextSwitchTo(old);
 }
 
@@ -696,7 +702,7 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->expressions[count + 1].owner = GetUserId();
 	refresh->expressions[count + 1].customers = given;
 	refresh->expressions[0].raises = refresh->past != NULL;
-	refresh->context = AllocSetContextCreate(context, "tag batch", ALLOCSET_DEFAULT_SIZES);
+	refresh->context = AllocSetContextCreate(context, "tag batch", BATCH_KEPT, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 	refresh->store = cd_tag_store_open(refresh->context, refresh->past != NULL);
 	evaluation = cd_evaluation(refresh->expressions, count + 2);
 	for (i = count; i < count + 2; i++)
@@ -707,11 +713,11 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 					 errmsg("%s", refresh->expressions[i].error)));
 	}
 	cd_evaluation_run(evaluation, take_results, refresh);
-	cd_tag_store_close(refresh->store);
+	refresh->indexed = cd_tag_store_close(refresh->store);
 	return evaluation;
 }
 
-/* evaluate_tags(ids, sets, given) → (evaluated, changed) */
+/* evaluate_tags(ids, sets, given) → (evaluated, changed, gone, indexed) */
 PG_FUNCTION_INFO_V1(cd_evaluate_tags);
 Datum
 cd_evaluate_tags(PG_FUNCTION_ARGS)
@@ -737,7 +743,7 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	gone = cd_refresh_forget("customer_tag", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();
-	return cd_refresh_result(fcinfo, evaluated, refresh.changed, gone);
+	return cd_refresh_result(fcinfo, evaluated, refresh.changed, gone, refresh.indexed);
 }
 
 /* Round after round of tags, as in a refresh of everything, for some customers */

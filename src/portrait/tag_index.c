@@ -69,7 +69,7 @@ typedef struct NamedPosting
 	Posting	   *posting;
 } NamedPosting;
 
-typedef struct TagIndex
+struct CdTagIndex
 {
 	MemoryContext context;
 	MemoryContext waiting;		/* of what rows hold that are not written yet */
@@ -83,11 +83,12 @@ typedef struct TagIndex
 	int			numbers;
 	HTAB	   *by_name;		/* NULL: none yet */
 	int64		held;
-	CdSetBuilder *customers;	/* NULL: they are known */
-} TagIndex;
+	uint32		chunk;			/* of the customer before */
+	CdSetBuilder *customers;	/* who was added */
+};
 
 static Posting *
-make_posting(TagIndex *index, const char *path, int length)
+make_posting(CdTagIndex *index, const char *path, int length)
 {
 	MemoryContext old = MemoryContextSwitchTo(index->context);
 	Posting    *posting = palloc0(sizeof(Posting));
@@ -108,7 +109,7 @@ make_posting(TagIndex *index, const char *path, int length)
 
 /* The posting of a path that has no number */
 static Posting *
-find_named(TagIndex *index, const char *path, int length)
+find_named(CdTagIndex *index, const char *path, int length)
 {
 	char		key[CD_MAX_TAG_PATH + 1] = {0};
 	NamedPosting *named;
@@ -131,7 +132,7 @@ find_named(TagIndex *index, const char *path, int length)
 }
 
 static inline Posting *
-find_posting(TagIndex *index, const CdTag *tag)
+find_posting(CdTagIndex *index, const CdTag *tag)
 {
 	if (tag->number == 0)
 		return find_named(index, tag->path, tag->length);
@@ -152,7 +153,7 @@ find_posting(TagIndex *index, const CdTag *tag)
 }
 
 static void
-add_tag(TagIndex *index, uint32 customer, const CdTag *tag)
+add_tag(CdTagIndex *index, uint32 customer, const CdTag *tag)
 {
 	Posting    *posting = find_posting(index, tag);
 
@@ -229,7 +230,7 @@ write_scores(const Posting *posting, Datum *value)
 
 /* Write the rows that wait */
 static void
-flush_rows(TagIndex *index)
+flush_rows(CdTagIndex *index)
 {
 	if (index->insertion != NULL)
 		cd_insertion_flush(index->insertion);
@@ -255,7 +256,7 @@ insert_row(const Datum *values, const bool *nulls)
 
 /* Make a row of what a posting has, and begin the next */
 static void
-end_posting(TagIndex *index, Posting *posting)
+end_posting(CdTagIndex *index, Posting *posting)
 {
 	MemoryContext old = MemoryContextSwitchTo(index->waiting);
 	Datum		values[CD_POSTING_COLUMNS] = {0};
@@ -303,7 +304,7 @@ end_posting(TagIndex *index, Posting *posting)
 
 /* Make rows of the postings with so many customers */
 static void
-end_postings(TagIndex *index, int least)
+end_postings(CdTagIndex *index, int least)
 {
 	int			i;
 
@@ -315,9 +316,57 @@ end_postings(TagIndex *index, int least)
 	}
 }
 
-/* Read the tags of the customers from one id to another, as far as they are in a set (NULL: all) */
+CdTagIndex *
+cd_tag_index_begin(int32 layer)
+{
+	CdTagIndex *index = palloc0(sizeof(CdTagIndex));
+
+	index->layer = layer;
+	index->context = CurrentMemoryContext;
+	index->waiting = AllocSetContextCreate(CurrentMemoryContext, "rows of the index by tag", ALLOCSET_DEFAULT_SIZES);
+	index->insertion = cd_insertion_begin("tag_posting", CD_POSTING_COLUMNS);
+	index->customers = cd_set_builder();
+	return index;
+}
+
+void
+cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTagset *tags)
+{
+	CdTagReader reader;
+
+	if (customer >> CHUNK_BITS != index->chunk)
+	{
+		end_postings(index, FREQUENT);
+		index->chunk = customer >> CHUNK_BITS;
+	}
+	cd_set_builder_add(index->customers, customer);
+	cd_tags_begin(&reader, tags);
+	while (cd_tags_next(&reader))
+		add_tag(index, customer, &reader.tag);
+	if (index->held > MOST_HELD)
+		end_postings(index, 1);
+}
+
+int64
+cd_tag_index_end(CdTagIndex *index, CdSet *customers)
+{
+	Oid			types[2] = {INT4OID, cd_customer_set_type()};
+	Datum		values[2] = {Int32GetDatum(index->layer)};
+
+	end_postings(index, 1);
+	flush_rows(index);
+	if (index->insertion != NULL)
+		cd_insertion_end(index->insertion);
+	if (customers == NULL)
+		customers = cd_set_builder_value(index->customers);
+	values[1] = PointerGetDatum(customers);
+	SPI_execute_with_args("INSERT INTO customer_data.tag_layer (layer, customers) VALUES ($1, $2)", 2, types, values, NULL, false, 0);
+	return (int64) cd_set_cardinality(customers);
+}
+
+/* Add the customers from one id to another, as far as they are in a set (NULL: all) */
 static void
-read_range(TagIndex *index, Relation relation, Oid by_customer, uint32 first, uint32 last, const CdSet *customers)
+read_range(CdTagIndex *index, Relation relation, Oid by_customer, uint32 first, uint32 last, const CdSet *customers)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -330,31 +379,24 @@ read_range(TagIndex *index, Relation relation, Oid by_customer, uint32 first, ui
 	{
 		bool		isnull;
 		int64		customer = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
-		CdTagset   *stored,
-				   *tags;
-		CdTagReader reader;
+		Pointer		stored;
+		CdTagset   *tags;
 
 		CHECK_FOR_INTERRUPTS();
 		if (customers != NULL && !cd_set_contains(customers, (uint32) customer))
 			continue;
-		if (index->customers != NULL)
-			cd_set_builder_add(index->customers, (uint32) customer);
-		stored = (CdTagset *) DatumGetPointer(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
+		stored = DatumGetPointer(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
 		tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(stored));
-		cd_tags_begin(&reader, tags);
-		while (cd_tags_next(&reader))
-			add_tag(index, (uint32) customer, &reader.tag);
-		if (tags != stored)
+		cd_tag_index_add(index, (uint32) customer, tags);
+		if ((Pointer) tags != stored)
 			pfree(tags);
-		if (index->held > MOST_HELD)
-			end_postings(index, 1);
 	}
 	systable_endscan(scan);
 }
 
-/* Read the tags of some customers, or of all, chunk by chunk */
+/* Add some customers, or all (NULL) */
 static void
-read_customers(TagIndex *index, const CdSet *customers)
+read_customers(CdTagIndex *index, const CdSet *customers)
 {
 	Relation	relation = cd_open_tag_table("customer_tag");
 	Oid			by_customer = cd_index_on(relation, 1);
@@ -363,7 +405,7 @@ read_customers(TagIndex *index, const CdSet *customers)
 				last = 0,
 				id = 0;
 	bool		any = false,
-				more;
+				more = true;
 
 	if (!OidIsValid(by_customer))
 		ereport(ERROR,
@@ -371,46 +413,24 @@ read_customers(TagIndex *index, const CdSet *customers)
 				 errmsg("customer_data.customer_tag has no index on customer_id"),
 				 errhint("Give it its primary key again.")));
 	if (customers == NULL)
-	{
-		uint32		chunk;
-		int64		greatest = -1;
-		bool		isnull;
-
-		SPI_execute("SELECT pg_catalog.max(customer_id) FROM customer_data.customer_tag", true, 1);
-		if (SPI_processed == 1)
-		{
-			greatest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-			if (isnull)
-				greatest = -1;
-		}
-		SPI_freetuptable(SPI_tuptable);
-		for (chunk = 0; (int64) chunk << CHUNK_BITS <= greatest; chunk++)
-		{
-			read_range(index, relation, by_customer, chunk << CHUNK_BITS, chunk << CHUNK_BITS | ((1 << CHUNK_BITS) - 1), NULL);
-			end_postings(index, FREQUENT);
-		}
-	}
+		read_range(index, relation, by_customer, 0, PG_UINT32_MAX, NULL);
 	else
 	{
 		cd_set_begin(&it, customers);
-		do
+		while (more)
 		{
 			more = cd_set_next(&it, &id);
-			if (any && (!more || id - last > MOST_GAP || id >> CHUNK_BITS != last >> CHUNK_BITS))
+			if (any && (!more || id - last > MOST_GAP))
 			{
 				read_range(index, relation, by_customer, first, last, customers);
-				if (more && id >> CHUNK_BITS != last >> CHUNK_BITS)
-					end_postings(index, FREQUENT);
 				any = false;
 			}
 			if (!any)
 				first = id;
 			any = true;
 			last = id;
-		} while (more);
+		}
 	}
-	end_postings(index, 1);
-	flush_rows(index);
 	table_close(relation, NoLock);
 }
 
@@ -480,18 +500,19 @@ cd_index_tags(PG_FUNCTION_ARGS)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "index by tag", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdSet	   *customers = PG_ARGISNULL(0) ? NULL : PG_GETARG_CDSET(0);
-	TagIndex	index = {0};
+	CdTagIndex *index;
+	int32		layer;
 	CdTagLayer *layers;
 	int			nlayers,
 				replaced = 0;
-	Oid			types[2] = {INT4OID, InvalidOid};
-	Datum		values[2];
+	Oid			types[1] = {INT4OID};
+	Datum		values[1];
 	int64		count;
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
 	layers = cd_tag_layers(&nlayers);
-	index.layer = nlayers == 0 ? 1 : layers[0].number + 1;
+	layer = nlayers == 0 ? 1 : layers[0].number + 1;
 	if (customers != NULL && nlayers > 0 && cd_set_is_empty(customers))
 	{
 		SPI_finish();
@@ -515,20 +536,9 @@ cd_index_tags(PG_FUNCTION_ARGS)
 		SPI_execute_with_args("DELETE FROM customer_data.tag_layer WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
 	}
 	MemoryContextSwitchTo(context);
-	index.context = context;
-	index.waiting = AllocSetContextCreate(context, "rows of the index by tag", ALLOCSET_DEFAULT_SIZES);
-	index.insertion = cd_insertion_begin("tag_posting", CD_POSTING_COLUMNS);
-	index.customers = customers == NULL ? cd_set_builder() : NULL;
-	read_customers(&index, customers);
-	if (index.insertion != NULL)
-		cd_insertion_end(index.insertion);
-	if (customers == NULL)
-		customers = cd_set_builder_value(index.customers);
-	types[1] = cd_customer_set_type();
-	values[0] = Int32GetDatum(index.layer);
-	values[1] = PointerGetDatum(customers);
-	SPI_execute_with_args("INSERT INTO customer_data.tag_layer (layer, customers) VALUES ($1, $2)", 2, types, values, NULL, false, 0);
-	count = (int64) cd_set_cardinality(customers);
+	index = cd_tag_index_begin(layer);
+	read_customers(index, customers);
+	count = cd_tag_index_end(index, customers);
 	SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -50,4 +50,15 @@ extern Relation cd_open_tag_table(const char *name);
 /* The layers, the latest first; palloc'd. */
 extern CdTagLayer *cd_tag_layers(int *count);
 
+/*
+ * A layer being written, in the current memory context and inside
+ * SPI_connect().  Customers come in ascending order.
+ */
+typedef struct CdTagIndex CdTagIndex;
+
+extern CdTagIndex *cd_tag_index_begin(int32 layer);
+extern void cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTagset *tags);
+/* The set of whom the layer tells, if others than were added; answers how many they are. */
+extern int64 cd_tag_index_end(CdTagIndex *index, CdSet *customers);
+
 #endif							/* CD_TAG_INDEX_H */

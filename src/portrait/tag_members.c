@@ -470,3 +470,112 @@ cd_tag_members(PG_FUNCTION_ARGS)
 	table_close(postings.relation, AccessShareLock);
 	PG_RETURN_CDSET(result);
 }
+
+/* Scores now, by place in a row. */
+typedef struct RowScores
+{
+	TimestampTz moment;
+	double	   *scores;
+} RowScores;
+
+static void
+set_moving_score(void *arg, uint32 place, const CdTag *tag)
+{
+	RowScores  *now = arg;
+
+	if (!cd_tag_score_at(tag, now->moment, &now->scores[place]))
+		now->scores[place] = 0;
+}
+
+/* Sum of the scores now of those customers of a row who are in a set */
+static double
+sum_scores(Row *row, const CdSet *among, TimestampTz moment)
+{
+	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
+	RowScores	now = {moment, NULL};
+	double		sum = 0;
+	uint64		count;
+	uint32		i;
+
+	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
+	row->ids = cd_set_ids(row->members, &count);
+	row->count = (uint32) count;
+	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
+		corrupt_index("there is not one score for each customer");
+	now.scores = palloc((count + 1) * sizeof(double));
+	for (i = 0; i < row->count; i++)
+		now.scores[i] = cd_score_value(row_score(scores, i));
+	each_moving(row, set_moving_score, &now);
+	for (i = 0; i < row->count; i++)
+	{
+		if (cd_set_contains(among, row->ids[i]))
+			sum += now.scores[i];
+	}
+	return sum;
+}
+
+/*
+ * tag_posting_counts(among, paths, scores): row by row of the index, how many
+ * customers (of a set) have the tag now, and the sum of their scores now.
+ */
+PG_FUNCTION_INFO_V1(cd_tag_posting_counts);
+Datum
+cd_tag_posting_counts(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	CdSet	   *among = PG_ARGISNULL(0) ? NULL : PG_GETARG_CDSET(0);
+	text	   *paths = PG_GETARG_TEXT_PP(1);
+	bool		scored = PG_GETARG_BOOL(2);
+	CdTagNode	leaf = {CD_TAG_HAS, NULL, NULL, text_to_cstring(paths), VARSIZE_ANY_EXHDR(paths), 0, 0};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customers of a tag", ALLOCSET_DEFAULT_SIZES);
+	CdSet	  **told;
+	Postings	postings;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (leaf.length == 0)
+		return (Datum) 0;
+	open_postings(&postings);
+
+	/* Whom each layer still tells of. */
+	told = palloc(Max(postings.nlayers, 1) * sizeof(CdSet *));
+	for (i = 0; i < postings.nlayers; i++)
+	{
+		CdSet	   *later = i == 0 ? NULL : cd_set_or(postings.layers[i - 1].customers, told[i - 1]);
+
+		told[i] = later == NULL ? cd_set_empty() : later;
+	}
+	for (i = 0; i < postings.nlayers; i++)
+	{
+		told[i] = cd_set_andnot(postings.layers[i].customers, told[i]);
+		if (among != NULL)
+			told[i] = cd_set_and(told[i], among);
+	}
+	scan = begin_rows(&postings, leaf.path, leaf.length);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		Row			row = {tuple, RelationGetDescr(postings.relation), NULL, NULL, 0};
+		Datum		values[3];
+		bool		nulls[3] = {false, false, !scored};
+
+		CHECK_FOR_INTERRUPTS();
+		i = layer_of(&postings, tuple, row.desc);
+		if (i >= 0)
+		{
+			values[0] = heap_getattr(tuple, CD_POSTING_PATH, row.desc, &nulls[0]);
+			values[1] = Int64GetDatum((int64) cd_set_and_cardinality(row_matches(&row, &leaf, postings.moment), told[i]));
+			if (scored)
+				values[2] = Float8GetDatum(sum_scores(&row, told[i], postings.moment));
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	systable_endscan(scan);
+	table_close(postings.relation, AccessShareLock);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}

@@ -236,6 +236,25 @@ cd_tag_number(const char *path, int length)
 	return number != 0 && names[number].lasts ? number : 0;
 }
 
+int
+cd_tag_number_known(const char *path, int number)
+{
+	if (number <= 0 || number >= names_room || names[number].path != path)
+		return -1;
+	return names[number].lasts ? number : 0;
+}
+
+void
+cd_tag_find_number(const char **path, int length, int *number)
+{
+	if (cd_tag_number_known(*path, *number) > 0)
+		return;
+	cd_tag_names_check();
+	*number = cd_tag_number(*path, length);
+	if (*number != 0)
+		*path = names[*number].path;
+}
+
 /* A name without a number. */
 typedef struct NewName
 {

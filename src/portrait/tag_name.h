@@ -18,7 +18,7 @@
 
 typedef struct CdTagName
 {
-	const char *path;			/* lives as long as the session; not terminated */
+	const char *path;			/* lives as long as the session, ends with a zero */
 	int			length;
 	bool		lasts;			/* may be written: it outlives what we write */
 } CdTagName;
@@ -31,6 +31,15 @@ extern const CdTagName *cd_tag_name(uint64 number);
 
 /* The number to write instead of a path, or 0; after cd_tag_names_check() */
 extern int	cd_tag_number(const char *path, int length);
+
+/*
+ * The same for a path that is known to have had a number and lies where
+ * cd_tag_name() says; -1 where that is not so.
+ */
+extern int	cd_tag_number_known(const char *path, int number);
+
+/* Look whether a path has got a number, unless it had one, and take the path's lasting copy then. */
+extern void cd_tag_find_number(const char **path, int length, int *number);
 
 /* Notice what happened to the numbers since; before a value is read or made */
 extern void cd_tag_names_check(void);

@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "portrait/insertion.h"
 #include "portrait/refresh.h"
+#include "portrait/tag_index.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -28,6 +29,7 @@ struct CdTagStore
 	SPIPlanPtr	between;		/* tagsets of customers between two ids */
 	SPIPlanPtr	among;			/* and of a list */
 	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
+	CdTagIndex *index;			/* written along, where nothing was stored before; else NULL */
 	SPITupleTable *stored_rows; /* of the batch */
 	SPITupleTable *given_rows;
 
@@ -74,14 +76,26 @@ cd_tag_store_open(MemoryContext batch, bool past)
 						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
 	store->insertion = cd_insertion_begin("customer_tag", 2);
+	if (store->is_empty)
+	{
+		int			layers;
+
+		(void) cd_tag_layers(&layers);
+		if (layers == 0)
+			store->index = cd_tag_index_begin(1);
+	}
 	return store;
 }
 
-void
+bool
 cd_tag_store_close(CdTagStore *store)
 {
 	if (store->insertion != NULL)
 		cd_insertion_end(store->insertion);
+	if (store->index == NULL)
+		return false;
+	cd_tag_index_end(store->index, NULL);
+	return true;
 }
 
 /* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
@@ -168,6 +182,9 @@ cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, bool 
 {
 	MemoryContext old = MemoryContextSwitchTo(store->batch);
 	Datum		copy = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
+
+	if (store->index != NULL)
+		cd_tag_index_add(store->index, customer, tags);
 
 	if (is_new && store->insertion != NULL)
 	{

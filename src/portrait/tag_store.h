@@ -21,7 +21,8 @@ typedef struct CdCustomerTags
 typedef struct CdTagStore CdTagStore;
 
 extern CdTagStore *cd_tag_store_open(MemoryContext batch, bool past);
-extern void cd_tag_store_close(CdTagStore *store);
+/* Answers whether the index by tag was written along with all there is. */
+extern bool cd_tag_store_close(CdTagStore *store);
 
 /*
  * What is stored of the customers of a batch, ids ascending, and perhaps of

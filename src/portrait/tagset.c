@@ -60,7 +60,7 @@ get_varint(const uint8 **at, const uint8 *end, uint64 *value)
 	return false;
 }
 
-static void
+static inline void
 put_varint(StringInfo out, uint64 value)
 {
 	while (value >= 0x80)
@@ -557,43 +557,58 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, CdTag
 	write_times(out, flags, tag, last);
 }
 
-CdTagset *
-cd_tag_builder_value(CdTagBuilder *builder)
+/* The tags sorted and without doubles, and how many these are */
+static const CdTag **
+sort_tags(const CdTagBuilder *builder, int *count)
 {
 	const CdTag **sorted = palloc(Max(builder->count, 1) * sizeof(CdTag *));
-	int			kept = 0;
-	StringInfoData out;
-	CdTagTimes	last = {0, 0};
 	bool		in_order = true;
+	int			kept = 0;
 	int			i;
 
 	for (i = 0; i < builder->count; i++)
 	{
 		sorted[i] = &builder->tags[i];
-		if (i > 0 && compare_paths(sorted[i - 1], sorted[i]) >= 0)
-			in_order = false;
+		in_order = in_order && (i == 0 || compare_paths(sorted[i - 1], sorted[i]) < 0);
 	}
-	if (!in_order)
-		qsort(sorted, builder->count, sizeof(CdTag *), compare_tags);
+	*count = builder->count;
+	if (in_order)
+		return sorted;
+	qsort(sorted, builder->count, sizeof(CdTag *), compare_tags);
 	for (i = 0; i < builder->count; i++)
 	{
 		if (i + 1 < builder->count && compare_paths(sorted[i], sorted[i + 1]) == 0)
 			continue;
 		sorted[kept++] = sorted[i];
 	}
-	if (kept > CD_MAX_TAGS)
+	*count = kept;
+	return sorted;
+}
+
+CdTagset *
+cd_tag_builder_value(CdTagBuilder *builder)
+{
+	int			count;
+	const CdTag **sorted = sort_tags(builder, &count);
+	StringInfoData out;
+	CdTagTimes	last = {0, 0};
+	int			i;
+
+	if (count > CD_MAX_TAGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a tagset holds at most %d tags", CD_MAX_TAGS)));
 	initStringInfo(&out);
 	appendStringInfoSpaces(&out, VARHDRSZ);
 	appendStringInfoChar(&out, CD_TAGSET_VERSION);
-	put_varint(&out, kept);
+	put_varint(&out, count);
 	cd_tag_names_check();
-	for (i = 0; i < kept; i++)
+	for (i = 0; i < count; i++)
 	{
-		int			name = builder->plain ? 0 : cd_tag_number(sorted[i]->path, sorted[i]->length);
+		int			name = builder->plain ? 0 : cd_tag_number_known(sorted[i]->path, sorted[i]->number);
 
+		if (name < 0)
+			name = cd_tag_number(sorted[i]->path, sorted[i]->length);
 		if (name == 0 && builder->unknown != NULL)
 			cd_new_tag_name(builder->unknown, sorted[i]->path, sorted[i]->length);
 		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, name, &last);
@@ -614,7 +629,9 @@ cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags)
 	{
 		CdTag		tag = reader.tag;
 
-		tag.path = pnstrdup(tag.path, tag.length);
+		/* One with a number lives as long as the session. */
+		if (tag.number == 0)
+			tag.path = pnstrdup(tag.path, tag.length);
 		cd_tag_builder_add(builder, &tag);
 	}
 }
