@@ -58,6 +58,11 @@ Dupont SASU|dupont|sasu
 Dupont SARL|dupont|sarl
 Dupont S.à r.l.|dupont|sarl
 SARL Dupont|dupont|sarl
+N.V. Nutricia|nutricia|nv
+NV Philips' Gloeilampenfabrieken|philips gloeilampenfabrieken|nv
+B.V. Koninklijke Maatschappij De Schelde|koninklijke maatschappij de schelde|bv
+GmbH Meier|meier|gmbh
+SNC Lavalin|lavalin|snc
 Dupont EURL|dupont|eurl
 Dupont et Cie|dupont|cie
 Dupont Société Anonyme|dupont|societe anonyme

@@ -173,9 +173,84 @@ count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 	pfree(a);
 }
 
+/* A set of hashes; 0 is free. */
+typedef struct HashSet
+{
+	uint64	   *hash;
+	uint64		mask;
+} HashSet;
+
+static HashSet
+hash_set(MemoryContext context, uint64 expected)
+{
+	HashSet		set;
+
+	set.mask = pg_nextpower2_64(Max(expected * 2, 1024)) - 1;
+	set.hash = MemoryContextAllocExtended(context, (set.mask + 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return set;
+}
+
+/* Take a hash into a set; answers its place, and whether it is new. */
+static uint64
+hash_set_take(HashSet *set, uint64 hash, bool *isnew)
+{
+	uint64		b = (hash >> 9) & set->mask;
+
+	hash |= hash == 0;
+	while (set->hash[b] != 0 && set->hash[b] != hash)
+		b = (b + 1) & set->mask;
+	*isnew = set->hash[b] == 0;
+	set->hash[b] = hash;
+	return b;
+}
+
+static bool
+hash_set_has(const HashSet *set, uint64 hash)
+{
+	uint64		b = (hash >> 9) & set->mask;
+
+	hash |= hash == 0;
+	while (set->hash[b] != 0 && set->hash[b] != hash)
+		b = (b + 1) & set->mask;
+	return set->hash[b] != 0;
+}
+
+/* How a company's name sounds, whatever the order of its words. */
+static uint64
+name_sound(const CdDictionary *dict, const uint32 *w, int n)
+{
+	uint64		sum = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const CdToken *t = &dict->token[w[i]];
+
+		sum += t->sound[0] != '\0' && t->sound[1] != '\0' ? cd_hash64(0, t->sound, strlen(t->sound)) : t->hash;
+	}
+	return sum;
+}
+
+/* Note the words and keys of a company's name as those of the name that sounds like it. */
+static void
+push_name(CdEngine *engine, const CdForm *form, const uint32 *w, int n, uint32 name, CdPostings *words)
+{
+	CdKey		key[CD_MAX_KEYS];
+	int			nkeys = cd_simple_keys(engine, form, key);
+
+	for (int i = 0; i < n; i++)
+		cd_postings_push(words, cd_distinct_hash(engine->dict->token[w[i]].hash), name, 0);
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (key[i].named)
+			cd_postings_push(words, cd_distinct_hash(key[i].hash), name, 0);
+	}
+}
+
 /*
- * Count how many records fill each slot, how many different company names
- * there are, and in how many of these each word occurs.
+ * Count how many records fill each slot, how many companies' names there are
+ * that sound different, and in how many of these each word, sound or start
+ * occurs.  So a company that is recorded hundreds of times, now and then
+ * misspelt, does not make its name a common one.
  */
 static void
 count_kinds(CdEngine *engine, const CdRecords *records)
@@ -183,9 +258,8 @@ count_kinds(CdEngine *engine, const CdRecords *records)
 	const CdLayout *layout = engine->layout;
 	int			account = layout->account_slot;
 	uint32		holders[CD_MAX_SLOTS] = {0};
-	uint64		mask = pg_nextpower2_64(Max((uint64) records->n * 2, 1024)) - 1;
-	uint64	   *seen = account < 0 ? NULL : MemoryContextAllocExtended(engine->context, (mask + 1) * sizeof(uint64),
-																		MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	HashSet		seen = hash_set(engine->context, account < 0 ? 0 : records->n);
+	HashSet		heard = hash_set(engine->context, account < 0 ? 0 : records->n);
 	CdPostings *words = cd_postings_create(engine->context, 0);
 
 	for (uint32 r = 0; r < records->n; r++)
@@ -193,29 +267,23 @@ count_kinds(CdEngine *engine, const CdRecords *records)
 		const CdForm *form = CD_FORM(records, r);
 		const uint32 *w;
 		int			n;
-		uint64		hash;
-		uint64		b;
+		uint64		name;
+		bool		isnew;
 
 		for (int s = 0; s < layout->nslots; s++)
-			holders[s] += form->start[s + 1] > form->start[s];
+			holders[s] += s != account && form->start[s + 1] > form->start[s];
 		if (r % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (account < 0 || form->start[account + 1] == form->start[account])
 			continue;
 		w = form->word + form->start[account];
 		n = form->start[account + 1] - form->start[account];
-		hash = cd_hash64(0, (const char *) w, n * sizeof(uint32));
-		b = (hash >> 9) & mask;
-		while (seen[b] != 0 && seen[b] != hash)
-			b = (b + 1) & mask;
-		if (seen[b] == hash)
-		{
-			holders[account]--;
+		hash_set_take(&seen, cd_hash64(0, (const char *) w, n * sizeof(uint32)), &isnew);
+		if (!isnew)
 			continue;
-		}
-		seen[b] = hash;
-		for (int i = 0; i < n; i++)
-			cd_postings_push(words, cd_distinct_hash(engine->dict->token[w[i]].hash), r, 0);
+		name = hash_set_take(&heard, name_sound(engine->dict, w, n), &isnew);
+		holders[account] += isnew;
+		push_name(engine, form, w, n, (uint32) name, words);
 	}
 	for (int s = 0; s < layout->nslots; s++)
 	{
@@ -226,17 +294,18 @@ count_kinds(CdEngine *engine, const CdRecords *records)
 	for (size_t i = 0; i < words->n;)
 	{
 		size_t		j = i + 1;
+		uint32		names = 1;
 
-		while (j < words->n && words->item[j].hash == words->item[i].hash)
-			j++;
-		if (j - i > engine->stats->floor)
-			cd_statistics_put(engine->stats, words->item[i].hash, cd_frequency_bits(j - i));
+		for (; j < words->n && words->item[j].hash == words->item[i].hash; j++)
+			names += words->item[j].record != words->item[j - 1].record;
+		if (names > engine->stats->floor)
+			cd_statistics_put(engine->stats, words->item[i].hash, cd_frequency_bits(names));
 		i = j;
 	}
 	pfree(words->item);
 	pfree(words);
-	if (seen != NULL)
-		pfree(seen);
+	pfree(seen.hash);
+	pfree(heard.hash);
 }
 
 /*
@@ -311,56 +380,27 @@ take_lists(CdEngine *engine, CdBlocking *blocking, CdPostings *a)
 	blocking->first[blocking->nkeys] = (uint32) blocking->nmembers;
 }
 
-/* The keys of the changed records, as a set. */
-typedef struct KeySet
-{
-	uint64	   *hash;			/* open addressing, 0 is free */
-	uint64		mask;
-	uint64		n;
-} KeySet;
-
-static bool
-key_set_has(const KeySet *set, uint64 hash)
-{
-	uint64		b = (hash >> 9) & set->mask;
-
-	while (set->hash[b] != 0)
-	{
-		if (set->hash[b] == hash)
-			return true;
-		b = (b + 1) & set->mask;
-	}
-	return false;
-}
-
 /* Gather the keys of the changed records. */
-static KeySet *
+static HashSet
 changed_keys(CdEngine *engine, CdRecords *records, const bool *changed)
 {
-	KeySet	   *set = MemoryContextAllocZero(engine->context, sizeof(KeySet));
+	HashSet		set;
 	uint64		n = 0;
 
 	for (uint32 r = 0; r < records->n; r++)
 		n += changed[r];
-	set->mask = pg_nextpower2_64(Max(n * CD_MAX_KEYS, 1024)) - 1;
-	set->hash = MemoryContextAllocExtended(engine->context, (set->mask + 1) * sizeof(uint64),
-										   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	set = hash_set(engine->context, n * CD_MAX_KEYS / 2);
 	for (uint32 r = 0; r < records->n; r++)
 	{
 		CdKey		key[CD_MAX_KEYS];
 		int			count;
+		bool		isnew;
 
 		if (!changed[r])
 			continue;
 		count = cd_form_keys(engine, CD_FORM(records, r), key);
 		for (int i = 0; i < count; i++)
-		{
-			uint64		b = (key[i].hash >> 9) & set->mask;
-
-			while (set->hash[b] != 0 && set->hash[b] != key[i].hash)
-				b = (b + 1) & set->mask;
-			set->hash[b] = key[i].hash;
-		}
+			hash_set_take(&set, key[i].hash, &isnew);
 	}
 	return set;
 }
@@ -374,10 +414,12 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 {
 	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
 	int			slices = cd_posting_slices(records->n, changed == NULL ? 30 : 5);
-	KeySet	   *wanted = changed == NULL ? NULL : changed_keys(engine, records, changed);
+	HashSet		wanted = {NULL, 0};
 	CdPostings *a;
 	uint32	   *next;
 
+	if (changed != NULL)
+		wanted = changed_keys(engine, records, changed);
 	blocking->context = engine->context;
 	blocking->records = records;
 	blocking->maxkeys = (changed == NULL ? records->n * 4 : records->n / 4) + 1024;
@@ -399,7 +441,7 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 			for (int i = 0; i < n; i++)
 			{
 				if ((int) (key[i].hash >> 54) % slices == slice &&
-					(wanted == NULL || key_set_has(wanted, key[i].hash)))
+					(changed == NULL || hash_set_has(&wanted, key[i].hash)))
 					cd_postings_push(a, key[i].hash, r, key[i].bits);
 			}
 		}

@@ -262,6 +262,8 @@ typedef struct CdKey
 	uint8		group;			/* keys of one group say the same thing */
 	bool		combine;		/* worth combining when oversize */
 	bool		sure;			/* an identifier: sharing it is enough */
+	bool		named;			/* of a company's own name: as rare as among different names */
+	bool		whole;			/* all words of that name together */
 } CdKey;
 
 /* Comparisons in the order of their cost, and what they can add at most. */

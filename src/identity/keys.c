@@ -29,7 +29,7 @@ enum
 	KEY_HALF1,
 	KEY_HALF2,
 	KEY_DISTRICT,
-	KEY_NAME_PAIR,
+	KEY_WHOLE,
 	KEY_PAIR
 };
 
@@ -43,6 +43,8 @@ typedef struct KeyList
 	int			n;
 	uint8		group;
 	bool		sure;
+	bool		named;
+	bool		whole;
 } KeyList;
 
 /* Keys that the next key implies. */
@@ -74,6 +76,8 @@ add_key(KeyList *list, uint64 hash, float factor, const Parts *implied, Parts *n
 	k->group = list->group;
 	k->combine = combine;
 	k->sure = list->sure;
+	k->named = list->named;
+	k->whole = list->whole;
 	k->parts = implied != NULL ? implied->n : 0;
 	for (int i = 0; i < k->parts; i++)
 		k->part[i] = implied->at[i];
@@ -83,6 +87,17 @@ static inline uint64
 number_hash(int kind, uint32 value)
 {
 	return cd_hash64(kind, (const char *) &value, sizeof(value));
+}
+
+/* Of all words of a name, in any order. */
+static uint64
+whole_hash(const CdDictionary *dict, const uint32 *w, int n)
+{
+	uint64		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += dict->token[w[i]].hash;
+	return cd_hash64(KEY_WHOLE, (const char *) &sum, sizeof(sum));
 }
 
 /* Length in bytes of the first n code points. */
@@ -148,7 +163,7 @@ cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 {
 	const CdLayout *layout = engine->layout;
 	const CdDictionary *dict = engine->dict;
-	KeyList		list = {key, 0, 0, false};
+	KeyList		list = {key, 0, 0, false, false, false};
 
 	for (int s = 0; s < layout->nslots; s++)
 	{
@@ -198,8 +213,14 @@ cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 					word_keys(&list, dict, w[i], false);
 				break;
 			case CD_SLOT_COMPANY:
+				list.named = s == layout->account_slot;
 				for (int i = 0; i < n; i++)
 					word_keys(&list, dict, w[i], false);
+				list.whole = list.named;
+				list.named = false;
+				if (list.whole)
+					add_key(&list, whole_hash(dict, w, n), 1.0f, NULL, NULL, false);
+				list.whole = false;
 				break;
 			case CD_SLOT_POSTCODE:
 				{
@@ -273,10 +294,12 @@ cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 {
 	const CdStatistics *stats = engine->stats;
 	float		all = log2(stats->records);
+	float		names = cd_statistics_bits(stats, cd_space_hash(CD_SPACE_ACCOUNT)) / 8.0f;
 	float		largest = log2((double) Max(engine->model->oversize, 2));
 	CdKey		simple[CD_MAX_KEYS];
 	CdKey	   *wide[MAX_COMBINED];
 	float		wide_bits[MAX_COMBINED];
+	float		named_bits = 0;
 	int			nwide = 0;
 	int			n = cd_simple_keys(engine, form, simple);
 	int			kept = 0;
@@ -286,6 +309,12 @@ cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 		float		df = cd_statistics_bits(stats, simple[i].hash) / 8.0f;
 		float		bits = Max(all - df, 0);
 
+		/* a company recorded hundreds of times does not make its name a common one */
+		if (simple[i].named)
+			bits = Max(bits, names - cd_statistics_bits(stats, cd_distinct_hash(simple[i].hash)) / 8.0f);
+		/* the whole name adds what its words leave of one name among all */
+		if (simple[i].whole)
+			bits = Max(names - named_bits, 0);
 		if (df > largest)
 		{
 			simple[i].bits = 0;
@@ -324,6 +353,8 @@ cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 			simple[i].bits -= simple[simple[i].part[j]].bits;
 		if (simple[i].sure)
 			simple[i].bits = SURE_BITS;
+		if (simple[i].named)
+			named_bits += simple[i].bits;
 		key[kept++] = simple[i];
 	}
 	for (int i = 0; i < nwide; i++)

@@ -21,6 +21,7 @@
 #define ROUNDS				25
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
+#define ECHO				0.1		/* the same, per match of which nothing else is known */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
@@ -39,6 +40,7 @@ typedef struct Counts
 	double		housemates[CD_PAIR_KINDS];	/* pairs of one household */
 	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		known[CD_MAX_COMPARISONS];
+	double		alone[CD_MAX_COMPARISONS];	/* of these nothing else is known */
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
 	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
@@ -339,9 +341,12 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		pm;
 		double		pu;
 		double		housemates;
+		int			known = 0;
 
 		if (pattern->hash == 0)
 			continue;
+		for (int c = 0; c < model->ncomparisons; c++)
+			known += pattern->level[c] != CD_MISSING;
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = pattern_probability(model, pattern, &housemates);
@@ -362,6 +367,7 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			match->level[c][k] += pm;
 			other->level[c][k] += pu;
 			match->known[c] += pm;
+			match->alone[c] += known > 1 ? 0 : pm - pattern->same;
 			if (pattern->kind == CD_PAIR_ACCOUNTS)
 			{
 				match->accounts[c] += pm;
@@ -556,7 +562,11 @@ settle_shares(CdModel *model, const Population *population, const Counts *match,
 	}
 }
 
-/* Set m from the expected matches, drawn towards the defaults. */
+/*
+ * Set m from the expected matches, drawn towards the defaults.  A pair that
+ * only one comparison says something about is as likely a match as that
+ * comparison has it: an echo, which the defaults are held against.
+ */
 static double
 maximise_match(CdModel *model, const CdModel *defaults, const Counts *match, const Patterns *patterns)
 {
@@ -565,11 +575,11 @@ maximise_match(CdModel *model, const CdModel *defaults, const Counts *match, con
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		CdComparison *comparison = &model->comparison[c];
+		double		prior = PRIOR_MATCHES + ECHO * match->alone[c];
 
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
-			double		m = (match->level[c][k] + PRIOR_MATCHES * defaults->comparison[c].m[k]) /
-				(match->known[c] + PRIOR_MATCHES);
+			double		m = (match->level[c][k] + prior * defaults->comparison[c].m[k]) / (match->known[c] + prior);
 
 			m = Max(m, 1e-6);
 			/* a class of pairs that differ far more often than expected is not the matches, unless labels say so */

@@ -58,10 +58,11 @@ static const char *const legal_forms[] = {
 
 /* Legal forms and articles before a name. */
 static const char *const legal_prefixes[] = {
-	"ab", "as", "cong ty co phan", "cong ty tnhh", "cong ty tnhh mtv", "ctcp", "cv",
-	"etablissements", "ets", "eurl", "fa", "firma", "kabushiki kaisha", "oao", "ooo", "oy", "pao",
-	"pt", "sarl", "sas", "sci", "sia", "soc", "sociedade", "ste", "stichting", "the", "uab", "zao",
-	"ао", "зао", "ип", "оао", "ооо", "пао", "тоо", "чп",
+	"ab", "as", "bv", "bvba", "cong ty co phan", "cong ty tnhh", "cong ty tnhh mtv", "ctcp", "cv",
+	"eirl", "etablissements", "ets", "eurl", "fa", "firma", "gmbh", "kabushiki kaisha",
+	"naamloze vennootschap", "nv", "oao", "ooo", "oy", "pao", "pt", "sarl", "sas", "sci", "selarl",
+	"sia", "snc", "soc", "sociedade", "sprl", "srl", "ste", "stichting", "the", "uab", "vof",
+	"zao", "ао", "зао", "ип", "оао", "ооо", "пао", "тоо", "чп",
 };
 
 /* Legal forms written without spaces, longest first. */

@@ -1,0 +1,46 @@
+-- Companies of which nothing but the name is known, each recorded up to
+-- hundreds of times and written in many ways: names that are the same are one
+-- customer, and a crowd does not make its own name a common one.
+SET client_min_messages = warning;
+SELECT plan(5);
+SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
+SELECT diag('seed ' || :'seed');
+SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+
+CREATE FUNCTION public.made_up(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT initcap(string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo','cas','lin','dor','ume'])
+                              [1 + floor(random() * 20)::int], ''))
+    FROM generate_series(1, n)
+$$;
+-- As a clerk writes it: with or without its legal form, loud or not, one in ten with a letter wrong.
+CREATE FUNCTION public.written(name text, form text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF random() < 0.1 THEN
+        name := overlay(name PLACING chr(97 + floor(random() * 26)::int) FROM 2 + floor(random() * (length(name) - 2))::int FOR 1);
+    END IF;
+    name := CASE floor(random() * 4) WHEN 0 THEN name WHEN 1 THEN name || ', ' || upper(form) WHEN 2 THEN name || ' ' || form ELSE form || ' ' || name END;
+    RETURN CASE WHEN random() < 0.3 THEN upper(name) ELSE name END;
+END
+$$;
+CREATE TABLE public.company (n int GENERATED ALWAYS AS IDENTITY, entity int, name text);
+WITH made AS MATERIALIZED (
+    SELECT e, public.made_up(3) || ' ' || public.made_up(2) || CASE WHEN e % 3 = 0 THEN ' ' || (ARRAY['Electronics', 'Trading', 'Foods'])[1 + e % 7 % 3] ELSE '' END AS name,
+           (ARRAY['B.V.', 'N.V.', 'GmbH', 'SARL'])[1 + e % 4] AS form
+    FROM generate_series(1, 120) AS e)
+INSERT INTO public.company (entity, name)
+SELECT e, public.written(name, form) FROM made, generate_series(1, (400 / e) + 1) ORDER BY random();
+SELECT customer_data.add_source('company', 'public.company', 'n', '{"company": "name"}', kind => 'account') \g /dev/null
+SELECT customer_data.resolve() \g /dev/null
+
+CREATE TABLE public.known AS
+    SELECT c.*, customer_data.normalize_company(c.name) AS same_name, customer_data.customer_id_of('company', c.n::text) AS customer_id FROM public.company c;
+SELECT is((SELECT count(*) FROM (SELECT same_name FROM public.known GROUP BY 1 HAVING count(DISTINCT customer_id) > 1) x), 0::bigint,
+          'companies of one name are one customer');
+SELECT is((SELECT count(*) FROM public.known WHERE same_name ~ '\m(nv|bv|gmbh|sarl)\M'), 0::bigint, 'a legal form is none of the name on either side');
+CREATE TABLE public.quality AS
+    SELECT * FROM customer_data.match_quality('SELECT ''company'' AS source, n AS key, entity FROM public.company');
+SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'blocking' AND measure = 'recall'), '>=', 0.85::float8, 'pairs of a crowd are candidates');
+SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'customers' AND measure = 'precision'), '>=', 0.98::float8, 'who is not the same is another');
+SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'customers' AND measure = 'recall'), '>=', 0.7::float8, 'and crowds stay together');
+SELECT diag(format('%s, %s: %s', part, measure, round(value::numeric, 4))) FROM public.quality WHERE part <> 'calibration';
+SELECT * FROM finish();
