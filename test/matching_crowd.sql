@@ -38,7 +38,7 @@ SELECT is((SELECT count(*) FROM (SELECT same_name FROM public.known GROUP BY 1 H
           'companies of one name are one customer');
 SELECT is((SELECT count(*) FROM public.known WHERE same_name ~ '\m(nv|bv|gmbh|sarl)\M'), 0::bigint, 'a legal form is none of the name on either side');
 CREATE TABLE public.quality AS
-    SELECT * FROM customer_data.match_quality('SELECT ''company'' AS source, n AS key, entity FROM public.company');
+    SELECT * FROM customer_data.match_quality('SELECT ''company'' AS source, n AS key, entity FROM company');
 SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'blocking' AND measure = 'recall'), '>=', 0.85::float8, 'pairs of a crowd are candidates');
 SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'customers' AND measure = 'precision'), '>=', 0.98::float8, 'who is not the same is another');
 SELECT cmp_ok((SELECT value FROM public.quality WHERE part = 'customers' AND measure = 'recall'), '>=', 0.7::float8, 'and crowds stay together');

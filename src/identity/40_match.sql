@@ -15,7 +15,7 @@ COMMENT ON FUNCTION customer_data.learn_matching(boolean, text) IS 'Part of trai
 CREATE FUNCTION customer_data.train_matching(learn boolean DEFAULT true, truth text DEFAULT NULL, source text DEFAULT 'source',
                                              key text DEFAULT 'key', entity text DEFAULT 'entity') RETURNS void
     LANGUAGE plpgsql VOLATILE
-    SET search_path = customer_data, pg_catalog, pg_temp
+    SET search_path = pg_catalog, customer_data, public, pg_temp
 AS $$
 BEGIN
     PERFORM customer_data.learn_matching(coalesce(train_matching.learn, true), CASE WHEN truth <> '' THEN format($q$

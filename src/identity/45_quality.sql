@@ -85,7 +85,7 @@ COMMENT ON FUNCTION customer_data.alter_identifier(text, real, int, int, text, b
 CREATE FUNCTION customer_data.match_quality(truth text, source text DEFAULT 'source', key text DEFAULT 'key', entity text DEFAULT 'entity')
     RETURNS TABLE (part text, measure text, value float8, expected float8, pairs bigint)
     LANGUAGE plpgsql STABLE
-    SET search_path = customer_data, pg_catalog, pg_temp
+    SET search_path = pg_catalog, customer_data, public, pg_temp
     SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
