@@ -14,6 +14,7 @@
 
 #include "window.h"
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgtime.h"
@@ -284,6 +285,22 @@ plain_months(TimestampTz at, const Interval *span, TimestampTz *later)
 	return true;
 }
 
+TimestampTz
+cd_plus_span(TimestampTz at, const Interval *span)
+{
+	TimestampTz later = at;
+	long		offset;
+
+	/* Days are 24 hours where the clock never changes; what may overflow is left to the operator. */
+	if (span->month == 0 && !TIMESTAMP_NOT_FINITE(at) &&
+		(span->day == 0 || pg_get_timezone_offset(session_timezone, &offset)) &&
+		!pg_add_s64_overflow(at, (int64) span->day * USECS_PER_DAY, &later) && IS_VALID_TIMESTAMP(later) &&
+		!pg_add_s64_overflow(later, span->time, &later) && IS_VALID_TIMESTAMP(later))
+		return later;
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(at), IntervalPGetDatum(span)));
+}
+
 bool
 cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, TimestampTz *until)
 {
@@ -328,9 +345,7 @@ cd_window_after(TimestampTz at, const Interval *span, TimestampTz now, Timestamp
 		return answer;
 	}
 
-	expiry = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-													 TimestampTzGetDatum(at),
-													 IntervalPGetDatum(span)));
+	expiry = cd_plus_span(at, span);
 	if (is_regular(at, expiry, span, slack))
 		*until = answer ? expiry : DT_NOEND;
 	else if (now < expiry - slack)

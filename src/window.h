@@ -12,6 +12,9 @@
 /* now - span, as SQL's operator computes it; the last answer is kept. */
 extern TimestampTz cd_window_cut(TimestampTz now, const Interval *span);
 
+/* at + span, as SQL's operator computes it, at once where that is plain. */
+extern TimestampTz cd_plus_span(TimestampTz at, const Interval *span);
+
 /*
  * Answer at > now - span, and set *until to the first moment at which that
  * answer could change while time passes: exact, or early where months are

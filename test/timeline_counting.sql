@@ -2,7 +2,7 @@
 -- rows the timelines were made of; and until when the answers hold.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(189);
+SELECT plan(193);
 
 -- The first question of a session, before anything was reset: its answer notes until when it holds.
 SET customer_data.as_of = '2026-03-20 00:00+00';
@@ -219,5 +219,38 @@ SELECT is(pg_temp.unchanged(question), 0::bigint, 'expires exactly: ' || questio
 FROM (VALUES ('event_count(t, ''view'', last => ''200 hours'')'), ('happened(t, ''view'', last => ''200 hours'')'),
              ('event_count_at_least(t, ''*'', 3, last => ''200 hours'')'), ('event_sum_at_least(t, ''*'', 4, of => ''quantity'', last => ''200 hours'')'),
              ('event_last(t, ''*'', last => ''200 hours'')')) q(question);
+
+-- A moment of a window that is a column plus an interval is computed by plus_span(): as the operator does,
+-- in zones with and without summer time, at clock changes, month ends, the ends of the calendar, infinity.
+RESET customer_data.as_of;
+CREATE TEMP TABLE moment AS
+SELECT CASE WHEN random() < 0.3 THEN timestamptz '2024-03-29 20:00+00' + random() * interval '4 days'
+            WHEN random() < 0.3 THEN timestamptz '2023-10-27 20:00+00' + floor(random() * 96) * interval '1 hour'
+            WHEN random() < 0.3 THEN timestamptz '2024-01-28 12:00+00' + floor(random() * 40) * interval '1 day'
+            ELSE timestamptz '1890-01-01+00' + random() * interval '300 years' END AS at,
+       make_interval(months => CASE WHEN random() < 0.3 THEN floor(random() * 30 - 15)::int ELSE 0 END,
+                     days => CASE WHEN random() < 0.7 THEN floor(random() * 800 - 400)::int ELSE 0 END,
+                     secs => CASE WHEN random() < 0.5 THEN random() * 400000 - 200000 ELSE 0 END) AS span
+FROM generate_series(1, 5000)
+UNION ALL VALUES (timestamptz '-infinity', interval '1 day'), ('infinity', '-1 day'), ('infinity', '1 month'), ('4713-01-03 BC', '-1 day'), ('294276-12-30', '1 day');
+CREATE FUNCTION pg_temp.sums(zone text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('timezone', zone, false);
+    RETURN (SELECT count(*) FROM moment WHERE plus_span(at, span) IS DISTINCT FROM at + span);
+END
+$$;
+SELECT is((SELECT sum(pg_temp.sums(zone)) FROM unnest('{UTC,Asia/Shanghai,Europe/Vienna,America/New_York,Australia/Lord_Howe,+05:30}'::text[]) zone), 0::numeric, 'plus_span() is the operator');
+SET timezone = 'UTC';
+SELECT throws_ok($$SELECT plus_span('294276-12-31 12:00+00', '100000 days')$$, '22008', NULL, 'plus_span() beyond the calendar');
+CREATE FUNCTION pg_temp.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query; END $$;
+CREATE TEMP TABLE since AS SELECT c, t, min(at) + random() * interval '60 days' AS registered FROM tl JOIN ev USING (c) GROUP BY 1, 2;
+SELECT ok((SELECT bool_or(line LIKE '%plus_span(registered%plus_span(registered%') FROM pg_temp.plan_of($$SELECT event_count(t, 'view', since => registered + interval '1 day', until => registered + interval '9 days') FROM since$$) line),
+          'the planner puts plus_span() where a window begins or ends at a column and an interval');
+SELECT is((SELECT count(*) FROM since WHERE (event_count(t, 'view', since => registered, until => registered + interval '7 days'), happened(t, 'purchase', since => registered + interval '1 day', until => registered + interval '1 month'),
+                                             event_sum(t, '*', since => registered, until => registered + interval '30 hours'), event_last(t, '*', since => registered - interval '3 days', until => registered + interval '3 days'))
+           IS DISTINCT FROM (SELECT (count(*) FILTER (WHERE kind = 'view' AND at < registered + interval '7 days')::int, coalesce(bool_or(kind = 'purchase' AND at >= registered + interval '1 day' AND at < registered + interval '1 month'), false),
+                                     event_sum(t, '*', since => registered, until => (SELECT registered + interval '30 hours')),
+                                     greatest(max(at) FILTER (WHERE at < registered + interval '3 days'), (SELECT max(at) FROM ev e WHERE e.c = since.c AND e.at >= registered - interval '3 days' AND e.at < registered + interval '3 days')))
+                             FROM ev WHERE ev.c = since.c AND at >= registered)), 0::bigint, 'windows between a column and a column plus an interval');
 
 SELECT * FROM finish();

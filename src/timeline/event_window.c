@@ -12,7 +12,16 @@
 
 #include "customer_data.h"
 
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
 #include "timeline/event_window.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "window.h"
 
@@ -118,6 +127,80 @@ cd_window_bind(const CdWindow *window, const CdPattern *pattern, const CdTimelin
 	if (outside != DT_NOBEGIN)
 		*enters = Min(*enters, cd_window_turns(window, outside));
 	return kept;
+}
+
+/* plus_span(timestamptz, interval): their sum */
+PG_FUNCTION_INFO_V1(cd_plus_span_sql);
+Datum
+cd_plus_span_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(cd_plus_span(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_INTERVAL_P(1)));
+}
+
+/* The function plus_span of the schema some other one is in; InvalidOid if there is none. */
+static Oid
+plus_span_beside(Oid function)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INTERVALOID};
+	oidvector  *args = buildoidvector(types, 2);
+
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("plus_span"),
+						   PointerGetDatum(args), ObjectIdGetDatum(get_func_namespace(function)));
+}
+
+/* Whether an expression is column + constant interval: a sum that each row needs anew. */
+static bool
+is_column_plus_span(Node *node)
+{
+	OpExpr	   *sum = (OpExpr *) node;
+	Const	   *span;
+	Node	   *moment;
+
+	if (!IsA(node, OpExpr) || sum->opresulttype != TIMESTAMPTZOID || list_length(sum->args) != 2)
+		return false;
+	set_opfuncid(sum);
+	span = lsecond(sum->args);
+	moment = strip_implicit_coercions(linitial(sum->args));
+	return sum->opfuncid == F_TIMESTAMPTZ_PL_INTERVAL && IsA(moment, Var) && IsA(span, Const) && !span->constisnull;
+}
+
+/*
+ * Planner support of the functions with since and until: a sum of a column and
+ * an interval is computed by plus_span(), which asks no calendar where days
+ * have 24 hours; the operator does, and takes longer than the count.
+ */
+PG_FUNCTION_INFO_V1(cd_between_support);
+Datum
+cd_between_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	FuncExpr   *call,
+			   *copy = NULL;
+	ListCell   *cell;
+	Oid			plus;
+
+	if (!IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(NULL);
+	call = ((SupportRequestSimplify *) request)->fcall;
+	foreach(cell, call->args)
+	{
+		OpExpr	   *sum = lfirst(cell);
+
+		if (!is_column_plus_span((Node *) sum))
+			continue;
+		plus = plus_span_beside(call->funcid);
+		if (!OidIsValid(plus))
+			break;
+		if (copy == NULL)
+		{
+			copy = makeNode(FuncExpr);
+			*copy = *call;
+			copy->args = list_copy(call->args);
+		}
+		lfirst(list_nth_cell(copy->args, foreach_current_index(cell))) =
+			makeFuncExpr(plus, TIMESTAMPTZOID, sum->args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	}
+	PG_RETURN_POINTER(copy);
 }
 
 /* validity_reset() */

@@ -342,11 +342,44 @@ funnel_merge(Funnel *funnel, const CdKind *kinds, int n)
 	}
 }
 
+/* Behind the events of a step there is room for so many that never come. */
+#define FUNNEL_PAD			8
+
+/* Up to so many events all are compared: cheaper than to guess where to stop. */
+#define FUNNEL_COMPARE		24
+
+/* Put behind some times others that are later than all. */
+static inline void
+pad_times(uint64 *at, int n)
+{
+	int			i;
+
+	for (i = 0; i < FUNNEL_PAD; i++)
+		at[n + i] = PG_UINT64_MAX;
+}
+
+/* How many of a few padded times are not later than one. */
+static inline int
+count_upto(const uint64 *at, int n, uint64 x)
+{
+	int			upto = 0;
+	int			i,
+				k;
+
+	for (i = 0; i < n; i += FUNNEL_PAD)
+	{
+#pragma GCC unroll 8
+		for (k = 0; k < FUNNEL_PAD; k++)
+			upto += at[i + k] <= x;
+	}
+	return upto;
+}
+
 /*
  * Step by step: each event of a step goes on from the latest event of the
  * step before that is not later, and so from the latest start there is; those
  * too long after it are dropped.  Times are in units since the base, in room
- * for the events of all steps, twice.
+ * for the events of all steps, padded, twice.
  */
 static void
 funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64 *room, int64 size)
@@ -359,9 +392,10 @@ funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64
 				i;
 
 	cd_kind_offsets(&kinds[0], at);
+	pad_times(at, count);
 	for (k = 1; k < n; k++)
 	{
-		uint64	   *next = at + (k == 1 ? count : kinds[k - 1].n);
+		uint64	   *next = at + kinds[k - 1].n + FUNNEL_PAD;
 		int			from = 0;
 		int			reached = 0;
 
@@ -369,20 +403,25 @@ funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64
 		for (i = 0; i < kinds[k].n; i++)
 		{
 			uint64		x = next[i];
+			uint64		started;
 
-			while (from < count && at[from] <= x)
-				from++;
-			if (from == 0 || x - start[from - 1] > window)
-				continue;
+			if (count <= FUNNEL_COMPARE)
+				from = count_upto(at, count, x);
+			else
+				while (at[from] <= x)
+					from++;
+			started = start[Max(from - 1, 0)];
 			next[reached] = x;
-			starts[reached++] = start[from - 1];
-			if (k == n - 1)
+			starts[reached] = started;
+			reached += (from > 0) & (x - started <= window);
+			if (k == n - 1 && reached > 0)
 				break;
 		}
 		if (reached == 0)
 			break;
 		funnel->level = k + 1;
 		count = reached;
+		pad_times(next, count);
 		at = next;
 		start = starts;
 		starts += kinds[k].n;
@@ -399,6 +438,7 @@ funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
 	CdKind		kinds[CD_MAX_STEPS];
 	uint32		found = cd_timeline_find_kinds(tl, patterns->kinds, patterns->n, kinds);
 	int64		total = 0;
+	int64		size;
 	int			n;
 
 	for (n = 0; n < patterns->n && (found & ((uint32) 1 << n)) && kinds[n].n > 0; n++)
@@ -406,19 +446,20 @@ funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
 	funnel->level = Min(n, 1);
 	if (n <= 1)
 		return;
+	size = total + n * FUNNEL_PAD;
 	if (!funnel->plain || total > FUNNEL_LARGE)
 		funnel_merge(funnel, kinds, n);
-	else if (total <= FUNNEL_SMALL)
+	else if (size <= FUNNEL_SMALL)
 	{
 		uint64		room[FUNNEL_SMALL * 2];
 
-		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, total);
+		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, size);
 	}
 	else
 	{
-		uint64	   *room = palloc(total * 2 * sizeof(uint64));
+		uint64	   *room = palloc(size * 2 * sizeof(uint64));
 
-		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, total);
+		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, size);
 		pfree(room);
 	}
 }

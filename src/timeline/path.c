@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
+#include "window.h"
 
 #define CD_MAX_PATH	100
 
@@ -59,8 +60,7 @@ beyond(TimestampTz from, TimestampTz to, const Interval *gap)
 {
 	if (gap->month == 0 && gap->day == 0)
 		return to > from && cd_time_between(from, to) > gap->time;
-	return to > DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-														TimestampTzGetDatum(from), IntervalPGetDatum(gap)));
+	return to > cd_plus_span(from, gap);
 }
 
 /* Refuse gaps that end nothing. */

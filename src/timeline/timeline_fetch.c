@@ -91,7 +91,7 @@ cd_timeline_fetch(Datum value, const CdPattern *pattern)
 
 	parts.stored = (struct varlena *) DatumGetPointer(value);
 	if (!VARATT_IS_EXTERNAL_ONDISK(parts.stored) || pattern->n != 1 || alt->prefix)
-		return (struct varlena *) PG_DETOAST_DATUM_PACKED(value);
+		return cd_timeline_argument(value);
 	VARATT_EXTERNAL_GET_POINTER(toast, parts.stored);
 	if (toast.va_rawsize < FETCH_WHOLE ||
 		(int32) VARATT_EXTERNAL_GET_EXTSIZE(toast) < toast.va_rawsize - (int32) VARHDRSZ)

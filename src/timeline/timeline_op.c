@@ -265,6 +265,7 @@ cd_event_total(PG_FUNCTION_ARGS)
 			   *end;
 	uint64		nevents;
 
+	cd_fetch_ahead(head);
 	if (VARATT_IS_EXTERNAL(head) || VARATT_IS_COMPRESSED(head))
 		head = (struct varlena *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(0), 0, 12);
 	p = (const uint8 *) VARDATA_ANY(head);

@@ -76,8 +76,8 @@ open_image(CdTimeline *tl, const uint8 *p, const uint8 *end)
 	tl->nevents = cd_read_length(&p, end, CD_MAX_EVENTS);
 	if (tl->nevents == 0)
 		return;
-	tl->base = cd_unzigzag(cd_read_varint(&p, end));
-	tl->unit = (int64) cd_read_varint(&p, end);
+	tl->base = cd_unzigzag(cd_read_number(&p, end));
+	tl->unit = (int64) cd_read_number(&p, end);
 	tl->nkinds = cd_read_length(&p, end, CD_MAX_KINDS);
 	kinds_len = cd_read_length(&p, end, MaxAllocSize);
 	tl->nprops = cd_read_length(&p, end, CD_MAX_PROPERTIES);
@@ -153,7 +153,7 @@ cd_timeline_open_parts(CdParts *parts, const struct varlena *value)
 }
 
 /* Fill in a kind from its section. */
-static void
+static inline void
 open_section(CdKind *kind, const uint8 *section, uint32 len)
 {
 	const uint8 *p = section;
@@ -185,13 +185,35 @@ cd_name_set(CdName *name, const char *str, int len)
 	name->key = cd_load64(first);
 }
 
-/* Whether bytes of the image, whose first ones were loaded as a number, are the name. */
-static inline bool
-is_name(const CdName *name, const uint8 *str, int len, uint64 first)
+/*
+ * Which of some different names bytes of the image are, whose first ones were
+ * loaded as a number; -1 for none.  Kinds come in any order, so each name is
+ * compared without a branch that could be foretold wrongly.
+ */
+static inline int
+which_name(const CdName *names, int n, const uint8 *str, int len, uint64 first)
 {
-	return len == name->len && first == name->key &&
-		(len <= 8 || memcmp(str + 8, name->str + 8, len - 8) == 0);
+	int			which = -1;
+	int			k;
+
+	if (len <= 8)
+	{
+#pragma GCC unroll 4
+		for (k = 0; k < n; k++)
+			which = ((first ^ names[k].key) | (uint32) (len ^ names[k].len)) == 0 ? k : which;
+		return which;
+	}
+	for (k = 0; k < n; k++)
+		if (len == names[k].len && first == names[k].key && memcmp(str + 8, names[k].str + 8, len - 8) == 0)
+			return k;
+	return -1;
 }
+
+/* The first so many bytes of a number in memory. */
+static const uint64 first_bytes[9] = {
+	0, UINT64CONST(0xff), UINT64CONST(0xffff), UINT64CONST(0xffffff), UINT64CONST(0xffffffff),
+	UINT64CONST(0xffffffffff), UINT64CONST(0xffffffffffff), UINT64CONST(0xffffffffffffff), ~UINT64CONST(0)
+};
 
 /*
  * Step over one entry of the kind directory.  A name is followed by the rest
@@ -205,9 +227,7 @@ directory_entry(const CdTimeline *tl, const uint8 *pos, const uint8 *section,
 	*name = pos;
 	if (*namelen > tl->props - pos)
 		cd_timeline_corrupt();
-	*first = cd_load64(pos);
-	if (*namelen < 8)
-		*first &= (UINT64CONST(1) << (*namelen * 8)) - 1;
+	*first = cd_load64(pos) & first_bytes[Min(*namelen, 8)];
 	pos += *namelen;
 	*n = cd_read_length(&pos, tl->props, tl->nevents);
 	*section_len = cd_read_length(&pos, tl->props, tl->ties - section);
@@ -269,12 +289,11 @@ cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind 
 		uint32		section_len;
 
 		pos = directory_entry(tl, pos, section, &name, &namelen, &first, &nevents, &section_len);
-		for (k = 0; k < n; k++)
+		k = which_name(names, n, name, namelen, first);
+		if (k >= 0)
 		{
 			CdKind	   *kind = &kinds[k];
 
-			if (!is_name(&names[k], name, namelen, first))
-				continue;
 			kind->tl = tl;
 			kind->number = i;
 			kind->name = (const char *) name;
@@ -283,7 +302,6 @@ cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind 
 			open_section(kind, section, section_len);
 			found |= (uint32) 1 << k;
 			left--;
-			break;
 		}
 		section += section_len;
 	}
@@ -324,11 +342,15 @@ select_bit(uint64 word, uint64 upto, int k)
 	/* Bytes up to which there are k bits at most. */
 	uint64		whole = ((((uint64) k * EACH_BYTE) | (EACH_BYTE << 7)) - upto) & (EACH_BYTE << 7);
 	int			shift = (int) (((whole >> 7) * EACH_BYTE) >> 56) * 8;
+	uint64		spread;
 
 	k -= (int) ((upto << 8) >> shift & 0xff);
-	for (word >>= shift; k > 0; k--)
-		word &= word - 1;
-	return shift + __builtin_ctzll(word);
+
+	/* The same with the bits of that byte, each spread to a byte of its own. */
+	spread = ((word >> shift & 0xff) * EACH_BYTE & UINT64CONST(0x8040201008040201)) + EACH_BYTE * 0x7f;
+	upto = (spread >> 7 & EACH_BYTE) * EACH_BYTE;
+	whole = ((((uint64) k * EACH_BYTE) | (EACH_BYTE << 7)) - upto) & (EACH_BYTE << 7);
+	return shift + (int) (((whole >> 7) * EACH_BYTE) >> 56);
 }
 
 /* The low part of event i. */
@@ -371,20 +393,34 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 	}
 	high = x >> kind->low_bits;
 	low = x & ((UINT64CONST(1) << kind->low_bits) - 1);
+	if (nwords == 0)
+		return kind->n;
+	bits = high_word(kind, 0);
+
+	/* A few events fit in one word, and most questions reach beyond them. */
+	if (nwords == 1 && bits != 0)
+	{
+		int			most = pg_leftmost_one_pos64(bits) - (kind->n - 1);
+
+		if (most < 0)
+			cd_timeline_corrupt();
+		if (high > (uint64) most)
+			return kind->n;
+		if (high < (uint64) __builtin_ctzll(bits))
+			return 0;
+	}
 
 	/* Skip what lies before the high-th zero: whole words first. */
-	for (;; word++)
+	for (;; bits = high_word(kind, word))
 	{
-		int			in_word;
+		int			in_word = (int) (bits_upto(bits) >> 56);
 
-		if (word >= nwords)
-			return kind->n;
-		bits = high_word(kind, word);
-		in_word = (int) (bits_upto(bits) >> 56);
 		if (zeros + (64 - in_word) >= high)
 			break;
 		zeros += 64 - in_word;
 		ones += in_word;
+		if (++word >= nwords)
+			return kind->n;
 	}
 	bit = 0;
 	if (high > zeros)
@@ -414,7 +450,7 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 	}
 	upto = Min(upto, kind->n);
 
-	while (i < upto)
+	while (upto - i > 4)
 	{
 		int			mid = i + (upto - i) / 2;
 
@@ -423,6 +459,8 @@ cd_kind_lower_bound(const CdKind *kind, TimestampTz at)
 		else
 			upto = mid;
 	}
+	for (; i < upto && low_part(kind, i) < low; i++)
+		;
 	return i;
 }
 
@@ -462,26 +500,29 @@ cd_times_begin(CdTimes *times, const CdKind *kind, int from)
 void
 cd_kind_offsets(const CdKind *kind, uint64 *offsets)
 {
+	const uint8 *lows = kind->low;
 	int			low_bits = kind->low_bits;
 	uint64		mask = (UINT64CONST(1) << low_bits) - 1;
 	uint64		low_bit = 0;
-	uint32		word;
-	int			i = 0;
+	uint64		high = 0;		/* of bit 0 of the word, less the events before */
+	uint64		bits = high_word(kind, 0);
+	uint32		word = 0;
+	int			n = kind->n;
+	int			i;
 
-	for (word = 0; i < kind->n; word++)
+	for (i = 0; i < n; i++, low_bit += low_bits)
 	{
-		uint64		bits;
-		uint64		high = (uint64) word * 64 - i;
+		uint64		low = (cd_load64(lows + (low_bit >> 3)) >> (low_bit & 7)) & mask;
 
-		if (word * 8 >= kind->high_bytes)
-			cd_timeline_corrupt();
-		for (bits = high_word(kind, word); bits != 0 && i < kind->n; bits &= bits - 1)
+		while (unlikely(bits == 0))
 		{
-			uint64		low = (cd_load64(kind->low + (low_bit >> 3)) >> (low_bit & 7)) & mask;
-
-			offsets[i++] = (high-- + __builtin_ctzll(bits)) << low_bits | low;
-			low_bit += low_bits;
+			if (++word * 8 >= kind->high_bytes)
+				cd_timeline_corrupt();
+			bits = high_word(kind, word);
+			high += 64;
 		}
+		offsets[i] = (high-- + __builtin_ctzll(bits)) << low_bits | low;
+		bits &= bits - 1;
 	}
 }
 
