@@ -137,7 +137,7 @@ WHERE a.given IS NOT NULL AND a.family IS NOT NULL AND b.given IS NOT NULL AND b
   AND NOT EXISTS (SELECT FROM public.said x WHERE x.record_a = s.record_a AND x.record_b = s.record_b AND x.comparison = 'given_name' AND x.level = 4)
   AND NOT EXISTS (SELECT FROM public.said x WHERE x.record_a = s.record_a AND x.record_b = s.record_b AND x.comparison = 'email' AND x.level = 3);
 CREATE TABLE public.twin AS
-SELECT t.*, log(2, (t.m / coalesce(d.probability, t.u))::numeric) + r.known AS weight,
+SELECT t.*, log(2, (coalesce(d.same, t.m) / CASE WHEN t.level > 0 THEN greatest(d.most, t.u) ELSE least(d.least, t.u) END)::numeric) + r.known AS weight,
        CASE WHEN t.personal THEN log(2, (t.m / coalesce(t.share, t.u))::numeric) + CASE WHEN t.share IS NULL THEN r.known ELSE 0 END ELSE 0 END AS alone
 FROM public.told t
 CROSS JOIN LATERAL (SELECT ((1 - power(2, -m.records / 100.0)) *
@@ -145,9 +145,12 @@ CROSS JOIN LATERAL (SELECT ((1 - power(2, -m.records / 100.0)) *
                                  WHEN t.tf = 1 THEN t.rarity + log(2, t.u::numeric)
                                  ELSE least(greatest(t.rarity - t.tf_base, -12), 12) * t.tf END)::numeric AS known
                     FROM customer_data.match_model m) r
--- given the level of another comparison that goes with it
-LEFT JOIN customer_data.comparison_dependence d ON d.comparison = t.comparison AND d.level = t.level
-     AND d.parent_level = (SELECT s.level FROM public.said s WHERE s.record_a = t.record_a AND s.record_b = t.record_b AND s.comparison = d.parent);
+-- given the levels of other comparisons that go with it: of matches the first that both have, of others what explains it best
+CROSS JOIN LATERAL (SELECT (array_agg(d.probability ORDER BY d.rank) FILTER (WHERE d.among = 'matches'))[1] AS same,
+                           max(d.probability) FILTER (WHERE d.among = 'others') AS most, min(d.probability) FILTER (WHERE d.among = 'others') AS least
+                    FROM customer_data.comparison_dependence d
+                    JOIN public.said s ON s.record_a = t.record_a AND s.record_b = t.record_b AND s.comparison = d.parent AND s.level = d.parent_level
+                    WHERE d.comparison = t.comparison AND d.level = t.level) d;
 SELECT ok((SELECT count(*) > 500 FROM public.twin), 'there is something to compare');
 SELECT is_empty('SELECT * FROM public.twin WHERE abs(weight - said) > 0.003', 'each line of an explanation');
 CREATE TABLE public.whole AS

@@ -150,14 +150,18 @@ CREATE VIEW customer_data.comparison AS
 COMMENT ON VIEW customer_data.comparison IS 'The matching model: each level of agreement with its shares among matches (m) and others (u), and its weight in bits';
 
 CREATE TABLE customer_data.comparison_dependence (
+    among        text NOT NULL CHECK (among IN ('matches', 'others')),
     comparison   text NOT NULL,
+    rank         smallint NOT NULL,
     parent       text NOT NULL,
     parent_level smallint NOT NULL,
     level        smallint NOT NULL,
     probability  float8 NOT NULL,
-    PRIMARY KEY (comparison, parent_level, level)
+    PRIMARY KEY (among, comparison, rank, parent_level, level)
 );
-COMMENT ON TABLE customer_data.comparison_dependence IS 'Learned: how likely a level is among pairs that are no match, given the level of another comparison, so that what goes together by itself does not count twice';
+COMMENT ON TABLE customer_data.comparison_dependence IS 'Learned: how likely a level is given the level of another comparison, so that what goes together by itself does not count twice';
+COMMENT ON COLUMN customer_data.comparison_dependence.among IS 'matches: who moved has all parts of an address anew; others: what strangers share goes together, too';
+COMMENT ON COLUMN customer_data.comparison_dependence.rank IS 'Among matches the first parent counts that both records have; among others the one that explains the level best: for an agreement the highest probability, for a difference the lowest';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.comparison_dependence', '');
 
 CREATE TABLE customer_data.identifier_default (

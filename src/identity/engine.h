@@ -201,13 +201,16 @@ typedef struct CdStatistics
 	uint32		mask;
 } CdStatistics;
 
-/* Levels given the level of another comparison, along a tree. */
-typedef struct CdTree
+/* Other comparisons that a comparison's level may depend on, at most. */
+#define CD_MAX_PARENTS		4
+
+/* Levels of a comparison given the level of others, strongest or nearest first. */
+typedef struct CdDependence
 {
-	int			parent[CD_MAX_COMPARISONS]; /* -1: root */
-	/* log2 P(level | parent's level); row CD_MAX_LEVELS: parent missing */
-	float		logp[CD_MAX_COMPARISONS][CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
-} CdTree;
+	int			n;
+	int			parent[CD_MAX_PARENTS];
+	float		logp[CD_MAX_PARENTS][CD_MAX_LEVELS][CD_MAX_LEVELS]; /* log2 P(level | parent's level) */
+} CdDependence;
 
 /* Persons and companies are matched by one model, each with odds of its own. */
 typedef enum CdPairKind
@@ -239,7 +242,9 @@ typedef struct CdModel
 	uint32		oversize;		/* keys in more records serve in combination only */
 	float		rarity_known;	/* 0 to 1: a handful of records does not tell rare from common */
 	float		logm[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
-	CdTree		other;			/* dependence among pairs that are no match */
+	float		logu[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	CdDependence same[CD_MAX_COMPARISONS];	/* dependence among matches: who moved has all of an address anew */
+	CdDependence other[CD_MAX_COMPARISONS]; /* and among pairs that are no match */
 } CdModel;
 
 /* The levels of one pair and what its values' rarity adds. */
@@ -274,7 +279,7 @@ typedef struct CdScoringPlan
 	uint8		slot[CD_MAX_COMPARISONS];	/* in that order */
 	float		add[CD_MAX_COMPARISONS];	/* most, in that order */
 	float		most[CD_MAX_COMPARISONS];
-	float		least[CD_MAX_COMPARISONS][CD_MAX_LEVELS];	/* log2 P(level) among others, at the parent where it is least */
+	float		best[CD_MAX_COMPARISONS][CD_MAX_LEVELS];	/* likelihood ratio of a level without rarity, at the parents where it is highest */
 } CdScoringPlan;
 
 /* Everything a scan or a probe needs. */
@@ -364,6 +369,8 @@ extern float cd_personal_weight(const CdModel *model, int c, int level);
 extern float cd_least_of_two(float a, float b);
 
 extern void cd_settle_prior(CdModel *model);
+extern float cd_log_same(const CdModel *model, int c, const uint8 *level, uint8 kind);
+extern float cd_log_other(const CdModel *model, int c, const uint8 *level);
 extern CdPairKind cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b);
 extern void cd_plan_scoring(CdEngine *engine);
 extern bool cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result);
@@ -536,6 +543,7 @@ typedef struct CdLabels
 } CdLabels;
 
 extern void cd_model_independent(CdModel *model);
+extern bool cd_level_moved(const CdModel *model, int c, int level);
 extern void cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 					 const CdLabels *labels, CdTraining *report);
 
@@ -549,6 +557,7 @@ extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
 extern void cd_engine_reload(CdEngine *engine);
 extern CdRecords *cd_records_load(CdEngine *engine, Datum ids);
 extern char *cd_record_query(const CdLayout *layout, const char *condition);
+extern bool cd_birth_as_given(Datum birth);
 extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);
 
 /* matcher.c */

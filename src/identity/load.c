@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "identity/engine.h"
 #include "miscadmin.h"
+#include "text/standard.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -267,25 +268,35 @@ find_comparison(const CdModel *model, const char *name)
 	return -1;
 }
 
-/* Read the learned dependences over the independent tables. */
+/* Read the learned dependences over those that are usual. */
 static void
 load_dependence(CdModel *model)
 {
 	bool		isnull;
 
-	run("SELECT comparison, parent, parent_level::int, level::int, probability"
-		" FROM customer_data.comparison_dependence", SPI_OK_SELECT);
+	for (int c = 0; c < model->ncomparisons; c++)
+		model->same[c].n = model->other[c].n = 0;
+	run("SELECT comparison, parent, parent_level::int, level::int, probability, among = 'matches'"
+		" FROM customer_data.comparison_dependence ORDER BY among, comparison, rank", SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		int			c = find_comparison(model, column_text(i, 1));
 		int			d = find_comparison(model, column_text(i, 2));
 		int			l = DatumGetInt32(column(i, 3, &isnull));
 		int			k = DatumGetInt32(column(i, 4, &isnull));
+		CdDependence *dependence;
 
+		/* of comparisons that are no more nothing is known */
 		if (c < 0 || d < 0 || k < 0 || k >= CD_MAX_LEVELS || l < 0 || l >= CD_MAX_LEVELS)
 			continue;
-		model->other.parent[c] = d;
-		model->other.logp[c][l][k] = (float) log2(DatumGetFloat8(column(i, 5, &isnull)));
+		dependence = DatumGetBool(column(i, 6, &isnull)) ? &model->same[c] : &model->other[c];
+		if (dependence->n == 0 || dependence->parent[dependence->n - 1] != d)
+		{
+			if (dependence->n == CD_MAX_PARENTS)
+				continue;
+			dependence->parent[dependence->n++] = d;
+		}
+		dependence->logp[dependence->n - 1][l][k] = (float) log2(DatumGetFloat8(column(i, 5, &isnull)));
 	}
 }
 
@@ -425,31 +436,32 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	return engine;
 }
 
-/* Write the dependences. */
+/* Write the dependences among matches or others. */
 static void
-save_tree(const CdModel *model, const CdTree *tree)
+save_dependence(const CdModel *model, const CdDependence *all, const char *among)
 {
 	StringInfoData query;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
-		int			d = tree->parent[c];
-
-		if (d < 0)
-			continue;
-		initStringInfo(&query);
-		appendStringInfo(&query, "INSERT INTO customer_data.comparison_dependence"
-						 " (comparison, parent, parent_level, level, probability) VALUES ");
-		for (int l = 0; l < model->comparison[d].nlevels; l++)
+		for (int i = 0; i < all[c].n; i++)
 		{
-			for (int k = 0; k < model->comparison[c].nlevels; k++)
-				appendStringInfo(&query, "%s(%s, %s, %d, %d, %.9g)", l + k == 0 ? "" : ", ",
-								 quote_literal_cstr(model->comparison[c].name),
-								 quote_literal_cstr(model->comparison[d].name), l, k,
-								 exp2(tree->logp[c][l][k]));
+			int			d = all[c].parent[i];
+
+			initStringInfo(&query);
+			appendStringInfo(&query, "INSERT INTO customer_data.comparison_dependence"
+							 " (among, comparison, rank, parent, parent_level, level, probability) VALUES ");
+			for (int l = 0; l < model->comparison[d].nlevels; l++)
+			{
+				for (int k = 0; k < model->comparison[c].nlevels; k++)
+					appendStringInfo(&query, "%s('%s', %s, %d, %s, %d, %d, %.9g)", l + k == 0 ? "" : ", ", among,
+									 quote_literal_cstr(model->comparison[c].name), i + 1,
+									 quote_literal_cstr(model->comparison[d].name), l, k,
+									 exp2(all[c].logp[i][l][k]));
+			}
+			run(query.data, SPI_OK_INSERT);
+			pfree(query.data);
 		}
-		run(query.data, SPI_OK_INSERT);
-		pfree(query.data);
 	}
 }
 
@@ -515,7 +527,10 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 		}
 	}
 	if (model->trained)
-		save_tree(model, &model->other);
+	{
+		save_dependence(model, model->same, "matches");
+		save_dependence(model, model->other, "others");
+	}
 	run("DELETE FROM customer_data.match_prior", SPI_OK_DELETE);
 	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
 	{
@@ -630,6 +645,22 @@ cd_record_query(const CdLayout *layout, const char *condition)
 	return psprintf("SELECT record_id, standard, given[%d] FROM customer_data.record_value%s", Max(birth, 1), condition);
 }
 
+/*
+ * May a birth date without standard form be read as it was given?  What is
+ * wrong in parts still tells something; what a system fills in tells nothing.
+ */
+bool
+cd_birth_as_given(Datum birth)
+{
+	text	   *given = DatumGetTextPP(birth);
+	CdIssue		issue;
+	char	   *standard = cd_standard_date(VARDATA_ANY(given), VARSIZE_ANY_EXHDR(given), "", true, PG_INT32_MAX, &issue);
+
+	if (standard != NULL)
+		pfree(standard);
+	return issue != CD_ISSUE_EMPTY && issue != CD_ISSUE_PLACEHOLDER && issue != CD_ISSUE_DEFAULT_DATE;
+}
+
 /* Build the form of a row of cd_record_query. */
 CdForm *
 cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form)
@@ -647,7 +678,7 @@ cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form)
 	{
 		int			s = engine->layout->attribute[i + 1].slot;
 
-		if (s >= 0 && engine->layout->slot[s].kind == CD_SLOT_BIRTH && null[i])
+		if (s >= 0 && engine->layout->slot[s].kind == CD_SLOT_BIRTH && null[i] && cd_birth_as_given(birth))
 		{
 			value[i] = birth;
 			null[i] = false;

@@ -141,7 +141,8 @@ form_of_values(CdEngine *engine, ArrayType *given, ArrayType *standard)
 	{
 		int			s = engine->layout->attribute[i + 1].slot;
 
-		if (s >= 0 && engine->layout->slot[s].kind == CD_SLOT_BIRTH && null[i] && i < raw_n && !raw_null[i])
+		if (s >= 0 && engine->layout->slot[s].kind == CD_SLOT_BIRTH && null[i] && i < raw_n && !raw_null[i] &&
+			cd_birth_as_given(raw[i]))
 		{
 			value[i] = raw[i];
 			null[i] = false;

@@ -705,28 +705,35 @@ cd_plan_scoring(CdEngine *engine)
 				plan->order[plan->n++] = c;
 		}
 	}
-	for (int i = 0; i < plan->n; i++)
+	for (int j = 0; j < plan->n; j++)
 	{
-		int			c = plan->order[i];
+		int			c = plan->order[j];
 		const CdComparison *comparison = &model->comparison[c];
 
 		plan->most[c] = 0;
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
-			float		least = model->other.logp[c][CD_MAX_LEVELS][k];
+			float		least = model->logu[c][k];
+			float		same = model->logm[c][k];
 			float		most = k == comparison->identifying ? Max(rarest, (float) -log2(comparison->u[k])) : comparison->kind == CD_CMP_COMPANY ? 8 * rarest : 2 * rarest;
 			float		rarity = Max(cd_rarity_weight(comparison, k, most), 0);
 
-			if (model->other.parent[c] >= 0)
+			for (int i = 0; i < model->same[c].n; i++)
 			{
-				for (int l = 0; l < model->comparison[model->other.parent[c]].nlevels; l++)
-					least = Min(least, model->other.logp[c][l][k]);
+				for (int l = 0; l < model->comparison[model->same[c].parent[i]].nlevels; l++)
+					same = Max(same, model->same[c].logp[i][l][k]);
 			}
-			plan->least[c][k] = least;
-			plan->most[c] = Max(plan->most[c], model->logm[c][k] - least + model->rarity_known * rarity);
+			/* an agreement is never less likely for its parents */
+			for (int i = 0; i < model->other[c].n && k == 0; i++)
+			{
+				for (int l = 0; l < model->comparison[model->other[c].parent[i]].nlevels; l++)
+					least = Min(least, model->other[c].logp[i][l][k]);
+			}
+			plan->best[c][k] = same - least;
+			plan->most[c] = Max(plan->most[c], plan->best[c][k] + model->rarity_known * rarity);
 		}
-		plan->slot[i] = comparison->slot;
-		plan->add[i] = plan->most[c];
+		plan->slot[j] = comparison->slot;
+		plan->add[j] = plan->most[c];
 	}
 }
 
@@ -780,7 +787,7 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 		result->level[c] = level;
 		bound -= plan->most[c];
 		if (level != CD_MISSING)
-			bound += model->logm[c][level] - plan->least[c][level] +
+			bound += plan->best[c][level] +
 				model->rarity_known * cd_rarity_weight(comparison, level, result->rarity[c]);
 		if (bound < floor)
 			return false;
@@ -832,7 +839,47 @@ cd_personal_weight(const CdModel *model, int c, int level)
 	if (!comparison->personal)
 		return 0;
 	share = housemate_share(comparison, level);
-	return model->logm[c][level] - (share > 0 ? log2f(share) : model->other.logp[c][CD_MAX_LEVELS][level]);
+	return model->logm[c][level] - (share > 0 ? log2f(share) : model->logu[c][level]);
+}
+
+/*
+ * log2 of how likely the level of a comparison is among matches: given that of
+ * the nearest comparison it depends on that is not missing.  Persons move;
+ * a company elsewhere is a branch or another, of which each part tells anew.
+ */
+float
+cd_log_same(const CdModel *model, int c, const uint8 *level, uint8 kind)
+{
+	const CdDependence *d = &model->same[c];
+
+	for (int i = 0; i < d->n && kind != CD_PAIR_ACCOUNTS; i++)
+	{
+		if (level[d->parent[i]] != CD_MISSING)
+			return d->logp[i][level[d->parent[i]]][level[c]];
+	}
+	return model->logm[c][level[c]];
+}
+
+/*
+ * log2 of how likely the level is among pairs that are no match: given those
+ * of the comparisons it depends on, the one counts that explains it best.
+ */
+float
+cd_log_other(const CdModel *model, int c, const uint8 *level)
+{
+	const CdDependence *d = &model->other[c];
+	float		p = model->logu[c][level[c]];
+
+	for (int i = 0; i < d->n; i++)
+	{
+		if (level[d->parent[i]] != CD_MISSING)
+		{
+			float		given = d->logp[i][level[d->parent[i]]][level[c]];
+
+			p = level[c] > 0 ? Max(p, given) : Min(p, given);
+		}
+	}
+	return p;
 }
 
 /* Compute the prior odds of a pair against strangers and against housemates. */
@@ -869,7 +916,7 @@ cd_least_of_two(float a, float b)
 
 /*
  * The weight of an agreement in bits: prior odds, each level's likelihood
- * ratio given its parent's level, and the rarity of the values.  Those who
+ * ratio given the levels it depends on, and the rarity of the values.  Those who
  * are not one customer may be strangers or of one household (one building,
  * for companies): what a household shares says nothing against the latter.
  */
@@ -883,7 +930,6 @@ cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			level = agreement->level[c];
-		int			up;
 		float		w;
 		float		rarity;
 
@@ -891,9 +937,8 @@ cd_weight(const CdModel *model, const CdAgreement *agreement, float *part)
 			part[c] = 0;
 		if (level == CD_MISSING)
 			continue;
-		up = model->other.parent[c] < 0 ? CD_MISSING : agreement->level[model->other.parent[c]];
 		rarity = model->rarity_known * cd_rarity_weight(&model->comparison[c], level, agreement->rarity[c]);
-		w = model->logm[c][level] - model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][level] + rarity;
+		w = cd_log_same(model, c, agreement->level, agreement->kind) - cd_log_other(model, c, agreement->level) + rarity;
 		weight += w;
 		alone += cd_personal_weight(model, c, level) +
 			(cd_personal_tf(&model->comparison[c], level) ? rarity : 0);

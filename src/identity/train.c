@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 
 #define RANDOM_PAIRS		1000000
+#define NEAR_PAIRS			500000
 #define SAMPLE_PAIRS		1500000.0
 #define ROUNDS				25
 #define CONVERGED			1e-4
@@ -29,6 +30,8 @@
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define SEEN				20.0	/* random pairs that make a share reliable */
 #define FEW					20.0	/* pairs by which what few show is drawn to what is usual */
+#define MOVED_FAR			0.7		/* share of those who moved whose wider parts of the address differ, too, before any are seen */
+#define STAYED				0.2		/* who did not move has wider parts that differ at least so often as others */
 #define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
 
 /* Counts of one class or sample: levels alone and by two. */
@@ -44,6 +47,7 @@ typedef struct Counts
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
 	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
+	double		near[CD_MAX_COMPARISONS];	/* share of those who have such a number whose numbers differ by one digit */
 	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
 	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
 } Counts;
@@ -76,7 +80,102 @@ typedef struct Patterns
 	uint64		seen;
 } Patterns;
 
-/* Compute the log tables that scoring reads from levels that are independent. */
+/* Joint count of two comparisons whichever way it is stored. */
+static inline double
+joint(const Counts *counts, int c, int d, int k, int l)
+{
+	return c > d ? counts->joint[c][d][k][l] : counts->joint[d][c][l][k];
+}
+
+/* Parts of an address, the narrowest first: who moves has them all anew. */
+static const char *const home[] = {"address", "postcode", "city", "region", "country"};
+
+/* Does a level of a part of an address say that the two are not of one place? */
+bool
+cd_level_moved(const CdModel *model, int c, int level)
+{
+	CdComparisonKind kind = model->comparison[c].kind;
+
+	return kind == CD_CMP_STREET || kind == CD_CMP_POSTCODE ? level <= 2 : level == 0;
+}
+
+/*
+ * How likely each level of a part of an address is among matches where a
+ * narrower part differs ("moved") or does not.  "seen" are pairs that show it
+ * (NULL: none), drawn to what is usual, which keeps m.
+ */
+static void
+given_moved(const CdModel *model, int c, int d, bool moved, const double *seen, float *logp)
+{
+	const CdComparison *comparison = &model->comparison[c];
+	double		all = moved || seen != NULL ? FEW : 0;
+	double		q = 0;
+	double		differ;
+
+	for (int l = 0; l < model->comparison[d].nlevels; l++)
+		q += cd_level_moved(model, d, l) ? model->comparison[d].m[l] : 0;
+	q = Min(q, 0.9);
+	differ = Max(MOVED_FAR, comparison->m[0]);
+	if (!moved)
+		differ = Max((comparison->m[0] - q * differ) / (1 - q), comparison->m[0] * STAYED);
+	for (int k = 0; k < comparison->nlevels && seen != NULL; k++)
+		all += seen[k];
+	for (int k = 0; k < comparison->nlevels; k++)
+	{
+		double		usual = k == 0 ? differ : comparison->m[k] / (1 - comparison->m[0]) * (1 - differ);
+
+		logp[k] = (float) log2(Max(seen == NULL ? usual : (seen[k] + FEW * usual) / all, 1e-6));
+	}
+}
+
+/* Make parts of an address depend on narrower ones among matches, as far as pairs show it. */
+static void
+same_moves(CdModel *model, const Counts *match)
+{
+	int			part[lengthof(home)];
+	int			n = 0;
+
+	for (size_t i = 0; i < lengthof(home); i++)
+	{
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			if (strcmp(model->comparison[c].name, home[i]) == 0)
+				part[n++] = c;
+		}
+	}
+	for (int i = 0; i < n; i++)
+	{
+		CdDependence *same = &model->same[part[i]];
+		int			c = part[i];
+
+		same->n = Min(i, CD_MAX_PARENTS);
+		for (int j = 0; j < same->n; j++)
+		{
+			int			d = part[i - 1 - j];
+
+			same->parent[j] = d;
+			for (int moved = 0; moved <= 1; moved++)
+			{
+				double		seen[CD_MAX_LEVELS] = {0};
+				float		logp[CD_MAX_LEVELS];
+
+				for (int l = 0; match != NULL && l < model->comparison[d].nlevels; l++)
+				{
+					for (int k = 0; cd_level_moved(model, d, l) == moved && k < model->comparison[c].nlevels; k++)
+						seen[k] += joint(match, c, d, k, l);
+				}
+				given_moved(model, c, d, moved, match == NULL ? NULL : seen, logp);
+				for (int l = 0; l < model->comparison[d].nlevels; l++)
+				{
+					if (cd_level_moved(model, d, l) == moved)
+						memcpy(same->logp[j][l], logp, sizeof(logp));
+				}
+			}
+		}
+	}
+}
+
+/* Compute the log tables that scoring reads from levels that are independent among strangers. */
 void
 cd_model_independent(CdModel *model)
 {
@@ -85,20 +184,20 @@ cd_model_independent(CdModel *model)
 	{
 		CdComparison *comparison = &model->comparison[c];
 
-		model->other.parent[c] = -1;
-		for (int p = 0; p <= CD_MAX_LEVELS; p++)
-		{
-			for (int k = 0; k < comparison->nlevels; k++)
-				model->other.logp[c][p][k] = (float) log2(comparison->u[k]);
-		}
+		model->other[c].n = 0;
+		model->same[c].n = 0;
 		for (int k = 0; k < comparison->nlevels; k++)
+		{
+			model->logu[c][k] = (float) log2(comparison->u[k]);
 			model->logm[c][k] = (float) log2(comparison->m[k]);
+		}
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
 			if (comparison->tf[k] == 1.0f)
 				comparison->tf_base[k] = (float) -log2(comparison->u[k]);
 		}
 	}
+	same_moves(model, NULL);
 }
 
 static void
@@ -158,6 +257,54 @@ count_random(CdEngine *engine, CdRecords *records, Counts *counts)
 		cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
 		count_pair(counts, &agreement);
 	}
+}
+
+/*
+ * Count how many of those who have a number, a telephone's or an identifier,
+ * have nearly the same as another: numbers given one after the other differ by
+ * a digit without any typing error.  Few records may have one, so that pairs of
+ * any two records do not tell.
+ */
+static void
+count_near(CdEngine *engine, CdRecords *records, Counts *counts)
+{
+	uint32	   *holder = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
+	pg_prng_state prng;
+
+	pg_prng_seed(&prng, 20240301);
+	for (int c = 0; c < engine->model->ncomparisons; c++)
+	{
+		const CdComparison *comparison = &engine->model->comparison[c];
+		uint32		n = 0;
+		double		near = 0;
+		double		drawn = 0;
+
+		counts->near[c] = 0;
+		if (comparison->kind != CD_CMP_CODE && comparison->kind != CD_CMP_PHONE)
+			continue;
+		for (uint32 r = 0; r < records->n; r++)
+		{
+			const CdForm *form = CD_FORM(records, r);
+
+			if (form->start[comparison->slot + 1] > form->start[comparison->slot])
+				holder[n++] = form->word[form->start[comparison->slot]];
+		}
+		for (int i = 0; i < NEAR_PAIRS && n > 1; i++)
+		{
+			uint32		a = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
+			uint32		b = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
+
+			if (i % 1024 == 0)
+				CHECK_FOR_INTERRUPTS();
+			if (a == b)
+				continue;
+			near += cd_token_distance(engine->dict, a, b, 1) == 1;
+			drawn++;
+		}
+		if (near >= SEEN)
+			counts->near[c] = near / drawn;
+	}
+	pfree(holder);
 }
 
 static void
@@ -310,13 +457,10 @@ pattern_probability(const CdModel *model, const Pattern *pattern, double *housem
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			k = pattern->level[c];
-		int			up;
 
 		if (k == CD_MISSING)
 			continue;
-		up = model->other.parent[c] < 0 ? CD_MISSING : pattern->level[model->other.parent[c]];
-		weight += model->logm[c][k] -
-			model->other.logp[c][up == CD_MISSING ? CD_MAX_LEVELS : up][k] -
+		weight += cd_log_same(model, c, pattern->level, pattern->kind) - cd_log_other(model, c, pattern->level) -
 			model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
 		alone += cd_personal_weight(model, c, k) -
 			(cd_personal_tf(&model->comparison[c], k) ? model->comparison[c].tf[k] * model->comparison[c].tf_base[k] : 0);
@@ -389,13 +533,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 	}
 }
 
-/* Joint count of two comparisons whichever way it is stored. */
-static inline double
-joint(const Counts *counts, int c, int d, int k, int l)
-{
-	return c > d ? counts->joint[c][d][k][l] : counts->joint[d][c][l][k];
-}
-
 /*
  * Joint count over all pairs that are no match.  What random pairs saw too
  * seldom is taken from the candidates, who hold all of what is rare; either
@@ -451,7 +588,9 @@ maximise_other(CdModel *model, const CdModel *defaults, const double *holders, c
 				sum += comparison->u[k];
 				continue;
 			}
-			if (count >= SEEN)
+			if (k == 1 && random->near[c] > 0)
+				count = random->near[c] * known;
+			else if (count >= SEEN)
 				count = Max(count * scale - (match == NULL ? 0 : match->level[c][k]), held);
 			else
 				count = held;
@@ -593,44 +732,57 @@ maximise_match(CdModel *model, const CdModel *defaults, const Counts *match, con
 	return moved;
 }
 
-/* Join comparisons along the strongest dependences: Prim's algorithm. */
+/*
+ * Let each comparison depend on those before it with which it goes together
+ * most, in the order in which Prim's algorithm joins them to a tree.
+ */
 static void
-grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS])
+choose_parents(CdModel *model, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS])
 {
+	int			n = model->ncomparisons;
 	bool		in[CD_MAX_COMPARISONS] = {false};
 
-	for (int c = 0; c < n; c++)
-		tree->parent[c] = -1;
 	for (int step = 0; step < n; step++)
 	{
 		int			best = -1;
-		int			from = -1;
-		double		most = 0;
+		double		most = -1;
+		CdDependence *other;
 
 		for (int c = 0; c < n; c++)
 		{
+			double		strongest = 0;
+
+			for (int d = 0; d < n && !in[c]; d++)
+				strongest = in[d] ? Max(strongest, strength[c][d]) : strongest;
+			if (!in[c] && strongest > most)
+			{
+				most = strongest;
+				best = c;
+			}
+		}
+		other = &model->other[best];
+		for (other->n = 0; other->n < CD_MAX_PARENTS; other->n++)
+		{
+			int			parent = -1;
+
+			most = 0;
 			for (int d = 0; d < n; d++)
 			{
-				if (!in[c] && in[d] && strength[c][d] > most)
+				bool		taken = !in[d];
+
+				for (int i = 0; i < other->n; i++)
+					taken |= other->parent[i] == d;
+				if (!taken && strength[best][d] > most)
 				{
-					most = strength[c][d];
-					best = c;
-					from = d;
+					most = strength[best][d];
+					parent = d;
 				}
 			}
-		}
-		if (best < 0)
-		{
-			/* a new root */
-			for (int c = 0; c < n && best < 0; c++)
-			{
-				if (!in[c])
-					best = c;
-			}
-			from = -1;
+			if (parent < 0)
+				break;
+			other->parent[other->n] = parent;
 		}
 		in[best] = true;
-		tree->parent[best] = from;
 	}
 }
 
@@ -641,7 +793,7 @@ grow_tree(CdTree *tree, int n, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPAR
  */
 static void
 conditional(const CdModel *model, const Counts *random, const Counts *match, const Counts *other,
-			double scale, int c, int d, float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS])
+			double scale, int c, int d, float logp[CD_MAX_LEVELS][CD_MAX_LEVELS])
 {
 	const CdComparison *comparison = &model->comparison[c];
 	double		both = 0;
@@ -651,18 +803,16 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
 		for (int l = 0; l < model->comparison[d].nlevels; l++)
 			both += joint(random, c, d, k, l);
 	}
-	for (int l = 0; l <= CD_MAX_LEVELS; l++)
+	for (int l = 0; l < model->comparison[d].nlevels; l++)
 	{
 		double		p[CD_MAX_LEVELS];
 		double		rest = 1;
-		double		seen = 0;
+		double		seen = both * scale * model->comparison[d].u[l];
 
-		if (l < model->comparison[d].nlevels)
-			seen = both * scale * model->comparison[d].u[l];
 		for (int k = comparison->nlevels - 1; k > 0; k--)
 		{
 			p[k] = comparison->u[k];
-			if (l > 0 && l < model->comparison[d].nlevels)
+			if (l > 0)
 			{
 				double		given = p[k];
 
@@ -683,13 +833,13 @@ conditional(const CdModel *model, const Counts *random, const Counts *match, con
 
 /*
  * Learn how levels depend on each other among pairs that are no match: the
- * tree of the strongest dependences among the candidates.
+ * strongest dependences among the candidates.
  */
 static void
-other_tree(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
+other_dependence(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
 {
 	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
-	static float logp[CD_MAX_LEVELS + 1][CD_MAX_LEVELS];
+	static float logp[CD_MAX_LEVELS][CD_MAX_LEVELS];
 	double		scale = pairs / Max(random->total, 1);
 	int			n = model->ncomparisons;
 
@@ -709,11 +859,11 @@ other_tree(CdModel *model, const Counts *random, const Counts *match, const Coun
 			strength[c][d] = strength[d][c] = sum;
 		}
 	}
-	grow_tree(&model->other, n, strength);
+	choose_parents(model, strength);
 	for (int c = 0; c < n; c++)
 	{
-		if (model->other.parent[c] >= 0)
-			conditional(model, random, match, other, scale, c, model->other.parent[c], model->other.logp[c]);
+		for (int i = 0; i < model->other[c].n; i++)
+			conditional(model, random, match, other, scale, c, model->other[c].parent[i], model->other[c].logp[i]);
 	}
 }
 
@@ -763,6 +913,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	first_shares(model, &population);
 	cd_model_independent(model);
 	count_random(engine, records, random);
+	count_near(engine, records, random);
 	maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
 	settle_rarity(model, random);
 	cd_model_independent(model);
@@ -793,7 +944,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		maximise_other(model, defaults, population.holders, random, match, other, pairs);
 		settle_rarity(model, random);
 		cd_model_independent(model);
-		other_tree(model, random, match, other, pairs);
+		same_moves(model, match);
+		other_dependence(model, random, match, other, pairs);
 		report->rounds = round + 1;
 		report->converged = report->moved < CONVERGED && fabs(step - 1) < 0.02;
 	}
