@@ -92,7 +92,12 @@ SELECT is_empty($$SELECT f.record_a, f.record_b, f.weight, l.weight
                              WHEN f.weight > -10 THEN l.weight IS NULL OR abs(l.weight - f.weight) > 0.001
                              ELSE l.weight IS NOT NULL END$$, 'staged scoring keeps every pair above the floor at its full weight, and no other');
 
--- Workers change nothing.
+-- Workers change nothing, not even for a mailbox that many hold.
+UPDATE public.shuffled SET email = CASE WHEN email IS NOT NULL THEN 'kimlarsen7@larsenhaus.dk' END WHERE person % 4 = 0;
+SELECT records > 10 AS resolved FROM customer_data.resolve();
+SELECT customer_data.train_matching();
+SET customer_data.matching_workers = 0;
+SELECT customer_data.match_pairs(NULL) IS NOT NULL AS scored;
 CREATE TABLE public.alone AS SELECT * FROM customer_data.match_link;
 SET customer_data.matching_workers = 3;
 SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count(*) FROM public.alone), 'parallel workers find as many links');

@@ -6,16 +6,13 @@
 
 #include "customer_data.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "identity/bulk.h"
 #include "identity/engine.h"
-#include "miscadmin.h"
-#include "utils/array.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 /* Links weaker than this are not kept. */
 #define LINK_FLOOR			(-10.0f)
-#define LINKS_AT_ONCE		20000
 
 #define ST_SORT sort_links
 #define ST_ELEMENT_TYPE CdScored
@@ -73,7 +70,7 @@ cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *l
 }
 
 /* Name the identifiers that agree. */
-static Datum
+static char *
 identifier_cause(const CdLayout *layout, uint64 identifiers)
 {
 	StringInfoData cause;
@@ -84,46 +81,37 @@ identifier_cause(const CdLayout *layout, uint64 identifiers)
 		if (identifiers & (UINT64CONST(1) << s))
 			appendStringInfo(&cause, "%s%s", cause.len == 0 ? "same " : " and ", layout->slot[s].name);
 	}
-	return CStringGetTextDatum(cause.data);
+	return cause.data;
 }
 
 /* Write the links, in the order of their key. */
 void
 cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links)
 {
-	Oid			types[4] = {INT8ARRAYOID, INT8ARRAYOID, FLOAT4ARRAYOID, TEXTARRAYOID};
-	MemoryContext batch = AllocSetContextCreate(links->context, "customer_data links", ALLOCSET_DEFAULT_SIZES);
+	CdBulk	   *bulk = cd_bulk_begin("match_link");
+	const bool	nulls[4] = {false, false, false, false};
+	uint64		identifiers = 0;
+	Datum		values[4];
 	Datum		model = CStringGetTextDatum("model");
-	Datum	   *column[4];
-	SPIPlanPtr	plan;
+	Datum		cause = model;
 
 	sort_links(links->item, links->n);
-	for (int c = 0; c < 4; c++)
-		column[c] = MemoryContextAlloc(links->context, LINKS_AT_ONCE * sizeof(Datum));
-	plan = SPI_prepare("INSERT INTO customer_data.match_link (record_a, record_b, weight, cause)"
-					   " SELECT * FROM unnest($1, $2, $3, $4)", 4, types);
-	for (Size from = 0; from < links->n; from += LINKS_AT_ONCE)
+	for (Size i = 0; i < links->n; i++)
 	{
-		int			n = (int) Min(links->n - from, LINKS_AT_ONCE);
-		MemoryContext old = MemoryContextSwitchTo(batch);
-		Datum		values[4];
+		const CdScored *link = &links->item[i];
 
-		for (int i = 0; i < n; i++)
+		if (link->identifiers != identifiers && link->identifiers != 0)
 		{
-			const CdScored *link = &links->item[from + i];
-
-			column[0][i] = Int64GetDatum(records->id[link->a]);
-			column[1][i] = Int64GetDatum(records->id[link->b]);
-			column[2][i] = Float4GetDatum(link->weight);
-			column[3][i] = link->identifiers == 0 ? model : identifier_cause(engine->layout, link->identifiers);
+			if (cause != model)
+				pfree(DatumGetPointer(cause));
+			cause = CStringGetTextDatum(identifier_cause(engine->layout, link->identifiers));
+			identifiers = link->identifiers;
 		}
-		values[0] = PointerGetDatum(construct_array(column[0], n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		values[1] = PointerGetDatum(construct_array(column[1], n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		values[2] = PointerGetDatum(construct_array(column[2], n, FLOAT4OID, 4, true, TYPALIGN_INT));
-		values[3] = PointerGetDatum(construct_array(column[3], n, TEXTOID, -1, false, TYPALIGN_INT));
-		MemoryContextSwitchTo(old);
-		SPI_execute_plan(plan, values, NULL, false, 0);
-		MemoryContextReset(batch);
+		values[0] = Int64GetDatum(records->id[link->a]);
+		values[1] = Int64GetDatum(records->id[link->b]);
+		values[2] = Float4GetDatum(link->weight);
+		values[3] = link->identifiers == 0 ? model : cause;
+		cd_bulk_put(bulk, values, nulls);
 	}
-	MemoryContextDelete(batch);
+	cd_bulk_end(bulk);
 }

@@ -64,6 +64,7 @@ typedef struct SharedState
 	int			name_slot;
 	bool		some;			/* changed records only */
 	bool		used[CD_MAX_SLOTS];
+	float		all[lengthof(((CdDictionary *) 0)->all)];
 	CdLayout	layout;			/* its pointers mean nothing here */
 	CdModel		model;			/* its pointers neither */
 } SharedState;
@@ -207,6 +208,7 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	shared->name_slot = engine->name_slot;
 	shared->some = blocking->changed != NULL;
 	memcpy(shared->used, engine->used, sizeof(engine->used));
+	memcpy(shared->all, dict->all, sizeof(dict->all));
 	memcpy(&shared->layout, engine->layout, sizeof(CdLayout));
 	memcpy(&shared->model, engine->model, sizeof(CdModel));
 	area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
@@ -272,6 +274,7 @@ cd_score_worker(dsm_segment *segment, shm_toc *toc)
 	}
 	dict->context = context;
 	dict->ntokens = shared->ntokens;
+	memcpy(dict->all, shared->all, sizeof(dict->all));
 	dict->token = shm_toc_lookup(toc, SHARED_TOKENS, false);
 	dict->glance = shm_toc_lookup(toc, SHARED_GLANCES, false);
 	dict->pool = shm_toc_lookup(toc, SHARED_TEXTS, false);

@@ -15,6 +15,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "identity/bulk.h"
 #include "identity/engine.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -25,8 +26,6 @@
 /* Records per bucket, so that a row holds a page's quarter or so. */
 #define RECORDS_PER_BUCKET	16
 #define MAX_BUCKET_BITS		20
-#define ROWS_AT_ONCE		500
-#define BYTES_AT_ONCE		(4 * 1024 * 1024)
 /* Postings per record by which slices are planned. */
 #define POSTINGS_PER_RECORD	40
 /* So many changed records are kept as plain rows. */
@@ -34,19 +33,14 @@
 /* Segments from which on they are merged, and the tail with them. */
 #define MOST_SEGMENTS		8
 
-/* Rows of lists waiting to be written. */
+/* Lists being written, bucket by bucket. */
 typedef struct ListWriter
 {
 	int			segment;
 	int			bits;
 	uint32		limit;			/* longer lists are counted only */
-	SPIPlanPtr	plan;
-	MemoryContext batch;
-	int			n;
-	Size		bytes;
-	Datum		bucket[ROWS_AT_ONCE];
-	Datum		lists[ROWS_AT_ONCE];
-	StringInfoData row;
+	CdBulk	   *bulk;
+	StringInfoData row;			/* a bytea in the making */
 	int64		current;		/* bucket of row, -1: none */
 } ListWriter;
 
@@ -103,42 +97,28 @@ damaged_lists(uint32 bucket)
 }
 
 static void
-flush_rows(ListWriter *writer)
+start_row(ListWriter *writer)
 {
-	Datum		values[3];
-	MemoryContext old;
-
-	if (writer->n == 0)
-		return;
-	old = MemoryContextSwitchTo(writer->batch);
-	values[0] = Int32GetDatum(writer->segment);
-	values[1] = PointerGetDatum(construct_array(writer->bucket, writer->n, INT4OID, 4, true, TYPALIGN_INT));
-	values[2] = PointerGetDatum(construct_array(writer->lists, writer->n, BYTEAOID, -1, false, TYPALIGN_INT));
-	MemoryContextSwitchTo(old);
-	SPI_execute_plan(writer->plan, values, NULL, false, 0);
-	MemoryContextReset(writer->batch);
-	writer->n = 0;
-	writer->bytes = 0;
+	resetStringInfo(&writer->row);
+	appendStringInfoSpaces(&writer->row, VARHDRSZ);
+	writer->current = -1;
 }
 
 /* Close the bucket that is being filled. */
 static void
 end_bucket(ListWriter *writer)
 {
-	bytea	   *lists;
+	const bool	nulls[3] = {false, false, false};
+	Datum		values[3];
 
 	if (writer->current < 0)
 		return;
-	lists = MemoryContextAlloc(writer->batch, VARHDRSZ + writer->row.len);
-	SET_VARSIZE(lists, VARHDRSZ + writer->row.len);
-	memcpy(VARDATA(lists), writer->row.data, writer->row.len);
-	writer->bucket[writer->n] = Int32GetDatum((int32) writer->current);
-	writer->lists[writer->n++] = PointerGetDatum(lists);
-	writer->bytes += writer->row.len;
-	resetStringInfo(&writer->row);
-	writer->current = -1;
-	if (writer->n == ROWS_AT_ONCE || writer->bytes > BYTES_AT_ONCE)
-		flush_rows(writer);
+	SET_VARSIZE(writer->row.data, writer->row.len);
+	values[0] = Int32GetDatum(writer->segment);
+	values[1] = Int32GetDatum((int32) writer->current);
+	values[2] = PointerGetDatum(writer->row.data);
+	cd_bulk_put(writer->bulk, values, nulls);
+	start_row(writer);
 }
 
 static ListWriter *
@@ -146,17 +126,14 @@ writer_create(MemoryContext context, const CdEngine *engine, int segment, int bi
 {
 	ListWriter *writer = MemoryContextAllocZero(context, sizeof(ListWriter));
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Oid			types[3] = {INT4OID, INT4ARRAYOID, BYTEAARRAYOID};
 
 	writer->segment = segment;
 	writer->bits = bits;
 	writer->limit = engine->model->oversize * 4;
-	writer->batch = AllocSetContextCreate(context, "customer_data posting rows", ALLOCSET_DEFAULT_SIZES);
-	writer->current = -1;
+	writer->bulk = cd_bulk_begin("match_posting");
 	initStringInfo(&writer->row);
+	start_row(writer);
 	MemoryContextSwitchTo(old);
-	writer->plan = SPI_prepare("INSERT INTO customer_data.match_posting (segment, bucket, lists)"
-							   " SELECT $1, b, l FROM unnest($2, $3) AS t(b, l)", 3, types);
 	return writer;
 }
 
@@ -198,8 +175,7 @@ static void
 writer_end(ListWriter *writer)
 {
 	end_bucket(writer);
-	flush_rows(writer);
-	MemoryContextDelete(writer->batch);
+	cd_bulk_end(writer->bulk);
 }
 
 static void
@@ -219,11 +195,12 @@ cd_postings_build(CdEngine *engine, const CdRecords *records)
 	int			slices = cd_posting_slices(records->n, POSTINGS_PER_RECORD);
 	int			bits = Min(pg_ceil_log2_32(Max(records->n / RECORDS_PER_BUCKET, 1)), MAX_BUCKET_BITS);
 	CdPostings *postings = cd_postings_create(context, (Size) records->n * POSTINGS_PER_RECORD / slices);
-	ListWriter *writer = writer_create(context, engine, 0, bits);
+	ListWriter *writer;
 
 	SPI_execute("DELETE FROM customer_data.match_posting", false, 0);
 	SPI_execute("DELETE FROM customer_data.match_tail", false, 0);
 	SPI_execute("DELETE FROM customer_data.match_segment", false, 0);
+	writer = writer_create(context, engine, 0, bits);
 	for (int slice = 0; slice < slices; slice++)
 	{
 		postings->n = 0;
@@ -315,7 +292,8 @@ static void
 merge_segments(CdEngine *engine, const CdPostingInfo *info)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data postings", ALLOCSET_DEFAULT_SIZES);
-	ListWriter *writer = writer_create(context, engine, info->last + 1, info->bits);
+	uint32		limit = engine->model->oversize * 4;
+	ListWriter *writer;
 	ReadBack	g;
 	bool		isnull;
 	int64	   *same = NULL;
@@ -346,7 +324,7 @@ merge_segments(CdEngine *engine, const CdPostingInfo *info)
 				damaged_lists(bucket);
 			/* the hash as far as lists know it */
 			hash = (info->bits == 0 ? 0 : (uint64) bucket << (64 - info->bits)) | (uint64) entry << (32 - info->bits);
-			for (uint64 k = 0; k < count && count <= writer->limit; k++)
+			for (uint64 k = 0; k < count && count <= limit; k++)
 			{
 				uint64		step;
 
@@ -368,6 +346,7 @@ merge_segments(CdEngine *engine, const CdPostingInfo *info)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	cd_postings_sort(g.postings);
+	writer = writer_create(context, engine, info->last + 1, info->bits);
 	/* records of a key ascending, each once */
 	for (Size i = 0; i < g.postings->n;)
 	{
