@@ -27,7 +27,7 @@ CREATE FUNCTION customer_data.read_changes(source_id int, name text, owner regro
     RETURNS TABLE (record_id bigint, fresh boolean, gone boolean, differs boolean, key text, changed_at timestamptz,
                    given text[], hash bigint, standard text[], issue smallint[])
     LANGUAGE c VOLATILE ROWS 100000 AS 'MODULE_PATHNAME', 'cd_read_changes';
-COMMENT ON FUNCTION customer_data.read_changes(int, text, regrole, text, text, text, boolean, boolean) IS 'What a source''s query, run as its owner, brings that its records do not say yet, with standard forms; a key that occurs twice is an error';
+COMMENT ON FUNCTION customer_data.read_changes(int, text, regrole, text, text, text, boolean, boolean) IS 'What a source''s query, run as its owner, brings that its records do not say yet, with standard forms; new records are written to arriving_record and record_value; a key that occurs twice is an error';
 
 CREATE FUNCTION customer_data.standardize_values(given text[], region text, OUT standard text[], OUT issue smallint[])
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_standardize_values_sql';
@@ -151,9 +151,6 @@ BEGIN
     WITH diff AS MATERIALIZED (
             SELECT c.* FROM customer_data.read_changes(declared.source_id, declared.name, declared.owner, declared.time_zone, wanted,
                                                        declared.region, anew, partly) c
-        ), made AS (
-            INSERT INTO customer_data.arriving_record (record_id, source_id, key, hash, changed_at)
-            SELECT d.record_id, declared.source_id, d.key, d.hash, coalesce(d.changed_at, now()) FROM diff d WHERE d.fresh
         ), updated AS (
             UPDATE customer_data.source_record r
             SET hash = CASE WHEN d.gone THEN r.hash ELSE d.hash END,
@@ -162,9 +159,6 @@ BEGIN
                 gone_at = CASE WHEN d.gone THEN now() END,
                 pushed = false
             FROM diff d WHERE NOT d.fresh AND r.record_id = d.record_id
-        ), written AS (
-            INSERT INTO customer_data.record_value (record_id, source_id, given, standard, issue)
-            SELECT d.record_id, declared.source_id, d.given, d.standard, d.issue FROM diff d WHERE d.fresh
         ), rewritten AS (
             INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
             SELECT d.record_id, declared.source_id, d.given, d.standard, d.issue FROM diff d WHERE d.differs AND NOT d.fresh
@@ -335,6 +329,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.read_links() IS 'Reads the declared identity links anew and notes the records whose links came or went';
 
+CREATE FUNCTION customer_data.empty_arriving() RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT count(*) FROM customer_data.arriving_record) > 1000 AND has_table_privilege('customer_data.arriving_record', 'TRUNCATE') THEN
+        TRUNCATE customer_data.arriving_record;
+    ELSE
+        DELETE FROM customer_data.arriving_record;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.empty_arriving() IS 'Empties arriving_record when its records have customers';
+
+CREATE FUNCTION customer_data.found_customers() RETURNS bigint[]
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_found_customers';
+COMMENT ON FUNCTION customer_data.found_customers() IS 'Where no record has a customer yet: clusters the arriving records, gives each cluster a customer and writes the records; answers the customers';
+
 -- Gives clusters their customer ids: a cluster keeps the id that most of its
 -- records had (the older one of equals), and each id goes to one cluster.
 -- Answers whose golden rows are to be written.
@@ -348,6 +360,14 @@ DECLARE
     died    bigint[];
     seqscan text := current_setting('enable_seqscan');
 BEGIN
+    -- Where nobody is known yet there is nothing to compare with.
+    IF affected IS NULL AND NOT EXISTS (SELECT FROM customer_data.source_record) THEN
+        touched := customer_data.found_customers();
+        merged := 0;
+        split := 0;
+        PERFORM customer_data.empty_arriving();
+        RETURN;
+    END IF;
     -- A few of many records are looked up, not sought among all.
     IF cardinality(affected) * 20 < (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'customer_data.source_record'::regclass) THEN
         PERFORM set_config('enable_seqscan', 'off', true);
@@ -424,11 +444,7 @@ BEGIN
            (SELECT count(*) FROM noted n WHERE n.kind = 'split')
     INTO touched, died, merged, split;
     PERFORM set_config('enable_seqscan', seqscan, true);
-    IF (SELECT count(*) FROM customer_data.arriving_record) > 1000 AND has_table_privilege('customer_data.arriving_record', 'TRUNCATE') THEN
-        TRUNCATE customer_data.arriving_record;
-    ELSE
-        DELETE FROM customer_data.arriving_record;
-    END IF;
+    PERFORM customer_data.empty_arriving();
     IF died IS NOT NULL THEN
         DELETE FROM customer_data.customer c WHERE c.customer_id = ANY (died);
         DELETE FROM customer_data.customer_origin o WHERE o.customer_id = ANY (died);

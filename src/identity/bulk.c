@@ -119,12 +119,20 @@ cd_bulk_begin(const char *table)
 		InitResultRelInfo(bulk->target, bulk->relation, 0, NULL, 0);
 		if (!bulk->deferred)
 			ExecOpenIndices(bulk->target, false);
+		(void) GetCurrentTransactionId();
 		bulk->cid = GetCurrentCommandId(true);
 		for (int i = 0; i < ROWS_AT_ONCE; i++)
 			bulk->slot[i] = MakeSingleTupleTableSlot(RelationGetDescr(bulk->relation), &TTSOpsHeapTuple);
 	}
 	MemoryContextSwitchTo(old);
 	return bulk;
+}
+
+/* Are rows written without a statement, and so beside parallel workers, too? */
+bool
+cd_bulk_direct(const CdBulk *bulk)
+{
+	return bulk->plan == NULL;
 }
 
 /* Write the rows that wait. */

@@ -7,14 +7,18 @@
 
 #include "customer_data.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "identity/bulk.h"
 #include "identity/cluster.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
 #define EVIDENCE_WEIGHT		15.0f	/* of a declared identity link */
@@ -443,6 +447,54 @@ report_conflicts(Grouping *g, Datum ids, bool some)
 }
 
 /*
+ * Read the records that links join with the affected ones, or all, and cluster
+ * them; answers the ids read, where they are some.  SPI is connected, and the
+ * current memory context keeps it all.
+ */
+static Datum
+cluster_some(Grouping *g, bool some, Datum affected)
+{
+	Datum		ids = (Datum) 0;
+
+	memset(g, 0, sizeof(Grouping));
+	g->context = CurrentMemoryContext;
+	g->nodes.max = 1024;
+	g->nodes.id = palloc(g->nodes.max * sizeof(int64));
+	g->nodes.informed = palloc(g->nodes.max * sizeof(bool));
+	g->nodes.source = palloc(g->nodes.max * sizeof(int));
+	g->maxlinks = 1024;
+	g->c.link = palloc(g->maxlinks * sizeof(CdLink));
+	if (some)
+		ids = closure(affected);
+	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
+					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END"
+					  " FROM customer_data.present_record r JOIN customer_data.source s USING (source_id)"
+					  "%s ORDER BY r.record_id",
+					  some ? " WHERE r.record_id = ANY ($1)" : ""),
+			 ids, some, take_node, g);
+	each_row(psprintf("SELECT record_a, record_b, weight FROM customer_data.match_link%s",
+					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_link, g);
+	each_row(psprintf("SELECT record_a, record_b, %.1f::real FROM customer_data.identity_evidence"
+					  " WHERE record_a IS NOT NULL AND record_b IS NOT NULL%s", EVIDENCE_WEIGHT,
+					  some ? " AND record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_link, g);
+	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s",
+					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
+			 ids, some, take_decision, g);
+	read_parents(g, ids, some);
+	read_tags(g, ids, some);
+	g->c.n = g->nodes.n;
+	g->c.informed = g->nodes.informed;
+	g->c.absent = ABSENT_WEIGHT;
+	g->c.stop = STOP_WEIGHT;
+	g->c.clip = CLIP_WEIGHT;
+	g->c.label = MemoryContextAllocHuge(g->context, Max(g->nodes.n, 1) * sizeof(uint32));
+	cd_cluster(&g->c);
+	return ids;
+}
+
+/*
  * cluster_records(affected bigint[]) → (record_id, cluster_no): the clusters
  * of all records that links join with the affected ones (NULL: of all).
  */
@@ -453,49 +505,15 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext context;
 	MemoryContext old;
-	Grouping	g = {0};
+	Grouping	g;
 	bool		some = !PG_ARGISNULL(0);
-	Datum		ids = (Datum) 0;
+	Datum		ids;
 
 	InitMaterializedSRF(fcinfo, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext, "customer_data clustering", ALLOCSET_DEFAULT_SIZES);
 	SPI_connect();
 	old = MemoryContextSwitchTo(context);
-	g.context = context;
-	g.nodes.max = 1024;
-	g.nodes.id = palloc(g.nodes.max * sizeof(int64));
-	g.nodes.informed = palloc(g.nodes.max * sizeof(bool));
-	g.nodes.source = palloc(g.nodes.max * sizeof(int));
-	g.maxlinks = 1024;
-	g.c.link = palloc(g.maxlinks * sizeof(CdLink));
-	if (some)
-		ids = closure(PG_GETARG_DATUM(0));
-	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
-					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END"
-					  " FROM customer_data.present_record r JOIN customer_data.source s USING (source_id)"
-					  "%s ORDER BY r.record_id",
-					  some ? " WHERE r.record_id = ANY ($1)" : ""),
-			 ids, some, take_node, &g);
-	each_row(psprintf("SELECT record_a, record_b, weight FROM customer_data.match_link%s",
-					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
-			 ids, some, take_link, &g);
-	each_row(psprintf("SELECT record_a, record_b, %.1f::real FROM customer_data.identity_evidence"
-					  " WHERE record_a IS NOT NULL AND record_b IS NOT NULL%s", EVIDENCE_WEIGHT,
-					  some ? " AND record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
-			 ids, some, take_link, &g);
-	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s",
-					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
-			 ids, some, take_decision, &g);
-	read_parents(&g, ids, some);
-	read_tags(&g, ids, some);
-	g.c.n = g.nodes.n;
-	g.c.informed = g.nodes.informed;
-	g.c.absent = ABSENT_WEIGHT;
-	g.c.stop = STOP_WEIGHT;
-	g.c.clip = CLIP_WEIGHT;
-	g.c.label = MemoryContextAllocHuge(context, Max(g.nodes.n, 1) * sizeof(uint32));
-	cd_cluster(&g.c);
-
+	ids = cluster_some(&g, some, some ? PG_GETARG_DATUM(0) : (Datum) 0);
 	for (uint32 i = 0; i < g.nodes.n; i++)
 	{
 		Datum		values[2];
@@ -510,4 +528,86 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	SPI_finish();
 	MemoryContextDelete(context);
 	return (Datum) 0;
+}
+
+/* Records that arrive get the customers of their clusters. */
+typedef struct Founding
+{
+	Grouping   *g;
+	int64	   *customer;		/* by node */
+	CdBulk	   *bulk;
+} Founding;
+
+static void
+take_arriving(void *state, uint64 row)
+{
+	Founding   *f = (Founding *) state;
+	Datum		values[8] = {0};
+	bool		nulls[8] = {false};
+
+	for (int i = 0; i < 3; i++)
+		values[i] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
+	values[3] = Int64GetDatum(f->customer[node_of(&f->g->nodes, DatumGetInt64(values[0]))]);
+	for (int i = 4; i < 6; i++)
+		values[i] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i, &nulls[i]);
+	nulls[6] = true;
+	values[7] = BoolGetDatum(false);
+	cd_bulk_put(f->bulk, values, nulls);
+}
+
+/*
+ * found_customers() → bigint[]: where no record has a customer yet, cluster
+ * those that arrive, give each cluster a new customer, in the order of its
+ * first record, and write the records.  Answers the customers.
+ */
+PG_FUNCTION_INFO_V1(cd_found_customers);
+Datum
+cd_found_customers(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "customer_data clustering", ALLOCSET_DEFAULT_SIZES);
+	Oid			sequence = get_relname_relid("customer_id_seq", get_namespace_oid("customer_data", false));
+	MemoryContext old;
+	Grouping	g;
+	Founding	f = {&g, NULL, NULL};
+	ArrayType  *answer;
+	Size		size;
+	int			n = 0;
+
+	SPI_connect();
+	old = MemoryContextSwitchTo(context);
+	(void) cluster_some(&g, false, (Datum) 0);
+	f.customer = MemoryContextAllocHuge(context, Max(g.nodes.n, 1) * sizeof(int64));
+	/* the label of a node is the lowest node of its cluster */
+	for (uint32 i = 0; i < g.nodes.n; i++)
+	{
+		if (g.c.label[i] == i)
+			n++;
+		f.customer[i] = g.c.label[i] == i ? nextval_internal(sequence, true) : f.customer[g.c.label[i]];
+	}
+	size = ARR_OVERHEAD_NONULLS(1) + (Size) n * sizeof(int64);
+	if (!AllocSizeIsValid(size))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many customers at once: %d", n)));
+	answer = (ArrayType *) MemoryContextAllocZero(caller, size);
+	SET_VARSIZE(answer, size);
+	answer->ndim = 1;
+	answer->elemtype = INT8OID;
+	ARR_DIMS(answer)[0] = n;
+	ARR_LBOUND(answer)[0] = 1;
+	n = 0;
+	for (uint32 i = 0; i < g.nodes.n; i++)
+	{
+		if (g.c.label[i] == i)
+			((int64 *) ((char *) answer + ARR_OVERHEAD_NONULLS(1)))[n++] = f.customer[i];
+	}
+	f.bulk = cd_bulk_begin("source_record");
+	each_row("SELECT record_id, source_id, key, hash, changed_at FROM customer_data.arriving_record", (Datum) 0, false, take_arriving, &f);
+	cd_bulk_end(f.bulk);
+	report_conflicts(&g, (Datum) 0, false);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	MemoryContextDelete(context);
+	PG_RETURN_ARRAYTYPE_P(answer);
 }

@@ -288,8 +288,9 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		/* a person's own settings are read again by the next run */
 		blocking = make_model(engine, records, true, NULL, &report);
 		if (!whole)
-			SPI_execute("INSERT INTO customer_data.record_affected (record_id, cause)"
-						" SELECT record_id, 'the matching model was renewed' FROM customer_data.record_value", false, 0);
+			run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
+					 " SELECT v.record_id, 'the matching model was renewed' FROM customer_data.record_value v"
+					 " WHERE v.record_id <> ALL ($1)", changed);
 		whole = true;
 	}
 	else

@@ -4,7 +4,8 @@
  *
  * Values lie in shared memory; whoever has nothing to do takes the next
  * records.  The forms are handed on in the order of the records, so that the
- * number of workers changes nothing.
+ * number of workers changes nothing.  There are no workers, and nothing else
+ * changes, where the server cannot give shared memory.
  */
 #include "postgres.h"
 
@@ -16,9 +17,7 @@
 #include "identity/prepare.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
-#include "storage/lwlock.h"
 #include "text/standard.h"
-#include "utils/dsa.h"
 
 /* Fewer records than this are standardised sooner than a worker starts. */
 #define RECORDS_PER_WORKER	5000
@@ -31,17 +30,19 @@ enum
 	SHARED_STATE,
 	SHARED_STARTS,
 	SHARED_VALUES,
-	SHARED_ANSWERS,
+	SHARED_PLACES,
+	SHARED_SPACE,
 	SHARED_PIECES
 };
 
 typedef struct PrepareState
 {
 	pg_atomic_uint32 next;		/* record to take */
+	pg_atomic_uint64 used;		/* bytes of the space for answers */
+	Size		space;
 	uint32		n;
 	int32		today;
 	char		region[4];
-	dsa_handle	area;
 } PrepareState;
 
 /* The forms of the records taken at a time, as they lie behind each other. */
@@ -51,6 +52,9 @@ typedef struct Answer
 	Size		size;
 	char	   *data;
 } Answer;
+
+/* Where a worker's answer begins in the space, +1; 0: it is not there. */
+typedef uint64 Place;
 
 CdGiven *
 cd_given_create(MemoryContext context)
@@ -160,28 +164,31 @@ workers_for(uint32 n)
 
 /*
  * Standardise the values of all records; region is that of records that name
- * no country.  Forms are handed on in order.
+ * no country.  Forms are handed on in order; "together": what takes them may
+ * do so beside parallel workers.
  */
 void
-cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take, void *state)
+cd_given_standardize(const CdGiven *given, const char *region, bool together, CdTakeForms take, void *state)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data standard forms", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext row = AllocSetContextCreate(context, "customer_data standard forms of a record", ALLOCSET_DEFAULT_SIZES);
 	CdStandardCache *cache = given->n < 100 ? NULL : cd_standard_cache_create(context);
 	int			wanted = workers_for(given->n);
 	uint32		nanswers = (given->n + RECORDS_AT_ONCE - 1) / RECORDS_AT_ONCE;
+	/* forms are hardly longer than what was given, with an issue for each */
+	Size		room = given->used * 2 + (Size) given->n * 64;
 	Answer	   *own;
-	dsa_pointer *answer;
+	Place	   *place;
 	ParallelContext *pcxt;
 	PrepareState *shared;
-	dsa_area   *area;
 	Size	   *starts;
 	char	   *values;
+	char	   *space;
 	Answer		scratch = {0, 65536, NULL};
 
-	if (wanted == 0 || given->n < 2 || IsInParallelMode() || !cd_shared_memory_holds(given->used * 3))
+	scratch.data = MemoryContextAllocHuge(context, scratch.size);
+	if (wanted == 0 || given->n < 2 || !together || IsInParallelMode() || !cd_shared_memory_holds(given->used + room))
 	{
-		scratch.data = MemoryContextAllocHuge(context, scratch.size);
 		for (uint32 from = 0; from < given->n; from += RECORDS_AT_ONCE)
 		{
 			uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
@@ -201,27 +208,31 @@ cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take,
 	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(PrepareState));
 	shm_toc_estimate_chunk(&pcxt->estimator, given->n * sizeof(Size));
 	shm_toc_estimate_chunk(&pcxt->estimator, given->used);
-	shm_toc_estimate_chunk(&pcxt->estimator, nanswers * sizeof(dsa_pointer));
+	shm_toc_estimate_chunk(&pcxt->estimator, nanswers * sizeof(Place));
+	shm_toc_estimate_chunk(&pcxt->estimator, room);
 	shm_toc_estimate_keys(&pcxt->estimator, SHARED_PIECES);
+	/* where the server has no shared memory to give, there are no workers either */
 	InitializeParallelDSM(pcxt);
 	shared = shm_toc_allocate(pcxt->toc, sizeof(PrepareState));
 	starts = shm_toc_allocate(pcxt->toc, given->n * sizeof(Size));
 	values = shm_toc_allocate(pcxt->toc, given->used);
-	answer = shm_toc_allocate(pcxt->toc, nanswers * sizeof(dsa_pointer));
+	place = shm_toc_allocate(pcxt->toc, nanswers * sizeof(Place));
+	space = shm_toc_allocate(pcxt->toc, room);
 	memset(shared, 0, sizeof(PrepareState));
 	pg_atomic_init_u32(&shared->next, 0);
+	pg_atomic_init_u64(&shared->used, 0);
+	shared->space = room;
 	shared->n = given->n;
 	shared->today = cd_standard_today();
 	strlcpy(shared->region, region, sizeof(shared->region));
 	memcpy(starts, given->at, given->n * sizeof(Size));
 	memcpy(values, given->base, given->used);
-	memset(answer, 0, nanswers * sizeof(dsa_pointer));
+	memset(place, 0, nanswers * sizeof(Place));
 	shm_toc_insert(pcxt->toc, SHARED_STATE, shared);
 	shm_toc_insert(pcxt->toc, SHARED_STARTS, starts);
 	shm_toc_insert(pcxt->toc, SHARED_VALUES, values);
-	shm_toc_insert(pcxt->toc, SHARED_ANSWERS, answer);
-	area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
-	shared->area = dsa_get_handle(area);
+	shm_toc_insert(pcxt->toc, SHARED_PLACES, place);
+	shm_toc_insert(pcxt->toc, SHARED_SPACE, space);
 	LaunchParallelWorkers(pcxt);
 	for (;;)
 	{
@@ -238,9 +249,20 @@ cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take,
 	}
 	WaitForParallelWorkersToFinish(pcxt);
 	for (uint32 i = 0; i < nanswers; i++)
-		take_some(own[i].data != NULL ? own[i].data : dsa_get_address(area, answer[i]),
-				  i * RECORDS_AT_ONCE, Min((i + 1) * RECORDS_AT_ONCE, given->n), take, state);
-	dsa_detach(area);
+	{
+		uint32		from = i * RECORDS_AT_ONCE;
+		uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
+		char	   *data = own[i].data != NULL ? own[i].data : space + place[i] - 1;
+
+		if (own[i].data == NULL && place[i] == 0)
+		{
+			/* a worker found no room for them */
+			scratch.used = 0;
+			prepare_some(given->at, given->base, from, to, region, shared->today, cache, row, &scratch);
+			data = scratch.data;
+		}
+		take_some(data, from, to, take, state);
+	}
 	DestroyParallelContext(pcxt);
 	ExitParallelMode();
 	MemoryContextDelete(context);
@@ -255,29 +277,30 @@ cd_prepare_worker(dsm_segment *segment, shm_toc *toc)
 	PrepareState *shared = shm_toc_lookup(toc, SHARED_STATE, false);
 	const Size *starts = shm_toc_lookup(toc, SHARED_STARTS, false);
 	const char *values = shm_toc_lookup(toc, SHARED_VALUES, false);
-	dsa_pointer *answer = shm_toc_lookup(toc, SHARED_ANSWERS, false);
+	Place	   *place = shm_toc_lookup(toc, SHARED_PLACES, false);
+	char	   *space = shm_toc_lookup(toc, SHARED_SPACE, false);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data standard forms", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext row = AllocSetContextCreate(context, "customer_data standard forms of a record", ALLOCSET_DEFAULT_SIZES);
 	CdStandardCache *cache = cd_standard_cache_create(context);
 	Answer		scratch = {0, 65536, NULL};
-	dsa_area   *area = dsa_attach(shared->area);
 
 	scratch.data = MemoryContextAllocHuge(context, scratch.size);
 	for (;;)
 	{
 		uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
 		uint32		to = Min(from + RECORDS_AT_ONCE, shared->n);
-		dsa_pointer into;
+		uint64		into;
 
 		if (from >= shared->n)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		scratch.used = 0;
 		prepare_some(starts, values, from, to, shared->region, shared->today, cache, row, &scratch);
-		into = dsa_allocate_extended(area, scratch.used, DSA_ALLOC_HUGE);
-		memcpy(dsa_get_address(area, into), scratch.data, scratch.used);
-		answer[from / RECORDS_AT_ONCE] = into;
+		into = pg_atomic_fetch_add_u64(&shared->used, MAXALIGN(scratch.used));
+		if (into + scratch.used > shared->space)
+			continue;
+		memcpy(space + into, scratch.data, scratch.used);
+		place[from / RECORDS_AT_ONCE] = into + 1;
 	}
-	dsa_detach(area);
 	MemoryContextDelete(context);
 }

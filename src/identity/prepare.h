@@ -23,7 +23,8 @@ typedef void (*CdTakeForms) (void *state, uint32 number, ArrayType *standard, Ar
 
 extern CdGiven *cd_given_create(MemoryContext context);
 extern void cd_given_put(CdGiven *given, const ArrayType *values);
-extern void cd_given_standardize(const CdGiven *given, const char *region, CdTakeForms take, void *state);
+extern void cd_given_standardize(const CdGiven *given, const char *region, bool together,
+								 CdTakeForms take, void *state);
 
 /* parallel.c */
 extern bool cd_shared_memory_holds(Size size);

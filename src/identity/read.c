@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -16,6 +17,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "identity/bulk.h"
 #include "identity/prepare.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -87,6 +89,11 @@ typedef struct Reading
 	uint32		maxchanges;
 	CdGiven    *given;			/* values of those that differ */
 	bool		doubles;
+	int32		source_id;
+	Oid			userid;			/* who writes, whoever reads the source */
+	int			sec_context;
+	CdBulk	   *arriving;		/* records that nobody knew before */
+	CdBulk	   *values;			/* and their values */
 	ReturnSetInfo *rsinfo;
 } Reading;
 
@@ -245,17 +252,15 @@ check_doubles(const char *name, const char *query)
 			 errhint("Change the key with alter_source(), or make the relation a query that keeps one row per key.")));
 }
 
-/* Put one row of the answer. */
+/* Put one row of the answer; values that are written already are not told again. */
 static void
 put_row(Reading *r, const Change *c, bool gone, ArrayType *given, ArrayType *standard, ArrayType *issue)
 {
 	const Known *k = &r->known[c->known];
 	Datum		values[10] = {0};
 	bool		nulls[10] = {false};
-	text	   *key = (text *) palloc(VARHDRSZ + k->len);
+	text	   *key = cstring_to_text_with_len(r->pool + k->key, k->len);
 
-	SET_VARSIZE(key, VARHDRSZ + k->len);
-	memcpy(VARDATA(key), r->pool + k->key, k->len);
 	values[0] = Int64GetDatum(k->record_id);
 	values[1] = BoolGetDatum((k->flags & KNOWN_FRESH) != 0);
 	values[2] = BoolGetDatum(gone);
@@ -274,20 +279,55 @@ put_row(Reading *r, const Change *c, bool gone, ArrayType *given, ArrayType *sta
 	pfree(key);
 }
 
+/* Write a record that nobody knew before, and its values. */
+static void
+write_record(Reading *r, const Change *c, ArrayType *given, ArrayType *standard, ArrayType *issue)
+{
+	const Known *k = &r->known[c->known];
+	text	   *key = cstring_to_text_with_len(r->pool + k->key, k->len);
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	values[0] = Int64GetDatum(k->record_id);
+	values[1] = Int32GetDatum(r->source_id);
+	values[2] = PointerGetDatum(key);
+	values[3] = Int64GetDatum(c->hash);
+	values[4] = TimestampTzGetDatum(c->timed ? c->changed_at : GetCurrentTransactionStartTimestamp());
+	cd_bulk_put(r->arriving, values, nulls);
+	values[2] = PointerGetDatum(given);
+	values[3] = PointerGetDatum(standard);
+	values[4] = PointerGetDatum(issue);
+	nulls[4] = issue == NULL;
+	cd_bulk_put(r->values, values, nulls);
+	pfree(key);
+}
+
 /* Take the standard forms of a record that differs. */
 static void
 take_forms(void *state, uint32 number, ArrayType *standard, ArrayType *issue)
 {
 	Reading    *r = (Reading *) state;
 	const Change *c = &r->change[number];
+	ArrayType  *given = (ArrayType *) (r->given->base + r->given->at[number]);
 
-	put_row(r, c, false, (ArrayType *) (r->given->base + r->given->at[number]), standard, issue);
+	if (r->known[c->known].flags & KNOWN_FRESH)
+	{
+		write_record(r, c, given, standard, issue);
+		put_row(r, c, false, NULL, NULL, NULL);
+	}
+	else
+		put_row(r, c, false, given, standard, issue);
 }
 
 /* Standardise what differs so far and hand it on. */
 static void
 flush_changes(Reading *r)
 {
+	Oid			userid;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&userid, &sec_context);
+	SetUserIdAndSecContext(r->userid, r->sec_context);
 	for (uint32 i = 0; i < r->nchanges; i++)
 	{
 		Known	   *k = &r->known[r->change[i].known];
@@ -296,7 +336,8 @@ flush_changes(Reading *r)
 			k->record_id = nextval_internal(r->sequence, false);
 	}
 	if (r->nchanges > 0)
-		cd_given_standardize(r->given, r->region, take_forms, r);
+		cd_given_standardize(r->given, r->region, cd_bulk_direct(r->arriving) && cd_bulk_direct(r->values), take_forms, r);
+	SetUserIdAndSecContext(userid, sec_context);
 	r->nchanges = r->given->n = 0;
 	r->given->used = 0;
 }
@@ -396,10 +437,11 @@ let_wait(Reading *r, Waiting *w, TupleDesc desc, const Datum *values, const bool
  * read_changes(source, name, owner, time zone, query, region, anew, partly) →
  * (record_id, fresh, gone, differs, key, changed_at, given, hash, standard,
  * issue): what the query, which gives key, changed_at and given, brings that
- * is not known: new records and those whose values differ, or all if anew,
- * with standard forms; those whose time alone differs; those that are gone,
- * unless the query reads a part only.  Rows without a key are left out with a
- * warning, a key that occurs twice is an error.
+ * is not known: new records, which are written to arriving_record and
+ * record_value; those whose values differ, or all if anew, with standard
+ * forms; those whose time alone differs; those that are gone, unless the query
+ * reads a part only.  Rows without a key are left out with a warning, a key
+ * that occurs twice is an error.
  */
 PG_FUNCTION_INFO_V1(cd_read_changes);
 Datum
@@ -458,6 +500,10 @@ cd_read_changes(PG_FUNCTION_ARGS)
 	}
 	else
 		load_known(&r, source_id, NULL);
+	r.source_id = source_id;
+	GetUserIdAndSecContext(&r.userid, &r.sec_context);
+	r.arriving = cd_bulk_begin("arriving_record");
+	r.values = cd_bulk_begin("record_value");
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "customer_data source row",
 										ALLOCSET_DEFAULT_SIZES);
 	cd_run_as_begin(PG_GETARG_OID(2), time_zone, &save);
@@ -535,6 +581,8 @@ cd_read_changes(PG_FUNCTION_ARGS)
 	if (r.partly)
 		take_waiting(&r, &w, source_id, rsinfo->setDesc);
 	flush_changes(&r);
+	cd_bulk_end(r.arriving);
+	cd_bulk_end(r.values);
 	for (uint32 i = 0; i < r.nknown && !r.partly; i++)
 	{
 		Change		c = {i, false, false, 0, 0, 0};
