@@ -495,6 +495,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that writes the golden rows of some customers ($1), or of all; rows that are as they were are not written';
 
+CREATE FUNCTION customer_data.write_first_golden() RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_write_first_golden';
+COMMENT ON FUNCTION customer_data.write_first_golden() IS 'Writes the golden rows of all customers, where none has one yet; false where golden_query() must do it';
+
 -- All at once: sorted in memory as far as it reaches.
 CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -502,6 +506,10 @@ CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS void
     SET work_mem = '256MB' SET jit = off
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM customer_data.customer) AND NOT EXISTS (SELECT FROM customer_data.customer_origin)
+       AND customer_data.write_first_golden() THEN
+        RETURN;
+    END IF;
     EXECUTE customer_data.golden_query(false);
 END
 $$;

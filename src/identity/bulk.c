@@ -14,6 +14,7 @@
 #include "customer_data.h"
 
 #include "access/heapam.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -133,6 +134,13 @@ bool
 cd_bulk_direct(const CdBulk *bulk)
 {
 	return bulk->plan == NULL;
+}
+
+/* How many columns the table has, dropped ones included. */
+int
+cd_bulk_columns(const CdBulk *bulk)
+{
+	return bulk->natts;
 }
 
 /* Write the rows that wait. */

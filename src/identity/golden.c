@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "identity/golden.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "text/standard.h"
@@ -36,72 +37,23 @@
 /* Elements of an array without NULLs. */
 #define PLAIN_ARRAY_DATA(a)	((char *) (a) + ARR_OVERHEAD_NONULLS(ARR_NDIM(a)))
 
-typedef enum Rule
-{
-	MOST_RECENT,
-	MOST_TRUSTED,
-	MOST_FREQUENT,
-	LONGEST,
-	MOST_COMPLETE,
-	EARLIEST,
-	MINIMUM,
-	MAXIMUM
-} Rule;
-
 static const char *const rule_name[] = {
 	"most_recent", "most_trusted", "most_frequent", "longest",
 	"most_complete", "earliest", "minimum", "maximum", NULL
 };
-
-typedef enum ValueKind
-{
-	KIND_TEXT,
-	KIND_DATE,
-	KIND_MOMENT,
-	KIND_NUMBER
-} ValueKind;
-
-/* How one attribute survives. */
-typedef struct Attribute
-{
-	Rule		rule;
-	ValueKind	kind;
-	int			group;			/* 0: on its own */
-	bool		standard;		/* the standard form is the better value */
-	bool		used;			/* customer has a column for it */
-} Attribute;
-
-typedef struct Config
-{
-	int			n;				/* highest ordinal */
-	Attribute  *attribute;		/* [1 .. n] */
-	int			ngroups;
-	bool	   *free_fill;		/* [1 .. ngroups]: parts complete each other */
-} Config;
-
-/* One record of the customer. */
-typedef struct Entry
-{
-	int64		record_id;
-	int32		trust;
-	TimestampTz changed_at;
-	ArrayType  *given;
-	ArrayType  *standard;
-	ArrayType  *issue;
-} Entry;
 
 typedef struct State
 {
 	MemoryContext context;
 	int			n;
 	int			allocated;
-	Entry	   *entry;
+	CdGoldenEntry	   *entry;
 } State;
 
 /* One record taken apart: values by ordinal, NULL where missing. */
 typedef struct Parts
 {
-	const Entry *entry;
+	const CdGoldenEntry *entry;
 	char	  **value;			/* [1 .. n]: what would become golden */
 	char	  **form;			/* [1 .. n]: what equality looks at */
 	bool	   *doubtful;		/* [1 .. n]: has an issue */
@@ -116,7 +68,7 @@ cd_golden_transition(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext old;
 	State	   *state;
-	Entry	   *entry;
+	CdGoldenEntry	   *entry;
 
 	if (!AggCheckCallContext(fcinfo, &context))
 		ereport(ERROR,
@@ -129,7 +81,7 @@ cd_golden_transition(PG_FUNCTION_ARGS)
 		state->context = context;
 		state->n = 0;
 		state->allocated = 2;
-		state->entry = palloc(sizeof(Entry) * state->allocated);
+		state->entry = palloc(sizeof(CdGoldenEntry) * state->allocated);
 	}
 	else
 		state = (State *) PG_GETARG_POINTER(0);
@@ -138,7 +90,7 @@ cd_golden_transition(PG_FUNCTION_ARGS)
 		if (state->n == state->allocated)
 		{
 			state->allocated *= 2;
-			state->entry = repalloc_huge(state->entry, sizeof(Entry) * state->allocated);
+			state->entry = repalloc_huge(state->entry, sizeof(CdGoldenEntry) * state->allocated);
 		}
 		entry = &state->entry[state->n++];
 		entry->record_id = PG_GETARG_INT64(1);
@@ -153,10 +105,10 @@ cd_golden_transition(PG_FUNCTION_ARGS)
 }
 
 /* Read the rules once per query. */
-static Config *
-read_config(MemoryContext context)
+CdGoldenConfig *
+cd_golden_config(MemoryContext context)
 {
-	Config	   *config = MemoryContextAllocZero(context, sizeof(Config));
+	CdGoldenConfig	   *config = MemoryContextAllocZero(context, sizeof(CdGoldenConfig));
 	uint64		i;
 	static SPIPlanPtr rules = NULL;
 
@@ -178,23 +130,23 @@ read_config(MemoryContext context)
 	}
 	SPI_execute_plan(rules, NULL, NULL, true, 0);
 	config->n = SPI_processed == 0 ? 0 : atoi(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-	config->attribute = MemoryContextAllocZero(context, sizeof(Attribute) * (config->n + 1));
+	config->attribute = MemoryContextAllocZero(context, sizeof(CdSurvivor) * (config->n + 1));
 	config->free_fill = MemoryContextAllocZero(context, sizeof(bool) * (config->n + 2));
 	for (i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
-		Attribute  *a = &config->attribute[atoi(SPI_getvalue(row, desc, 1))];
+		CdSurvivor  *a = &config->attribute[atoi(SPI_getvalue(row, desc, 1))];
 		char	   *rule = SPI_getvalue(row, desc, 2);
 		char	   *type = SPI_getvalue(row, desc, 3);
 		int			r;
 
 		for (r = 0; rule_name[r] != NULL && strcmp(rule_name[r], rule) != 0; r++)
 			;
-		a->rule = rule_name[r] == NULL ? MOST_RECENT : (Rule) r;
-		a->kind = strcmp(type, "date") == 0 ? KIND_DATE :
-			strncmp(type, "timestamp", 9) == 0 ? KIND_MOMENT :
-			strcmp(type, "text") == 0 || strcmp(type, "boolean") == 0 ? KIND_TEXT : KIND_NUMBER;
+		a->rule = rule_name[r] == NULL ? CD_MOST_RECENT : (CdRule) r;
+		a->kind = strcmp(type, "date") == 0 ? CD_KIND_DATE :
+			strncmp(type, "timestamp", 9) == 0 ? CD_KIND_MOMENT :
+			strcmp(type, "text") == 0 || strcmp(type, "boolean") == 0 ? CD_KIND_TEXT : CD_KIND_NUMBER;
 		a->group = atoi(SPI_getvalue(row, desc, 4));
 		a->standard = SPI_getvalue(row, desc, 5)[0] == 't';
 		a->used = SPI_getvalue(row, desc, 7)[0] == 't';
@@ -264,7 +216,7 @@ texts(ArrayType *array, int n)
 
 /* Take a record apart: what would become golden, what equality looks at. */
 static void
-take_apart(const Config *config, const Entry *entry, Parts *parts)
+take_apart(const CdGoldenConfig *config, const CdGoldenEntry *entry, Parts *parts)
 {
 	char	  **given = texts(entry->given, config->n);
 	char	  **standard = texts(entry->standard, config->n);
@@ -284,7 +236,7 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 	parts->filled = 0;
 	for (o = 1; o <= config->n; o++)
 	{
-		const Attribute *a = &config->attribute[o];
+		const CdSurvivor *a = &config->attribute[o];
 		TimestampTz moment;
 
 		/* n/a, 1900-01-01, test@...: nothing that can be known of anybody */
@@ -292,13 +244,13 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 			(standard[o] == NULL && o <= nissues && issues[o - 1] != 0 && issues[o - 1] != CD_ISSUE_UNKNOWN_CODE))
 			continue;
 		parts->value[o] = a->standard && standard[o] != NULL ? standard[o] : given[o];
-		if (a->kind == KIND_DATE)
+		if (a->kind == CD_KIND_DATE)
 		{
 			parts->value[o] = standard[o] != NULL ? iso_date(standard[o]) : NULL;
 			if (parts->value[o] == NULL)
 				parts->value[o] = iso_date(given[o]);
 		}
-		else if (a->kind == KIND_MOMENT)
+		else if (a->kind == CD_KIND_MOMENT)
 		{
 			/* a moment only systems fill in, or none, has no standard form */
 			parts->value[o] = standard[o];
@@ -315,9 +267,9 @@ take_apart(const Config *config, const Entry *entry, Parts *parts)
 
 /* Order two values of an attribute: numbers and moments by what they mean. */
 static int
-compare_values(const Attribute *a, const char *x, const char *y)
+compare_values(const CdSurvivor *a, const char *x, const char *y)
 {
-	if (a->kind == KIND_MOMENT)
+	if (a->kind == CD_KIND_MOMENT)
 	{
 		TimestampTz tx = 0,
 					ty = 0;
@@ -326,7 +278,7 @@ compare_values(const Attribute *a, const char *x, const char *y)
 		(void) cd_parse_moment(y, &ty);
 		return tx < ty ? -1 : tx > ty;
 	}
-	if (a->kind == KIND_NUMBER)
+	if (a->kind == CD_KIND_NUMBER)
 	{
 		double		dx = strtod(x, NULL),
 					dy = strtod(y, NULL);
@@ -338,16 +290,16 @@ compare_values(const Attribute *a, const char *x, const char *y)
 
 /* Rank by who gave the value: negative where the first record is better. */
 static int
-compare_records(Rule rule, const Parts *x, const Parts *y)
+compare_records(CdRule rule, const Parts *x, const Parts *y)
 {
-	const Entry *ex = x->entry;
-	const Entry *ey = y->entry;
+	const CdGoldenEntry *ex = x->entry;
+	const CdGoldenEntry *ey = y->entry;
 
-	if (rule == MOST_COMPLETE && x->filled != y->filled)
+	if (rule == CD_MOST_COMPLETE && x->filled != y->filled)
 		return y->filled - x->filled;
-	if (rule == EARLIEST && ex->changed_at != ey->changed_at)
+	if (rule == CD_EARLIEST && ex->changed_at != ey->changed_at)
 		return ex->changed_at < ey->changed_at ? -1 : 1;
-	if (rule == MOST_RECENT && ex->changed_at != ey->changed_at)
+	if (rule == CD_MOST_RECENT && ex->changed_at != ey->changed_at)
 		return ex->changed_at > ey->changed_at ? -1 : 1;
 	if (ex->trust != ey->trust)
 		return ey->trust - ex->trust;
@@ -371,9 +323,9 @@ frequency(const Parts *parts, int n, const char *form, int o)
 
 /* Choose the record whose value of one attribute survives; -1: none has it. */
 static int
-choose(const Config *config, const Parts *parts, int n, int o)
+choose(const CdGoldenConfig *config, const Parts *parts, int n, int o)
 {
-	const Attribute *a = &config->attribute[o];
+	const CdSurvivor *a = &config->attribute[o];
 	int			best = -1;
 	int			best_frequency = 0;
 	int			i;
@@ -385,7 +337,7 @@ choose(const Config *config, const Parts *parts, int n, int o)
 
 		if (parts[i].value[o] == NULL)
 			continue;
-		f = a->rule == MOST_FREQUENT ? frequency(parts, n, parts[i].form[o], o) : 0;
+		f = a->rule == CD_MOST_FREQUENT ? frequency(parts, n, parts[i].form[o], o) : 0;
 		if (best < 0)
 			d = -1;
 		else if (parts[i].doubtful[o] != parts[best].doubtful[o])
@@ -393,13 +345,13 @@ choose(const Config *config, const Parts *parts, int n, int o)
 		else
 		{
 			d = 0;
-			if (a->rule == MOST_FREQUENT)
+			if (a->rule == CD_MOST_FREQUENT)
 				d = best_frequency - f;
-			else if (a->rule == LONGEST)
+			else if (a->rule == CD_LONGEST)
 				d = pg_mbstrlen(parts[best].value[o]) - pg_mbstrlen(parts[i].value[o]);
-			else if (a->rule == MINIMUM || a->rule == MAXIMUM)
+			else if (a->rule == CD_MINIMUM || a->rule == CD_MAXIMUM)
 				d = compare_values(a, parts[i].value[o], parts[best].value[o]) *
-					(a->rule == MINIMUM ? 1 : -1);
+					(a->rule == CD_MINIMUM ? 1 : -1);
 			if (d == 0)
 				d = compare_records(a->rule, &parts[i], &parts[best]);
 			if (d == 0)
@@ -418,7 +370,7 @@ choose(const Config *config, const Parts *parts, int n, int o)
 
 /* Count a record's parts of a group, and their length. */
 static int
-group_filled(const Config *config, const Parts *parts, int group, int *length)
+group_filled(const CdGoldenConfig *config, const Parts *parts, int group, int *length)
 {
 	int			filled = 0;
 	int			o;
@@ -435,7 +387,7 @@ group_filled(const Config *config, const Parts *parts, int group, int *length)
 
 /* True if nothing that both records give of a group differs. */
 static bool
-group_agrees(const Config *config, const Parts *x, const Parts *y, int group)
+group_agrees(const CdGoldenConfig *config, const Parts *x, const Parts *y, int group)
 {
 	int			common = 0;
 	int			o;
@@ -456,14 +408,14 @@ group_agrees(const Config *config, const Parts *x, const Parts *y, int group)
  * than half of what the fullest one holds does not stand for the group.
  */
 static int
-choose_group(const Config *config, const Parts *parts, int n, int group)
+choose_group(const CdGoldenConfig *config, const Parts *parts, int n, int group)
 {
 	int			fullest = 0;
 	int			best = -1;
 	int			best_filled = 0;
 	int			best_length = 0;
 	int			length;
-	Rule		rule = MOST_RECENT;
+	CdRule		rule = CD_MOST_RECENT;
 	int			i,
 				o;
 
@@ -484,11 +436,11 @@ choose_group(const Config *config, const Parts *parts, int n, int group)
 		else
 		{
 			d = 0;
-			if (rule == LONGEST)
+			if (rule == CD_LONGEST)
 				d = best_length - length;
-			else if (rule == MOST_COMPLETE)
+			else if (rule == CD_MOST_COMPLETE)
 				d = best_filled - filled;
-			else if (rule == MOST_FREQUENT)
+			else if (rule == CD_MOST_FREQUENT)
 			{
 				int			j,
 							agree = 0,
@@ -522,7 +474,7 @@ choose_group(const Config *config, const Parts *parts, int n, int group)
 
 /* Fill the parts of a group: the winner's, completed by who agrees with it. */
 static void
-settle_group(const Config *config, const Parts *parts, int n, int group, int *winner)
+settle_group(const CdGoldenConfig *config, const Parts *parts, int n, int group, int *winner)
 {
 	int			best = choose_group(config, parts, n, group);
 	Parts	   *agreeing;
@@ -568,7 +520,7 @@ begins_with_han(const char *name)
  * first and no space between for Chinese characters.
  */
 static void
-compose_name(const Config *config, Parts *parts, int *winner)
+compose_name(const CdGoldenConfig *config, Parts *parts, int *winner)
 {
 	const char *given;
 	const char *family;
@@ -590,18 +542,50 @@ compose_name(const Config *config, Parts *parts, int *winner)
 		from->value[ORDINAL_FULL_NAME] = psprintf("%s %s", given, family);
 }
 
+/*
+ * Choose what survives of a customer's records: by ordinal, from 1 to
+ * config->n, the value (NULL: none) and the record that gave it.  Answers the
+ * last ordinal that has one.  Values live in the current memory context.
+ */
+int
+cd_golden_choose(const CdGoldenConfig *config, const CdGoldenEntry *entry, int n, char **value, int64 *record)
+{
+	Parts	   *parts = palloc(sizeof(Parts) * Max(n, 1));
+	int		   *winner = palloc(sizeof(int) * (config->n + 1));
+	int			last = 0;
+
+	for (int i = 0; i < n; i++)
+		take_apart(config, &entry[i], &parts[i]);
+	for (int o = 0; o <= config->n; o++)
+		winner[o] = -1;
+	for (int i = 1; i <= config->ngroups; i++)
+		settle_group(config, parts, n, i, winner);
+	for (int o = 1; o <= config->n; o++)
+	{
+		if (config->attribute[o].group == 0 && config->attribute[o].used)
+			winner[o] = choose(config, parts, n, o);
+	}
+	compose_name(config, parts, winner);
+	for (int o = 1; o <= config->n; o++)
+	{
+		value[o] = winner[o] < 0 ? NULL : parts[winner[o]].value[o];
+		record[o] = winner[o] < 0 ? 0 : parts[winner[o]].entry->record_id;
+		if (winner[o] >= 0)
+			last = o;
+	}
+	return last;
+}
+
 /* golden final: (values text[], records bigint[]) by attribute ordinal. */
 PG_FUNCTION_INFO_V1(cd_golden_final);
 Datum
 cd_golden_final(PG_FUNCTION_ARGS)
 {
-	Config	   *config = (Config *) fcinfo->flinfo->fn_extra;
+	CdGoldenConfig *config = (CdGoldenConfig *) fcinfo->flinfo->fn_extra;
 	State	   *state;
-	Parts	   *parts;
-	int		   *winner;
-	int			last = 0;
-	int			i,
-				o;
+	char	  **value;
+	int64	   *record;
+	int			last;
 	Datum	   *values;
 	Datum	   *records;
 	bool	   *nulls;
@@ -618,35 +602,21 @@ cd_golden_final(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("golden is called in a context that cannot accept a row")));
 	if (config == NULL)
-		fcinfo->flinfo->fn_extra = config = read_config(fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = config = cd_golden_config(fcinfo->flinfo->fn_mcxt);
 	state = (State *) PG_GETARG_POINTER(0);
-	parts = palloc(sizeof(Parts) * Max(state->n, 1));
-	for (i = 0; i < state->n; i++)
-		take_apart(config, &state->entry[i], &parts[i]);
-	winner = palloc(sizeof(int) * (config->n + 1));
-	for (o = 0; o <= config->n; o++)
-		winner[o] = -1;
-	for (i = 1; i <= config->ngroups; i++)
-		settle_group(config, parts, state->n, i, winner);
-	for (o = 1; o <= config->n; o++)
-	{
-		if (config->attribute[o].group == 0 && config->attribute[o].used)
-			winner[o] = choose(config, parts, state->n, o);
-	}
-	compose_name(config, parts, winner);
-	for (o = 1; o <= config->n; o++)
-		if (winner[o] >= 0)
-			last = o;
+	value = palloc(sizeof(char *) * (config->n + 1));
+	record = palloc(sizeof(int64) * (config->n + 1));
+	last = cd_golden_choose(config, state->entry, state->n, value, record);
 	values = palloc0(sizeof(Datum) * Max(last, 1));
 	records = palloc0(sizeof(Datum) * Max(last, 1));
 	nulls = palloc0(sizeof(bool) * Max(last, 1));
-	for (o = 1; o <= last; o++)
+	for (int o = 1; o <= last; o++)
 	{
-		nulls[o - 1] = winner[o] < 0;
-		if (winner[o] >= 0)
+		nulls[o - 1] = value[o] == NULL;
+		if (value[o] != NULL)
 		{
-			values[o - 1] = CStringGetTextDatum(parts[winner[o]].value[o]);
-			records[o - 1] = Int64GetDatum(parts[winner[o]].entry->record_id);
+			values[o - 1] = CStringGetTextDatum(value[o]);
+			records[o - 1] = Int64GetDatum(record[o]);
 		}
 	}
 	dims[0] = last;

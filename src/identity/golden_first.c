@@ -1,0 +1,340 @@
+/*
+ * golden_first.c
+ *		The golden rows of all customers, written for the first time.
+ *
+ * Where customer holds no row yet, none has to be compared: records are put in
+ * the order of their customers, their values fetched by their place, and the
+ * rows written in bulk.  What survives is chosen by the same rules as in
+ * golden_query().
+ */
+#include "postgres.h"
+
+#include "customer_data.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "identity/bulk.h"
+#include "identity/golden.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+/* Columns of record_value. */
+#define RECORD_ID		1
+#define GIVEN			3
+#define STANDARD		4
+#define ISSUE			5
+
+/* A record and where its values are. */
+typedef struct Place
+{
+	int64		record_id;
+	int64		customer_id;
+	TimestampTz changed_at;
+	int32		trust;
+	ItemPointerData tid;
+	bool		valued;
+} Place;
+
+#define ST_SORT sort_by_record
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE(a, b) ((a)->record_id < (b)->record_id ? -1 : (a)->record_id > (b)->record_id)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_by_customer
+#define ST_ELEMENT_TYPE Place
+#define ST_COMPARE(a, b) \
+	((a)->customer_id < (b)->customer_id ? -1 : (a)->customer_id > (b)->customer_id ? 1 : \
+	 (a)->record_id < (b)->record_id ? -1 : (a)->record_id > (b)->record_id)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* A column of customer. */
+typedef struct Column
+{
+	int			attnum;
+	int			ordinal;
+	Oid			type;
+	FmgrInfo	input;
+	Oid			ioparam;
+} Column;
+
+/* Read which columns customer has; -1 where one has a type that only a cast knows how to make. */
+static int
+read_columns(Column **columns)
+{
+	int			n;
+	bool		isnull;
+
+	SPI_execute("SELECT p.attnum::int, a.ordinal::int, p.atttypid, p.atttypmod"
+				" FROM pg_catalog.pg_attribute p JOIN customer_data.attribute a ON a.name OPERATOR(pg_catalog.=) p.attname"
+				" WHERE p.attrelid OPERATOR(pg_catalog.=) 'customer_data.customer'::pg_catalog.regclass"
+				" AND p.attnum OPERATOR(pg_catalog.>) 1 AND NOT p.attisdropped", true, 0);
+	n = (int) SPI_processed;
+	*columns = palloc0(sizeof(Column) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		Column	   *c = &(*columns)[i];
+		Oid			function;
+
+		c->attnum = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+		c->ordinal = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+		c->type = DatumGetObjectId(SPI_getbinval(row, desc, 3, &isnull));
+		if ((c->type != TEXTOID && c->type != DATEOID && c->type != TIMESTAMPTZOID) ||
+			DatumGetInt32(SPI_getbinval(row, desc, 4, &isnull)) >= 0)
+			return -1;
+		getTypeInputInfo(c->type, &function, &c->ioparam);
+		fmgr_info(function, &c->input);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return n;
+}
+
+/* Read the records that are there, ascending by id. */
+static Place *
+read_places(MemoryContext context, uint32 *n)
+{
+	Portal		portal;
+	Place	   *place;
+	uint32		max = 4096;
+	bool		ascending = true;
+
+	*n = 0;
+	place = MemoryContextAllocHuge(context, max * sizeof(Place));
+	portal = SPI_cursor_open_with_args(NULL, "SELECT r.record_id, r.customer_id, r.changed_at, s.trust"
+									   " FROM customer_data.source_record r JOIN customer_data.source s"
+									   " ON s.source_id OPERATOR(pg_catalog.=) r.source_id WHERE r.gone_at IS NULL",
+									   0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, 5000);
+		if (SPI_processed == 0)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			Datum		value[4];
+			bool		isnull[4];
+			Place	   *p;
+
+			heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, value, isnull);
+			if (*n == max)
+			{
+				max *= 2;
+				place = repalloc_huge(place, (Size) max * sizeof(Place));
+			}
+			p = &place[(*n)++];
+			p->record_id = DatumGetInt64(value[0]);
+			p->customer_id = DatumGetInt64(value[1]);
+			p->changed_at = isnull[2] ? DT_NOBEGIN : DatumGetTimestampTz(value[2]);
+			p->trust = DatumGetInt32(value[3]);
+			p->valued = false;
+			ascending &= *n == 1 || p[-1].record_id < p->record_id;
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	if (!ascending)
+		sort_by_record(place, *n);
+	return place;
+}
+
+/* Find where the values of the records are. */
+static void
+find_values(Relation values, Place *place, uint32 n)
+{
+	TupleTableSlot *slot = table_slot_create(values, NULL);
+	TableScanDesc scan = table_beginscan(values, GetActiveSnapshot(), 0, NULL);
+	uint32		next = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(slot_getattr(slot, RECORD_ID, &isnull));
+		uint32		low = 0,
+					high = n;
+
+		/* mostly they lie in this order */
+		if (next < n && place[next].record_id == id)
+			low = next;
+		else
+		{
+			while (low < high)
+			{
+				uint32		middle = low + (high - low) / 2;
+
+				if (place[middle].record_id < id)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+		}
+		if (low == n || place[low].record_id != id)
+			continue;
+		place[low].tid = slot->tts_tid;
+		place[low].valued = true;
+		next = low + 1;
+		if (low % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Fetch the values of a record; they live in the current memory context. */
+static void
+fetch_entry(Relation values, const Place *place, TupleTableSlot *slot, CdGoldenEntry *entry)
+{
+	HeapTuple	tuple;
+	bool		isnull;
+	Datum		issue;
+	ItemPointerData tid = place->tid;
+
+	if (!table_tuple_fetch_row_version(values, &tid, GetActiveSnapshot(), slot))
+		elog(ERROR, "values of record " INT64_FORMAT " are not there any more", place->record_id);
+	tuple = ExecCopySlotHeapTuple(slot);
+	entry->record_id = place->record_id;
+	entry->trust = place->trust;
+	entry->changed_at = place->changed_at;
+	entry->given = DatumGetArrayTypeP(heap_getattr(tuple, GIVEN, RelationGetDescr(values), &isnull));
+	entry->standard = DatumGetArrayTypeP(heap_getattr(tuple, STANDARD, RelationGetDescr(values), &isnull));
+	issue = heap_getattr(tuple, ISSUE, RelationGetDescr(values), &isnull);
+	entry->issue = isnull ? NULL : DatumGetArrayTypeP(issue);
+}
+
+/* Make a value of a column of the text that survives. */
+static Datum
+value_of(Column *column, char *text)
+{
+	if (column->type == TEXTOID)
+		return CStringGetTextDatum(text);
+	return InputFunctionCall(&column->input, text, column->ioparam, -1);
+}
+
+/*
+ * write_first_golden() → boolean: write the golden rows of all customers, of
+ * whom none has one yet; false, and nothing done, where it takes golden_query().
+ */
+PG_FUNCTION_INFO_V1(cd_write_first_golden);
+Datum
+cd_write_first_golden(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data golden rows", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext row = AllocSetContextCreate(context, "customer_data golden row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Oid			relid = get_relname_relid("record_value", get_namespace_oid("customer_data", false));
+	CdGoldenConfig *config;
+	Column	   *column;
+	int			ncolumns;
+	Place	   *place;
+	uint32		n;
+	Relation	values;
+	TupleTableSlot *slot;
+	CdBulk	   *customers;
+	CdBulk	   *origins;
+	Datum	   *value;
+	bool	   *isnull;
+	char	  **text;
+	int64	   *record;
+	bool	   *missing;
+	int			natts;
+
+	SPI_connect();
+	MemoryContextSwitchTo(context);
+	ncolumns = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, InvalidOid, true) == RLS_NONE ? read_columns(&column) : -1;
+	if (ncolumns < 0)
+	{
+		SPI_finish();
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		PG_RETURN_BOOL(false);
+	}
+	config = cd_golden_config(context);
+	place = read_places(context, &n);
+	values = table_open(relid, AccessShareLock);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	find_values(values, place, n);
+	if (n > 1)
+		sort_by_customer(place, n);
+	customers = cd_bulk_begin("customer");
+	origins = cd_bulk_begin("customer_origin");
+	natts = cd_bulk_columns(customers);
+	value = palloc0(sizeof(Datum) * natts);
+	isnull = palloc(sizeof(bool) * natts);
+	text = palloc(sizeof(char *) * (config->n + 1));
+	record = palloc(sizeof(int64) * (config->n + 1));
+	missing = palloc(sizeof(bool) * (config->n + 1));
+	slot = table_slot_create(values, NULL);
+	for (uint32 from = 0, to; from < n; from = to)
+	{
+		CdGoldenEntry *entry;
+		Datum		origin[2];
+		const bool	none[2] = {false, false};
+		Datum	   *id;
+		int			count = 0;
+		int			last;
+		int			lower = 1;
+
+		for (to = from + 1; to < n && place[to].customer_id == place[from].customer_id; to++)
+			;
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(row);
+		entry = MemoryContextAllocHuge(row, sizeof(CdGoldenEntry) * (to - from));
+		for (uint32 i = from; i < to; i++)
+		{
+			if (place[i].valued)
+				fetch_entry(values, &place[i], slot, &entry[count++]);
+		}
+		last = cd_golden_choose(config, entry, count, text, record);
+		memset(isnull, true, sizeof(bool) * natts);
+		value[0] = origin[0] = Int64GetDatum(place[from].customer_id);
+		isnull[0] = false;
+		for (int c = 0; c < ncolumns; c++)
+		{
+			int			o = column[c].ordinal;
+
+			if (o > config->n || text[o] == NULL)
+				continue;
+			value[column[c].attnum - 1] = value_of(&column[c], text[o]);
+			isnull[column[c].attnum - 1] = false;
+		}
+		cd_bulk_put(customers, value, isnull);
+		id = palloc(sizeof(Datum) * Max(last, 1));
+		for (int o = 1; o <= last; o++)
+		{
+			id[o - 1] = Int64GetDatum(record[o]);
+			missing[o - 1] = text[o] == NULL;
+		}
+		origin[1] = PointerGetDatum(last == 0 ? construct_empty_array(INT8OID) :
+									construct_md_array(id, missing, 1, &last, &lower, INT8OID, sizeof(int64),
+													   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		cd_bulk_put(origins, origin, none);
+		MemoryContextSwitchTo(context);
+		MemoryContextReset(row);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(values, AccessShareLock);
+	PopActiveSnapshot();
+	cd_bulk_end(customers);
+	cd_bulk_end(origins);
+	SPI_finish();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	PG_RETURN_BOOL(true);
+}
