@@ -11,6 +11,7 @@
 #include "identity/engine.h"
 #include "mb/pg_wchar.h"
 #include "text/chars.h"
+#include "text/company.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 #include "utils/builtins.h"
@@ -719,6 +720,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					int			np = split_words(v->text, v->len, piece, MAX_TOKENS_PER_SLOT);
 					uint8		space = cd_slot_space(layout, s);
 					int			telling = 0;
+					const char *full;
 
 					/* the town in a name says no more than the town */
 					for (int i = 0; i < np; i++)
@@ -727,7 +729,10 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					{
 						if (telling != 0 && in_places(layout, value, nvalues, &piece[i]))
 							continue;
-						if (IS_HIGHBIT_SET(piece[i].text[0]) && piece[i].len > 6)
+						full = cd_company_word(piece[i].text, piece[i].len);
+						if (full != NULL)
+							put_word(into->word, &nwords, from, cd_dictionary_intern(dict, space, full, strlen(full)));
+						else if (IS_HIGHBIT_SET(piece[i].text[0]) && piece[i].len > 6)
 							put_bigrams(dict, space, into->word, &nwords, from, &piece[i]);
 						else
 							put_word(into->word, &nwords, from,

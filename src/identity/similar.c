@@ -131,6 +131,46 @@ differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
 }
 
+/*
+ * Is one word of a company's name short for the other: its start (transp,
+ * transport) or what is left when most vowels go (bldrs, builders)?
+ */
+static bool
+abbreviates(const CdDictionary *dict, uint32 a, uint32 b)
+{
+	const CdGlance *x = &dict->glance[a];
+	const CdGlance *y = &dict->glance[b];
+	const char *s;
+	const char *t;
+	int			vowels = 0;
+	int			at = 0;
+
+	if (x->chars > y->chars)
+	{
+		const CdGlance *swap = x;
+
+		x = y;
+		y = swap;
+		a ^= b;
+		b ^= a;
+		a ^= b;
+	}
+	if (x->chars < 3 || y->chars < 6 || y->chars < x->chars + 2 || (x->letters & ~y->letters) != 0 ||
+		!(x->face & y->face & CD_FACE_LATIN) || (x->face ^ y->face) >> CD_FACE_FIRST ||
+		(dict->token[a].space != CD_SPACE_ACCOUNT && dict->token[a].space != CD_SPACE_COMPANY))
+		return false;
+	s = CD_TOKEN_TEXT(dict, a);
+	t = CD_TOKEN_TEXT(dict, b);
+	if (x->chars >= 4 && memcmp(s, t, x->chars) == 0)
+		return true;
+	for (int i = 0; i < y->chars && at < x->chars; i++)
+	{
+		if (t[i] == s[at])
+			vowels += strchr("aeiou", s[at++]) != NULL;
+	}
+	return at == x->chars && vowels <= 1 && s[x->chars - 1] == t[y->chars - 1];
+}
+
 /* A token read as a part of a name, in another script as a given and as a family name. */
 typedef struct KeptPart
 {
@@ -203,7 +243,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	if (!across)
 	{
 		if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
-			return CD_DIFFERENT;
+			return abbreviates(dict, a, b) ? CD_SIMILAR : CD_DIFFERENT;
 		/* what is written in another script is compared by its reading */
 		a = dict->glance[a].roman;
 		b = dict->glance[b].roman;
@@ -226,6 +266,8 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	if ((*slot & ~UINT64CONST(63)) == key && (*slot & 32))
 		return (CdLikeness) (*slot & 7);
 	answer = judge(dict, dict->glance[a].roman, dict->glance[b].roman);
+	if (answer == CD_DIFFERENT && abbreviates(dict, a, b))
+		answer = CD_SIMILAR;
 	if (across && answer < CD_CLOSE)
 		answer = Max(answer, dict->glance[a].roman == a ? judge_spelling(dict, b, a) : judge_spelling(dict, a, b));
 	*slot = key | 32 | (uint64) answer;

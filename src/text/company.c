@@ -159,6 +159,29 @@ cd_is_trade_word(const uint32 *cp, int len)
 	return CD_WORD_IN(&word, trade_words);
 }
 
+const char *
+cd_company_word(const char *word, int len)
+{
+	int			low = 0,
+				high = lengthof(abbreviations) - 1;
+
+	while (low <= high)
+	{
+		int			middle = (low + high) / 2;
+		int			order = strncmp(word, abbreviations[middle][0], len);
+
+		if (order == 0 && abbreviations[middle][0][len] != '\0')
+			order = -1;
+		if (order == 0)
+			return abbreviations[middle][1];
+		if (order < 0)
+			high = middle - 1;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
 bool
 cd_is_cjk_trade(const uint32 *cp, int len)
 {

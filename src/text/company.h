@@ -27,6 +27,9 @@ extern bool cd_is_trade_word(const uint32 *cp, int len);
 /* The same of a whole brand in Han: then only the place tells companies apart. */
 extern bool cd_is_cjk_trade(const uint32 *cp, int len);
 
+/* The word that a folded word of a company name, in ASCII, is short for; NULL if it is none. */
+extern const char *cd_company_word(const char *word, int len);
+
 extern void cd_company_parse(CdCompany *c, const char *s, int bytes);
 
 #endif							/* CD_TEXT_COMPANY_H */

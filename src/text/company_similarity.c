@@ -12,19 +12,16 @@
 #include "text/compare.h"
 #include "text/standard.h"
 
-/* Abbreviations of words in company names. */
-static const char *const abbreviations[][2] = {
-	{"assn", "association"}, {"assoc", "associates"}, {"bros", "brothers"}, {"comm", "communications"}, {"const", "construction"},
-	{"ctr", "center"}, {"dept", "department"}, {"dev", "development"}, {"dist", "distribution"},
-	{"elec", "electric"}, {"eng", "engineering"}, {"ent", "enterprises"}, {"fed", "federal"}, {"fin", "financial"},
-	{"gp", "group"}, {"grp", "group"}, {"hldg", "holding"}, {"hldgs", "holdings"}, {"hosp", "hospital"}, {"ind", "industries"},
-	{"inds", "industries"}, {"inst", "institute"}, {"intl", "international"}, {"int", "international"}, {"lab", "laboratory"},
-	{"labs", "laboratories"}, {"mfg", "manufacturing"}, {"mgmt", "management"}, {"mkt", "marketing"}, {"natl", "national"},
-	{"pharm", "pharmaceuticals"}, {"pharma", "pharmaceuticals"}, {"prod", "products"}, {"rest", "restaurant"},
-	{"restaurants", "restaurant"}, {"svc", "services"}, {"svcs", "services"}, {"service", "services"}, {"solution", "solutions"},
-	{"sys", "systems"}, {"system", "systems"}, {"tech", "technologies"}, {"technology", "technologies"}, {"univ", "university"},
-	{"cafe", "coffee"}, {"centre", "center"},
-};
+/* A short word of ASCII letters as such; answers its length, 0 if it is another. */
+static int
+ascii_word(const uint32 *cp, int len, char *out, int max)
+{
+	int			i;
+
+	for (i = 0; i < len && i < max && cp[i] < 128; i++)
+		out[i] = (char) cp[i];
+	return i == len ? len : 0;
+}
 
 /* The words of a text parted by spaces, abbreviations written out. */
 static void
@@ -39,24 +36,24 @@ add_words(CdBag *bag, const CdText *t, double weight)
 		int			len = i - from;
 		bool		trade;
 		bool		small;
-		int			k;
+		char		word[24];
+		const char *full;
 
 		if (i < t->len && t->cp[i] != ' ')
 			continue;
 		trade = len > 0 && cd_is_trade_word(cp, len);
 		small = cd_equals_ascii(cp, len, "of") || cd_equals_ascii(cp, len, "the") || cd_equals_ascii(cp, len, "de") ||
 			cd_equals_ascii(cp, len, "for") || cd_equals_ascii(cp, len, "la") || cd_equals_ascii(cp, len, "del");
-		for (k = 0; k < (int) lengthof(abbreviations) && len > 0; k++)
-			if (cd_equals_ascii(cp, len, abbreviations[k][0]))
-			{
-				CdText		whole;
+		full = cd_company_word(word, ascii_word(cp, len, word, sizeof(word)));
+		if (full != NULL)
+		{
+			CdText		whole;
 
-				cd_text_init(&whole, 24);
-				cd_text_add_ascii(&whole, abbreviations[k][1]);
-				cp = whole.cp;
-				len = whole.len;
-				break;
-			}
+			cd_text_init(&whole, 24);
+			cd_text_add_ascii(&whole, full);
+			cp = whole.cp;
+			len = whole.len;
+		}
 		cd_bag_add(bag, cp, len, small ? 0.1 : trade ? Min(weight, 0.5) : weight, 0);
 		from = i + 1;
 	}

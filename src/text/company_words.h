@@ -65,6 +65,27 @@ static const char *const legal_prefixes[] = {
 	"zao", "ао", "зао", "ип", "оао", "ооо", "пао", "тоо", "чп",
 };
 
+/* Abbreviations of words in company names, sorted, and the words. */
+static const char *const abbreviations[][2] = {
+	{"amer", "american"}, {"assn", "association"}, {"assoc", "associates"}, {"assocs", "associates"},
+	{"bldg", "building"}, {"bldrs", "builders"}, {"bros", "brothers"}, {"cafe", "coffee"}, {"centre", "center"},
+	{"chem", "chemical"}, {"comm", "communications"}, {"commn", "commission"}, {"comms", "communications"},
+	{"const", "construction"}, {"constr", "construction"}, {"ctr", "center"}, {"dept", "department"},
+	{"dev", "development"}, {"dist", "distribution"}, {"distr", "distribution"}, {"elec", "electric"},
+	{"electr", "electric"}, {"eng", "engineering"}, {"engg", "engineering"}, {"ent", "enterprises"},
+	{"equip", "equipment"}, {"fed", "federal"}, {"fin", "financial"}, {"finl", "financial"}, {"govt", "government"},
+	{"gp", "group"}, {"grp", "group"}, {"hldg", "holding"}, {"hldgs", "holdings"}, {"hosp", "hospital"},
+	{"ind", "industries"}, {"inds", "industries"}, {"ins", "insurance"}, {"inst", "institute"},
+	{"int", "international"}, {"intl", "international"}, {"lab", "laboratory"}, {"labs", "laboratories"},
+	{"mach", "machinery"}, {"mfg", "manufacturing"}, {"mgmt", "management"}, {"mkt", "marketing"},
+	{"mktg", "marketing"}, {"natl", "national"}, {"pharm", "pharmaceuticals"}, {"pharma", "pharmaceuticals"},
+	{"prod", "products"}, {"prods", "products"}, {"pub", "publishing"}, {"refrig", "refrigeration"},
+	{"rest", "restaurant"}, {"restaurants", "restaurant"}, {"service", "services"}, {"solution", "solutions"},
+	{"svc", "services"}, {"svce", "services"}, {"svcs", "services"}, {"sys", "systems"}, {"system", "systems"},
+	{"tech", "technologies"}, {"technology", "technologies"}, {"telecom", "telecommunications"},
+	{"telecoms", "telecommunications"}, {"transp", "transport"}, {"univ", "university"},
+};
+
 /* Legal forms written without spaces, longest first. */
 static const char *const cjk_forms[] = {
 	"一般社团法人", "一般财团法人", "个人独资企业", "公益社团法人", "公益财团法人", "有限责任公司", "特殊普通合伙", "股份有限公司",
