@@ -1,7 +1,7 @@
 -- Companies and their persons.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(38);
+SELECT plan(40);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
@@ -96,6 +96,10 @@ SELECT bag_eq('SELECT * FROM contact_account', 'SELECT * FROM before', 'step by 
 SELECT is(upsert_record('company', 'long', jsonb_build_object('company', repeat('Very Long Name ', 1000), 'website', 'https://' || repeat('x', 9000) || '.org')) IS NULL, false, 'a name of fifteen thousand characters');
 SELECT is(upsert_record('crm', 'long', jsonb_build_object('full_name', 'Ottilie Krämer', 'company', repeat('Very Long Name ', 1000))) IS NULL, false, 'is a company''s');
 SELECT is(account_of(customer_id_of('crm', 'long')), customer_id_of('company', 'long'), 'as good as any');
+INSERT INTO company (id, name) VALUES ('N1', 'Quillfeather Nat''l Mfg.'), ('N2', 'Quillfeather National Manufacturing Inc'), ('N3', 'Quillfeather Ntnl Manufact.');
+SELECT resolve();
+SELECT is((SELECT level FROM explain_match('company', 'N1', 'company', 'N2') WHERE attribute = 'account_name'), 'same company name', 'usual short forms are written out');
+SELECT isnt((SELECT level FROM explain_match('company', 'N3', 'company', 'N2') WHERE attribute = 'account_name'), 'company names differ', 'others are like what they are short for');
 -- The providers as one pattern.
 SELECT is_empty(format($$
     SELECT d FROM (

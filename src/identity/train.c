@@ -22,7 +22,7 @@
 #define ROUNDS				25
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
-#define ECHO				0.1		/* the same, per match of which nothing else is known */
+#define ECHO				0.1		/* the same, per match of which nothing else is known, or of companies' names */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
 #define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
@@ -704,17 +704,19 @@ settle_shares(CdModel *model, const Population *population, const Counts *match,
 /*
  * Set m from the expected matches, drawn towards the defaults.  A pair that
  * only one comparison says something about is as likely a match as that
- * comparison has it: an echo, which the defaults are held against.
+ * comparison has it: an echo, which the defaults are held against.  So is what
+ * is learned of companies' names: one company under two names looks like two
+ * of one building, and would all be taken for these.
  */
 static double
-maximise_match(CdModel *model, const CdModel *defaults, const Counts *match, const Patterns *patterns)
+maximise_match(CdModel *model, int account_slot, const CdModel *defaults, const Counts *match, const Patterns *patterns)
 {
 	double		moved = 0;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		CdComparison *comparison = &model->comparison[c];
-		double		prior = PRIOR_MATCHES + ECHO * match->alone[c];
+		double		prior = PRIOR_MATCHES + ECHO * (comparison->slot == account_slot ? match->known[c] : match->alone[c]);
 
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
@@ -935,7 +937,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	for (int round = 0; round < ROUNDS && !report->converged; round++)
 	{
 		expect(model, &patterns, match, other);
-		report->moved = maximise_match(model, defaults, match, &patterns);
+		report->moved = maximise_match(model, engine->layout->account_slot, defaults, match, &patterns);
 		/* as much as is needed, approached ever slower from either side */
 		step = pow(Min(Max(excess_of_namesakes(model, defaults, match, &patterns), 0.5), 2), 5.0 / (5 + round));
 		step = Max(namesakes * step, 1) / namesakes;
