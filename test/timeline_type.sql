@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(33);
+SELECT plan(39);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -90,6 +90,20 @@ SELECT is((SELECT count(*) FROM out_of_json JOIN out_of_columns USING (c) WHERE 
 SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, 'p', 1, 'q')$$, '22023', 'a property is a name and a column', 'a name without a column');
 SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, 1, 'p')$$, '42804', 'the name of a property must be text, not integer', 'a column without a name');
 SELECT throws_ok($$SELECT timeline_columns_agg(now(), 'a', 1, NULL::text, 'p')$$, '22004', 'the name of a property must not be null', 'a null name');
+-- numeric columns as they are: as after the cast, whatever their digits
+CREATE TABLE num AS
+SELECT i % 89 AS c, timestamptz '2026-01-01+00' + i * interval '1 minute' AS at, CASE i % 9
+           WHEN 0 THEN NULL WHEN 1 THEN i % 1000 WHEN 2 THEN round((random() * 400 - 200)::numeric, 2) WHEN 3 THEN round((random() * 1e9)::numeric, 1 + i % 4)
+           WHEN 4 THEN trunc(random() * 1e15) * (CASE WHEN i % 2 = 0 THEN 1e-5 ELSE 1e4 END) WHEN 5 THEN round((random() - 0.5)::numeric * 1e-7, 12) WHEN 6 THEN trunc(random()::numeric * 1e18) - 5e17
+           WHEN 7 THEN (random()::numeric * 1e-20) WHEN 8 THEN (random() * 10 ^ (i % 40 - 20))::numeric END AS v
+FROM generate_series(1, 30000) i;
+INSERT INTO num SELECT 1, timestamptz '2027-01-01+00' + i * interval '1 minute', v FROM unnest('{0,0.00,-0.0,9999,10000,-10000.0001,9007199254740991,9007199254740992,9007199254740993,999999999999999.9,0.000001,1e-16,1e-24,1e20,1e22,12345678901234567890.123,1e-300,1e300}'::numeric[]) WITH ORDINALITY u (v, i);
+SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, 'a', v) AS a, timeline_agg(at, 'a', v::float8) AS b FROM num GROUP BY c) s WHERE a IS DISTINCT FROM b), 0::bigint, 'numeric values');
+SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, 'a', v, '{"x": 1}') AS a, timeline_agg(at, 'a', v::float8, '{"x": 1}') AS b FROM num GROUP BY c) s WHERE a IS DISTINCT FROM b), 0::bigint, 'numeric values, and properties');
+SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, 'a', v, v / 2, 'i' || c, NULL) AS a, timeline_agg(at, 'a', v::float8, (v / 2)::float8, 'i' || c, NULL) AS b FROM num GROUP BY c) s WHERE a IS DISTINCT FROM b), 0::bigint, 'numeric values and quantities');
+SELECT is((SELECT count(*) FROM (SELECT c, timeline_columns_agg(at, 'a', v, 'p', v) AS a, timeline_agg(at, 'a', v::float8, jsonb_strip_nulls(jsonb_build_object('p', v))) AS b FROM num GROUP BY c) s WHERE a IS DISTINCT FROM b), 0::bigint, 'numeric values and properties out of columns');
+SELECT throws_ok($$SELECT timeline_agg(now(), 'a', 'NaN'::numeric)$$, '22003', 'value of an event must be a finite number', 'a numeric that is none');
+SELECT is(timeline_agg(timestamptz '2026-01-01+00', 'a', NULL, NULL), '2026-01-01T00:00:00Z a', 'values and properties that are not given mean no overload in particular');
 SET max_parallel_workers_per_gather = 0;
 SELECT is((SELECT count(*) FROM (SELECT c, timeline_agg(at, kind, value, properties) AS t FROM (SELECT * FROM big ORDER BY random()) r GROUP BY c) s JOIN serial USING (c) WHERE s.t <> serial.t), 0::bigint, 'order of arrival does not matter where moments differ');
 

@@ -123,6 +123,12 @@ CREATE FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, do
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_trans';
 CREATE FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, double precision, double precision, text, jsonb) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_trans';
+CREATE FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_trans_numeric';
+CREATE FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric, jsonb) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_trans_numeric';
+CREATE FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric, numeric, text, jsonb) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_trans_numeric';
 CREATE FUNCTION customer_data.timeline_agg_combine(internal, internal) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_agg_combine';
 CREATE FUNCTION customer_data.timeline_agg_serialize(internal) RETURNS bytea
@@ -135,6 +141,9 @@ COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text
 COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, double precision) IS 'Transition of timeline_agg';
 COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, double precision, jsonb) IS 'Transition of timeline_agg';
 COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, double precision, double precision, text, jsonb) IS 'Transition of timeline_agg';
+COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric) IS 'Transition of timeline_agg';
+COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric, jsonb) IS 'Transition of timeline_agg';
+COMMENT ON FUNCTION customer_data.timeline_agg_trans(internal, timestamptz, text, numeric, numeric, text, jsonb) IS 'Transition of timeline_agg';
 COMMENT ON FUNCTION customer_data.timeline_agg_combine(internal, internal) IS 'Combines states of timeline_agg';
 COMMENT ON FUNCTION customer_data.timeline_agg_serialize(internal) IS 'Serialises a state of timeline_agg';
 COMMENT ON FUNCTION customer_data.timeline_agg_deserialize(bytea, internal) IS 'Deserialises a state of timeline_agg';
@@ -160,10 +169,29 @@ CREATE AGGREGATE customer_data.timeline_agg(at timestamptz, kind text, value dou
     FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
     SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
     PARALLEL = SAFE);
+-- Numeric columns as they are: the cast to double precision takes longer than the rest
+CREATE AGGREGATE customer_data.timeline_agg(at timestamptz, kind text, value numeric) (
+    SFUNC = customer_data.timeline_agg_trans, STYPE = internal, SSPACE = 1024,
+    FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
+    SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
+    PARALLEL = SAFE);
+CREATE AGGREGATE customer_data.timeline_agg(at timestamptz, kind text, value numeric, properties jsonb) (
+    SFUNC = customer_data.timeline_agg_trans, STYPE = internal, SSPACE = 1024,
+    FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
+    SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
+    PARALLEL = SAFE);
+CREATE AGGREGATE customer_data.timeline_agg(at timestamptz, kind text, value numeric, quantity numeric, event_id text, properties jsonb) (
+    SFUNC = customer_data.timeline_agg_trans, STYPE = internal, SSPACE = 1024,
+    FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
+    SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
+    PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text) IS 'The timeline of the rows; a row without time or kind is left out';
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precision) IS 'The timeline of the rows, with values';
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precision, jsonb) IS 'The timeline of the rows, with values and properties';
 COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, double precision, double precision, text, jsonb) IS 'The timeline of the rows, with values, quantities, event ids and properties';
+COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, numeric) IS 'The timeline of the rows, with values';
+COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, numeric, jsonb) IS 'The timeline of the rows, with values and properties';
+COMMENT ON AGGREGATE customer_data.timeline_agg(timestamptz, text, numeric, numeric, text, jsonb) IS 'The timeline of the rows, with values, quantities, event ids and properties';
 
 -- Properties out of columns, without a JSON object for each row
 CREATE FUNCTION customer_data.timeline_columns_trans(internal, timestamptz, text, double precision, VARIADIC "any") RETURNS internal
@@ -175,6 +203,16 @@ CREATE AGGREGATE customer_data.timeline_columns_agg(at timestamptz, kind text, v
     SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.timeline_columns_agg(timestamptz, text, double precision, VARIADIC "any") IS 'The timeline of the rows, with values, and with properties listed as names and columns';
+
+CREATE FUNCTION customer_data.timeline_columns_trans(internal, timestamptz, text, numeric, VARIADIC "any") RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_columns_trans_numeric';
+COMMENT ON FUNCTION customer_data.timeline_columns_trans(internal, timestamptz, text, numeric, VARIADIC "any") IS 'Transition of timeline_columns_agg';
+CREATE AGGREGATE customer_data.timeline_columns_agg(at timestamptz, kind text, value numeric, VARIADIC properties "any") (
+    SFUNC = customer_data.timeline_columns_trans, STYPE = internal, SSPACE = 1024,
+    FINALFUNC = customer_data.timeline_agg_final, COMBINEFUNC = customer_data.timeline_agg_combine,
+    SERIALFUNC = customer_data.timeline_agg_serialize, DESERIALFUNC = customer_data.timeline_agg_deserialize,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.timeline_columns_agg(timestamptz, text, numeric, VARIADIC "any") IS 'The timeline of the rows, with values, and with properties listed as names and columns';
 
 CREATE FUNCTION customer_data.timeline_merge_trans(internal, customer_data.timeline) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_timeline_merge_trans';

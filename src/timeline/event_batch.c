@@ -37,8 +37,7 @@
 /* JSON longer than this is written out to see how long its text is. */
 #define JSON_DOUBTFUL	16384
 
-/* The numeric type as it is stored (utils/adt/numeric.c keeps it to itself). */
-#define DIGIT_BASE		10000
+/* From here on not every integer is a float8. */
 #define MAX_EXACT		(INT64CONST(1) << 53)
 
 /* One group: its events and how many of its rows were none. */
@@ -58,53 +57,6 @@ typedef struct BatchShared
 	int		   *property;		/* number of the name before each property */
 } BatchShared;
 
-/* A numeric as float8: most are a few digits, which one division turns exactly. */
-static double
-numeric_number(Datum datum)
-{
-	struct varlena *num = PG_DETOAST_DATUM_PACKED(datum);
-	const char *data = VARDATA_ANY(num);
-	int			len = VARSIZE_ANY_EXHDR(num);
-	uint16		header;
-	int16		digit;
-	int			weight,
-				at,
-				scale;
-	bool		negative;
-	int64		mantissa = 0;
-	static const double power[] = {1, 1e4, 1e8, 1e12, 1e16, 1e20};
-
-	memcpy(&header, data, sizeof(header));
-	if ((header & 0xC000) == 0x8000)
-	{
-		negative = (header & 0x2000) != 0;
-		weight = (header & 0x0040) != 0 ? (int) (header & 0x003F) - 64 : (int) (header & 0x003F);
-		at = 2;
-	}
-	else if ((header & 0xC000) != 0xC000)
-	{
-		negative = (header & 0x4000) != 0;
-		memcpy(&digit, data + 2, sizeof(digit));
-		weight = digit;
-		at = 4;
-	}
-	else
-		return DatumGetFloat8(DirectFunctionCall1(numeric_float8, datum));
-	scale = (len - at) / 2 - 1 - weight;
-	if (len - at > 8 || scale > 5 || scale < -5)
-		return DatumGetFloat8(DirectFunctionCall1(numeric_float8, datum));
-	for (; at < len; at += 2)
-	{
-		memcpy(&digit, data + at, sizeof(digit));
-		mantissa = mantissa * DIGIT_BASE + digit;
-	}
-	if (mantissa >= MAX_EXACT)
-		return DatumGetFloat8(DirectFunctionCall1(numeric_float8, datum));
-	if (negative)
-		mantissa = -mantissa;
-	return scale >= 0 ? (double) mantissa / power[scale] : (double) mantissa * power[-scale];
-}
-
 /* A value or quantity as float8, as the cast of its type would have it. */
 static double
 argument_number(BatchShared *shared, int arg, Datum datum)
@@ -122,7 +74,7 @@ argument_number(BatchShared *shared, int arg, Datum datum)
 		case FLOAT8OID:
 			return DatumGetFloat8(datum);
 		case NUMERICOID:
-			return numeric_number(datum);
+			return cd_numeric_number(datum);
 		default:
 			{
 				char	   *str = OutputFunctionCall(&shared->output[arg], datum);
@@ -130,28 +82,6 @@ argument_number(BatchShared *shared, int arg, Datum datum)
 				return DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(str)));
 			}
 	}
-}
-
-/* A numeric property: a number where float8 holds it exactly, else JSON. */
-static void
-add_numeric(CdBuilder *builder, int property, Datum datum)
-{
-	double		number;
-	JsonbValue	v;
-
-	if (!numeric_is_nan(DatumGetNumeric(datum)) && !numeric_is_inf(DatumGetNumeric(datum)))
-	{
-		/* Fifteen digits survive the way there and back. */
-		number = numeric_number(datum);
-		if (fabs(number) < 1e11 && DatumGetInt32(DirectFunctionCall1(numeric_scale, datum)) <= 4)
-		{
-			cd_builder_number(builder, property, CD_TYPE_NUMBER, number);
-			return;
-		}
-	}
-	v.type = jbvNumeric;
-	v.val.numeric = DatumGetNumeric(datum);
-	cd_builder_json(builder, property, JsonbValueToJsonb(&v));
 }
 
 /* Add one property; what it becomes is what jsonb_build_object would make of it. */
@@ -173,7 +103,7 @@ add_property(CdBuilder *builder, BatchShared *shared, int arg, Datum datum)
 			if (DatumGetInt64(datum) > -MAX_EXACT && DatumGetInt64(datum) < MAX_EXACT)
 				cd_builder_number(builder, property, CD_TYPE_NUMBER, (double) DatumGetInt64(datum));
 			else
-				add_numeric(builder, property, DirectFunctionCall1(int8_numeric, datum));
+				cd_builder_numeric(builder, property, DirectFunctionCall1(int8_numeric, datum));
 			break;
 		case FLOAT8OID:
 			if (isnan(DatumGetFloat8(datum)) || isinf(DatumGetFloat8(datum)))
@@ -199,7 +129,7 @@ add_property(CdBuilder *builder, BatchShared *shared, int arg, Datum datum)
 				cd_builder_text(builder, property, CD_TYPE_TEXT, str, strlen(str));
 			}
 			else
-				add_numeric(builder, property, datum);
+				cd_builder_numeric(builder, property, datum);
 			break;
 		case BOOLOID:
 			cd_builder_number(builder, property, CD_TYPE_BOOL, DatumGetBool(datum) ? 1 : 0);

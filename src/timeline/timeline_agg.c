@@ -189,10 +189,16 @@ keep_row(AggState *state, MemoryContext context)
 	state->last = row->last;
 }
 
+/* A value or quantity: a numeric without the detour of its cast, or float8. */
+static inline double
+number_argument(FunctionCallInfo fcinfo, int n, bool numeric)
+{
+	return numeric ? cd_numeric_number(PG_GETARG_DATUM(n)) : PG_GETARG_FLOAT8(n);
+}
+
 /* timeline_agg's transition: at, kind [, value [, properties | quantity, event_id, properties]] */
-PG_FUNCTION_INFO_V1(cd_timeline_agg_trans);
-Datum
-cd_timeline_agg_trans(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+agg_transition(FunctionCallInfo fcinfo, bool numeric)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
@@ -210,11 +216,11 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 		state = new_state(call, context, STATE_SIZE);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (nargs > 3 && !PG_ARGISNULL(3))
-		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
+		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, number_argument(fcinfo, 3, numeric), "value");
 	if (nargs == 7)
 	{
 		if (!PG_ARGISNULL(4))
-			cd_builder_quantity(builder, PG_GETARG_FLOAT8(4));
+			cd_builder_quantity(builder, number_argument(fcinfo, 4, numeric));
 		if (!PG_ARGISNULL(5))
 		{
 			text	   *id = PG_GETARG_TEXT_PP(5);
@@ -226,6 +232,21 @@ cd_timeline_agg_trans(PG_FUNCTION_ARGS)
 		cd_builder_jsonb(builder, PG_GETARG_DATUM(nargs - 1));
 	keep_row(state, context);
 	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cd_timeline_agg_trans);
+Datum
+cd_timeline_agg_trans(PG_FUNCTION_ARGS)
+{
+	return agg_transition(fcinfo, false);
+}
+
+/* The same where value and quantity are numeric */
+PG_FUNCTION_INFO_V1(cd_timeline_agg_trans_numeric);
+Datum
+cd_timeline_agg_trans_numeric(PG_FUNCTION_ARGS)
+{
+	return agg_transition(fcinfo, true);
 }
 
 #define FIRST_PROPERTY	4
@@ -322,14 +343,13 @@ add_property(CdBuilder *builder, int property, PropertyArg *arg, Datum value)
 			if (integer >= -(INT64CONST(1) << 53) && integer <= INT64CONST(1) << 53)
 				cd_builder_number(builder, property, CD_TYPE_NUMBER, integer);
 			else
-				cd_builder_numeric(builder, property,
-								   DatumGetNumeric(DirectFunctionCall1(int8_numeric, value)));
+				cd_builder_numeric(builder, property, DirectFunctionCall1(int8_numeric, value));
 			break;
 		case FLOAT8OID:
 			cd_builder_number(builder, property, CD_TYPE_NUMBER, DatumGetFloat8(value));
 			break;
 		case NUMERICOID:
-			cd_builder_numeric(builder, property, DatumGetNumeric(value));
+			cd_builder_numeric(builder, property, value);
 			break;
 		case JSONBOID:
 			cd_builder_json(builder, property, DatumGetJsonbP(value));
@@ -356,9 +376,8 @@ add_property(CdBuilder *builder, int property, PropertyArg *arg, Datum value)
 }
 
 /* timeline_columns_agg's transition: at, kind, value, then names and columns */
-PG_FUNCTION_INFO_V1(cd_timeline_columns_trans);
-Datum
-cd_timeline_columns_trans(PG_FUNCTION_ARGS)
+static pg_attribute_always_inline Datum
+columns_transition(FunctionCallInfo fcinfo, bool numeric)
 {
 	MemoryContext context = aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
@@ -379,7 +398,7 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 		state = new_state(call, context, STATE_SIZE);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(3))
-		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, PG_GETARG_FLOAT8(3), "value");
+		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, number_argument(fcinfo, 3, numeric), "value");
 	for (i = FIRST_PROPERTY; i < nargs; i += 2)
 	{
 		int			property;
@@ -404,6 +423,21 @@ cd_timeline_columns_trans(PG_FUNCTION_ARGS)
 	}
 	keep_row(state, context);
 	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(cd_timeline_columns_trans);
+Datum
+cd_timeline_columns_trans(PG_FUNCTION_ARGS)
+{
+	return columns_transition(fcinfo, false);
+}
+
+/* The same where the value is numeric */
+PG_FUNCTION_INFO_V1(cd_timeline_columns_trans_numeric);
+Datum
+cd_timeline_columns_trans_numeric(PG_FUNCTION_ARGS)
+{
+	return columns_transition(fcinfo, true);
 }
 
 /* The timeline of a state. */

@@ -216,25 +216,102 @@ cd_number_numeric(double number)
 	return DirectFunctionCall3(numeric_in, CStringGetDatum(buf), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 }
 
+/* The numeric type as it is stored (utils/adt/numeric.c keeps it to itself). */
+#define DIGIT_BASE		10000
+#define MAX_EXACT		(INT64CONST(1) << 53)
+
+/* Up to fifteen digits every decimal survives the way to float8 and back. */
+#define MAX_DECIMAL		INT64CONST(1000000000000000)
+
+/*
+ * Read a numeric of a few digits, which one division turns into the nearest
+ * float8, as the cast would; false for others.  Its digits without the point
+ * and zeros at the end are at most *mantissa.
+ */
+static bool
+few_digits(const struct varlena *num, double *number, int64 *mantissa)
+{
+	const char *data = VARDATA_ANY(num);
+	int			len = VARSIZE_ANY_EXHDR(num);
+	uint16		header;
+	int16		digit;
+	int			weight,
+				at,
+				scale;
+	bool		negative;
+	static const double power[] = {1, 1e4, 1e8, 1e12, 1e16, 1e20};
+
+	memcpy(&header, data, sizeof(header));
+	if ((header & 0xC000) == 0x8000)
+	{
+		negative = (header & 0x2000) != 0;
+		weight = (header & 0x0040) != 0 ? (int) (header & 0x003F) - 64 : (int) (header & 0x003F);
+		at = 2;
+	}
+	else if ((header & 0xC000) != 0xC000)
+	{
+		negative = (header & 0x4000) != 0;
+		memcpy(&digit, data + 2, sizeof(digit));
+		weight = digit;
+		at = 4;
+	}
+	else
+		return false;
+	scale = (len - at) / 2 - 1 - weight;
+	if (len - at > 8 || scale > 5 || scale < -5)
+		return false;
+	*mantissa = 0;
+	for (; at < len; at += 2)
+	{
+		memcpy(&digit, data + at, sizeof(digit));
+		*mantissa = *mantissa * DIGIT_BASE + digit;
+	}
+	if (*mantissa >= MAX_EXACT)
+		return false;
+	*number = (double) (negative ? -*mantissa : *mantissa);
+	if (scale >= 0)
+		*number /= power[scale];
+	else
+		*number *= power[-scale];
+	return true;
+}
+
+/* A numeric as float8. */
+double
+cd_numeric_number(Datum datum)
+{
+	double		number;
+	int64		mantissa;
+
+	if (few_digits((struct varlena *) PG_DETOAST_DATUM_PACKED(datum), &number, &mantissa))
+		return number;
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, datum));
+}
+
 /* Add a numeric: as a number where float8 holds it exactly, else as JSON. */
 void
-cd_builder_numeric(CdBuilder *builder, int property, Numeric num)
+cd_builder_numeric(CdBuilder *builder, int property, Datum num)
 {
-	char	   *str = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(num)));
+	char	   *str;
 	char	   *end;
 	double		number;
 	int			digits = 0;
 	const char *p;
+	int64		mantissa;
 	bool		exact;
 
+	if (few_digits((struct varlena *) PG_DETOAST_DATUM_PACKED(num), &number, &mantissa) && mantissa < MAX_DECIMAL)
+	{
+		cd_builder_number(builder, property, CD_TYPE_NUMBER, number);
+		return;
+	}
+	str = DatumGetCString(DirectFunctionCall1(numeric_out, num));
 	number = strtod(str, &end);
 	for (p = str; *p; p++)
 		digits += isdigit((unsigned char) *p) ? 1 : 0;
-
-	/* Up to fifteen digits every decimal survives the way there and back. */
 	exact = digits <= 15;
 	if (!exact && !isnan(number) && !isinf(number))
-		exact = DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(num), cd_number_numeric(number)));
+		exact = DatumGetBool(DirectFunctionCall2(numeric_eq, num, cd_number_numeric(number)));
 	if (exact)
 		cd_builder_number(builder, property, CD_TYPE_NUMBER, number);
 	else
@@ -254,7 +331,7 @@ add_json(CdBuilder *builder, int property, JsonbValue *v)
 			cd_builder_text(builder, property, CD_TYPE_TEXT, v->val.string.val, v->val.string.len);
 			break;
 		case jbvNumeric:
-			cd_builder_numeric(builder, property, v->val.numeric);
+			cd_builder_numeric(builder, property, NumericGetDatum(v->val.numeric));
 			break;
 		case jbvBool:
 			cd_builder_number(builder, property, CD_TYPE_BOOL, v->val.boolean ? 1 : 0);

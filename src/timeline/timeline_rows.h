@@ -433,7 +433,8 @@ typedef struct CdCopy
 
 extern void cd_copy_begin(CdCopy *copy, CdBuilder *builder, const struct varlena *value, TimestampTz since);
 extern void cd_copy_event(CdCopy *copy);
-extern void cd_builder_numeric(CdBuilder *builder, int property, Numeric num);
+extern double cd_numeric_number(Datum num);
+extern void cd_builder_numeric(CdBuilder *builder, int property, Datum num);
 extern void cd_builder_json(CdBuilder *builder, int property, Jsonb *jb);
 extern Datum cd_number_numeric(double number);
 
