@@ -79,9 +79,15 @@ CREATE TABLE customer_data.condition_member (
     condition_id int NOT NULL REFERENCES customer_data.condition ON DELETE CASCADE,
     chunk        int NOT NULL,
     members      customer_data.customer_set NOT NULL,
+    joined       customer_data.customer_set,
+    gone         customer_data.customer_set,
     PRIMARY KEY (condition_id, chunk)
 );
-COMMENT ON TABLE customer_data.condition_member IS 'Whom each condition holds for, as of the last refresh, in chunks of 65536 ids so that one move rewrites at most 8 KB';
+-- Few differences lie in the row, while a large set stays where it was written.
+ALTER TABLE customer_data.condition_member ALTER joined SET STORAGE PLAIN, ALTER gone SET STORAGE PLAIN;
+COMMENT ON TABLE customer_data.condition_member IS 'Whom each condition holds for, as of the last refresh, in chunks of 65536 ids so that one move rewrites at most 8 KB; the view member_chunk puts the sets of a row together';
+COMMENT ON COLUMN customer_data.condition_member.joined IS 'Who came since members was written, and is not in it; kept as long as they are few';
+COMMENT ON COLUMN customer_data.condition_member.gone IS 'Who of members left since';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_member', '');
 
 -- A row per moment and refresh, for all conditions: a refresh of few customers
@@ -194,7 +200,22 @@ CREATE FUNCTION customer_data.evaluate_conditions(condition_ids integer[], custo
         OUT customers customer_data.customer_set, OUT message text,
         OUT conditions integer[], OUT sets customer_data.customer_set[]) RETURNS SETOF record
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_evaluate_conditions';
-COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[], boolean) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows asked, true, due and error; recompute: metrics and, for everyone, thresholds are computed for that moment instead of read';
+COMMENT ON FUNCTION customer_data.evaluate_conditions(integer[], customer_data.customer_set[], boolean) IS 'Asks each condition of its customers (NULL: everyone) as of as_of(): rows true, due and error; recompute: metrics and, for everyone, thresholds are computed for that moment instead of read';
+
+CREATE FUNCTION customer_data.turn_conditions(condition_ids integer[], customers customer_data.customer_set[], touched customer_data.customer_set,
+        OUT condition_id integer, OUT what text, OUT chunk integer, OUT due timestamptz,
+        OUT customers customer_data.customer_set, OUT message text,
+        OUT conditions integer[], OUT sets customer_data.customer_set[]) RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_turn_conditions';
+COMMENT ON FUNCTION customer_data.turn_conditions(integer[], customer_data.customer_set[], customer_data.customer_set) IS 'Part of a refresh: asks each condition of its customers (NULL: everyone) and of those touched as of as_of(): rows turn (what becomes of a chunk of its members; sets: who joined and is gone since these were written, who entered and left), due and error';
+
+CREATE FUNCTION customer_data.member_set(members customer_data.customer_set, joined customer_data.customer_set, gone customer_data.customer_set)
+    RETURNS customer_data.customer_set LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_member_set';
+COMMENT ON FUNCTION customer_data.member_set(customer_data.customer_set, customer_data.customer_set, customer_data.customer_set) IS 'A chunk of members as it is now: as it was written, with who joined and without who is gone since (NULL: nobody)';
+
+CREATE VIEW customer_data.member_chunk AS
+SELECT m.condition_id, m.chunk, customer_data.member_set(m.members, m.joined, m.gone) AS members FROM customer_data.condition_member m;
+COMMENT ON VIEW customer_data.member_chunk IS 'Whom each condition holds for, as of the last refresh, chunk by chunk';
 
 CREATE FUNCTION customer_data.check_condition(expression text,
         OUT segments text[], OUT columns text[], OUT metrics text[], OUT percents double precision[],
@@ -214,7 +235,7 @@ CREATE FUNCTION customer_data.members_of(condition_id integer) RETURNS customer_
     LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT coalesce(customer_data.customer_set_or_agg(m.members), '{}'::customer_data.customer_set)
-    FROM customer_data.condition_member m WHERE m.condition_id = $1
+    FROM customer_data.member_chunk m WHERE m.condition_id = $1
 $$;
 COMMENT ON FUNCTION customer_data.members_of(integer) IS 'Whom a condition holds for, as of the last refresh';
 

@@ -262,6 +262,9 @@ BEGIN
                   DETAIL = 'These segments use it: ' || users || '.',
                   HINT = 'Drop or alter them first.';
     END IF;
+    -- Once no refresh adds to them any more: its members may be in no other segment.
+    PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR UPDATE;
+    PERFORM customer_data.touch('rest', customer_data.members_of(id));
     DELETE FROM customer_data.segment_definition d WHERE d.condition_id = id;
     DELETE FROM customer_data.condition c WHERE c.condition_id = id;
     PERFORM customer_data.drop_unused_thresholds();

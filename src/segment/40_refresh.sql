@@ -182,11 +182,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_thresholds(bigint, integer, customer_data.customer_set) IS 'Part of a refresh: thresholds first, then whom they passed by';
 
-CREATE FUNCTION customer_data.member_turn(members customer_data.customer_set, asked customer_data.customer_set, found customer_data.customer_set,
-        everyone boolean, OUT after customer_data.customer_set, OUT entered customer_data.customer_set, OUT exited customer_data.customer_set)
+CREATE FUNCTION customer_data.member_turn(members customer_data.customer_set, joined customer_data.customer_set, gone customer_data.customer_set,
+        asked customer_data.customer_set, found customer_data.customer_set,
+        OUT members customer_data.customer_set, OUT joined customer_data.customer_set, OUT gone customer_data.customer_set,
+        OUT entered customer_data.customer_set, OUT exited customer_data.customer_set)
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_member_turn';
-COMMENT ON FUNCTION customer_data.member_turn(customer_data.customer_set, customer_data.customer_set, customer_data.customer_set, boolean)
-    IS 'Part of a refresh: what becomes of a chunk of members of which some (or all) were asked and some found; NULLs where nobody enters or leaves';
+COMMENT ON FUNCTION customer_data.member_turn(customer_data.customer_set, customer_data.customer_set, customer_data.customer_set, customer_data.customer_set, customer_data.customer_set)
+    IS 'Part of a refresh: what becomes of a chunk of members when of those asked only those found are in it: its columns (members is NULL where they stay as they are written), who enters and who leaves; NULLs where nobody does';
 
 -- Ask the conditions of one wave and write down what came out.
 CREATE FUNCTION customer_data.refresh_wave(refresh bigint, in_wave integer, touched customer_data.customer_set)
@@ -199,7 +201,7 @@ DECLARE
 BEGIN
     SELECT array_agg(w.condition_id ORDER BY w.condition_id),
            array_agg(CASE WHEN w.everyone IS NULL
-                     THEN touched | coalesce(w.pending, '{}') | coalesce(w.expired, '{}') | coalesce(w.threshold, '{}') | coalesce(w.segment, '{}')
+                     THEN coalesce(w.pending, '{}') | coalesce(w.expired, '{}') | coalesce(w.threshold, '{}') | coalesce(w.segment, '{}')
                      END ORDER BY w.condition_id)
     INTO ids, dues
     FROM customer_data.condition_work w WHERE w.wave = in_wave AND NOT w.parked;
@@ -208,55 +210,38 @@ BEGIN
     END IF;
 
     WITH answer AS MATERIALIZED (
-        SELECT * FROM customer_data.evaluate_conditions(ids, dues)
+        SELECT * FROM customer_data.turn_conditions(ids, dues, touched)
     ), failed AS (
         SELECT DISTINCT ON (a.condition_id) a.condition_id, a.message,
                CASE WHEN a.customers IS NOT NULL THEN customer_data.set_min(a.customers) END AS customer_id
         FROM answer a WHERE a.what = 'error' ORDER BY a.condition_id
-    ), good AS (
-        SELECT * FROM answer a WHERE NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = a.condition_id)
     ), due AS (
         INSERT INTO customer_data.condition_due (due, conditions, customers)
         SELECT a.due, a.conditions, a.sets FROM answer a WHERE a.what = 'due'
-    ), asked AS (
-        SELECT g.condition_id, c.chunk, customer_data.customer_set_or_agg(c.part) AS customers
-        FROM good g, LATERAL customer_data.chunks(g.customers) c
-        WHERE g.what = 'asked' GROUP BY 1, 2
-    ), found AS (
-        SELECT g.condition_id, g.chunk, customer_data.customer_set_or_agg(g.customers) AS customers
-        FROM good g WHERE g.what = 'true' GROUP BY 1, 2
-    ), place AS (
-        SELECT condition_id, chunk FROM asked
-        UNION
-        SELECT condition_id, chunk FROM found
-        UNION
-        SELECT m.condition_id, m.chunk
-        FROM customer_data.condition_member m
-        JOIN customer_data.condition_work w USING (condition_id)
-        WHERE w.wave = in_wave AND w.everyone IS NOT NULL AND NOT w.parked
-          AND NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = m.condition_id)
-    ), moved AS MATERIALIZED (
-        SELECT p.condition_id, p.chunk, w.everyone, w.pending, w.expired, w.threshold, t.after, t.entered, t.exited
-        FROM place p
-        JOIN customer_data.condition_work w USING (condition_id)
-        LEFT JOIN asked a USING (condition_id, chunk)
-        LEFT JOIN found f USING (condition_id, chunk)
-        LEFT JOIN customer_data.condition_member m USING (condition_id, chunk),
-        LATERAL customer_data.member_turn(m.members, a.customers, f.customers, w.everyone IS NOT NULL) t
-        WHERE t.after IS NOT NULL
+    ), turn AS (
+        SELECT a.condition_id, a.chunk, a.customers AS members, a.sets
+        FROM answer a
+        WHERE a.what = 'turn' AND NOT EXISTS (SELECT FROM failed f WHERE f.condition_id = a.condition_id)
     ), kept AS (
-        INSERT INTO customer_data.condition_member
-        SELECT m.condition_id, m.chunk, m.after FROM moved m
-        ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members
+        INSERT INTO customer_data.condition_member (condition_id, chunk, members)
+        SELECT t.condition_id, t.chunk, t.members FROM turn t WHERE t.members IS NOT NULL
+        ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members, joined = NULL, gone = NULL
+    ), noted AS (
+        UPDATE customer_data.condition_member m SET joined = t.sets[1], gone = t.sets[2]
+        FROM turn t WHERE t.members IS NULL AND m.condition_id = t.condition_id AND m.chunk = t.chunk
+    ), moved AS MATERIALIZED (
+        SELECT t.condition_id, customer_data.customer_set_or_agg(t.sets[3]) AS entered, customer_data.customer_set_or_agg(t.sets[4]) AS exited
+        FROM turn t GROUP BY 1
     ), reason AS (
         SELECT m.condition_id, r.why, m.entered & r.customers AS entered, m.exited & r.customers AS exited
-        FROM moved m,
+        FROM moved m
+        JOIN customer_data.condition_work w USING (condition_id),
         LATERAL (SELECT m.entered | m.exited AS both_ways) b,
-        LATERAL (SELECT CASE WHEN m.everyone = 'definition' THEN '{}' ELSE (b.both_ways & touched) | (b.both_ways & coalesce(m.pending, '{}')) END AS by_data) d,
-        LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(m.threshold, '{}') AS by_threshold) t,
-        LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(m.expired, '{}') AS by_time) e,
+        LATERAL (SELECT CASE WHEN w.everyone = 'definition' THEN '{}' ELSE (b.both_ways & touched) | (b.both_ways & coalesce(w.pending, '{}')) END AS by_data) d,
+        LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(w.threshold, '{}') AS by_threshold) t,
+        LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(w.expired, '{}') AS by_time) e,
         LATERAL (VALUES ('data', d.by_data), ('threshold', t.by_threshold), ('time', e.by_time),
-                 (coalesce(m.everyone, 'segment'), b.both_ways - d.by_data - t.by_threshold - e.by_time)) AS r(why, customers)
+                 (coalesce(w.everyone, 'segment'), b.both_ways - d.by_data - t.by_threshold - e.by_time)) AS r(why, customers)
         WHERE NOT customer_data.is_empty(r.customers)
     ), logged AS (
         INSERT INTO customer_data.condition_change
@@ -264,9 +249,8 @@ BEGIN
                customer_data.customer_set_or_agg(r.entered), customer_data.customer_set_or_agg(r.exited)
         FROM reason r GROUP BY r.condition_id, r.why
     ), sized AS (
-        SELECT m.condition_id,
-               sum(customer_data.cardinality(m.entered) - customer_data.cardinality(m.exited)) AS more
-        FROM moved m GROUP BY 1
+        SELECT m.condition_id, (customer_data.cardinality(m.entered) - customer_data.cardinality(m.exited)) AS more
+        FROM moved m
     )
     INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size, error, error_at, error_customer, failures, retry_at)
     SELECT w.condition_id, w.version,
@@ -305,42 +289,63 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_wave(bigint, integer, customer_data.customer_set) IS 'Part of a refresh: asks the conditions of one wave and writes members, changes and dues';
 
--- Those in no segment: everyone less all the others, where something moved.
+-- Those in no segment: of whoever entered or left any, who is in none now.
 CREATE FUNCTION customer_data.refresh_rest(refresh bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
+DECLARE
+    rest     integer := (SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'rest');
+    moved    customer_data.customer_set;
+    part     record;
+    others   record;
+    left_out customer_data.customer_set;
+    t        record;
+    into_it  customer_data.customer_set := '{}';
+    out_of_it customer_data.customer_set := '{}';
 BEGIN
-    WITH rest AS (
-        SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'rest'
-    ), covered AS (
-        SELECT m.chunk, customer_data.customer_set_or_agg(m.members) AS members
-        FROM customer_data.condition_member m JOIN customer_data.condition c USING (condition_id)
-        WHERE c.room = 'segment' GROUP BY 1
-    ), turn AS (
-        SELECT r.condition_id, e.chunk, coalesce(m.members, '{}') AS before,
-               coalesce(e.members, '{}') - coalesce(v.members, '{}') AS after
-        FROM rest r
-        CROSS JOIN (SELECT chunk, members FROM customer_data.condition_member JOIN customer_data.condition c USING (condition_id)
-                    WHERE c.room = 'everyone') e
-        LEFT JOIN covered v USING (chunk)
-        LEFT JOIN customer_data.condition_member m ON m.condition_id = r.condition_id AND m.chunk = e.chunk
-    ), moved AS MATERIALIZED (
-        SELECT * FROM turn t WHERE t.before <> t.after
-    ), kept AS (
-        INSERT INTO customer_data.condition_member
-        SELECT m.condition_id, m.chunk, m.after FROM moved m
-        ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members
-    ), logged AS (
-        INSERT INTO customer_data.condition_change
-        SELECT refresh, m.condition_id, 'segment',
-               customer_data.customer_set_or_agg(m.after - m.before), customer_data.customer_set_or_agg(m.before - m.after)
-        FROM moved m GROUP BY m.condition_id
-    )
+    SELECT customer_data.take_touched('rest') | customer_data.customer_set_or_agg(c.entered | c.exited) INTO moved
+    FROM customer_data.condition_change c JOIN customer_data.condition k USING (condition_id)
+    WHERE c.refresh_id = refresh AND k.room IN ('segment', 'everyone');
+    -- A rebuild looks at all who are, and at all who were.
+    IF (SELECT r.rebuild FROM customer_data.segment_refresh r WHERE r.refresh_id = refresh) THEN
+        moved := moved | customer_data.members_of(rest)
+            | customer_data.members_of((SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'everyone'));
+    END IF;
+    FOR part IN
+        SELECT c.chunk, c.part AS asked, c.part & coalesce(e.members, '{}') AS found
+        FROM customer_data.chunks(moved) c
+        LEFT JOIN (SELECT m.chunk, m.members FROM customer_data.member_chunk m JOIN customer_data.condition USING (condition_id)
+                   WHERE room = 'everyone') e USING (chunk)
+    LOOP
+        left_out := part.found;
+        -- Large segments first: mostly a few of them cover all.
+        FOR others IN
+            SELECT m.members FROM customer_data.member_chunk m
+            JOIN customer_data.condition c USING (condition_id) LEFT JOIN customer_data.condition_state s USING (condition_id)
+            WHERE c.room = 'segment' AND m.chunk = part.chunk ORDER BY s.size DESC NULLS LAST
+        LOOP
+            EXIT WHEN customer_data.is_empty(left_out);
+            left_out := left_out - others.members;
+        END LOOP;
+        SELECT m.* INTO t
+        FROM (SELECT) one LEFT JOIN customer_data.condition_member k ON k.condition_id = rest AND k.chunk = part.chunk,
+        LATERAL customer_data.member_turn(k.members, k.joined, k.gone, part.asked, left_out) m;
+        CONTINUE WHEN t.entered IS NULL;
+        IF t.members IS NULL THEN
+            UPDATE customer_data.condition_member m SET joined = t.joined, gone = t.gone WHERE m.condition_id = rest AND m.chunk = part.chunk;
+        ELSE
+            INSERT INTO customer_data.condition_member (condition_id, chunk, members) VALUES (rest, part.chunk, t.members)
+            ON CONFLICT ON CONSTRAINT condition_member_pkey DO UPDATE SET members = EXCLUDED.members, joined = NULL, gone = NULL;
+        END IF;
+        into_it := into_it | t.entered;
+        out_of_it := out_of_it | t.exited;
+    END LOOP;
+    IF NOT customer_data.is_empty(into_it | out_of_it) THEN
+        INSERT INTO customer_data.condition_change VALUES (refresh, rest, 'segment', into_it, out_of_it);
+    END IF;
     INSERT INTO customer_data.condition_state AS s (condition_id, version, evaluated_at, size)
-    SELECT r.condition_id, 1, customer_data.as_of(),
-           (SELECT coalesce(sum(customer_data.cardinality(m.after) - customer_data.cardinality(m.before)), 0) FROM moved m)
-    FROM rest r
+    VALUES (rest, 1, customer_data.as_of(), customer_data.cardinality(into_it) - customer_data.cardinality(out_of_it))
     ON CONFLICT ON CONSTRAINT condition_state_pkey DO UPDATE
     SET evaluated_at = EXCLUDED.evaluated_at, size = s.size + EXCLUDED.size;
 END
@@ -367,7 +372,7 @@ BEGIN
     ), kept AS (
         INSERT INTO customer_data.condition_snapshot_chunk (condition_id, chunk, refresh_id, members)
         SELECT m.condition_id, m.chunk, take_snapshots.refresh, m.members
-        FROM due JOIN customer_data.condition_member m USING (condition_id)
+        FROM due JOIN customer_data.member_chunk m USING (condition_id)
         LEFT JOIN LATERAL (SELECT k.members FROM customer_data.condition_snapshot_chunk k
                            WHERE k.condition_id = m.condition_id AND k.chunk = m.chunk
                            ORDER BY k.refresh_id DESC LIMIT 1) before ON true

@@ -12,7 +12,8 @@ CREATE FUNCTION customer_data.is_member(name text, customer_id bigint) RETURNS b
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((SELECT m.members @> is_member.customer_id
+    SELECT coalesce((SELECT (m.members @> is_member.customer_id OR coalesce(m.joined @> is_member.customer_id, false))
+                            AND NOT coalesce(m.gone @> is_member.customer_id, false)
                      FROM customer_data.condition_member m
                      WHERE m.condition_id = customer_data.segment_condition(is_member.name)
                        AND m.chunk = customer_data.chunk_of(is_member.customer_id)), false)

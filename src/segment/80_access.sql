@@ -27,7 +27,7 @@ COMMENT ON VIEW customer_data.my_segment IS 'The segments that were granted to t
 CREATE VIEW customer_data.my_segment_member WITH (security_barrier) AS
 SELECT d.name AS segment, customer_data.members(m.members) AS customer_id
 FROM customer_data.segment_definition d
-JOIN customer_data.condition_member m USING (condition_id)
+JOIN customer_data.member_chunk m USING (condition_id)
 WHERE EXISTS (SELECT FROM customer_data.segment_grant g WHERE g.segment = d.name AND pg_has_role(current_user, g.role::oid, 'USAGE'));
 COMMENT ON VIEW customer_data.my_segment_member IS 'The members of the segments that were granted to the current role';
 
@@ -65,7 +65,7 @@ BEGIN
         '       FROM (SELECT customer_data.members(c.members) AS customer_id, (%s)::varbit AS mask'
         '             FROM customer_data.segment_grant g'
         '             JOIN customer_data.segment_definition d ON d.name = g.segment'
-        '             JOIN customer_data.condition_member c USING (condition_id)'
+        '             JOIN customer_data.member_chunk c USING (condition_id)'
         '             WHERE pg_has_role(current_user, g.role::oid, ''USAGE'')) m'
         '       GROUP BY 1) s'
         ' JOIN customer_data.profile p ON p.customer_id = s.customer_id', shown, bits);

@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "nodes/execnodes.h"
+#include "utils/array.h"
 #include "utils/tuplestore.h"
 
 #define CD_BATCH			2048
@@ -90,10 +91,21 @@ typedef struct CdRun
 	bool		recompute;		/* metrics and thresholds as of now, not as stored */
 	bool		whole_events;	/* leave the timeline uncut */
 	void		(*take_batch) (struct CdRun *run);
+	void		(*end_chunk) (struct CdRun *run, uint32 chunk);	/* NULL: batches need not end where chunks do */
 	void		(*failed) (struct CdRun *run, CdAsked *asked, ErrorData *error, int row);
+	bool		turns;			/* compare with the members kept */
+	CdSet	   *touched;		/* of whom all conditions are asked */
+	CdSetIterator touched_walk;
+	uint32		next_touched;
+	bool		more_touched;
+	uint64		touched_rows[CD_BATCH / CD_BLOCK];	/* of the batch */
+	bool		dense;			/* the ids of the block follow each other */
+	uint8	   *ended;			/* chunks that are done with */
+	ArrayType  *asked_ids;
+	SPIPlanPtr	read_kept;
 	MemoryContext row;			/* reset after each that leaves */
 	Oid			set_type;		/* customer_set */
-	Size		used;			/* bytes in results */
+	Size		used;			/* bytes in results, where dues wait */
 	Tuplestorestate *store;		/* where rows go, or */
 	struct _DestReceiver *receiver;
 	TupleTableSlot *row_slot;

@@ -11,16 +11,20 @@
  *
  * What comes out are rows (condition, what, chunk, due, customers, message,
  * conditions, sets):
- *	'asked'	customers that were to be asked; no such row where all were
- *	'true'	those of them it holds for
+ *	'true'	customers of a chunk that it holds for; or, where members are kept,
+ *	'turn'	what becomes of a chunk of its members: customers, or, where these
+ *			stay as they are but for some that joined or are gone, NULL; sets:
+ *			joined, gone, entered, exited
  *	'due'	for several conditions, those whose answer may change at "due" if
  *			nothing new arrives; none for conditions asked of everyone anyway
  *	'error'	the message; customers holds the one it happened at
- * Rows leave whenever they would take more than maintenance_work_mem.
+ * Moments leave whenever they would take more than maintenance_work_mem, all
+ * else when a chunk of 65536 ids is done with.
  */
 #include "postgres.h"
 
 #include "run_as.h"
+#include "segment/collect.h"
 #include "segment/evaluate.h"
 #include "segment/program.h"
 
@@ -34,403 +38,6 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-/* Days ahead that are counted one by one; and what is nearer than two, by hours. */
-#define MOST_DAYS		4000
-#define FEW_DAYS		2
-#define FEW_HOURS		2
-
-/* A growing list of ids. */
-typedef struct IdList
-{
-	uint32	   *ids;
-	int			count;
-	int			size;
-} IdList;
-
-/* The customers whose answer may change at one moment. */
-typedef struct DueBucket
-{
-	TimestampTz due;
-	uint32		status;
-	IdList		list;
-} DueBucket;
-
-#define SH_PREFIX		due
-#define SH_ELEMENT_TYPE	DueBucket
-#define SH_KEY_TYPE		TimestampTz
-#define SH_KEY			due
-#define SH_HASH_KEY(tb, key)	((uint32) ((uint64) (key) * UINT64CONST(0x9E3779B97F4A7C15) >> 32))
-#define SH_EQUAL(tb, a, b)		((a) == (b))
-#define SH_SCOPE		static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/* Answers that last until some full day or hour. */
-typedef struct GrainList
-{
-	IdList		at;				/* which day or hour, */
-	IdList		whose;			/* and of whom */
-} GrainList;
-
-/* What is collected of one condition until it is sent. */
-typedef struct Answers
-{
-	IdList		asked;
-	IdList		found;
-	GrainList	days;
-	GrainList	hours;
-	due_hash   *dues;			/* all others */
-} Answers;
-
-/* Make room for more ids. */
-static void
-make_room(CdRun *run, IdList *list, int more)
-{
-	int			size = Max(8, list->size);
-
-	while (size < list->count + more)
-		size *= 2;
-	list->ids = list->ids ? repalloc_huge(list->ids, size * sizeof(uint32)) :
-		MemoryContextAllocHuge(run->results, size * sizeof(uint32));
-	run->used += (size - list->size) * sizeof(uint32);
-	list->size = size;
-}
-
-/* Append an id. */
-static inline void
-add_id(CdRun *run, IdList *list, uint32 id)
-{
-	if (unlikely(list->count == list->size))
-		make_room(run, list, 1);
-	list->ids[list->count++] = id;
-}
-
-/* Let a row leave. */
-static void
-send_values(CdRun *run, Datum *values, bool *nulls)
-{
-	if (run->receiver == NULL)
-	{
-		tuplestore_putvalues(run->store, run->rowtype, values, nulls);
-		return;
-	}
-	ExecClearTuple(run->row_slot);
-	memcpy(run->row_slot->tts_values, values, run->rowtype->natts * sizeof(Datum));
-	memcpy(run->row_slot->tts_isnull, nulls, run->rowtype->natts * sizeof(bool));
-	ExecStoreVirtualTuple(run->row_slot);
-	(void) run->receiver->receiveSlot(run->row_slot, run->receiver);
-}
-
-/* Send one row. */
-static void
-put_row(CdRun *run, int32 id, const char *what, int64 chunk, CdSet *set, const char *message)
-{
-	Datum		values[8];
-	bool		nulls[8] = {false};
-
-	values[0] = Int32GetDatum(id);
-	values[1] = CStringGetTextDatum(what);
-	values[2] = Int32GetDatum((int32) chunk);
-	nulls[2] = chunk < 0;
-	nulls[3] = true;
-	values[4] = PointerGetDatum(set);
-	nulls[4] = set == NULL;
-	values[5] = message ? CStringGetTextDatum(message) : (Datum) 0;
-	nulls[5] = message == NULL;
-	nulls[6] = true;
-	nulls[7] = true;
-	send_values(run, values, nulls);
-}
-
-/* Send a list chunk by chunk; lists ascend but for repeats. */
-static void
-put_list(CdRun *run, int32 id, const char *what, IdList *list)
-{
-	int			from = 0;
-
-	while (from < list->count)
-	{
-		uint32		chunk = list->ids[from] >> 16;
-		int			to = from;
-
-		while (to < list->count && list->ids[to] >> 16 == chunk)
-			to++;
-		put_row(run, id, what, chunk, cd_set_from_sorted(list->ids + from, to - from), NULL);
-		from = to;
-	}
-}
-
-/* Of one condition, whom to ask again at a moment. */
-typedef struct DueEntry
-{
-	TimestampTz due;
-	int32		id;				/* of the condition */
-	int			count;
-	const uint32 *ids;
-} DueEntry;
-
-static int
-compare_dues(const void *a, const void *b)
-{
-	const DueEntry *x = a;
-	const DueEntry *y = b;
-
-	if (x->due != y->due)
-		return x->due < y->due ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* Take note of a moment and whom to ask then. */
-static DueEntry *
-add_entry(DueEntry *entries, int *n, int *size, TimestampTz due, int32 id, const uint32 *ids, int count)
-{
-	if (*n == *size)
-	{
-		*size *= 2;
-		entries = repalloc_huge(entries, *size * sizeof(DueEntry));
-	}
-	entries[*n].due = due;
-	entries[*n].id = id;
-	entries[*n].ids = ids;
-	entries[(*n)++].count = count;
-	return entries;
-}
-
-/*
- * Put what a condition noted by days or hours in their order.  They were
- * written down one behind the other, because appending to as many lists as
- * there are days would miss the processor's cache each time.
- */
-static DueEntry *
-sort_grains(GrainList *list, int64 grain, int32 id, DueEntry *entries, int *n, int *size)
-{
-	const uint32 *at = list->at.ids;
-	int			count = list->at.count;
-	uint32		least = PG_UINT32_MAX;
-	uint32		most = 0;
-	uint32	   *ids;
-	int		   *ends;
-	uint32		k;
-	int			i;
-
-	for (i = 0; i < count; i++)
-	{
-		least = Min(least, at[i]);
-		most = Max(most, at[i]);
-	}
-	if (count == 0)
-		return entries;
-	ids = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
-	ends = palloc_extended(((Size) most - least + 2) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (i = 0; i < count; i++)
-		ends[at[i] - least + 1]++;
-	for (k = 0; k < most - least; k++)
-		ends[k + 1] += ends[k];
-	for (i = 0; i < count; i++)
-		ids[ends[at[i] - least]++] = list->whose.ids[i];
-	for (k = 0; k <= most - least; k++)
-	{
-		int			from = k == 0 ? 0 : ends[k - 1];
-
-		if (ends[k] > from)
-			entries = add_entry(entries, n, size, (TimestampTz) (((int64) least + k) * grain), id,
-								ids + from, ends[k] - from);
-	}
-	pfree(ends);
-	return entries;
-}
-
-/* Send a row for each moment at which answers are to be looked at again. */
-static void
-put_dues(CdRun *run)
-{
-	int			size = 1024;
-	DueEntry   *entries = palloc(size * sizeof(DueEntry));
-	Datum	   *ids = palloc(Max(run->nasked, 1) * sizeof(Datum));
-	Datum	   *sets = palloc(Max(run->nasked, 1) * sizeof(Datum));
-	int			n = 0;
-	int			from,
-				i;
-
-	for (i = 0; i < run->nasked; i++)
-	{
-		Answers    *answers = run->asked[i].results;
-		due_iterator it;
-		const DueBucket *bucket;
-
-		CHECK_FOR_INTERRUPTS();
-		entries = sort_grains(&answers->days, USECS_PER_DAY, run->asked[i].id, entries, &n, &size);
-		entries = sort_grains(&answers->hours, USECS_PER_HOUR, run->asked[i].id, entries, &n, &size);
-		if (answers->dues == NULL)
-			continue;
-		due_start_iterate(answers->dues, &it);
-		while ((bucket = due_iterate(answers->dues, &it)) != NULL)
-			entries = add_entry(entries, &n, &size, bucket->due, run->asked[i].id, bucket->list.ids, bucket->list.count);
-	}
-	qsort(entries, n, sizeof(DueEntry), compare_dues);
-	for (from = 0; from < n;)
-	{
-		TimestampTz due = entries[from].due;
-		MemoryContext old = MemoryContextSwitchTo(run->row);
-		Datum		values[8];
-		bool		nulls[8] = {true, false, true, false, true, true, false, false};
-		int			k = 0;
-
-		CHECK_FOR_INTERRUPTS();
-		/* A condition may come twice; a moment's row has it once for each. */
-		for (; from < n && entries[from].due == due && k < run->nasked; from++)
-		{
-			ids[k] = Int32GetDatum(entries[from].id);
-			sets[k++] = PointerGetDatum(cd_set_from_sorted(entries[from].ids, entries[from].count));
-		}
-		values[1] = CStringGetTextDatum("due");
-		values[3] = TimestampTzGetDatum(due);
-		values[6] = PointerGetDatum(construct_array(ids, k, INT4OID, sizeof(int32), true, TYPALIGN_INT));
-		values[7] = PointerGetDatum(construct_array(sets, k, run->set_type, -1, false, TYPALIGN_INT));
-		send_values(run, values, nulls);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(run->row);
-	}
-}
-
-/* Send what has been collected and forget it. */
-static void
-flush_results(CdRun *run)
-{
-	MemoryContext old = MemoryContextSwitchTo(run->batch);
-	int			i;
-
-	put_dues(run);
-	for (i = 0; i < run->nasked; i++)
-	{
-		CdAsked	   *asked = &run->asked[i];
-		Answers    *answers = asked->results;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!asked->failed)
-		{
-			put_list(run, asked->id, "asked", &answers->asked);
-			put_list(run, asked->id, "true", &answers->found);
-		}
-		memset(&answers->asked, 0, sizeof(IdList));
-		memset(&answers->found, 0, sizeof(IdList));
-		memset(&answers->days, 0, sizeof(GrainList));
-		memset(&answers->hours, 0, sizeof(GrainList));
-		answers->dues = NULL;
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(run->results);
-	run->used = 0;
-}
-
-/* Note that a customer's answer may change at a moment that is far off, or very near. */
-static void
-add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
-{
-	bool		found;
-	DueBucket  *bucket;
-
-	if (answers->dues == NULL)
-		answers->dues = due_create(run->results, 16, NULL);
-	bucket = due_insert(answers->dues, cd_recheck_at(until, run->now), &found);
-	if (!found)
-	{
-		memset(&bucket->list, 0, sizeof(IdList));
-		run->used += 2 * sizeof(DueBucket);
-	}
-	add_id(run, &bucket->list, id);
-}
-
-/* Make room for a block in both lists. */
-static void
-make_grain_room(CdRun *run, GrainList *list)
-{
-	if (list->at.count + CD_BLOCK <= list->at.size)
-		return;
-	make_room(run, &list->at, CD_BLOCK);
-	make_room(run, &list->whose, CD_BLOCK);
-}
-
-/*
- * Note until when answers hold: as cd_recheck_at has it, for more than two
- * days the full day before, for more than two hours the full hour before.
- */
-static void
-add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, const TimestampTz *until)
-{
-	TimestampTz day = Max(run->now + FEW_DAYS * USECS_PER_DAY + 1, 1);
-	TimestampTz hour = Max(run->now + FEW_HOURS * USECS_PER_HOUR + 1, 1);
-	uint64		days = (uint64) (run->now + MOST_DAYS * USECS_PER_DAY - day);
-	uint64		hours = (uint64) (day - hour);
-	GrainList  *d = &answers->days;
-	GrainList  *h = &answers->hours;
-	uint64		left;
-
-	/* Only between 2000 and the end of time. */
-	if (run->now < 0 || run->now > END_TIMESTAMP / 2)
-		days = hours = 0;
-	make_grain_room(run, d);
-	make_grain_room(run, h);
-	for (left = customers; left != 0; left &= left - 1)
-	{
-		int			row = __builtin_ctzll(left);
-		TimestampTz at = until[row];
-
-		if ((uint64) (at - day) < days)
-		{
-			d->at.ids[d->at.count++] = (uint32) ((uint64) at / USECS_PER_DAY);
-			d->whose.ids[d->whose.count++] = ids[row];
-		}
-		else if (at == DT_NOEND)
-			continue;
-		else if ((uint64) (at - hour) < hours)
-		{
-			h->at.ids[h->at.count++] = (uint32) ((uint64) at / USECS_PER_HOUR);
-			h->whose.ids[h->whose.count++] = ids[row];
-		}
-		else
-			add_due(run, answers, ids[row], at);
-	}
-}
-
-/* Keep the answers for a block of customers. */
-static void
-keep_answers(CdRun *run, CdAsked *asked, int first, uint64 customers, uint64 yes, const TimestampTz *until)
-{
-	Answers    *answers = asked->results;
-	const uint32 *ids = run->ids + first;
-	uint64		left;
-	uint32	   *next;
-
-	if (answers != NULL)
-	{
-		if (answers->found.count + CD_BLOCK > answers->found.size)
-			make_room(run, &answers->found, CD_BLOCK);
-		next = answers->found.ids + answers->found.count;
-		for (left = yes; left != 0; left &= left - 1)
-			*next++ = ids[__builtin_ctzll(left)];
-		answers->found.count = next - answers->found.ids;
-	}
-	if (answers != NULL && until != NULL && asked->condition->untracked == NULL)
-		add_dues(run, answers, ids, customers, until);
-	if (asked->needed)
-		for (left = customers; left != 0; left &= left - 1)
-		{
-			int			row = __builtin_ctzll(left);
-
-			asked->answers[first + row] = (yes >> row & 1) != 0 ? ANSWER_TRUE : ANSWER_FALSE;
-		}
-}
-
-/* Send the error of a condition that cannot be evaluated. */
-static void
-send_error(CdRun *run, CdAsked *asked, ErrorData *error, int row)
-{
-	put_row(run, asked->id, "error", -1,
-			row >= 0 ? cd_set_from_sorted(&run->ids[row], 1) : NULL, cd_error_line(error));
-}
-
 /* Must a condition be asked of a customer of the batch? */
 static bool
 is_due(CdRun *run, CdAsked *asked, int row)
@@ -438,7 +45,7 @@ is_due(CdRun *run, CdAsked *asked, int row)
 	uint32		id = run->ids[row];
 	int			i;
 
-	if (asked->due == NULL)
+	if (asked->due == NULL || (run->touched_rows[row / CD_BLOCK] >> row % CD_BLOCK & 1) != 0)
 		return true;
 	while (asked->more_due && asked->next_due < id)
 		asked->more_due = cd_set_next(&asked->walk, &asked->next_due);
@@ -452,7 +59,7 @@ is_due(CdRun *run, CdAsked *asked, int row)
 		if (segment->asked && segment->asked->answers[row] != ANSWER_NONE &&
 			(segment->asked->answers[row] == ANSWER_TRUE) != cd_stored_member(segment, id))
 		{
-			add_id(run, &((Answers *) asked->results)->asked, id);
+			cd_keep_asked(run, asked, id);
 			return true;
 		}
 	}
@@ -463,17 +70,33 @@ is_due(CdRun *run, CdAsked *asked, int row)
 static uint64
 due_rows(CdRun *run, CdAsked *asked, int first, int count)
 {
-	uint64		customers = 0;
+	uint64		customers = run->touched_rows[first / CD_BLOCK];
 	int			row;
 
 	if (asked->due == NULL)
 		return count == CD_BLOCK ? ~UINT64CONST(0) : (UINT64CONST(1) << count) - 1;
 	if (!asked->more_due && asked->nneeds == 0)
-		return 0;
+		return customers;
 	for (row = 0; row < count; row++)
-		if (is_due(run, asked, first + row))
+		if ((customers & UINT64CONST(1) << row) == 0 && is_due(run, asked, first + row))
 			customers |= UINT64CONST(1) << row;
 	return customers;
+}
+
+/* Who of the batch is asked by all conditions? */
+static void
+find_touched(CdRun *run)
+{
+	int			row;
+
+	memset(run->touched_rows, 0, sizeof(run->touched_rows));
+	for (row = 0; row < run->count && run->more_touched; row++)
+	{
+		while (run->more_touched && run->next_touched < run->ids[row])
+			run->more_touched = cd_set_next(&run->touched_walk, &run->next_touched);
+		if (run->more_touched && run->next_touched == run->ids[row])
+			run->touched_rows[row / CD_BLOCK] |= UINT64CONST(1) << row % CD_BLOCK;
+	}
 }
 
 /* Ask a condition with sub-selects of the whole batch, by a query. */
@@ -519,7 +142,7 @@ ask_by_sql(CdRun *run, CdAsked *asked)
 			answer = true;
 			k++;
 		}
-		keep_answers(run, asked, row, 1, answer ? 1 : 0, NULL);
+		cd_keep_answers(run, asked, row, 1, answer ? 1 : 0, NULL);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -554,6 +177,7 @@ ask_from(CdRun *run, CdProgram *program, int first, int last, volatile Place *pl
 		int			count = Min(run->count - block, CD_BLOCK);
 
 		CHECK_FOR_INTERRUPTS();
+		run->dense = run->ids[block + count - 1] - run->ids[block] == (uint32) count - 1;
 		if (!place->begun)
 			cd_program_begin(program, block, count);
 		place->begun = true;
@@ -570,7 +194,7 @@ ask_from(CdRun *run, CdProgram *program, int first, int last, volatile Place *pl
 				const TimestampTz *until;
 				uint64		yes = cd_program_ask(program, asked->step, customers, &until);
 
-				keep_answers(run, asked, block, customers, yes, until);
+				cd_keep_answers(run, asked, block, customers, yes, until);
 			}
 		}
 		place->begun = false;
@@ -663,6 +287,7 @@ cd_ask_batch(CdRun *run)
 	int			first = 0;
 	int			i;
 
+	find_touched(run);
 	for (i = 0; i < run->nasked; i++)
 		if (run->asked[i].needed)
 			memset(run->asked[i].answers, ANSWER_NONE, run->count);
@@ -678,8 +303,7 @@ cd_ask_batch(CdRun *run)
 		ask_group(run, program_of(run, first, last), first, last);
 		first = last + 1;
 	}
-	if (run->used > (Size) maintenance_work_mem * 1024)
-		flush_results(run);
+	cd_send_dues(run, false);
 }
 
 /* The conditions to be asked, as stored; those that are gone are left out. */
@@ -724,7 +348,6 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 		asked->owner = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull));
 		asked->time_zone = SPI_getvalue(rows->vals[i], rows->tupdesc, 4);
 		asked->answers = palloc0(CD_BATCH);
-		asked->results = palloc0(sizeof(Answers));
 		for (k = 0; k < nids; k++)
 			if (DatumGetInt32(id_values[k]) == asked->id)
 				break;
@@ -738,13 +361,16 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 			asked->more_due = cd_set_next(&asked->walk, &asked->next_due);
 		}
 	}
+	cd_set_builder_or(all, run->touched);
 	run->due = cd_set_builder_value(all);
 	cd_set_builder_free(all);
+	cd_set_begin(&run->touched_walk, run->touched);
+	run->more_touched = cd_set_next(&run->touched_walk, &run->next_touched);
 }
 
 /* A run that asks conditions, inside SPI_connect(). */
 static CdRun *
-begin_run(ArrayType *ids, ArrayType *dues, bool recompute)
+begin_run(ArrayType *ids, ArrayType *dues, CdSet *touched, bool recompute)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "conditions", ALLOCSET_DEFAULT_SIZES);
 	CdRun	   *run = MemoryContextAllocZero(context, sizeof(CdRun));
@@ -758,22 +384,37 @@ begin_run(ArrayType *ids, ArrayType *dues, bool recompute)
 	run->set_type = cd_customer_set_type();
 	run->take_batch = cd_ask_batch;
 	run->by_program = true;
-	run->failed = send_error;
+	run->end_chunk = cd_end_chunk;
+	run->failed = cd_send_error;
 	run->recompute = recompute;
+	run->turns = touched != NULL;
+	run->touched = touched ? touched : cd_set_empty();
 	take_conditions(run, ids, dues);
 	MemoryContextSwitchTo(old);
 	return run;
 }
 
+/* Ask the customers, and send what becomes of them. */
+static void
+ask_all(CdRun *run)
+{
+	cd_collect_begin(run);
+	cd_run_over_customers(run);
+	if (run->turns && run->everyone)
+		cd_end_missed(run);
+	cd_send_dues(run, true);
+}
+
 /* Ask the conditions of a range of customers; errors are the caller's. */
 void
-cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, TupleDesc rowtype, uint32 least, uint32 greatest)
+cd_evaluate_range(ArrayType *ids, ArrayType *dues, CdSet *touched, DestReceiver *receiver, TupleDesc rowtype,
+				  uint32 least, uint32 greatest)
 {
 	CdRun	   *run;
 	MemoryContext old;
 
 	SPI_connect();
-	run = begin_run(ids, dues, false);
+	run = begin_run(ids, dues, touched, false);
 	old = MemoryContextSwitchTo(run->context);
 	run->strict = true;
 	run->ranged = true;
@@ -784,36 +425,26 @@ cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, Tuple
 	run->row_slot = MakeSingleTupleTableSlot(rowtype, &TTSOpsVirtual);
 	run->due = cd_set_slice(run->due, least, greatest);
 	cd_run_set_up(run);
-	cd_run_over_customers(run);
-	flush_results(run);
+	ask_all(run);
 	cd_run_finish(run);
 	ExecDropSingleTupleTableSlot(run->row_slot);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 }
 
-/*
- * evaluate_conditions(condition_ids, customers): ask each condition of its
- * set of customers, NULL meaning everyone.
- */
-PG_FUNCTION_INFO_V1(cd_evaluate_conditions);
-Datum
-cd_evaluate_conditions(PG_FUNCTION_ARGS)
+/* Ask conditions of their customers and send rows as they come out. */
+static void
+evaluate(ReturnSetInfo *rsinfo, ArrayType *ids, ArrayType *dues, CdSet *touched, bool recompute)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	ArrayType  *ids = PG_GETARG_ARRAYTYPE_P(0);
-	ArrayType  *dues = PG_GETARG_ARRAYTYPE_P(1);
 	bool		alone = false;
 	bool		done = false;
 
-	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	while (!done)
 	{
-		CdRun	   *run = begin_run(ids, dues, PG_GETARG_BOOL(2));
+		CdRun	   *run = begin_run(ids, dues, touched, recompute);
 		MemoryContext old = MemoryContextSwitchTo(run->context);
 		bool		begun = false;
-		int			i;
 
 		run->store = rsinfo->setResult;
 		run->rowtype = rsinfo->setDesc;
@@ -831,20 +462,39 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 					done = false;
 				}
 				else
-				{
-					cd_run_over_customers(run);
-					flush_results(run);
-				}
+					ask_all(run);
 			}
-			/* Whoever was to be asked and is no customer any more is in no segment. */
-			for (i = 0; done && i < run->nasked; i++)
-				if (!run->asked[i].failed && run->asked[i].due != NULL)
-					put_row(run, run->asked[i].id, "asked", -1, run->asked[i].due, NULL);
 			cd_run_finish(run);
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(run->context);
 	}
 	SPI_finish();
+}
+
+/*
+ * evaluate_conditions(condition_ids, customers, recompute): ask each condition
+ * of its set of customers, NULL meaning everyone.
+ */
+PG_FUNCTION_INFO_V1(cd_evaluate_conditions);
+Datum
+cd_evaluate_conditions(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	evaluate((ReturnSetInfo *) fcinfo->resultinfo, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1), NULL, PG_GETARG_BOOL(2));
+	return (Datum) 0;
+}
+
+/*
+ * turn_conditions(condition_ids, customers, touched): ask each condition of
+ * its set of customers and of those touched, NULL meaning everyone, and find
+ * what becomes of its members.
+ */
+PG_FUNCTION_INFO_V1(cd_turn_conditions);
+Datum
+cd_turn_conditions(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	evaluate((ReturnSetInfo *) fcinfo->resultinfo, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1), PG_GETARG_CDSET(2), false);
 	return (Datum) 0;
 }

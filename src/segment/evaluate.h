@@ -15,7 +15,7 @@
 extern int	cd_segment_workers;
 
 /* In a worker: ask the conditions of a range of customers; errors are the caller's. */
-extern void cd_evaluate_range(ArrayType *ids, ArrayType *dues, DestReceiver *receiver, TupleDesc rowtype,
+extern void cd_evaluate_range(ArrayType *ids, ArrayType *dues, CdSet *touched, DestReceiver *receiver, TupleDesc rowtype,
 							  uint32 least, uint32 greatest);
 
 /* In the leader: have workers do it. */

@@ -75,7 +75,7 @@ cd_overlap_of(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	args[0] = PointerGetDatum(array);
-	portal = SPI_cursor_open_with_args(NULL, "SELECT m.chunk, m.condition_id, m.members FROM customer_data.condition_member m "
+	portal = SPI_cursor_open_with_args(NULL, "SELECT m.chunk, m.condition_id, m.members FROM customer_data.member_chunk m "
 									   "WHERE m.condition_id = ANY ($1) ORDER BY m.chunk, m.condition_id",
 									   1, types, args, NULL, true, 0);
 	/* Opening it has checked rights. */

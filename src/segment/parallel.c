@@ -33,6 +33,8 @@
 /* Fewer customers than this are asked sooner than workers start. */
 #define CUSTOMERS_PER_WORKER	50000
 #define MOST_WORKERS			CD_SEGMENT_WORKERS_MOST
+#define RANGES_PER_WORKER		2
+#define MOST_RANGES				(MOST_WORKERS * RANGES_PER_WORKER)
 #define QUEUE_SIZE				((Size) 256 * 1024)
 
 enum
@@ -40,6 +42,7 @@ enum
 	SHARED_STATE,
 	SHARED_IDS,
 	SHARED_DUES,
+	SHARED_TOUCHED,				/* where members are kept */
 	SHARED_QUEUES
 };
 
@@ -48,8 +51,8 @@ typedef struct SharedState
 {
 	pg_atomic_uint32 next;
 	uint32		nranges;
-	uint32		least[MOST_WORKERS];
-	uint32		greatest[MOST_WORKERS];
+	uint32		least[MOST_RANGES];
+	uint32		greatest[MOST_RANGES];
 } SharedState;
 
 int			cd_segment_workers = -1;
@@ -166,13 +169,12 @@ receive_rows(CdRun *run, TupleQueueReader **readers, int n)
 
 /* Start workers and receive what they find; false if none could be started. */
 static bool
-run_workers(CdRun *run, ArrayType *ids, ArrayType *dues, const SharedState *state)
+run_workers(CdRun *run, ArrayType *ids, ArrayType *dues, const SharedState *state, int n)
 {
 	ParallelContext *pcxt;
 	TupleQueueReader *readers[MOST_WORKERS];
 	shm_mq_handle *queues[MOST_WORKERS];
 	char	   *space;
-	int			n = (int) state->nranges;
 	int			i;
 
 	EnterParallelMode();
@@ -180,8 +182,9 @@ run_workers(CdRun *run, ArrayType *ids, ArrayType *dues, const SharedState *stat
 	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(SharedState));
 	shm_toc_estimate_chunk(&pcxt->estimator, VARSIZE(ids));
 	shm_toc_estimate_chunk(&pcxt->estimator, VARSIZE(dues));
+	shm_toc_estimate_chunk(&pcxt->estimator, VARSIZE(run->touched));
 	shm_toc_estimate_chunk(&pcxt->estimator, QUEUE_SIZE * n);
-	shm_toc_estimate_keys(&pcxt->estimator, 4);
+	shm_toc_estimate_keys(&pcxt->estimator, 5);
 	InitializeParallelDSM(pcxt);
 	if (pcxt->seg == NULL)
 	{
@@ -193,6 +196,8 @@ run_workers(CdRun *run, ArrayType *ids, ArrayType *dues, const SharedState *stat
 	pg_atomic_init_u32(&((SharedState *) shm_toc_lookup(pcxt->toc, SHARED_STATE, false))->next, 0);
 	share(pcxt, SHARED_IDS, ids, VARSIZE(ids));
 	share(pcxt, SHARED_DUES, dues, VARSIZE(dues));
+	if (run->turns)
+		share(pcxt, SHARED_TOUCHED, run->touched, VARSIZE(run->touched));
 	space = shm_toc_allocate(pcxt->toc, QUEUE_SIZE * n);
 	shm_toc_insert(pcxt->toc, SHARED_QUEUES, space);
 	for (i = 0; i < n; i++)
@@ -229,7 +234,9 @@ cd_evaluate_in_parallel(CdRun *run, ArrayType *ids, ArrayType *dues, bool *begun
 	ResourceOwner owner = CurrentResourceOwner;
 	SharedState state;
 	uint32		least,
-				greatest;
+				greatest,
+				first,
+				chunks;
 	double		customers;
 	int			n,
 				i;
@@ -239,27 +246,25 @@ cd_evaluate_in_parallel(CdRun *run, ArrayType *ids, ArrayType *dues, bool *begun
 	memset(&state, 0, sizeof(state));
 	if (!find_bounds(run, &least, &greatest, &customers) || (n = workers_for(run, customers)) <= 0)
 		return false;
-	/* No range is empty. */
-	if ((uint64) greatest - least < (uint64) n)
-		n = (int) (greatest - least) + 1;
-	/* Ranges end with a chunk of members where there are enough of them. */
-	for (i = 0; i < n; i++)
+	/* Ranges end where chunks of members do. */
+	first = least >> 16;
+	chunks = (greatest >> 16) - first + 1;
+	n = (int) Min((uint32) n, chunks);
+	state.nranges = Min((uint32) n * RANGES_PER_WORKER, chunks);
+	for (i = 0; i < (int) state.nranges; i++)
 	{
-		uint64		end = least + ((uint64) greatest - least + 1) * (i + 1) / n;
+		uint32		end = first + chunks * (i + 1) / state.nranges;
 
-		if ((uint64) greatest - least > (uint64) n * 65536 * 4)
-			end = end >> 16 << 16;
-		state.least[i] = i == 0 ? least : state.greatest[i - 1] + 1;
-		state.greatest[i] = i == n - 1 ? greatest : (uint32) (end - 1);
+		state.least[i] = i == 0 ? 0 : state.greatest[i - 1] + 1;
+		state.greatest[i] = i == (int) state.nranges - 1 ? PG_UINT32_MAX : (end << 16) - 1;
 	}
-	state.nranges = n;
 
 	*begun = true;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		done = run_workers(run, ids, dues, &state);
+		done = run_workers(run, ids, dues, &state, n);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -290,6 +295,7 @@ cd_evaluate_worker(dsm_segment *segment, shm_toc *toc)
 	SharedState *state = shm_toc_lookup(toc, SHARED_STATE, false);
 	ArrayType  *ids = shm_toc_lookup(toc, SHARED_IDS, false);
 	ArrayType  *dues = shm_toc_lookup(toc, SHARED_DUES, false);
+	CdSet	   *touched = shm_toc_lookup(toc, SHARED_TOUCHED, true);
 	char	   *space = shm_toc_lookup(toc, SHARED_QUEUES, false);
 	shm_mq	   *queue = (shm_mq *) (space + ParallelWorkerNumber * QUEUE_SIZE);
 	Oid			set_type = cd_customer_set_type();
@@ -309,7 +315,7 @@ cd_evaluate_worker(dsm_segment *segment, shm_toc *toc)
 	TupleDescInitEntry(rowtype, 8, "sets", get_array_type(set_type), -1, 0);
 	receiver->rStartup(receiver, CMD_SELECT, rowtype);
 	while ((range = pg_atomic_fetch_add_u32(&state->next, 1)) < state->nranges)
-		cd_evaluate_range(ids, dues, receiver, rowtype, state->least[range], state->greatest[range]);
+		cd_evaluate_range(ids, dues, touched, receiver, rowtype, state->least[range], state->greatest[range]);
 	receiver->rShutdown(receiver);
 	receiver->rDestroy(receiver);
 }

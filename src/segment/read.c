@@ -93,7 +93,7 @@ cd_prepare_reading(CdRun *run)
 		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
 		run->read_profile = cd_spi_prepare(query.data, 1, due_types, options);
 	}
-	run->read_members = cd_spi_prepare("SELECT members FROM customer_data.condition_member "
+	run->read_members = cd_spi_prepare("SELECT members FROM customer_data.member_chunk "
 									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
 									3, member_types, 0);
 	if (run->events)
@@ -375,23 +375,66 @@ take_events(CdRun *run)
 	return rows;
 }
 
-/* Hand over the batch whose columns have been read. */
+/* Of the batch, hand over the customers it has now. */
 static void
-hand_over(CdRun *run)
+hand_over_part(CdRun *run)
 {
-	SPITupleTable *rows = SPI_tuptable;
 	SPITupleTable *chunks = NULL;
 
-	take_columns(run);
-	if (run->count > 0)
-	{
-		if (run->events)
-			chunks = take_events(run);
-		cd_take_members(run);
-		run->take_batch(run);
-	}
+	if (run->events)
+		chunks = take_events(run);
+	cd_take_members(run);
+	run->take_batch(run);
 	if (chunks != NULL)
 		SPI_freetuptable(chunks);
+}
+
+/* Forget the first customers of the batch. */
+static void
+drop_first(CdRun *run, int n)
+{
+	int			left = run->count - n;
+	int			i;
+
+	memmove(run->ids, run->ids + n, left * sizeof(uint32));
+	memmove(run->future, run->future + n, left * sizeof(TimestampTz));
+	for (i = 0; i < run->nfetched; i++)
+	{
+		memmove(run->values[i], run->values[i] + n, left * sizeof(Datum));
+		memmove(run->nulls[i], run->nulls[i] + n, left * sizeof(bool));
+	}
+	run->count = left;
+}
+
+/*
+ * Hand over the batch whose columns have been read; where chunks matter, those
+ * of one after those of the other.  *chunk is the one not ended yet, -1: none.
+ */
+static void
+hand_over(CdRun *run, int64 *chunk)
+{
+	SPITupleTable *rows = SPI_tuptable;
+
+	take_columns(run);
+	while (run->count > 0)
+	{
+		int			all = run->count;
+		int			n = all;
+		int64		first = run->ids[0] >> 16;
+
+		if (run->end_chunk != NULL)
+		{
+			if (*chunk >= 0 && *chunk != first)
+				run->end_chunk(run, (uint32) *chunk);
+			*chunk = first;
+			while (run->ids[n - 1] >> 16 != first)
+				n--;
+			run->count = n;
+		}
+		hand_over_part(run);
+		run->count = all;
+		drop_first(run, n);
+	}
 	SPI_freetuptable(rows);
 }
 
@@ -400,6 +443,8 @@ static void
 ask_everyone(CdRun *run)
 {
 	Portal		portal = SPI_cursor_open(NULL, run->read_profile, NULL, NULL, true);
+	int64		chunk = -1;
+	uint64		found;
 	uint64		done = 0;
 
 	if (!run->ranged)
@@ -410,13 +455,16 @@ ask_everyone(CdRun *run)
 
 		CHECK_FOR_INTERRUPTS();
 		cd_spi_fetch(portal, CD_BATCH);
-		hand_over(run);
+		found = SPI_processed;
+		hand_over(run, &chunk);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
-		done += run->count;
+		done += found;
 		if (!run->ranged)
 			cd_progress_set(done);
-	} while (run->count > 0);
+	} while (found > 0);
+	if (chunk >= 0)
+		run->end_chunk(run, (uint32) chunk);
 	SPI_cursor_close(portal);
 	if (!run->ranged)
 		cd_progress_end();
@@ -427,30 +475,33 @@ static void
 ask_due(CdRun *run)
 {
 	CdSetIterator walk;
-	bool		more = true;
+	bool		more;
+	uint32		id;
 	uint64		done = 0;
 
 	if (!run->ranged)
 		cd_progress_begin("customers", (uint64) cd_set_cardinality(run->due));
 	cd_set_begin(&walk, run->due);
+	more = cd_set_next(&walk, &id);
 	while (more)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->batch);
 		Datum	   *ids = palloc(CD_BATCH * sizeof(Datum));
+		uint32		chunk = id >> 16;
+		int64		open = -1;
 		int			nids = 0;
-		uint32		id;
 		Datum		arg;
 
 		CHECK_FOR_INTERRUPTS();
-		while (nids < CD_BATCH && (more = cd_set_next(&walk, &id)))
+		for (; more && nids < CD_BATCH && (run->end_chunk == NULL || id >> 16 == chunk); more = cd_set_next(&walk, &id))
 			ids[nids++] = Int64GetDatum((int64) id);
-		if (nids > 0)
-		{
-			arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-			if (cd_spi_execute(run->read_profile, &arg) != SPI_OK_SELECT)
-				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
-			hand_over(run);
-		}
+		arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		if (cd_spi_execute(run->read_profile, &arg) != SPI_OK_SELECT)
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
+		hand_over(run, &open);
+		/* Also where none of those due is a customer any more. */
+		if (run->end_chunk != NULL && (!more || id >> 16 != chunk))
+			run->end_chunk(run, chunk);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
 		done += nids;

@@ -267,7 +267,7 @@ was_member(const Named *named, uint32 id)
 	args[0] = Int32GetDatum(named->condition_id);
 	args[1] = Int32GetDatum((int32) (id >> 16));
 	args[2] = Int64GetDatum((int64) id);
-	if (cd_spi_query("SELECT m.members OPERATOR(customer_data.@>) $3 FROM customer_data.condition_member m "
+	if (cd_spi_query("SELECT m.members OPERATOR(customer_data.@>) $3 FROM customer_data.member_chunk m "
 							  "WHERE m.condition_id = $1 AND m.chunk = $2", 3, types, args, NULL) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read the members of segment \"%s\"", named->name)));
 	result = SPI_processed == 1 && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));

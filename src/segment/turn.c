@@ -4,55 +4,138 @@
  */
 #include "postgres.h"
 
-#include "sets/customer_set.h"
+#include "segment/turn.h"
 
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 
-/* A set that may be missing. */
+/* A chunk of fewer bytes than this is written anew rather than noted what differs. */
+#define SMALL_CHUNK		1024
+
+/* So many bytes of differences are kept beside a chunk, in its row. */
+#define MOST_BESIDE		2000
+
 static const CdSet *
-set_or_empty(FunctionCallInfo fcinfo, int n)
+set_or_empty(const CdSet *set)
 {
-	return PG_ARGISNULL(n) ? cd_set_empty() : PG_GETARG_CDSET(n);
+	return set == NULL ? cd_set_empty() : set;
+}
+
+static const CdSet *
+or_nothing(const CdSet *set)
+{
+	return cd_set_is_empty(set) ? NULL : set;
+}
+
+const CdSet *
+cd_kept_members(const CdKept *kept)
+{
+	const CdSet *members = set_or_empty(kept->members);
+
+	if (kept->joined != NULL)
+		members = cd_set_or(members, kept->joined);
+	if (kept->gone != NULL)
+		members = cd_set_andnot(members, kept->gone);
+	return members;
+}
+
+/* Those of some customers that were members. */
+static const CdSet *
+members_among(const CdKept *kept, const CdSet *asked)
+{
+	CdKept		among = {cd_set_and(set_or_empty(kept->members), asked),
+						 kept->joined == NULL ? NULL : cd_set_and(kept->joined, asked), kept->gone};
+
+	return cd_kept_members(&among);
+}
+
+bool
+cd_turn(const CdKept *before, const CdSet *asked, const CdSet *found, CdTurn *turn)
+{
+	const CdSet *inside = asked == NULL ? cd_kept_members(before) : members_among(before, asked);
+	CdKept		after = *before;
+
+	if (cd_set_equal(inside, found))
+		return false;
+	turn->entered = cd_set_andnot(found, inside);
+	turn->exited = cd_set_andnot(inside, found);
+	memset(&turn->after, 0, sizeof(turn->after));
+	if (asked == NULL)
+	{
+		turn->after.members = found;
+		return true;
+	}
+	/* Who comes back is not gone any more, and who leaves again need not be noted as having come. */
+	after.joined = cd_set_or(cd_set_andnot(set_or_empty(before->joined), turn->exited),
+							 cd_set_andnot(turn->entered, set_or_empty(before->gone)));
+	after.gone = cd_set_or(cd_set_andnot(set_or_empty(before->gone), turn->entered),
+						   cd_set_andnot(turn->exited, set_or_empty(before->joined)));
+	if (before->members != NULL && VARSIZE(before->members) >= SMALL_CHUNK &&
+		VARSIZE(after.joined) + VARSIZE(after.gone) <= MOST_BESIDE)
+	{
+		turn->after.joined = or_nothing(after.joined);
+		turn->after.gone = or_nothing(after.gone);
+	}
+	else
+		turn->after.members = cd_kept_members(&after);
+	return true;
+}
+
+/* An argument that is a set, or NULL. */
+static const CdSet *
+set_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : PG_GETARG_CDSET(n);
+}
+
+/* member_set(members, joined, gone): a chunk of members as it is now */
+PG_FUNCTION_INFO_V1(cd_member_set);
+Datum
+cd_member_set(PG_FUNCTION_ARGS)
+{
+	CdKept		kept = {0};
+
+	/* What nothing was noted of need not even be fetched. */
+	if (!PG_ARGISNULL(0) && PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	kept.members = set_argument(fcinfo, 0);
+	kept.joined = set_argument(fcinfo, 1);
+	kept.gone = set_argument(fcinfo, 2);
+	PG_RETURN_POINTER(cd_kept_members(&kept));
 }
 
 /*
- * member_turn(members, asked, found, everyone): of the members of before,
- * those that were asked (or all) and not found leave, and who was found and
- * is none enters.  Nothing but NULLs where nobody does either.
+ * member_turn(members, joined, gone, asked, found): what becomes of a chunk
+ * when of those asked only those found are members; nothing but NULLs where
+ * nobody enters or leaves.
  */
 PG_FUNCTION_INFO_V1(cd_member_turn);
 Datum
 cd_member_turn(PG_FUNCTION_ARGS)
 {
-	const CdSet *members = set_or_empty(fcinfo, 0);
-	const CdSet *asked = set_or_empty(fcinfo, 1);
-	const CdSet *found = set_or_empty(fcinfo, 2);
-	bool		everyone = PG_GETARG_BOOL(3);
+	CdKept		before = {set_argument(fcinfo, 0), set_argument(fcinfo, 1), set_argument(fcinfo, 2)};
 	TupleDesc	desc;
-	Datum		values[3] = {0};
-	bool		nulls[3] = {true, true, true};
-	const CdSet *entered = found;
-	const CdSet *exited = everyone ? members : cd_set_and(members, asked);
+	CdTurn		turn;
+	const CdSet *sets[5] = {0};
+	Datum		values[5];
+	bool		nulls[5];
+	int			i;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("member_turn() does not answer with a row")));
-	if (everyone ? !cd_set_equal(members, found) : !(cd_set_equal(exited, found)))
+	if (cd_turn(&before, set_or_empty(set_argument(fcinfo, 3)), set_or_empty(set_argument(fcinfo, 4)), &turn))
 	{
-		entered = cd_set_andnot(found, members);
-		exited = cd_set_andnot(exited, found);
-		if (!cd_set_is_empty(entered) || !cd_set_is_empty(exited))
-		{
-			const CdSet *after = found;
-
-			if (!everyone)
-				after = cd_set_andnot(cd_set_or(members, entered), exited);
-			values[0] = PointerGetDatum(after);
-			values[1] = PointerGetDatum(entered);
-			values[2] = PointerGetDatum(exited);
-			memset(nulls, false, sizeof(nulls));
-		}
+		sets[0] = turn.after.members;
+		sets[1] = turn.after.joined;
+		sets[2] = turn.after.gone;
+		sets[3] = turn.entered;
+		sets[4] = turn.exited;
+	}
+	for (i = 0; i < 5; i++)
+	{
+		values[i] = PointerGetDatum(sets[i]);
+		nulls[i] = sets[i] == NULL;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -7,7 +7,7 @@ CREATE TABLE customer_data.touched (
 );
 CREATE INDEX ON customer_data.touched (room);
 COMMENT ON TABLE customer_data.touched IS 'Queue of customers that changed, by the room that has yet to look at them; producers only insert, so nobody waits and nothing uncommitted is lost';
-COMMENT ON COLUMN customer_data.touched.room IS 'portrait, segment or journey';
+COMMENT ON COLUMN customer_data.touched.room IS 'portrait, tag, segment, journey, or rest: members of a segment that was dropped';
 
 CREATE FUNCTION customer_data.touch(room text, customers customer_data.customer_set) RETURNS void
     LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$

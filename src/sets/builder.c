@@ -506,3 +506,16 @@ cd_set_from_sorted(const uint32 *ids, size_t count)
 	cd_set_builder_free(builder);
 	return set;
 }
+
+CdSet *
+cd_set_from_bits(uint32 chunk, uint8 *bits)
+{
+	uint32		count = cd_bits->count(bits, BITMAP_WORDS);
+	CdContainer c;
+
+	if (count == 0)
+		return cd_set_empty();
+	cd_finish_bits(bits, count, &c);
+	c.key = chunk;
+	return cd_set_of_containers(&c, 1);
+}

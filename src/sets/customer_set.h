@@ -92,6 +92,8 @@ extern CdSet *cd_set_alloc(Size bytes);
 extern CdSet *cd_set_empty(void);
 extern CdSet *cd_set_copy(const CdSet *set);
 extern CdSet *cd_set_from_sorted(const uint32 *ids, size_t count);	/* any order works */
+/* Ids of one chunk, from a bitmap of 65536 bits in little-endian words, which is spoilt. */
+extern CdSet *cd_set_from_bits(uint32 chunk, uint8 *bits);
 extern CdSet *cd_set_from_portable(const char *data, size_t bytes);	/* validated before */
 extern CdSet *cd_set_or(const CdSet *a, const CdSet *b);
 extern CdSet *cd_set_and(const CdSet *a, const CdSet *b);
