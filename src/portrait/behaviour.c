@@ -8,13 +8,21 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/primnodes.h"
 #include "portrait/tagset.h"
 #include "timeline/event_count.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+
+/* What affinity() takes where it is not told. */
+#define AFFINITY_PRIOR	3
+#define AFFINITY_TOP	10
 
 bool		cd_decay_is_kept = false;
 
@@ -346,6 +354,85 @@ cd_tallies_label(CdTallies *tallies, int most)
 	return count;
 }
 
+/* Refuse what affinity() cannot shrink by */
+static void
+check_affinity(const CdAffinity *affinity)
+{
+	if (!(affinity->prior >= 0) || isinf(affinity->prior) || affinity->top < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("prior must not be negative and top must be positive")));
+}
+
+CdTagList *
+cd_affinity_list(const CdAffinity *affinity, struct varlena *events)
+{
+	CdTagList  *list = palloc(sizeof(CdTagList));
+	CdTimeline	tl;
+	CdTallies	found;
+	int			count,
+				i;
+
+	cd_timeline_open(&tl, events);
+	cd_tally(&tl, affinity->pattern, affinity->property, affinity->length, affinity->half_life, &found);
+	count = cd_tallies_label(&found, affinity->top);
+	list->tags = palloc(Max(count, 1) * sizeof(CdTag));
+	list->count = 0;
+	for (i = 0; i < count; i++)
+	{
+		const CdTally *tally = &found.tallies[i];
+		CdTag	   *tag = &list->tags[list->count];
+
+		if (tally->label_length == 0)
+			continue;
+		*tag = (CdTag) {tally->label, tally->label_length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
+		tag->score = (float4) (tally->weight / (found.total + affinity->prior));
+		if (affinity->half_life > 0)
+		{
+			tag->at = found.anchor;
+			tag->half_life = affinity->half_life;
+		}
+		list->count++;
+	}
+	return list;
+}
+
+CdAffinity *
+cd_affinity_asked(Node *tree, AttrNumber events)
+{
+	static const Oid types[] = {InvalidOid, InvalidOid, TEXTOID, INTERVALOID, FLOAT8OID, INT4OID};
+	FuncExpr   *call = (FuncExpr *) tree;
+	FuncCandidateList functions;
+	CdAffinity *affinity;
+	Const	   *value[6];
+	text	   *name;
+	int			i;
+
+	if (!IsA(tree, FuncExpr) || list_length(call->args) != (int) lengthof(types) ||
+		!IsA(linitial(call->args), Var) || ((Var *) linitial(call->args))->varattno != events)
+		return NULL;
+	functions = FuncnameGetCandidates(list_make2(makeString("customer_data"), makeString("affinity")),
+									  -1, NIL, false, false, false, false);
+	if (functions == NULL || functions->oid != call->funcid)
+		return NULL;
+	for (i = 1; i < (int) lengthof(types); i++)
+	{
+		value[i] = list_nth(call->args, i);
+		if (!IsA(value[i], Const) || (value[i]->constisnull && i < 3) || (types[i] != InvalidOid && value[i]->consttype != types[i]))
+			return NULL;
+	}
+	affinity = palloc(sizeof(CdAffinity));
+	affinity->pattern = cd_pattern_read((struct varlena *) PG_DETOAST_DATUM_COPY(value[1]->constvalue));
+	name = DatumGetTextPCopy(value[2]->constvalue);
+	affinity->property = VARDATA(name);
+	affinity->length = VARSIZE(name) - VARHDRSZ;
+	affinity->half_life = value[3]->constisnull ? 0 : cd_half_life_seconds(DatumGetIntervalP(value[3]->constvalue));
+	affinity->prior = value[4]->constisnull ? AFFINITY_PRIOR : DatumGetFloat8(value[4]->constvalue);
+	affinity->top = value[5]->constisnull ? AFFINITY_TOP : DatumGetInt32(value[5]->constvalue);
+	check_affinity(affinity);
+	return affinity;
+}
+
 /*
  * affinity(events, pattern, property, half_life, prior, top): the share of
  * each value among the matches, each match weighing less the longer it was
@@ -356,41 +443,27 @@ Datum
 cd_affinity(PG_FUNCTION_ARGS)
 {
 	CdTagBuilder builder;
-	CdTimeline	tl;
+	CdAffinity	affinity = {NULL, NULL, 0, 0, AFFINITY_PRIOR, AFFINITY_TOP};
+	CdTagList  *list;
 	text	   *name;
-	int64		half_life = 0;
-	double		prior = PG_ARGISNULL(4) ? 3 : PG_GETARG_FLOAT8(4);
-	int			top = PG_ARGISNULL(5) ? 10 : PG_GETARG_INT32(5);
-	CdTallies	found;
-	int			count,
-				i;
+	int			i;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
-	if (!(prior >= 0) || isinf(prior) || top < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("prior must not be negative and top must be positive")));
+	if (!PG_ARGISNULL(4))
+		affinity.prior = PG_GETARG_FLOAT8(4);
+	if (!PG_ARGISNULL(5))
+		affinity.top = PG_GETARG_INT32(5);
+	check_affinity(&affinity);
 	name = PG_GETARG_TEXT_PP(2);
+	affinity.property = VARDATA_ANY(name);
+	affinity.length = VARSIZE_ANY_EXHDR(name);
 	if (!PG_ARGISNULL(3))
-		half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(3));
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	cd_tally(&tl, cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1)), VARDATA_ANY(name),
-			 VARSIZE_ANY_EXHDR(name), half_life, &found);
-	count = cd_tallies_label(&found, top);
+		affinity.half_life = cd_half_life_seconds(PG_GETARG_INTERVAL_P(3));
+	affinity.pattern = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	list = cd_affinity_list(&affinity, (struct varlena *) PG_GETARG_TIMELINE(0));
 	cd_tag_builder(&builder);
-	for (i = 0; i < count; i++)
-	{
-		CdTag		tag = {found.tallies[i].label, found.tallies[i].label_length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
-
-		tag.score = (float4) (found.tallies[i].weight / (found.total + prior));
-		if (half_life > 0)
-		{
-			tag.at = found.anchor;
-			tag.half_life = half_life;
-		}
-		if (tag.length > 0)
-			cd_tag_builder_add(&builder, &tag);
-	}
+	for (i = 0; i < list->count; i++)
+		cd_tag_builder_add(&builder, &list->tags[i]);
 	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
 }

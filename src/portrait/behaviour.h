@@ -7,6 +7,8 @@
 
 #include "customer_data.h"
 
+#include "access/attnum.h"
+#include "nodes/nodes.h"
 #include "timeline/event_pattern.h"
 
 /* Set while values are computed that will be kept with their half-life. */
@@ -49,6 +51,30 @@ extern void cd_tallies_rank(CdTallies *tallies);
  * many.  They stay in order of value where the rest says no different.
  */
 extern int	cd_tallies_label(CdTallies *tallies, int most);
+
+/* What affinity() is asked for. */
+typedef struct CdAffinity
+{
+	const CdPattern *pattern;
+	const char *property;
+	int			length;
+	int64		half_life;		/* seconds, 0: none */
+	double		prior;
+	int			top;
+} CdAffinity;
+
+/* Tags with labels for paths. */
+typedef struct CdTagList
+{
+	int			count;
+	struct CdTag *tags;
+} CdTagList;
+
+/* What affinity() says of a timeline, palloc'd; labels that are equal come several times, the last counts. */
+extern CdTagList *cd_affinity_list(const CdAffinity *affinity, struct varlena *events);
+
+/* What an expression asks for that is but a call of affinity() with constants about an attribute, or NULL. */
+extern CdAffinity *cd_affinity_asked(Node *tree, AttrNumber events);
 
 /* A text as the label of a tag, of at most room bytes; 0 where nothing is left of it. */
 extern int	cd_make_label(const char *text, int length, char *label, int room);

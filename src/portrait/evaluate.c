@@ -26,6 +26,7 @@
 #include "portrait/behaviour.h"
 #include "portrait/past.h"
 #include "portrait/refresh.h"
+#include "portrait/tagset.h"
 #include "worker/progress.h"
 #include "run_as.h"
 #include "timeline/chunk.h"
@@ -59,12 +60,14 @@ struct CdEvaluation
 	ExprState **states;
 	bool	   *uses_events;	/* by expression */
 	AttrNumber *direct;			/* column of the slot that an expression is, or 0 */
+	CdAffinity **affinities;	/* by expression; NULL: it is something else */
 	OwnerGroup	   *groups;
 	int			ngroups;
 	bool		raises;			/* errors are raised, not parked */
 	TupleDesc	desc;			/* of profile */
 	int			events;			/* attribute number of events, or 0 */
 	CdBank	   *bank;			/* decayed sums, columns after those of profile */
+	bool		shows_sums;		/* some expression reads a sum from the slot */
 	double	   *sums;			/* by row, of the batch */
 	int			summed;			/* rows that have them */
 	int			ncolumns;		/* fetched, besides events */
@@ -131,6 +134,11 @@ prepare_one(void *arg)
 		evaluation->states[task->only] = ExecInitExpr((Expr *) tree, NULL);
 		if (IsA(tree, Var) && expression->typbyval)
 			evaluation->direct[task->only] = ((Var *) tree)->varattno;
+		else if (expression->keeps_decay)
+			evaluation->shows_sums = true;
+		if (expression->takes_lists)
+			evaluation->affinities[task->only] = cd_affinity_asked(tree, get_attnum(cd_profile_relation(), "events"));
+		expression->gives_lists = evaluation->affinities[task->only] != NULL;
 	}
 	MemoryContextSwitchTo(old);
 	cd_run_as_end(&save);
@@ -304,6 +312,7 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->count = count;
 	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));
 	evaluation->direct = palloc0(Max(count, 1) * sizeof(AttrNumber));
+	evaluation->affinities = palloc0(Max(count, 1) * sizeof(CdAffinity *));
 	evaluation->uses_events = palloc0(Max(count, 1) * sizeof(bool));
 	evaluation->raises = count > 0 && expressions[0].raises;
 	profile = table_open(cd_profile_relation(), AccessShareLock);
@@ -473,7 +482,7 @@ fetch_timelines(CdEvaluation *evaluation)
 	return bytes;
 }
 
-/* Fill in the decayed sums of a row, computed by whoever comes first */
+/* Compute the decayed sums of a row, unless another did, and fill them in where they are read */
 static void
 fill_sums(CdEvaluation *evaluation, int r)
 {
@@ -490,7 +499,7 @@ fill_sums(CdEvaluation *evaluation, int r)
 		MemoryContextSwitchTo(old);
 		evaluation->summed = r + 1;
 	}
-	for (i = 0; i < count; i++)
+	for (i = 0; evaluation->shows_sums && i < count; i++)
 	{
 		evaluation->slot->tts_values[at + i] = Float8GetDatum(sums[i]);
 		evaluation->slot->tts_isnull[at + i] = false;
@@ -522,6 +531,54 @@ fill_slot(CdEvaluation *evaluation, int r)
 	ExecStoreVirtualTuple(slot);
 }
 
+/* Is an expression one of the bank's sums and nothing else? */
+static inline bool
+is_sum(const CdEvaluation *evaluation, int e)
+{
+	return evaluation->direct[e] > evaluation->desc->natts;
+}
+
+/* Take the results of an expression that is a sum for all rows at once */
+static void
+take_sums(CdEvaluation *evaluation, int e)
+{
+	int			count = cd_bank_size(evaluation->bank);
+	const double *sum = evaluation->sums + evaluation->direct[e] - evaluation->desc->natts - 1;
+	int			r;
+
+	for (r = 0; r < evaluation->nrows; r++, sum += count)
+		evaluation->values[e][r] = Float8GetDatum(*sum);
+	memset(evaluation->nulls[e], false, evaluation->nrows * sizeof(bool));
+	memcpy(evaluation->valid_until[e], evaluation->next_event, evaluation->nrows * sizeof(TimestampTz));
+}
+
+/* What affinity() says of a row, in one piece of the batch's memory */
+static CdTagList *
+evaluate_affinity(CdEvaluation *evaluation, const CdAffinity *affinity, int r)
+{
+	MemoryContext old = MemoryContextSwitchTo(evaluation->econtext->ecxt_per_tuple_memory);
+	CdTagList  *found = cd_affinity_list(affinity, (struct varlena *) DatumGetPointer(evaluation->events_of[r]));
+	Size		size = sizeof(CdTagList) + found->count * sizeof(CdTag);
+	CdTagList  *list;
+	char	   *label;
+	int			i;
+
+	for (i = 0; i < found->count; i++)
+		size += found->tags[i].length;
+	MemoryContextSwitchTo(old);
+	list = palloc(size);
+	list->count = found->count;
+	list->tags = (CdTag *) (list + 1);
+	memcpy(list->tags, found->tags, found->count * sizeof(CdTag));
+	label = (char *) (list->tags + found->count);
+	for (i = 0; i < found->count; i++)
+	{
+		list->tags[i].path = memcpy(label, found->tags[i].path, found->tags[i].length);
+		label += found->tags[i].length;
+	}
+	return list;
+}
+
 /* Evaluate one expression for the row in the slot */
 static void
 evaluate_one(CdEvaluation *evaluation, int e, int r)
@@ -537,6 +594,14 @@ evaluate_one(CdEvaluation *evaluation, int e, int r)
 		evaluation->values[e][r] = slot->tts_values[column - 1];
 		evaluation->nulls[e][r] = slot->tts_isnull[column - 1];
 		evaluation->valid_until[e][r] = evaluation->uses_events[e] ? evaluation->next_event[r] : DT_NOEND;
+		return;
+	}
+	if (evaluation->affinities[e] != NULL)
+	{
+		/* It knows no time. */
+		evaluation->values[e][r] = PointerGetDatum(evaluate_affinity(evaluation, evaluation->affinities[e], r));
+		evaluation->nulls[e][r] = false;
+		evaluation->valid_until[e][r] = evaluation->next_event[r];
 		return;
 	}
 	cd_decay_is_kept = expression->keeps_decay;
@@ -624,11 +689,18 @@ evaluate_task(void *arg)
 			int			e = group->members[m];
 
 			if ((task->only < 0 || task->only == e) &&
-				evaluation->expressions[e].error == NULL && evaluation->states[e] != NULL &&
+				evaluation->expressions[e].error == NULL && evaluation->states[e] != NULL && !is_sum(evaluation, e) &&
 				(evaluation->wanted[e] == NULL || evaluation->wanted[e][r]))
 				evaluate_one(evaluation, e, r);
 		}
 		ResetExprContext(evaluation->econtext);
+	}
+	for (m = 0; m < group->count; m++)
+	{
+		int			e = group->members[m];
+
+		if ((task->only < 0 || task->only == e) && evaluation->expressions[e].error == NULL && is_sum(evaluation, e))
+			take_sums(evaluation, e);
 	}
 	cd_run_as_end(&save);
 	MemoryContextSwitchTo(old);

@@ -40,6 +40,7 @@ typedef struct CdExpression
 	Oid			type;			/* wanted, or InvalidOid */
 	const CdSet *customers;		/* whom to ask, NULL: everyone */
 	bool		keeps_decay;	/* its result is kept with its half-life */
+	bool		takes_lists;	/* a tagset may come as a CdTagList */
 	bool		raises;			/* the first one's: errors are raised, not parked */
 
 	/* Found when it is prepared */
@@ -51,6 +52,7 @@ typedef struct CdExpression
 	Bitmapset  *named;			/* and those that its text names */
 	List	   *tag_paths;		/* paths and prefixes it asks tags for; "*": all */
 	bool		restless;		/* its use of time or tables cannot be followed */
+	bool		gives_lists;	/* results are pointers to CdTagList */
 
 	/* Found when it fails */
 	char	   *error;

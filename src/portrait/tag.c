@@ -271,6 +271,17 @@ growth_since(Refresh *refresh, TimestampTz at, int64 half_life)
 	return refresh->growth;
 }
 
+/* Add a tag that hangs below another */
+static inline void
+add_below(const Tag *tag, const CdTag *child, CdTagBuilder *builder)
+{
+	CdTag		entry = *child;
+
+	if ((!tag->has_min || child->score >= tag->min_score) &&
+		cd_tag_path_below(tag->below, child->path, child->length, &entry))
+		cd_tag_builder_add(builder, &entry);
+}
+
 /* Add what one tag's result says */
 static void
 add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
@@ -288,24 +299,28 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 	}
 	if (tag->result == RESULT_TAGS)
 	{
-		CdTagset   *given = (CdTagset *) PG_DETOAST_DATUM_PACKED(value);
-		CdTagReader reader;
-
-		if (tag->weighing != CD_WEIGH_NOT)
+		if (refresh->expressions[tag - refresh->tags].gives_lists)
 		{
-			cd_weigh(tag->population, tag->weighing, tag->prior, tag->top, tag->has_min, tag->min_score,
-					 given, tag->path, tag->length, builder);
-			return;
+			const CdTagList *list = (const CdTagList *) DatumGetPointer(value);
+			int			i;
+
+			for (i = 0; i < list->count; i++)
+				add_below(tag, &list->tags[i], builder);
 		}
-		cd_tags_begin(&reader, given);
-		while (cd_tags_next(&reader))
+		else
 		{
-			CdTag		child = reader.tag;
+			CdTagset   *given = (CdTagset *) PG_DETOAST_DATUM_PACKED(value);
+			CdTagReader reader;
 
-			if ((tag->has_min && child.score < tag->min_score) ||
-				!cd_tag_path_below(tag->below, reader.tag.path, reader.tag.length, &child))
-				continue;
-			cd_tag_builder_add(builder, &child);
+			if (tag->weighing != CD_WEIGH_NOT)
+			{
+				cd_weigh(tag->population, tag->weighing, tag->prior, tag->top, tag->has_min, tag->min_score,
+						 given, tag->path, tag->length, builder);
+				return;
+			}
+			cd_tags_begin(&reader, given);
+			while (cd_tags_next(&reader))
+				add_below(tag, &reader.tag, builder);
 		}
 		return;
 	}
@@ -429,9 +444,8 @@ is_outranked(Refresh *refresh, int i, const bool *present)
 
 /* Make one customer's tagset anew from the old one and the batch's results */
 static CdTagset *
-make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given, CdNewTagNames *unknown)
+make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given, CdTagBuilder *builder)
 {
-	CdTagBuilder builder;
 	bool	   *has = palloc0((refresh->count + 1) * sizeof(bool));
 	bool	   *present = palloc0((refresh->count + 1) * sizeof(bool));
 	bool		has_given = seek(&refresh->given, customer);
@@ -440,8 +454,6 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	int			i,
 				k;
 
-	cd_tag_builder(&builder);
-	builder.unknown = unknown;
 	for (i = 0; i < refresh->count; i++)
 		has[i] = seek(&refresh->tags[i], customer);
 	cd_tags_begin(&reader, old);
@@ -455,17 +467,17 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		if (tag->number == 0)
 			tag->path = memcpy(palloc(tag->length), tag->path, tag->length);
 		if (!is_replaced(refresh, tag, has, has_given))
-			cd_tag_builder_add(&builder, tag);
+			cd_tag_builder_add(builder, tag);
 	}
 	for (k = 0; k < refresh->count; k++)
 	{
-		int			before = builder.count;
+		int			before = builder->count;
 
 		i = refresh->order[k];
 		if (!has[i] || is_outranked(refresh, i, present))
 			continue;
-		add_result(refresh, &refresh->tags[i], &entries, &builder);
-		present[i] = builder.count > before;
+		add_result(refresh, &refresh->tags[i], &entries, builder);
+		present[i] = builder->count > before;
 	}
 	if (has_given && given != NULL)
 	{
@@ -478,10 +490,10 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 				continue;
 			if (tag.number == 0)
 				tag.path = pnstrdup(tag.path, tag.length);
-			cd_tag_builder_add(&builder, &tag);
+			cd_tag_builder_add(builder, &tag);
 		}
 	}
-	return cd_tag_builder_value(&builder);
+	return cd_tag_builder_value(builder);
 }
 
 /* Put the batch's results into tagsets and write those that changed */
@@ -514,7 +526,12 @@ end_batch(Refresh *refresh)
 		const CdTagset *had = cd_find_tags(old, nold, customers[i]);
 		const CdTagset *before = had ? had : empty;
 		MemoryContext save = MemoryContextSwitchTo(per_customer);
-		CdTagset   *made = make_tags(refresh, customers[i], before, cd_find_tags(given, ngiven, customers[i]), unknown);
+		CdTagBuilder builder;
+		CdTagset   *made;
+
+		cd_tag_builder(&builder);
+		builder.unknown = unknown;
+		made = make_tags(refresh, customers[i], before, cd_find_tags(given, ngiven, customers[i]), &builder);
 
 		if (unknown != NULL && cd_new_tag_name_count(unknown) > 0)
 		{
@@ -531,7 +548,7 @@ end_batch(Refresh *refresh)
 			if (refresh->past != NULL)
 				keep_past_tags(refresh->past, customers[i], made);
 			else
-				cd_tag_store_put(refresh->store, customers[i], made, had == NULL);
+				cd_tag_store_put(refresh->store, customers[i], made, &builder, had == NULL);
 		}
 		MemoryContextReset(per_customer);
 	}
@@ -613,6 +630,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	if (!isnull)
 		tag->half_life = cd_half_life_seconds(DatumGetIntervalP(value));
 	expression->keeps_decay = tag->half_life > 0;
+	expression->takes_lists = tag->result == RESULT_TAGS;
 	value = SPI_getbinval(tuple, desc, 7, &isnull);
 	tag->has_min = !isnull;
 	tag->min_score = isnull ? 0 : DatumGetFloat8(value);
@@ -622,7 +640,10 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	tag->top = DatumGetInt32(SPI_getbinval(tuple, desc, 11, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	if (tag->weighing != CD_WEIGH_NOT)
+	{
 		tag->population = cd_population_read(tag->id);
+		expression->takes_lists = false;
+	}
 	if (tag->result == RESULT_TAGS)
 		tag->below = cd_tag_paths(tag->path, tag->length);
 	MemoryContextSwitchTo(old);

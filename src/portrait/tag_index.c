@@ -329,22 +329,28 @@ cd_tag_index_begin(int32 layer)
 	return index;
 }
 
-void
-cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTagset *tags)
+/* The customers before another are all that there are of his chunk or an earlier one */
+static inline void
+begin_customer(CdTagIndex *index, uint32 customer)
 {
-	CdTagReader reader;
-
 	if (customer >> CHUNK_BITS != index->chunk)
 	{
 		end_postings(index, FREQUENT);
 		index->chunk = customer >> CHUNK_BITS;
 	}
-	cd_set_builder_add(index->customers, customer);
-	cd_tags_begin(&reader, tags);
-	while (cd_tags_next(&reader))
-		add_tag(index, customer, &reader.tag);
 	if (index->held > MOST_HELD)
 		end_postings(index, 1);
+	cd_set_builder_add(index->customers, customer);
+}
+
+void
+cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTag *tags, int count)
+{
+	int			i;
+
+	begin_customer(index, customer);
+	for (i = 0; i < count; i++)
+		add_tag(index, customer, &tags[i]);
 }
 
 int64
@@ -381,13 +387,17 @@ read_range(CdTagIndex *index, Relation relation, Oid by_customer, uint32 first, 
 		int64		customer = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
 		Pointer		stored;
 		CdTagset   *tags;
+		CdTagReader reader;
 
 		CHECK_FOR_INTERRUPTS();
 		if (customers != NULL && !cd_set_contains(customers, (uint32) customer))
 			continue;
 		stored = DatumGetPointer(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
 		tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(stored));
-		cd_tag_index_add(index, (uint32) customer, tags);
+		begin_customer(index, (uint32) customer);
+		cd_tags_begin(&reader, tags);
+		while (cd_tags_next(&reader))
+			add_tag(index, (uint32) customer, &reader.tag);
 		if ((Pointer) tags != stored)
 			pfree(tags);
 	}

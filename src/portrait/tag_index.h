@@ -57,7 +57,7 @@ extern CdTagLayer *cd_tag_layers(int *count);
 typedef struct CdTagIndex CdTagIndex;
 
 extern CdTagIndex *cd_tag_index_begin(int32 layer);
-extern void cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTagset *tags);
+extern void cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTag *tags, int count);
 /* The set of whom the layer tells, if others than were added; answers how many they are. */
 extern int64 cd_tag_index_end(CdTagIndex *index, CdSet *customers);
 

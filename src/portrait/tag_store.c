@@ -178,13 +178,13 @@ cd_find_tags(const CdCustomerTags *list, int count, uint32 customer)
 }
 
 void
-cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, bool is_new)
+cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder, bool is_new)
 {
 	MemoryContext old = MemoryContextSwitchTo(store->batch);
 	Datum		copy = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
 
 	if (store->index != NULL)
-		cd_tag_index_add(store->index, customer, tags);
+		cd_tag_index_add(store->index, customer, builder->tags, builder->count);
 
 	if (is_new && store->insertion != NULL)
 	{

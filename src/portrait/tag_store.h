@@ -34,8 +34,8 @@ extern CdCustomerTags *cd_tag_store_given(CdTagStore *store, const uint32 *ids, 
 /* The tagset of a customer among some, ascending, or NULL. */
 extern CdTagset *cd_find_tags(const CdCustomerTags *list, int count, uint32 customer);
 
-/* Keep a customer's new tagset, which is copied, until the batch ends. */
-extern void cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, bool is_new);
+/* Keep a customer's new tagset, made by a builder, which is copied, until the batch ends. */
+extern void cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder, bool is_new);
 
 /* Write what was put and let go of what was fetched. */
 extern void cd_tag_store_end_batch(CdTagStore *store);

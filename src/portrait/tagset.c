@@ -60,15 +60,16 @@ get_varint(const uint8 **at, const uint8 *end, uint64 *value)
 	return false;
 }
 
-static inline void
-put_varint(StringInfo out, uint64 value)
+static inline uint8 *
+put_varint(uint8 *p, uint64 value)
 {
 	while (value >= 0x80)
 	{
-		appendStringInfoCharMacro(out, (char) (value | 0x80));
+		*p++ = (uint8) (value | 0x80);
 		value >>= 7;
 	}
-	appendStringInfoCharMacro(out, (char) value);
+	*p++ = (uint8) value;
+	return p;
 }
 
 static inline int64
@@ -430,6 +431,35 @@ compare_tags(const void *a, const void *b)
 	return *x < *y ? -1 : 1;
 }
 
+/* Sort the tags; of several with one path the last stays */
+static void
+sort_tags(CdTagBuilder *builder)
+{
+	const CdTag **sorted;
+	CdTag	   *tags;
+	int			count = 0;
+	int			i;
+
+	for (i = 1; i < builder->count && compare_paths(&builder->tags[i - 1], &builder->tags[i]) < 0; i++)
+		;
+	if (i >= builder->count)
+		return;
+	sorted = palloc_extended(builder->count * sizeof(CdTag *), MCXT_ALLOC_HUGE);
+	tags = palloc_extended(builder->count * sizeof(CdTag), MCXT_ALLOC_HUGE);
+	for (i = 0; i < builder->count; i++)
+		sorted[i] = &builder->tags[i];
+	qsort(sorted, builder->count, sizeof(CdTag *), compare_tags);
+	for (i = 0; i < builder->count; i++)
+	{
+		if (i + 1 == builder->count || compare_paths(sorted[i], sorted[i + 1]) != 0)
+			tags[count++] = *sorted[i];
+	}
+	memcpy(builder->tags, tags, count * sizeof(CdTag));
+	builder->count = count;
+	pfree(sorted);
+	pfree(tags);
+}
+
 /* The whole second a moment lies in */
 static int64
 seconds_of(TimestampTz moment)
@@ -476,23 +506,27 @@ time_flags(const CdTag *tag, const CdTagTimes *last)
 	return flags;
 }
 
-static inline void
-write_times(StringInfo out, uint8 flags, const CdTag *tag, CdTagTimes *last)
+/* A tag takes no more bytes than its path and so many */
+#define MOST_TAG_BYTES		64
+
+static inline uint8 *
+write_times(uint8 *p, uint8 flags, const CdTag *tag, CdTagTimes *last)
 {
 	if (flags & FLAG_AT)
 	{
 		int64		seconds = seconds_of(tag->at);
 
-		put_varint(out, zigzag(seconds - last->at));
+		p = put_varint(p, zigzag(seconds - last->at));
 		last->at = seconds;
 	}
 	if ((flags & FLAG_HALF_LIFE) && (flags & FLAG_SAME_HALF_LIFE) == 0)
 	{
-		put_varint(out, (uint64) tag->half_life);
+		p = put_varint(p, (uint64) tag->half_life);
 		last->half_life = tag->half_life;
 	}
 	if (flags & FLAG_UNTIL)
-		put_varint(out, zigzag(seconds_of(tag->until) - ((flags & FLAG_AT) ? last->at : 0)));
+		p = put_varint(p, zigzag(seconds_of(tag->until) - ((flags & FLAG_AT) ? last->at : 0)));
+	return p;
 }
 
 bool
@@ -505,9 +539,12 @@ void
 cd_tag_times_write(StringInfo out, const CdTag *tag, CdTagTimes *last)
 {
 	uint8		flags = time_flags(tag, last);
+	uint8	   *p;
 
-	appendStringInfoChar(out, (char) flags);
-	write_times(out, flags, tag, last);
+	enlargeStringInfo(out, MOST_TAG_BYTES);
+	p = (uint8 *) out->data + out->len;
+	*p++ = flags;
+	out->len = (int) ((char *) write_times(p, flags, tag, last) - out->data);
 }
 
 const char *
@@ -524,97 +561,71 @@ write_tag(StringInfo out, const CdTag *tag, const CdTag *before, int name, CdTag
 	uint8		flags = (name != 0 ? FLAG_NAMED : 0) | time_flags(tag, last);
 	uint64		number = 0;
 	int			shared = 0;
+	uint8	   *p;
 
-	if (before != NULL && name == 0)
-	{
-		while (shared < before->length && shared < tag->length && before->path[shared] == tag->path[shared])
-			shared++;
-	}
 	flags |= score_form(tag->score, &number);
-	appendStringInfoChar(out, (char) flags);
+	enlargeStringInfo(out, tag->length + MOST_TAG_BYTES);
+	p = (uint8 *) out->data + out->len;
+	*p++ = flags;
 	if (name != 0)
-		put_varint(out, (uint64) name);
+		p = put_varint(p, (uint64) name);
 	else
 	{
+		while (before != NULL && shared < before->length && shared < tag->length && before->path[shared] == tag->path[shared])
+			shared++;
 		if (shared < 16 && tag->length - shared < 16 && tag->length > shared)
-			appendStringInfoCharMacro(out, (char) (shared << 4 | (tag->length - shared)));
+			*p++ = (uint8) (shared << 4 | (tag->length - shared));
 		else
 		{
-			appendStringInfoCharMacro(out, '\0');
-			put_varint(out, shared);
-			put_varint(out, tag->length - shared);
+			*p++ = 0;
+			p = put_varint(p, shared);
+			p = put_varint(p, tag->length - shared);
 		}
-		appendBinaryStringInfo(out, tag->path + shared, tag->length - shared);
+		memcpy(p, tag->path + shared, tag->length - shared);
+		p += tag->length - shared;
 	}
 	if ((flags & SCORE_FORM) == SCORE_RAW)
 	{
 		float4		score = tag->score + 0.0f;	/* no negative zero */
 
-		appendBinaryStringInfo(out, (const char *) &score, sizeof(float4));
+		memcpy(p, &score, sizeof(float4));
+		p += sizeof(float4);
 	}
 	else if ((flags & SCORE_FORM) != SCORE_ONE)
-		put_varint(out, number);
-	write_times(out, flags, tag, last);
-}
-
-/* The tags sorted and without doubles, and how many these are */
-static const CdTag **
-sort_tags(const CdTagBuilder *builder, int *count)
-{
-	const CdTag **sorted = palloc(Max(builder->count, 1) * sizeof(CdTag *));
-	bool		in_order = true;
-	int			kept = 0;
-	int			i;
-
-	for (i = 0; i < builder->count; i++)
-	{
-		sorted[i] = &builder->tags[i];
-		in_order = in_order && (i == 0 || compare_paths(sorted[i - 1], sorted[i]) < 0);
-	}
-	*count = builder->count;
-	if (in_order)
-		return sorted;
-	qsort(sorted, builder->count, sizeof(CdTag *), compare_tags);
-	for (i = 0; i < builder->count; i++)
-	{
-		if (i + 1 < builder->count && compare_paths(sorted[i], sorted[i + 1]) == 0)
-			continue;
-		sorted[kept++] = sorted[i];
-	}
-	*count = kept;
-	return sorted;
+		p = put_varint(p, number);
+	out->len = (int) ((char *) write_times(p, flags, tag, last) - out->data);
 }
 
 CdTagset *
 cd_tag_builder_value(CdTagBuilder *builder)
 {
-	int			count;
-	const CdTag **sorted = sort_tags(builder, &count);
 	StringInfoData out;
 	CdTagTimes	last = {0, 0};
 	int			i;
 
-	if (count > CD_MAX_TAGS)
+	sort_tags(builder);
+	if (builder->count > CD_MAX_TAGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a tagset holds at most %d tags", CD_MAX_TAGS)));
 	initStringInfo(&out);
-	appendStringInfoSpaces(&out, VARHDRSZ);
+	out.len = VARHDRSZ;
 	appendStringInfoChar(&out, CD_TAGSET_VERSION);
-	put_varint(&out, count);
+	out.len = (int) ((char *) put_varint((uint8 *) out.data + out.len, builder->count) - out.data);
 	cd_tag_names_check();
-	for (i = 0; i < count; i++)
+	for (i = 0; i < builder->count; i++)
 	{
-		int			name = builder->plain ? 0 : cd_tag_number_known(sorted[i]->path, sorted[i]->number);
+		CdTag	   *tag = &builder->tags[i];
+		int			name = builder->plain ? 0 : cd_tag_number_known(tag->path, tag->number);
 
 		if (name < 0)
-			name = cd_tag_number(sorted[i]->path, sorted[i]->length);
+			name = cd_tag_number(tag->path, tag->length);
 		if (name == 0 && builder->unknown != NULL)
-			cd_new_tag_name(builder->unknown, sorted[i]->path, sorted[i]->length);
-		write_tag(&out, sorted[i], i > 0 ? sorted[i - 1] : NULL, name, &last);
+			cd_new_tag_name(builder->unknown, tag->path, tag->length);
+		tag->number = name;
+		write_tag(&out, tag, i > 0 ? tag - 1 : NULL, name, &last);
 	}
 	SET_VARSIZE(out.data, out.len);
-	pfree(sorted);
 	return (CdTagset *) out.data;
 }
 

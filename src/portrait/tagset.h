@@ -89,6 +89,7 @@ extern const char *cd_tagset_fault(const char *bytes, Size length);
 extern void cd_tag_builder(CdTagBuilder *builder);
 extern void cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag);
 extern void cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags);
+/* The value; the builder's tags are sorted by then, without doubles, and have their numbers. */
 extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);
 
 /* The same tagset with today's numbers, or with all paths written out */
