@@ -1,5 +1,5 @@
 -- Numbers of tag paths: who may give them, what a rollback leaves, what is on the wire.
-SELECT plan(18);
+SELECT plan(20);
 SET search_path = public, customer_data;
 
 CREATE FUNCTION pg_temp.size(path text) RETURNS int LANGUAGE sql AS 'SELECT pg_column_size(set_tag(empty_tagset(), path))';
@@ -19,8 +19,8 @@ SELECT number_tags(ARRAY['rolled.back.before.it.was.seen']) \g /dev/null
 SELECT set_tag(empty_tagset(), 'rolled.back.before.it.was.seen') \g /dev/null
 ROLLBACK;
 SELECT cmp_ok(pg_temp.size('rolled.back.before.it.was.seen'), '>', 30, 'a number that was rolled back is not used');
-SELECT is(number_tags(ARRAY['in.its.place.is.another']), 1, 'and is given again');
-SELECT is('{in.its.place.is.another}'::tagset::text, '{in.its.place.is.another}', 'to another path');
+SELECT is(number_tags(ARRAY['in.its.place.is.another']), 1, 'and another path has another');
+SELECT is('{in.its.place.is.another}'::tagset::text, '{in.its.place.is.another}', 'which is read as that path');
 
 -- What a caught error takes back must not stay in a variable.
 CREATE FUNCTION pg_temp.caught() RETURNS tagset LANGUAGE plpgsql AS $$
@@ -39,12 +39,34 @@ $$;
 CREATE TEMP TABLE caught AS SELECT pg_temp.caught() AS tags;
 SELECT is(tags::text, '{of.a.transaction.within}', 'a tagset outlives the numbers it was made beside') FROM caught;
 
--- Several in one transaction, found at once.
+-- Nor must what a rolled back transaction gave, though the variables of a
+-- block outlive it, and its number may by then be another path's.
+CREATE TABLE outlived (tags tagset);
+DO $$
+DECLARE
+    kept customer_data.tagset;
+BEGIN
+    PERFORM customer_data.number_tags(ARRAY['of.a.transaction.rolled.back']);
+    kept := customer_data.set_tag(customer_data.empty_tagset(), 'of.a.transaction.rolled.back');
+    ROLLBACK;
+    PERFORM customer_data.number_tags(ARRAY['another.path']);
+    COMMIT;
+    INSERT INTO public.outlived VALUES (kept);
+END
+$$;
+SELECT is(tags::text, '{of.a.transaction.rolled.back}', 'a tagset outlives the transaction it was made in') FROM outlived;
+
+-- Several in one transaction.
 BEGIN;
 SELECT number_tags(ARRAY['one.at.a.time.' || i]) FROM generate_series(1, 200) i \g /dev/null
-SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 200::bigint, 'numbers are used in the transaction that gave them');
+SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 0::bigint, 'numbers are not used before they are committed');
 COMMIT;
-SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 200::bigint, 'and after it');
+SELECT is((SELECT count(*) FROM generate_series(1, 200) i WHERE pg_temp.size('one.at.a.time.' || i) < 10), 200::bigint, 'and are after it');
+BEGIN;
+SELECT number_tags(ARRAY['rolled.back.after.others']) \g /dev/null
+ROLLBACK;
+SELECT number_tags(ARRAY['in.its.place']) \g /dev/null
+SELECT cmp_ok((SELECT number FROM tag_name WHERE path = 'in.its.place'), '>', (SELECT max(number) + 1 FROM tag_name WHERE path <> 'in.its.place'), 'a session gives no number twice');
 
 -- Refreshes give numbers.
 CREATE TABLE person AS SELECT i AS id, 'person' || i || '@posten.org' AS email FROM generate_series(1, 20) i;

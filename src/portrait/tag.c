@@ -531,13 +531,14 @@ end_batch(Refresh *refresh)
 
 		cd_tag_builder(&builder);
 		builder.unknown = unknown;
+		builder.stored = refresh->past == NULL;
 		made = make_tags(refresh, customers[i], before, cd_find_tags(given, ngiven, customers[i]), &builder);
 
 		if (unknown != NULL && cd_new_tag_name_count(unknown) > 0)
 		{
 			/* Tags that nobody had before get numbers, if they can. */
 			if (cd_number_tag_names(unknown) > 0)
-				made = cd_tagset_rewrite(made, false);
+				made = cd_tagset_rewrite(made, false, true);
 			else
 				unknown = NULL;
 		}

@@ -5,8 +5,10 @@
  * What is remembered is renewed when the table's relcache entry is invalidated,
  * which happens when another session's numbers commit, when our own roll back,
  * and when the extension is dropped.  A number is used for writing only when it
- * is sure to outlive the value: it is committed, or came with the topmost of
- * our own transactions.
+ * is sure to outlive the value: it is committed, or, for what goes into a table
+ * at once, came with the topmost of our own transactions.  And a session gives
+ * no number twice, even if it was rolled back: what still holds it is then
+ * found to be damaged, not read as another path.
  */
 #include "postgres.h"
 
@@ -46,6 +48,7 @@ static bool names_adding = false;	/* we are; what we hear of it we know */
 static CdTagName *names = NULL;
 static int	names_room = 0;			/* numbers below this can be looked up */
 static int	names_count = 0;
+static int	names_highest = 0;		/* number we ever gave */
 static int *slots = NULL;			/* a power of two of them; 0 is free */
 static uint32 slots_mask = 0;
 
@@ -146,11 +149,12 @@ find_number(const char *path, int length)
 	return 0;
 }
 
-/* May what we write hold a number that this transaction gave? */
-static bool
-number_lasts(TransactionId writer)
+/* What may hold a number that a transaction gave */
+static void
+set_lasting(CdTagName *name, TransactionId writer)
 {
-	return !TransactionIdIsCurrentTransactionId(writer) || writer == GetTopTransactionIdIfAny();
+	name->lasts = !TransactionIdIsCurrentTransactionId(writer);
+	name->ours = writer == GetTopTransactionIdIfAny();
 }
 
 /* Read the table */
@@ -161,6 +165,7 @@ read_names(void)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	static bool registered = false;
+	Oid			relation_before;
 	bool	   *there;
 	int			i;
 
@@ -172,7 +177,10 @@ read_names(void)
 	names_whole = false;
 	names_adding = false;
 	names_count = 0;
+	relation_before = names_relation;
 	names_relation = find_relation();
+	if (names_relation != relation_before)
+		names_highest = 0;
 	there = palloc0((CD_MAX_TAG_NAMES + 1) * sizeof(bool));
 	if (OidIsValid(names_relation))
 	{
@@ -188,7 +196,7 @@ read_names(void)
 			if (number < 1 || number > CD_MAX_TAG_NAMES)
 				continue;
 			remember(number, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
-			names[number].lasts = number_lasts(HeapTupleHeaderGetXmin(tuple->t_data));
+			set_lasting(&names[number], HeapTupleHeaderGetXmin(tuple->t_data));
 			there[number] = true;
 			names_count++;
 		}
@@ -228,29 +236,35 @@ cd_tag_name(uint64 number)
 	return &names[number];
 }
 
-int
-cd_tag_number(const char *path, int length)
+static inline bool
+may_write(const CdTagName *name, bool stored)
 {
-	int			number = find_number(path, length);
-
-	return number != 0 && names[number].lasts ? number : 0;
+	return name->lasts || (stored && name->ours);
 }
 
 int
-cd_tag_number_known(const char *path, int number)
+cd_tag_number(const char *path, int length, bool stored)
+{
+	int			number = find_number(path, length);
+
+	return number != 0 && may_write(&names[number], stored) ? number : 0;
+}
+
+int
+cd_tag_number_known(const char *path, int number, bool stored)
 {
 	if (number <= 0 || number >= names_room || names[number].path != path)
 		return -1;
-	return names[number].lasts ? number : 0;
+	return may_write(&names[number], stored) ? number : 0;
 }
 
 void
 cd_tag_find_number(const char **path, int length, int *number)
 {
-	if (cd_tag_number_known(*path, *number) > 0)
+	if (cd_tag_number_known(*path, *number, true) > 0)
 		return;
 	cd_tag_names_check();
-	*number = cd_tag_number(*path, length);
+	*number = cd_tag_number(*path, length, true);
 	if (*number != 0)
 		*path = names[*number].path;
 }
@@ -334,7 +348,8 @@ number_name(Relation relation, CatalogIndexState indexes, const char *path, int 
 	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
 	CatalogTupleInsertWithInfo(relation, tuple, indexes);
 	remember(*last, path, length);
-	names[*last].lasts = number_lasts(GetCurrentTransactionId());
+	set_lasting(&names[*last], GetCurrentTransactionId());
+	names_highest = *last;
 	names_count++;
 	if ((uint32) names_count * 2 > slots_mask)
 		fill_slots();
@@ -344,7 +359,7 @@ number_name(Relation relation, CatalogIndexState indexes, const char *path, int 
 	return true;
 }
 
-/* The highest number there is */
+/* The highest number there is, or was in this session */
 static int
 last_number(void)
 {
@@ -352,7 +367,7 @@ last_number(void)
 
 	while (number > 0 && names[number].path == NULL)
 		number--;
-	return Max(number, 0);
+	return Max(number, names_highest);
 }
 
 /*

@@ -20,7 +20,8 @@ typedef struct CdTagName
 {
 	const char *path;			/* lives as long as the session, ends with a zero */
 	int			length;
-	bool		lasts;			/* may be written: it outlives what we write */
+	bool		lasts;			/* committed: may be written wherever values go */
+	bool		ours;			/* of our transaction: may be written to tables */
 } CdTagName;
 
 /* Names met that have no number yet. */
@@ -29,16 +30,20 @@ typedef struct CdNewTagNames CdNewTagNames;
 /* The path with a number, or NULL */
 extern const CdTagName *cd_tag_name(uint64 number);
 
-/* The number to write instead of a path, or 0; after cd_tag_names_check() */
-extern int	cd_tag_number(const char *path, int length);
+/*
+ * The number to write instead of a path, or 0; after cd_tag_names_check().
+ * Values may outlive our transaction in the variables of a procedure that rolls
+ * it back, rows (stored) do not.
+ */
+extern int	cd_tag_number(const char *path, int length, bool stored);
 
 /*
  * The same for a path that is known to have had a number and lies where
  * cd_tag_name() says; -1 where that is not so.
  */
-extern int	cd_tag_number_known(const char *path, int number);
+extern int	cd_tag_number_known(const char *path, int number, bool stored);
 
-/* Look whether a path has got a number, unless it had one, and take the path's lasting copy then. */
+/* Look whether a path has got a number for what is stored, unless it had one, and take the path's lasting copy then. */
 extern void cd_tag_find_number(const char **path, int length, int *number);
 
 /* Notice what happened to the numbers since; before a value is read or made */

@@ -276,7 +276,7 @@ cd_tags_count(const CdTagset *tags)
 bool
 cd_tags_seek(CdTagReader *reader, const char *path, int length)
 {
-	int			number = cd_tag_number(path, length);
+	int			number = cd_tag_number(path, length, true);
 	const char *known = number != 0 ? cd_tag_name(number)->path : NULL;
 
 	while (cd_tags_next(reader))
@@ -394,6 +394,7 @@ cd_tag_builder(CdTagBuilder *builder)
 	builder->count = 0;
 	builder->room = 16;
 	builder->plain = false;
+	builder->stored = false;
 	builder->unknown = NULL;
 	builder->tags = palloc(builder->room * sizeof(CdTag));
 }
@@ -616,10 +617,10 @@ cd_tag_builder_value(CdTagBuilder *builder)
 	for (i = 0; i < builder->count; i++)
 	{
 		CdTag	   *tag = &builder->tags[i];
-		int			name = builder->plain ? 0 : cd_tag_number_known(tag->path, tag->number);
+		int			name = builder->plain ? 0 : cd_tag_number_known(tag->path, tag->number, builder->stored);
 
 		if (name < 0)
-			name = cd_tag_number(tag->path, tag->length);
+			name = cd_tag_number(tag->path, tag->length, builder->stored);
 		if (name == 0 && builder->unknown != NULL)
 			cd_new_tag_name(builder->unknown, tag->path, tag->length);
 		tag->number = name;
@@ -648,12 +649,13 @@ cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags)
 }
 
 CdTagset *
-cd_tagset_rewrite(const CdTagset *tags, bool plain)
+cd_tagset_rewrite(const CdTagset *tags, bool plain, bool stored)
 {
 	CdTagBuilder builder;
 
 	cd_tag_builder(&builder);
 	builder.plain = plain;
+	builder.stored = stored;
 	cd_tag_builder_add_all(&builder, tags);
 	return cd_tag_builder_value(&builder);
 }

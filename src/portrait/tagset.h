@@ -75,6 +75,7 @@ typedef struct CdTagBuilder
 	int			count;
 	int			room;
 	bool		plain;			/* write all paths out */
+	bool		stored;			/* the value goes into a table at once */
 	CdNewTagNames *unknown;		/* collects paths without a number, if not NULL */
 } CdTagBuilder;
 
@@ -93,7 +94,7 @@ extern void cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags);
 extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);
 
 /* The same tagset with today's numbers, or with all paths written out */
-extern CdTagset *cd_tagset_rewrite(const CdTagset *tags, bool plain);
+extern CdTagset *cd_tagset_rewrite(const CdTagset *tags, bool plain, bool stored);
 
 extern bool cd_tagset_equal(const CdTagset *a, const CdTagset *b);
 

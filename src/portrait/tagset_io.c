@@ -388,14 +388,14 @@ cd_tagset_recv(PG_FUNCTION_ARGS)
 	memcpy(VARDATA(tags), bytes, length);
 
 	/* What others wrote may be valid and yet not in our one form. */
-	PG_RETURN_POINTER(cd_tagset_rewrite(tags, false));
+	PG_RETURN_POINTER(cd_tagset_rewrite(tags, false, false));
 }
 
 PG_FUNCTION_INFO_V1(cd_tagset_send);
 Datum
 cd_tagset_send(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true, false);
 	StringInfoData out;
 
 	pq_begintypsend(&out);

@@ -328,7 +328,7 @@ PG_FUNCTION_INFO_V1(cd_tagset_hash);
 Datum
 cd_tagset_hash(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true, false);
 
 	PG_RETURN_DATUM(hash_any((unsigned char *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags)));
 }
@@ -337,7 +337,7 @@ PG_FUNCTION_INFO_V1(cd_tagset_hash_extended);
 Datum
 cd_tagset_hash_extended(PG_FUNCTION_ARGS)
 {
-	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true);
+	CdTagset   *tags = cd_tagset_rewrite(PG_GETARG_TAGSET(0), true, false);
 
 	PG_RETURN_DATUM(hash_any_extended((unsigned char *) VARDATA_ANY(tags), VARSIZE_ANY_EXHDR(tags),
 									  PG_GETARG_INT64(1)));
@@ -348,7 +348,7 @@ PG_FUNCTION_INFO_V1(cd_tagset_compact);
 Datum
 cd_tagset_compact(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(cd_tagset_rewrite(PG_GETARG_TAGSET(0), false));
+	PG_RETURN_POINTER(cd_tagset_rewrite(PG_GETARG_TAGSET(0), false, false));
 }
 
 /* tags(tagset) → (path, score, at, half_life, until, score_now) */
