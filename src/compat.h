@@ -70,6 +70,13 @@ extern int no_such_variable
 	list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL))
 #endif
 
+/* 17 keeps the statistics target of a column beside it (VacAttrStats). */
+#if PG_VERSION_NUM >= 170000
+#define cd_statistics_target(stats)	((stats)->attstattarget)
+#else
+#define cd_statistics_target(stats)	((stats)->attr->attstattarget)
+#endif
+
 #if PG_VERSION_NUM < 170000
 #define CD_MODULE_MAGIC		PG_MODULE_MAGIC
 #elif PG_VERSION_NUM >= 180000

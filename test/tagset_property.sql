@@ -1,6 +1,6 @@
 -- tags @@ query through the GIN class gives what a sequential scan gives, for
 -- random tagsets (decaying, expiring, negative scores) and random queries.
-SELECT plan(7);
+SELECT plan(10);
 SET search_path = public, customer_data;
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 31) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -55,6 +55,19 @@ SELECT is(pg_temp.compare(CASE current_setting('test.long', true) WHEN 'on' THEN
 SELECT is((SELECT count(*) FROM tagged WHERE tags @@ 'p.a>0.5'),
           (SELECT count(*) FROM tagged g WHERE EXISTS (SELECT FROM tags(g.tags) t WHERE t.path = 'p.a' AND t.score_now > 0.5)),
           'and a query agrees with the tags as rows');
+-- The planner's estimates, from what ANALYZE keeps.
+CREATE FUNCTION pg_temp.estimate(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM tagged WHERE tags @@ %L', query) INTO plan;
+    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::float8;
+END
+$$;
+SELECT is((SELECT array_agg(q) FROM unnest('{p.a,q.c.z,!q.b,p.a | q.a,p.*,p.a & q.a,!(p.a | !q.b)}'::text[]) q, LATERAL (SELECT count(*) AS n FROM tagged WHERE tags @@ q::tag_query) c
+           WHERE NOT pg_temp.estimate(q) BETWEEN c.n * 0.4 - 5 AND c.n * 2 + 5), NULL, 'estimates are near');
+SELECT cmp_ok(pg_temp.estimate('no.such.tag'), '<', 60::float8, 'of a path that hardly anybody has few rows are expected');
+SELECT ok((SELECT most_common_elems::text::text[] @> '{p.a}' FROM pg_stats WHERE tablename = 'tagged' AND attname = 'tags'), 'statistics show the paths');
 -- Aggregates, put together by workers, against rows.
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
 CREATE TEMP TABLE sums AS

@@ -33,11 +33,16 @@ CREATE FUNCTION customer_data.tagset_send(customer_data.tagset) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_send';
 COMMENT ON FUNCTION customer_data.tagset_send(customer_data.tagset) IS 'Binary output: the image as stored';
 
+CREATE FUNCTION customer_data.tagset_typanalyze(internal) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tagset_typanalyze';
+COMMENT ON FUNCTION customer_data.tagset_typanalyze(internal) IS 'ANALYZE: the most frequent paths, with the share of rows that have them';
+
 CREATE TYPE customer_data.tagset (
     INPUT = customer_data.tagset_in,
     OUTPUT = customer_data.tagset_out,
     RECEIVE = customer_data.tagset_recv,
     SEND = customer_data.tagset_send,
+    ANALYZE = customer_data.tagset_typanalyze,
     INTERNALLENGTH = VARIABLE,
     ALIGNMENT = int4,
     STORAGE = main

@@ -29,8 +29,11 @@ COMMENT ON TYPE customer_data.tag_query IS 'A boolean query over tags: tags, pre
 CREATE FUNCTION customer_data.tags_match(tags customer_data.tagset, query customer_data.tag_query) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'cd_tags_match';
 COMMENT ON FUNCTION customer_data.tags_match(customer_data.tagset, customer_data.tag_query) IS 'Do the tags satisfy the query as of as_of()?';
+CREATE FUNCTION customer_data.tags_match_sel(internal, oid, internal, integer) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tags_match_sel';
+COMMENT ON FUNCTION customer_data.tags_match_sel(internal, oid, internal, integer) IS 'Planner: the share of rows that satisfy a tag query, by the shares of its paths that ANALYZE kept';
 CREATE OPERATOR customer_data.@@ (LEFTARG = customer_data.tagset, RIGHTARG = customer_data.tag_query, FUNCTION = customer_data.tags_match,
-    RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel);
+    RESTRICT = customer_data.tags_match_sel, JOIN = pg_catalog.contjoinsel);
 COMMENT ON OPERATOR customer_data.@@ (customer_data.tagset, customer_data.tag_query) IS 'The tags satisfy the query as of as_of()';
 
 CREATE FUNCTION customer_data.tagset_gin_extract(customer_data.tagset, internal) RETURNS internal
