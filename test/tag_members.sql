@@ -73,7 +73,7 @@ BEGIN
         SELECT customer_set_agg(c.customer_id) INTO changed
         FROM customer c WHERE random() < (ARRAY[0.001, 0.002, 0.01, 0.1, 0.3, 0.6])[1 + floor(random() * 6)::int];
         DELETE FROM customer_tag t WHERE t.customer_id <@ changed;
-        DELETE FROM customer c WHERE c.customer_id <@ changed AND random() < 0.02;
+        DELETE FROM customer c WHERE c.customer_id <@ changed AND c.customer_id > 20 AND random() < 0.02;
         INSERT INTO customer_tag SELECT m, pg_temp.random_tags((random() * 6)::int) FROM members(changed) m
             WHERE random() < 0.9 AND EXISTS (SELECT FROM customer c WHERE c.customer_id = m);
         PERFORM index_tags(changed);
