@@ -15,6 +15,7 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "timeline/event_pattern.h"
 #include "utils/builtins.h"
 
@@ -438,14 +439,37 @@ cd_pattern_read(struct varlena *value)
 	return cd_pattern_parse(data + 1, len - 1, NULL);
 }
 
+/* The same value, by reference, if it is an argument that cannot change while the query runs, else 0. */
+Datum
+cd_constant_argument(FunctionCallInfo fcinfo, Datum value)
+{
+	const FuncExpr *call = (const FuncExpr *) fcinfo->flinfo->fn_expr;
+	int			i;
+
+	if (call == NULL || !IsA(call, FuncExpr))
+		return (Datum) 0;
+	for (i = 0; i < list_length(call->args) && i < fcinfo->nargs; i++)
+	{
+		const Const *arg = list_nth(call->args, i);
+
+		if (IsA(arg, Const) && !arg->constisnull && !arg->constbyval && arg->constvalue == value)
+			return value;
+	}
+	return (Datum) 0;
+}
+
 /* The parsed form, kept in the call site's cache while the value stays the same. */
 const CdPattern *
 cd_pattern_cached(FunctionCallInfo fcinfo, int slot, int nslots, Datum value)
 {
 	CdPatternCache *cache = fcinfo->flinfo->fn_extra;
-	struct varlena *v = (struct varlena *) PG_DETOAST_DATUM_PACKED(value);
-	Size		len = VARSIZE_ANY_EXHDR(v);
+	struct varlena *v;
+	Size		len;
 
+	if (cache != NULL && cache[slot].constant == value && value != (Datum) 0)
+		return cache[slot].pattern;
+	v = (struct varlena *) PG_DETOAST_DATUM_PACKED(value);
+	len = VARSIZE_ANY_EXHDR(v);
 	if (cache == NULL)
 	{
 		cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, nslots * sizeof(CdPatternCache));
@@ -459,9 +483,11 @@ cd_pattern_cached(FunctionCallInfo fcinfo, int slot, int nslots, Datum value)
 		struct varlena *copy = palloc(VARSIZE_ANY(v));
 
 		memcpy(copy, v, VARSIZE_ANY(v));
+		cache->constant = (Datum) 0;
 		cache->source = NULL;
 		cache->pattern = cd_pattern_read(copy);
 		cache->source = copy;
+		cache->constant = cd_constant_argument(fcinfo, value);
 		MemoryContextSwitchTo(old);
 	}
 	return cache->pattern;

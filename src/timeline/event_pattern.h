@@ -81,9 +81,13 @@ typedef struct CdMatcher
 /* Parsed patterns, kept as long as a function's call site lives. */
 typedef struct CdPatternCache
 {
+	Datum		constant;		/* the value, if it is a constant of the query, else 0 */
 	struct varlena *source;
 	CdPattern  *pattern;
 } CdPatternCache;
+
+/* A value passed by reference that is an argument, if it is a constant of the query, else 0. */
+extern Datum cd_constant_argument(FunctionCallInfo fcinfo, Datum value);
 
 /* Parse text; NULL when a soft error was reported. */
 extern CdPattern *cd_pattern_parse(const char *str, int len, Node *escontext);

@@ -300,14 +300,16 @@ funnel_search(Funnel *funnel, const CdStep *steps, int64 n)
 
 /* Merge the kinds' times as they are read: one pass without room for them. */
 static void
-funnel_merge(Funnel *funnel, const CdKind *kinds, int n)
+funnel_merge(Funnel *funnel, const CdTimeline *tl, const CdFound *found, int n)
 {
+	CdKind		kinds[CD_MAX_STEPS];
 	CdTimes		times[CD_MAX_STEPS];
 	TimestampTz next[CD_MAX_STEPS];
 	int			k;
 
 	for (k = 0; k < n; k++)
 	{
+		cd_kind_open(tl, &found[k], &kinds[k]);
 		cd_times_begin(&times[k], &kinds[k], 0);
 		next[k] = cd_times_next(&times[k]);
 	}
@@ -382,25 +384,29 @@ count_upto(const uint64 *at, int n, uint64 x)
  * for the events of all steps, padded, twice.
  */
 static void
-funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64 *room, int64 size)
+funnel_by_step(Funnel *funnel, const CdTimeline *tl, const CdFound *found, int n, uint64 *room, int64 size)
 {
+	uint64		window = funnel->within.time / tl->unit;
 	uint64	   *at = room;		/* events reached at the step before */
 	uint64	   *start = room;	/* and when the chain of each started */
 	uint64	   *starts = room + size;
-	int			count = kinds[0].n;
+	int			count = found[0].n;
+	CdKind		kind;
 	int			k,
 				i;
 
-	cd_kind_offsets(&kinds[0], at);
+	cd_kind_open(tl, &found[0], &kind);
+	cd_kind_offsets(&kind, at);
 	pad_times(at, count);
 	for (k = 1; k < n; k++)
 	{
-		uint64	   *next = at + kinds[k - 1].n + FUNNEL_PAD;
+		uint64	   *next = at + found[k - 1].n + FUNNEL_PAD;
 		int			from = 0;
 		int			reached = 0;
 
-		cd_kind_offsets(&kinds[k], next);
-		for (i = 0; i < kinds[k].n; i++)
+		cd_kind_open(tl, &found[k], &kind);
+		cd_kind_offsets(&kind, next);
+		for (i = 0; i < kind.n; i++)
 		{
 			uint64		x = next[i];
 			uint64		started;
@@ -424,7 +430,7 @@ funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64
 		pad_times(next, count);
 		at = next;
 		start = starts;
-		starts += kinds[k].n;
+		starts += kind.n;
 	}
 }
 
@@ -435,31 +441,31 @@ funnel_by_step(Funnel *funnel, const CdKind *kinds, int n, uint64 window, uint64
 static void
 funnel_plain(Funnel *funnel, const CdTimeline *tl, const CdPatterns *patterns)
 {
-	CdKind		kinds[CD_MAX_STEPS];
-	uint32		found = cd_timeline_find_kinds(tl, patterns->kinds, patterns->n, kinds);
+	CdFound		found[CD_MAX_STEPS];
+	uint32		which = cd_timeline_find_kinds(tl, patterns->kinds, patterns->n, found);
 	int64		total = 0;
 	int64		size;
 	int			n;
 
-	for (n = 0; n < patterns->n && (found & ((uint32) 1 << n)) && kinds[n].n > 0; n++)
-		total += kinds[n].n;
+	for (n = 0; n < patterns->n && (which & ((uint32) 1 << n)) && found[n].n > 0; n++)
+		total += found[n].n;
 	funnel->level = Min(n, 1);
 	if (n <= 1)
 		return;
 	size = total + n * FUNNEL_PAD;
 	if (!funnel->plain || total > FUNNEL_LARGE)
-		funnel_merge(funnel, kinds, n);
+		funnel_merge(funnel, tl, found, n);
 	else if (size <= FUNNEL_SMALL)
 	{
 		uint64		room[FUNNEL_SMALL * 2];
 
-		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, size);
+		funnel_by_step(funnel, tl, found, n, room, size);
 	}
 	else
 	{
 		uint64	   *room = palloc(size * 2 * sizeof(uint64));
 
-		funnel_by_step(funnel, kinds, n, funnel->within.time / tl->unit, room, size);
+		funnel_by_step(funnel, tl, found, n, room, size);
 		pfree(room);
 	}
 }

@@ -23,13 +23,16 @@ CdPatterns *
 cd_patterns_read(FunctionCallInfo fcinfo, Datum array, void **extra)
 {
 	CdPatterns *cache = *extra;
-	ArrayType  *arr = DatumGetArrayTypeP(array);
+	ArrayType  *arr;
 	MemoryContext old;
 	Datum	   *elems;
 	bool	   *nulls;
 	int			n,
 				i;
 
+	if (cache != NULL && cache->constant == array && array != (Datum) 0)
+		return cache;
+	arr = DatumGetArrayTypeP(array);
 	if (cache != NULL && cache->source != NULL && VARSIZE(cache->source) == VARSIZE(arr) &&
 		memcmp(cache->source, arr, VARSIZE(arr)) == 0)
 		return cache;
@@ -37,6 +40,7 @@ cd_patterns_read(FunctionCallInfo fcinfo, Datum array, void **extra)
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 	if (cache == NULL)
 		*extra = cache = palloc0(sizeof(CdPatterns));
+	cache->constant = (Datum) 0;
 	cache->source = NULL;
 	deconstruct_array(arr, ARR_ELEMTYPE(arr), -1, false, TYPALIGN_INT, &elems, &nulls, &n);
 	if (n < 1 || n > CD_MAX_STEPS)
@@ -66,6 +70,7 @@ cd_patterns_read(FunctionCallInfo fcinfo, Datum array, void **extra)
 	}
 	cache->source = palloc(VARSIZE(arr));
 	memcpy(cache->source, arr, VARSIZE(arr));
+	cache->constant = cd_constant_argument(fcinfo, array);
 	MemoryContextSwitchTo(old);
 	return cache;
 }

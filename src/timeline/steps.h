@@ -20,6 +20,7 @@ typedef struct CdStep
 /* Patterns of an array argument, parsed once per call site. */
 typedef struct CdPatterns
 {
+	Datum		constant;		/* the array, if it is a constant of the query, else 0 */
 	struct varlena *source;
 	int			n;
 	CdPattern **patterns;

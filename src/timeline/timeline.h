@@ -215,12 +215,24 @@ extern void cd_name_set(CdName *name, const char *str, int len);
 /* Find one kind by name; false when there are no such events. */
 extern bool cd_timeline_find_kind(const CdTimeline *tl, const CdName *name, CdKind *kind);
 
+/* Where the events of a kind are: an entry of the directory, its section not yet looked at. */
+typedef struct CdFound
+{
+	const uint8 *section;
+	uint32		len;			/* of the section */
+	int			number;
+	int			n;				/* events */
+	const char *name;
+	int			namelen;
+} CdFound;
+
 /*
  * Find several different kinds, up to CD_MAX_FIND, in one walk over the
  * directory; answers which of them (a bit each) were found.
  */
 #define CD_MAX_FIND		32
-extern uint32 cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind *kinds);
+extern uint32 cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdFound *found);
+extern void cd_kind_open(const CdTimeline *tl, const CdFound *found, CdKind *kind);
 
 /* Walk the directory: start with *pos = NULL; false at its end. */
 typedef struct CdKindScan

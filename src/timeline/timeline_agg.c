@@ -107,11 +107,11 @@ agg_call(FunctionCallInfo fcinfo)
 	return likely(call != NULL) ? call : make_call(fcinfo);
 }
 
-/* A new state, of STATE_SIZE or without room for rows of its own. */
+/* A new state, of STATE_SIZE or without room for rows of its own; other bytes may lie behind it. */
 static AggState *
-new_state(AggCall *call, MemoryContext context, Size size)
+new_state(AggCall *call, MemoryContext context, Size size, Size behind)
 {
-	AggState   *state = MemoryContextAlloc(context, size);
+	AggState   *state = MemoryContextAlloc(context, size + behind);
 
 	state->call = call;
 	state->images = &state->image;
@@ -213,7 +213,7 @@ agg_transition(FunctionCallInfo fcinfo, bool numeric)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(call, context, STATE_SIZE);
+		state = new_state(call, context, STATE_SIZE, 0);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (nargs > 3 && !PG_ARGISNULL(3))
 		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, number_argument(fcinfo, 3, numeric), "value");
@@ -395,7 +395,7 @@ columns_transition(FunctionCallInfo fcinfo, bool numeric)
 		PG_RETURN_POINTER(state);
 	}
 	if (state == NULL)
-		state = new_state(call, context, STATE_SIZE);
+		state = new_state(call, context, STATE_SIZE, 0);
 	builder = begin_row(state->call, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(3))
 		cd_builder_put_number(builder, CD_COL_VALUE, CD_TYPE_NUMBER, number_argument(fcinfo, 3, numeric), "value");
@@ -491,7 +491,14 @@ cd_timeline_agg_combine(PG_FUNCTION_ARGS)
 	}
 	image = finish_state(other);
 	if (state == NULL)
-		state = new_state(agg_call(fcinfo), context, PACKED_SIZE);
+	{
+		/* Most groups are one worker's. */
+		state = new_state(agg_call(fcinfo), context, PACKED_SIZE, VARSIZE_ANY(image));
+		state->image = (struct varlena *) ((char *) state + PACKED_SIZE);
+		memcpy(state->image, image, VARSIZE_ANY(image));
+		state->nimages = 1;
+		PG_RETURN_POINTER(state);
+	}
 	if (state->nimages == 1)
 	{
 		state->images = MemoryContextAlloc(context, 4 * sizeof(struct varlena *));
@@ -499,8 +506,8 @@ cd_timeline_agg_combine(PG_FUNCTION_ARGS)
 	}
 	else if (state->nimages >= 4 && (state->nimages & (state->nimages - 1)) == 0)
 		state->images = repalloc(state->images, 2 * state->nimages * sizeof(struct varlena *));
-	state->images[state->nimages] = MemoryContextAlloc(context, VARSIZE(image));
-	memcpy(state->images[state->nimages++], image, VARSIZE(image));
+	state->images[state->nimages] = MemoryContextAlloc(context, VARSIZE_ANY(image));
+	memcpy(state->images[state->nimages++], image, VARSIZE_ANY(image));
 	PG_RETURN_POINTER(state);
 }
 
@@ -513,7 +520,7 @@ cd_timeline_agg_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P((bytea *) finish_state((AggState *) PG_GETARG_POINTER(0)));
 }
 
-/* timeline_agg's deserialisation. */
+/* timeline_agg's deserialisation: lives as long as the bytes it is given, until combined. */
 PG_FUNCTION_INFO_V1(cd_timeline_agg_deserialize);
 Datum
 cd_timeline_agg_deserialize(PG_FUNCTION_ARGS)
@@ -521,8 +528,8 @@ cd_timeline_agg_deserialize(PG_FUNCTION_ARGS)
 	AggState   *state;
 
 	(void) aggregate_context(fcinfo);
-	state = new_state(agg_call(fcinfo), CurrentMemoryContext, PACKED_SIZE);
-	state->image = (struct varlena *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	state = new_state(agg_call(fcinfo), CurrentMemoryContext, PACKED_SIZE, 0);
+	state->image = (struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
 	state->nimages = 1;
 	PG_RETURN_POINTER(state);
 }

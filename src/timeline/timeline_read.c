@@ -262,50 +262,65 @@ cd_kind_scan_next(const CdTimeline *tl, CdKindScan *scan, CdKind *kind)
 	return true;
 }
 
+/* Open a kind that was found. */
+void
+cd_kind_open(const CdTimeline *tl, const CdFound *found, CdKind *kind)
+{
+	kind->tl = tl;
+	kind->number = found->number;
+	kind->name = found->name;
+	kind->namelen = found->namelen;
+	kind->n = found->n;
+	open_section(kind, found->section, found->len);
+}
+
 /* Find one kind by name; false when there are no such events. */
 bool
 cd_timeline_find_kind(const CdTimeline *tl, const CdName *name, CdKind *kind)
 {
-	return cd_timeline_find_kinds(tl, name, 1, kind) != 0;
+	CdFound		found;
+
+	if (cd_timeline_find_kinds(tl, name, 1, &found) == 0)
+		return false;
+	cd_kind_open(tl, &found, kind);
+	return true;
 }
 
 /* Find several kinds by name in one walk over the directory. */
 uint32
-cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdKind *kinds)
+cd_timeline_find_kinds(const CdTimeline *tl, const CdName *names, int n, CdFound *found)
 {
 	const uint8 *pos = tl->kinds;
 	const uint8 *section = tl->columns;
-	uint32		found = 0;
+	uint32		which = 0;
 	int			left = n;
-	int			i,
-				k;
+	int			i;
 
 	for (i = 0; i < tl->nkinds && left > 0; i++)
 	{
 		const uint8 *name;
 		int			namelen,
-					nevents;
+					nevents,
+					k;
 		uint64		first;
-		uint32		section_len;
+		uint32		len;
 
-		pos = directory_entry(tl, pos, section, &name, &namelen, &first, &nevents, &section_len);
+		pos = directory_entry(tl, pos, section, &name, &namelen, &first, &nevents, &len);
 		k = which_name(names, n, name, namelen, first);
 		if (k >= 0)
 		{
-			CdKind	   *kind = &kinds[k];
-
-			kind->tl = tl;
-			kind->number = i;
-			kind->name = (const char *) name;
-			kind->namelen = namelen;
-			kind->n = nevents;
-			open_section(kind, section, section_len);
-			found |= (uint32) 1 << k;
+			found[k].section = section;
+			found[k].len = len;
+			found[k].number = i;
+			found[k].n = nevents;
+			found[k].name = (const char *) name;
+			found[k].namelen = namelen;
+			which |= (uint32) 1 << k;
 			left--;
 		}
-		section += section_len;
+		section += len;
 	}
-	return found;
+	return which;
 }
 
 /* A word of the upper parts, zero beyond their end. */
