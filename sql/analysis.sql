@@ -25,6 +25,7 @@ SELECT breakdown, events, customers FROM event_report(grain => NULL, property =>
 SELECT set_name, events FROM event_report('*', grain => NULL, by_set => ARRAY[shop.who(1, 2), shop.who(3), shop.who(0)], set_names => '{Lyon,three,nobody}');
 SELECT period, events FROM event_report('view', grain => 'month', among => shop.who(3));
 SELECT count(*) FROM event_report('nothing');
+SELECT set_name, events, customers, per_customer, total FROM event_report('nothing', grain => NULL);
 SELECT event_report(grain => 'fortnight');
 SELECT event_report(time_zone => 'Mars/Olympus');
 
@@ -35,6 +36,8 @@ SELECT breakdown, step, customers FROM funnel_report('{view,cart}', property => 
 SELECT set_name, step, customers FROM funnel_report('{view,purchase}', within => '1 month', by_set => ARRAY[shop.who(1), shop.who(2, 3)]);
 SELECT period, step, customers FROM funnel_report('{view,cart}', grain => 'day', time_zone => 'Europe/Vienna');
 SELECT step, customers FROM funnel_report('{view,cart}', since => '2026-03-02 12:00', until => '2026-03-03');
+SELECT step, customers, of_first, of_previous, median_time FROM funnel_report('{view,cart}', among => '{}');
+SELECT set_name, step, customers FROM funnel_report('{view,cart}', by_set => ARRAY[shop.who(1), '{}'], set_names => '{Lyon,nobody}');
 SELECT funnel_report('{}');
 
 -- Retention.

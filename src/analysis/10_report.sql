@@ -58,7 +58,7 @@ AS $$
 BEGIN
     PERFORM customer_data.check_report(grain, time_zone, by_set, set_names);
     RETURN QUERY
-    SELECT r.period, r.breakdown, customer_data.report_set_name(r.set_no, event_report.set_names), r.events, r.customers, r.events::float8 / r.customers, r.total
+    SELECT r.period, r.breakdown, customer_data.report_set_name(r.set_no, event_report.set_names), r.events, r.customers, r.events::float8 / nullif(r.customers, 0), r.total
     FROM customer_data.event_report_rows(event_report.pattern, coalesce(event_report.since, '-infinity'), customer_data.report_until(event_report.until),
              event_report.grain, coalesce(event_report.time_zone, current_setting('TimeZone')), event_report.among, event_report.property, event_report.by_set, event_report.of) r
     ORDER BY r.period, r.set_no, r.events DESC, r.breakdown;
@@ -94,7 +94,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT r.period, r.breakdown, customer_data.report_set_name(r.set_no, funnel_report.set_names), r.step, funnel_report.steps[r.step]::text, r.customers,
-           r.customers::float8 / first_value(r.customers) OVER w, r.customers::float8 / nullif(lag(r.customers) OVER w, 0), r.median_time, r.p90_time
+           r.customers::float8 / nullif(first_value(r.customers) OVER w, 0), r.customers::float8 / nullif(lag(r.customers) OVER w, 0), r.median_time, r.p90_time
     FROM customer_data.funnel_report_rows(funnel_report.steps, funnel_report.within, funnel_report.mode, coalesce(funnel_report.since, '-infinity'),
              customer_data.report_until(funnel_report.until), funnel_report.grain, coalesce(funnel_report.time_zone, current_setting('TimeZone')),
              funnel_report.among, funnel_report.property, funnel_report.by_set) r

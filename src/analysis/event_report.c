@@ -322,6 +322,7 @@ cd_event_report_rows(PG_FUNCTION_ARGS)
 		MemoryContextReset(customer);
 	}
 	cd_histories_end(histories);
+	cd_groups_fill(groups, &breakdown, &periods);
 	cd_groups_start(groups);
 	while ((group = cd_groups_next(groups)) != NULL)
 	{

@@ -153,6 +153,7 @@ cd_funnel_report_rows(PG_FUNCTION_ARGS)
 		MemoryContextReset(customer);
 	}
 	cd_histories_end(histories);
+	cd_groups_fill(groups, &breakdown, &periods);
 	cd_groups_start(groups);
 	while ((group = cd_groups_next(groups)) != NULL)
 	{
@@ -164,7 +165,7 @@ cd_funnel_report_rows(PG_FUNCTION_ARGS)
 		cd_group_columns(&breakdown, &periods, group, values, nulls);
 		for (i = 0; i < patterns->n; i++)
 		{
-			int64		n = steps[i].customers;
+			int64		n = steps == NULL ? 0 : steps[i].customers;
 
 			CHECK_FOR_INTERRUPTS();
 			values[3] = Int32GetDatum(i + 1);

@@ -355,6 +355,19 @@ cd_group_of(CdGroups *groups, const CdGroupKey *key)
 	return group;
 }
 
+/* Make the groups there are whoever is counted. */
+void
+cd_groups_fill(CdGroups *groups, const CdBreakdown *breakdown, const CdPeriods *periods)
+{
+	CdGroupKey	key = {0};
+
+	if (periods->grain != NULL || breakdown->property != NULL)
+		return;
+	key.label = -1;
+	for (key.set = Min(breakdown->nsets, 0); key.set < breakdown->nsets || key.set < 0; key.set++)
+		(void) cd_group_of(groups, &key);
+}
+
 /* Begin to walk the groups. */
 void
 cd_groups_start(CdGroups *groups)

@@ -108,6 +108,12 @@ cd_group_count(CdGroup *group, int64 customer_id)
 	}
 }
 
+/*
+ * Make the groups there are whoever is counted: all, or each set, where
+ * neither periods nor values tell groups apart.
+ */
+extern void cd_groups_fill(CdGroups *groups, const CdBreakdown *breakdown, const CdPeriods *periods);
+
 /* Walk the groups in no order; NULL at the end. */
 extern void cd_groups_start(CdGroups *groups);
 extern CdGroup *cd_groups_next(CdGroups *groups);
