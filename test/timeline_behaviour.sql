@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(74);
+SELECT plan(80);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -96,6 +96,11 @@ FROM unnest(ARRAY['', 'strict_order', 'strict_deduplication', 'strict_increase',
 SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, window_funnel_agg('5 s', m, at, kind = 'a', kind = 'b' AND value > 0, kind IN ('c', 'a')) AS level FROM ev GROUP BY c) a USING (c)
            WHERE window_funnel(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '5 s', m) <> a.level), 0::bigint, 'window_funnel_agg ' || m)
 FROM unnest(ARRAY['', 'strict_order', 'strict_deduplication', 'strict_increase', 'strict_once']) m;
+
+SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, funnel_times_agg('5 s', m, at, kind = 'a', kind = 'b' AND value > 0, kind IN ('c', 'a')) AS times FROM ev GROUP BY c) a USING (c)
+           WHERE funnel_times(t, ARRAY['a', 'b[value>0]', 'c|a']::event_pattern[], '5 s', m) IS DISTINCT FROM a.times), 0::bigint, 'funnel_times_agg ' || m)
+FROM unnest(ARRAY['', 'strict_order', 'strict_deduplication', 'strict_increase', 'strict_once']) m;
+SELECT is((SELECT funnel_times_agg('5 s', '', at, kind = 'a', kind = 'b') FROM ev WHERE c < 0), '{}'::timestamptz[], 'funnel_times_agg of nothing');
 
 -- What a chain is, by definition: with strict_once of different events
 CREATE FUNCTION pg_temp.defined_funnel(customer int, within interval, once boolean) RETURNS int LANGUAGE sql AS $$

@@ -67,6 +67,16 @@ CREATE AGGREGATE customer_data.window_funnel_agg(within interval, mode text, at 
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.window_funnel_agg(interval, text, timestamptz, boolean[]) IS 'The highest step the rows of a group reach, as window_funnel does on a timeline';
 
+CREATE FUNCTION customer_data.funnel_times_final(internal) RETURNS timestamptz[]
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_funnel_times_final';
+COMMENT ON FUNCTION customer_data.funnel_times_final(internal) IS 'Result of funnel_times_agg';
+CREATE AGGREGATE customer_data.funnel_times_agg(within interval, mode text, at timestamptz, VARIADIC steps boolean[]) (
+    SFUNC = customer_data.window_funnel_trans, STYPE = internal, SSPACE = 512,
+    FINALFUNC = customer_data.funnel_times_final, COMBINEFUNC = customer_data.window_funnel_combine,
+    SERIALFUNC = customer_data.window_funnel_serialize, DESERIALFUNC = customer_data.window_funnel_deserialize,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.funnel_times_agg(interval, text, timestamptz, boolean[]) IS 'When the rows of a group reached each step, as funnel_times does on a timeline';
+
 CREATE FUNCTION customer_data.sequence_trans(internal, text, timestamptz, VARIADIC boolean[]) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sequence_trans';
 COMMENT ON FUNCTION customer_data.sequence_trans(internal, text, timestamptz, boolean[]) IS 'Transition of sequence_match_agg and sequence_count_agg';

@@ -502,20 +502,28 @@ cd_window_funnel(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(funnel.level);
 }
 
+/* When each step was reached, as timestamptz[]. */
+static ArrayType *
+reached_times(const Funnel *funnel)
+{
+	Datum		times[CD_MAX_STEPS];
+	int			i;
+
+	for (i = 0; i < funnel->level; i++)
+		times[i] = TimestampTzGetDatum(funnel->best[i]);
+	return construct_array(times, funnel->level, TIMESTAMPTZOID, sizeof(TimestampTz),
+						   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
 /* funnel_times(timeline, event_pattern[], within, mode): when each step was reached */
 PG_FUNCTION_INFO_V1(cd_funnel_times);
 Datum
 cd_funnel_times(PG_FUNCTION_ARGS)
 {
 	Funnel		funnel;
-	Datum		times[CD_MAX_STEPS];
-	int			i;
 
 	funnel_timeline(fcinfo, &funnel, true);
-	for (i = 0; i < funnel.level; i++)
-		times[i] = TimestampTzGetDatum(funnel.best[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(times, funnel.level, TIMESTAMPTZOID, sizeof(TimestampTz),
-										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(reached_times(&funnel));
 }
 
 /* retention(timeline, event_pattern[]): which of the others those of the first did */
@@ -713,6 +721,25 @@ cd_window_funnel_final(PG_FUNCTION_ARGS)
 	cd_step_list_sort(&state->list);
 	funnel_begin(&funnel, state->list.nconditions, &state->within, state->mode);
 	PG_RETURN_INT32(funnel_search(&funnel, state->list.steps, state->list.n));
+}
+
+/* funnel_times_agg's result, of the same state: no times where no step was reached. */
+PG_FUNCTION_INFO_V1(cd_funnel_times_final);
+Datum
+cd_funnel_times_final(PG_FUNCTION_ARGS)
+{
+	FunnelState *state;
+	Funnel		funnel;
+
+	(void) aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TIMESTAMPTZOID));
+	state = (FunnelState *) PG_GETARG_POINTER(0);
+	cd_step_list_sort(&state->list);
+	funnel_begin(&funnel, state->list.nconditions, &state->within, state->mode);
+	funnel.want_path = true;
+	(void) funnel_search(&funnel, state->list.steps, state->list.n);
+	PG_RETURN_ARRAYTYPE_P(reached_times(&funnel));
 }
 
 /*
