@@ -321,12 +321,12 @@ BEGIN
         left_out := part.found;
         -- Large segments first: mostly a few of them cover all.
         FOR others IN
-            SELECT m.members FROM customer_data.member_chunk m
+            SELECT m.members, m.joined, m.gone FROM customer_data.condition_member m
             JOIN customer_data.condition c USING (condition_id) LEFT JOIN customer_data.condition_state s USING (condition_id)
             WHERE c.room = 'segment' AND m.chunk = part.chunk ORDER BY s.size DESC NULLS LAST
         LOOP
             EXIT WHEN customer_data.is_empty(left_out);
-            left_out := left_out - others.members;
+            left_out := left_out - customer_data.member_set(others.members, others.joined, others.gone);
         END LOOP;
         SELECT m.* INTO t
         FROM (SELECT) one LEFT JOIN customer_data.condition_member k ON k.condition_id = rest AND k.chunk = part.chunk,

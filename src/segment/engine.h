@@ -74,8 +74,7 @@ typedef struct CdRun
 	AttrNumber	events;			/* profile's number of events, 0 if unused */
 	int			events_place;	/* among those fetched */
 	SPIPlanPtr	read_profile;
-	SPIPlanPtr	read_records[2];	/* by list, by range */
-	SPIPlanPtr	read_chunks[2];
+	struct CdChunkBatch *histories;	/* open while customers are walked over */
 	SPIPlanPtr	read_members;
 	bool		everyone;
 	CdSet	   *due;			/* of all conditions, unless everyone */

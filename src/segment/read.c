@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "segment/engine.h"
+#include "timeline/chunk.h"
 #include "timeline/timeline.h"
 #include "worker/progress.h"
 
@@ -15,22 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-
-/* One chunk of the history of a customer of the batch. */
-typedef struct Chunk
-{
-	int			row;
-	int64		chunk_no;
-	TimestampTz last;
-	struct varlena *events;
-} Chunk;
-
-/* A record of a customer of the batch. */
-typedef struct Record
-{
-	int64		record_id;
-	int			row;
-} Record;
 
 /* Are so few customers due that looking them up one by one is the way, whatever statistics say? */
 static bool
@@ -50,7 +35,6 @@ cd_prepare_reading(CdRun *run)
 	TupleDesc	desc = RelationGetDescr(run->profile);
 	StringInfoData query;
 	Oid			due_types[] = {INT8ARRAYOID};
-	Oid			range_types[] = {INT8OID, INT8OID};
 	Oid			member_types[] = {INT4OID, INT4OID, INT4OID};
 	int			options = run->generic || is_sparse(run) ? CURSOR_OPT_GENERIC_PLAN : 0;
 	int			attno = -1;
@@ -96,17 +80,6 @@ cd_prepare_reading(CdRun *run)
 	run->read_members = cd_spi_prepare("SELECT members FROM customer_data.member_chunk "
 									"WHERE condition_id = $1 AND chunk BETWEEN $2 AND $3",
 									3, member_types, 0);
-	if (run->events)
-	{
-		run->read_records[0] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
-										   "WHERE customer_id = ANY ($1)", 1, due_types, options);
-		run->read_records[1] = cd_spi_prepare("SELECT customer_id, record_id FROM customer_data.source_record "
-										   "WHERE customer_id BETWEEN $1 AND $2", 2, range_types, 0);
-		run->read_chunks[0] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
-										  "WHERE record_id = ANY ($1)", 1, due_types, options);
-		run->read_chunks[1] = cd_spi_prepare("SELECT record_id, chunk_no, last_at, events FROM customer_data.timeline_chunk "
-										  "WHERE record_id BETWEEN $1 AND $2", 2, range_types, 0);
-	}
 }
 
 /*
@@ -191,107 +164,6 @@ take_columns(CdRun *run)
 	}
 }
 
-/* Run one of two queries: for a range of ids where they are dense, else for a list. */
-static SPITupleTable *
-read_ids(SPIPlanPtr *plans, Datum *ids, int count, int64 least, int64 greatest, uint64 *found)
-{
-	Datum		args[2];
-	bool		dense = greatest - least < (int64) count * 3;
-
-	args[0] = Int64GetDatum(least);
-	args[1] = Int64GetDatum(greatest);
-	if (!dense)
-		args[0] = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	if (cd_spi_execute(plans[dense ? 1 : 0], args) != SPI_OK_SELECT)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read timelines")));
-	*found = SPI_processed;
-	return SPI_tuptable;
-}
-
-static int
-compare_records(const void *a, const void *b)
-{
-	int64		x = ((const Record *) a)->record_id;
-	int64		y = ((const Record *) b)->record_id;
-
-	return (x > y) - (x < y);
-}
-
-/* By customer, in the order in which chunks were written. */
-static int
-compare_chunks(const void *a, const void *b)
-{
-	const Chunk *x = a;
-	const Chunk *y = b;
-
-	if (x->row != y->row)
-		return x->row < y->row ? -1 : 1;
-	return (x->chunk_no > y->chunk_no) - (x->chunk_no < y->chunk_no);
-}
-
-/* The records of the batch's customers, by their id. */
-static Record *
-take_records(CdRun *run, int *nrecords)
-{
-	Datum	   *ids = palloc(run->count * sizeof(Datum));
-	SPITupleTable *rows;
-	Record	   *records;
-	uint64		found,
-				k;
-	int			n = 0;
-	int			row;
-	bool		sorted = true;
-
-	for (row = 0; row < run->count; row++)
-		ids[row] = Int64GetDatum((int64) run->ids[row]);
-	rows = read_ids(run->read_records, ids, run->count, run->ids[0], run->ids[run->count - 1], &found);
-	records = palloc(Max(found, 1) * sizeof(Record));
-	for (k = 0; k < found; k++)
-	{
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(rows->vals[k], rows->tupdesc, 1, &isnull));
-		int			low = 0;
-		int			high = run->count;
-
-		while (low < high)
-		{
-			int			middle = (low + high) / 2;
-
-			if ((int64) run->ids[middle] < id)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (isnull || low == run->count || (int64) run->ids[low] != id)
-			continue;
-		records[n].record_id = DatumGetInt64(SPI_getbinval(rows->vals[k], rows->tupdesc, 2, &isnull));
-		records[n].row = low;
-		sorted &= n == 0 || records[n - 1].record_id <= records[n].record_id;
-		n++;
-	}
-	SPI_freetuptable(rows);
-	if (!sorted)
-		qsort(records, n, sizeof(Record), compare_records);
-	*nrecords = n;
-	return records;
-}
-
-/* Put the chunks of one customer together, neighbours first, so that a long history is copied log n times. */
-static struct varlena *
-join_chunks(Chunk *chunks, int n)
-{
-	int			step,
-				i;
-
-	for (step = 1; step < n; step *= 2)
-		for (i = 0; i + step < n; i += 2 * step)
-		{
-			CHECK_FOR_INTERRUPTS();
-			chunks[i].events = cd_timeline_merge(chunks[i].events, chunks[i + step].events);
-		}
-	return chunks[0].events;
-}
-
 /* Give a customer a timeline, as it is known at as_of(). */
 static void
 keep_events(CdRun *run, int row, struct varlena *events, TimestampTz last)
@@ -308,85 +180,34 @@ keep_events(CdRun *run, int row, struct varlena *events, TimestampTz last)
 	run->values[run->events_place][row] = PointerGetDatum(events);
 }
 
-/*
- * Read the timelines of the batch's customers.  Those of one chunk are used
- * where they are; the result is what the batch must not outlive.
- */
-static SPITupleTable *
+/* Read the timelines of the batch's customers. */
+static void
 take_events(CdRun *run)
 {
 	Datum		empty = PointerGetDatum(cd_timeline_empty());
-	SPITupleTable *rows;
-	Record	   *records;
-	Chunk	   *chunks;
-	Datum	   *ids;
-	uint64		found,
-				k;
-	int			nrecords,
-				nchunks = 0,
-				from,
-				row;
-	bool		sorted = true;
+	struct varlena **events = palloc(run->count * sizeof(struct varlena *));
+	TimestampTz *last = palloc(run->count * sizeof(TimestampTz));
+	int			row;
 
+	cd_chunk_batch_read(run->histories, run->ids, run->count, events, last);
 	for (row = 0; row < run->count; row++)
 	{
-		run->values[run->events_place][row] = empty;
 		run->nulls[run->events_place][row] = false;
+		if (events[row] == NULL)
+			run->values[run->events_place][row] = empty;
+		else
+			keep_events(run, row, events[row], last[row]);
 	}
-	records = take_records(run, &nrecords);
-	if (nrecords == 0)
-		return NULL;
-	ids = palloc(nrecords * sizeof(Datum));
-	for (row = 0; row < nrecords; row++)
-		ids[row] = Int64GetDatum(records[row].record_id);
-	rows = read_ids(run->read_chunks, ids, nrecords, records[0].record_id, records[nrecords - 1].record_id, &found);
-	chunks = palloc(Max(found, 1) * sizeof(Chunk));
-	for (k = 0; k < found; k++)
-	{
-		HeapTuple	tuple = rows->vals[k];
-		bool		isnull;
-		Record		key;
-		Record	   *record;
-		Chunk	   *chunk = &chunks[nchunks];
-
-		key.record_id = DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull));
-		record = bsearch(&key, records, nrecords, sizeof(Record), compare_records);
-		if (record == NULL)
-			continue;
-		chunk->row = record->row;
-		chunk->chunk_no = DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 2, &isnull));
-		chunk->last = DatumGetTimestampTz(SPI_getbinval(tuple, rows->tupdesc, 3, &isnull));
-		chunk->events = (struct varlena *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, rows->tupdesc, 4, &isnull));
-		sorted &= nchunks == 0 || compare_chunks(chunk - 1, chunk) <= 0;
-		nchunks++;
-	}
-	if (!sorted)
-		qsort(chunks, nchunks, sizeof(Chunk), compare_chunks);
-	for (from = 0; from < nchunks;)
-	{
-		TimestampTz last = chunks[from].last;
-		int			to = from + 1;
-
-		for (; to < nchunks && chunks[to].row == chunks[from].row; to++)
-			last = Max(last, chunks[to].last);
-		keep_events(run, chunks[from].row, join_chunks(chunks + from, to - from), last);
-		from = to;
-	}
-	return rows;
 }
 
 /* Of the batch, hand over the customers it has now. */
 static void
 hand_over_part(CdRun *run)
 {
-	SPITupleTable *chunks = NULL;
-
 	if (run->events)
-		chunks = take_events(run);
+		take_events(run);
 	cd_take_members(run);
 	run->take_batch(run);
-	if (chunks != NULL)
-		SPI_freetuptable(chunks);
 }
 
 /* Forget the first customers of the batch. */
@@ -515,8 +336,17 @@ ask_due(CdRun *run)
 void
 cd_run_over_customers(CdRun *run)
 {
+	if (run->events)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->context);
+
+		run->histories = cd_chunk_batch_begin();
+		MemoryContextSwitchTo(old);
+	}
 	if (run->everyone)
 		ask_everyone(run);
 	else
 		ask_due(run);
+	if (run->events)
+		cd_chunk_batch_end(run->histories);
 }

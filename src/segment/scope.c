@@ -1,11 +1,11 @@
 /*
  * scope.c
- *		The timelines of a block of customers, as many conditions look at them.
+ *		The timelines of a block of customers: what measures amount to, and since
+ *		which moment.
  */
 #include "postgres.h"
 
-#include "segment/scope.h"
-#include "timeline/event_count.h"
+#include "segment/scope_match.h"
 #include "timeline/unanswered.h"
 
 #include <math.h>
@@ -15,267 +15,6 @@
 #include "utils/datetime.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-
-/* A timeline, opened when it is first asked. */
-typedef struct ScopeRow
-{
-	CdTimeline	timeline;
-	CdKind	   *kinds;
-	TimestampTz **times;		/* of each kind, once read */
-	int16	   *named;			/* by name: the kind's number, -1: none here */
-} ScopeRow;
-
-/* The events a pattern means in one timeline, in order of time. */
-typedef struct Matches
-{
-	int			n;
-	int			one;			/* the kind all are of, else -1 */
-	TimestampTz *at;
-	int		   *kind;			/* where they are of several */
-	int		   *place;			/* among the events of their kind; NULL: all of it */
-} Matches;
-
-/*
- * A property of the events of one kind, as patterns like view[category=tea]
- * look at it: found once per timeline for all of them.
- */
-typedef enum FieldState
-{
-	FIELD_ABSENT,				/* no such event has it */
-	FIELD_TEXT,					/* all that have it have a text */
-	FIELD_OTHER
-} FieldState;
-
-typedef struct ScopeField
-{
-	int			name;			/* of the kind */
-	const char *property;
-	int			len;
-	int			nliterals;		/* texts that patterns ask for */
-	const CdLiteral **literals;
-	uint64		known;			/* rows in which it has been looked for */
-	struct
-	{
-		FieldState	state;
-		Matches    *matches;	/* of each literal */
-	}			rows[CD_BLOCK];
-} ScopeField;
-
-typedef struct ScopePattern
-{
-	struct varlena *source;
-	CdPattern  *pattern;
-	int			name;			/* the one kind it can mean, else -1 */
-	bool		plain;			/* all events of that kind */
-	bool		every;			/* all events of all kinds */
-	int			field;			/* those where a property is one text, else -1 */
-	int			literal;		/* the text's number */
-	uint64		known;			/* rows whose matches have been found */
-	Matches		rows[CD_BLOCK];
-} ScopePattern;
-
-/* What a measure amounts to since which moment, from the last one back. */
-typedef struct Reached
-{
-	bool		slow;
-	int			n;
-	TimestampTz *at;
-	double	   *total;			/* NULL: 1, 2, 3, ... */
-} Reached;
-
-typedef struct ScopeMeasure
-{
-	int			pattern;
-	CdMeasure	what;
-	char	   *name;
-	CdOf		of;
-	double		most;			/* the largest amount asked for */
-	uint64		known;
-	Reached		rows[CD_BLOCK];
-} ScopeMeasure;
-
-/* One moment of each customer, which is what windows ask about. */
-typedef struct ScopeMoment
-{
-	CdMomentKind kind;
-	int			number;			/* of the pattern or measure */
-	double		amount;			/* of a measure */
-	uint64		known;
-	uint64		slow;			/* rows that take more than one moment to tell */
-	TimestampTz at[CD_BLOCK];
-} ScopeMoment;
-
-/* Events that others answer, of the same property if it has a name. */
-typedef struct ScopePair
-{
-	int			asked;			/* patterns */
-	int			answered;
-	char	   *same;			/* NULL: any answers */
-} ScopePair;
-
-struct CdScope
-{
-	MemoryContext context;
-	MemoryContext block;		/* reset with each block */
-	char	   *free;			/* of the piece in hand */
-	Size		left;
-	ScopePattern **patterns;
-	int			npatterns;
-	ScopeMeasure **measures;
-	int			nmeasures;
-	CdName	   *names;
-	int			nnames;
-	ScopeField **fields;
-	int			nfields;
-	ScopePair  *pairs;
-	int			npairs;
-	ScopeMoment **moments;
-	int			nmoments;
-	const Datum *events;
-	int			nrows;
-	uint64		open;			/* rows whose timeline is */
-	ScopeRow	rows[CD_BLOCK];
-};
-
-#define PIECE		8192
-#define AHEAD		4
-#define BIT(row)		(UINT64CONST(1) << (row))
-
-/* Texts of a property by their code, as far as codes have so many bits. */
-#define CODE_BITS		8
-#define NO_LITERAL		255
-
-/* Memory until the next block. */
-static void *
-get(CdScope *scope, Size size)
-{
-	void	   *result;
-
-	size = MAXALIGN(size);
-	if (size > scope->left)
-	{
-		if (size > PIECE / 4)
-			return MemoryContextAllocHuge(scope->block, size);
-		scope->free = MemoryContextAlloc(scope->block, PIECE);
-		scope->left = PIECE;
-	}
-	result = scope->free;
-	scope->free += size;
-	scope->left -= size;
-	return result;
-}
-
-CdScope *
-cd_scope(MemoryContext context)
-{
-	CdScope    *scope = MemoryContextAllocZero(context, sizeof(CdScope));
-
-	scope->context = context;
-	scope->block = AllocSetContextCreate(context, "timelines of a block", 4 * PIECE, 4 * PIECE, 1024 * 1024);
-	return scope;
-}
-
-/* The number of a kind's name, noted once. */
-static int
-note_name(CdScope *scope, const CdName *name)
-{
-	int			i;
-
-	for (i = 0; i < scope->nnames; i++)
-		if (scope->names[i].len == name->len && memcmp(scope->names[i].str, name->str, name->len) == 0)
-			return i;
-	scope->names = scope->names == NULL ? palloc(sizeof(CdName)) :
-		repalloc(scope->names, (scope->nnames + 1) * sizeof(CdName));
-	scope->names[scope->nnames] = *name;
-	return scope->nnames++;
-}
-
-/* The number of a property of a kind, noted once. */
-static int
-note_field(CdScope *scope, int name, const char *property, int len)
-{
-	ScopeField *field;
-	int			i;
-
-	for (i = 0; i < scope->nfields; i++)
-		if (scope->fields[i]->name == name && scope->fields[i]->len == len &&
-			memcmp(scope->fields[i]->property, property, len) == 0)
-			return i;
-	field = palloc0(sizeof(ScopeField));
-	field->name = name;
-	field->property = property;
-	field->len = len;
-	scope->fields = scope->fields == NULL ? palloc(sizeof(ScopeField *)) :
-		repalloc(scope->fields, (scope->nfields + 1) * sizeof(ScopeField *));
-	scope->fields[scope->nfields] = field;
-	return scope->nfields++;
-}
-
-/* The number of a text that a property is compared with, noted once; -1 where there are too many. */
-static int
-note_literal(ScopeField *field, const CdLiteral *literal)
-{
-	int			i;
-
-	for (i = 0; i < field->nliterals; i++)
-		if (field->literals[i]->len == literal->len && memcmp(field->literals[i]->str, literal->str, literal->len) == 0)
-			return i;
-	if (i == NO_LITERAL)
-		return -1;
-	field->literals = field->literals == NULL ? palloc(sizeof(CdLiteral *)) :
-		repalloc(field->literals, (i + 1) * sizeof(CdLiteral *));
-	field->literals[field->nliterals++] = literal;
-	return i;
-}
-
-int
-cd_scope_pattern(CdScope *scope, struct varlena *pattern)
-{
-	MemoryContext old;
-	ScopePattern *entry;
-	int			i;
-
-	for (i = 0; i < scope->npatterns; i++)
-		if (VARSIZE_ANY_EXHDR(scope->patterns[i]->source) == VARSIZE_ANY_EXHDR(pattern) &&
-			memcmp(VARDATA_ANY(scope->patterns[i]->source), VARDATA_ANY(pattern), VARSIZE_ANY_EXHDR(pattern)) == 0)
-			return i;
-	old = MemoryContextSwitchTo(scope->context);
-	entry = palloc0(sizeof(ScopePattern));
-	entry->source = palloc(VARSIZE_ANY(pattern));
-	memcpy(entry->source, pattern, VARSIZE_ANY(pattern));
-	entry->pattern = cd_pattern_read(entry->source);
-	entry->name = -1;
-	entry->field = -1;
-	entry->every = entry->pattern->n == 1 && entry->pattern->alternatives[0].prefix &&
-		entry->pattern->alternatives[0].name.len == 0 && entry->pattern->alternatives[0].nconditions == 0;
-	if (entry->pattern->n == 1 && !entry->pattern->alternatives[0].prefix)
-	{
-		const CdAlternative *only = &entry->pattern->alternatives[0];
-
-		entry->name = note_name(scope, &only->name);
-		entry->plain = only->nconditions == 0;
-		if (only->nconditions == 1 && only->conditions[0].field == CD_COL_PROPERTY &&
-			only->conditions[0].nliterals == 1 &&
-			(only->conditions[0].op == CD_OP_EQ || only->conditions[0].op == CD_OP_IN))
-		{
-			entry->field = note_field(scope, entry->name, only->conditions[0].name, only->conditions[0].namelen);
-			entry->literal = note_literal(scope->fields[entry->field], only->conditions[0].literals);
-			if (entry->literal < 0)
-				entry->field = -1;
-		}
-	}
-	scope->patterns = scope->patterns == NULL ? palloc(sizeof(ScopePattern *)) :
-		repalloc(scope->patterns, (scope->npatterns + 1) * sizeof(ScopePattern *));
-	scope->patterns[scope->npatterns] = entry;
-	MemoryContextSwitchTo(old);
-	return scope->npatterns++;
-}
-
-int
-cd_scope_cost(CdScope *scope, int pattern)
-{
-	return scope->patterns[pattern]->plain ? 1 : scope->patterns[pattern]->name >= 0 ? 3 : 5;
-}
 
 int
 cd_scope_measure(CdScope *scope, int pattern, CdMeasure what, text *of, double amount)
@@ -335,354 +74,6 @@ cd_scope_pair(CdScope *scope, int asked, int answered, text *same)
 	return scope->npairs++;
 }
 
-void
-cd_scope_begin(CdScope *scope, const Datum *events, int nrows)
-{
-	int			i;
-
-	MemoryContextReset(scope->block);
-	scope->left = 0;
-	scope->events = events;
-	scope->nrows = nrows;
-	scope->open = 0;
-	for (i = 0; i < scope->npatterns; i++)
-		scope->patterns[i]->known = 0;
-	for (i = 0; i < scope->nmeasures; i++)
-		scope->measures[i]->known = 0;
-	for (i = 0; i < scope->nfields; i++)
-		scope->fields[i]->known = 0;
-	for (i = 0; i < scope->nmoments; i++)
-		scope->moments[i]->known = 0;
-}
-
-/* Open a timeline and find its kinds. */
-static void
-open_row(CdScope *scope, ScopeRow *row)
-{
-	CdKindScan	scan;
-	int			i,
-				k;
-
-	/* What comes next may be on its way from memory meanwhile. */
-	if (row + AHEAD < scope->rows + scope->nrows)
-	{
-		const char *bytes = DatumGetPointer(scope->events[row + AHEAD - scope->rows]);
-
-		for (i = 0; i < 4; i++)
-			__builtin_prefetch(bytes + i * 64);
-	}
-	cd_timeline_open(&row->timeline, (struct varlena *) DatumGetPointer(scope->events[row - scope->rows]));
-	row->kinds = get(scope, row->timeline.nkinds * sizeof(CdKind));
-	row->times = get(scope, row->timeline.nkinds * sizeof(TimestampTz *));
-	row->named = get(scope, scope->nnames * sizeof(int16));
-	if (scope->nnames > 0)
-		memset(row->named, -1, scope->nnames * sizeof(int16));
-	if (row->timeline.nevents > 0)
-	{
-		cd_kind_scan_begin(&row->timeline, &scan);
-		for (k = 0; cd_kind_scan_next(&row->timeline, &scan, &row->kinds[k]); k++)
-		{
-			const CdKind *kind = &row->kinds[k];
-
-			uint64		key = cd_load64((const uint8 *) kind->name);
-
-			if (kind->namelen < 8)
-				key &= (UINT64CONST(1) << (8 * kind->namelen)) - 1;
-			row->times[k] = NULL;
-			for (i = 0; i < scope->nnames; i++)
-				if (scope->names[i].len == kind->namelen && scope->names[i].key == key &&
-					(kind->namelen <= 8 || memcmp(scope->names[i].str + 8, kind->name + 8, kind->namelen - 8) == 0))
-				{
-					row->named[i] = k;
-					break;
-				}
-		}
-	}
-	scope->open |= BIT(row - scope->rows);
-}
-
-/* When the events of a kind happened. */
-static TimestampTz *
-kind_times(CdScope *scope, ScopeRow *row, int k)
-{
-	const CdKind *kind = &row->kinds[k];
-
-	if (row->times[k] == NULL)
-	{
-		TimestampTz *at = get(scope, kind->n * sizeof(TimestampTz));
-		int			i;
-
-		cd_kind_offsets(kind, (uint64 *) at);
-		for (i = 0; i < kind->n; i++)
-			at[i] = (TimestampTz) ((uint64) row->timeline.base + (uint64) at[i] * (uint64) row->timeline.unit);
-		row->times[k] = at;
-	}
-	return row->times[k];
-}
-
-/* Which literal each code of a column stands for. */
-static void
-find_codes(const ScopeField *field, const CdColumn *column, const CdDict *dict, uint8 *literals)
-{
-	int			i;
-
-	memset(literals, NO_LITERAL, 1 << CODE_BITS);
-	for (i = 0; i < field->nliterals; i++)
-	{
-		bool		found;
-		int64		code = cd_dict_find(dict, field->literals[i]->str, field->literals[i]->len, &found) - column->base;
-
-		if (!found || code < 0)
-			continue;
-		code += column->nullable ? 1 : 0;
-		if (code < 1 << CODE_BITS)
-			literals[code] = i;
-	}
-}
-
-/*
- * Part the events of a kind by the text of a property, in one pass for all
- * texts that patterns ask for.
- */
-static void
-part_events(CdScope *scope, const ScopeField *field, int number, int k, const CdColumn *column, const CdDict *dict)
-{
-	const TimestampTz *at = kind_times(scope, &scope->rows[number], k);
-	Matches    *matches = field->rows[number].matches;
-	int			n = scope->rows[number].kinds[k].n;
-	uint8	   *literal = get(scope, n);
-	uint8		literals[1 << CODE_BITS];
-	int			i;
-
-	find_codes(field, column, dict, literals);
-	for (i = 0; i < n; i++)
-	{
-		literal[i] = literals[cd_column_code(column, i)];
-		if (literal[i] != NO_LITERAL)
-			matches[literal[i]].n++;
-	}
-	for (i = 0; i < field->nliterals; i++)
-	{
-		matches[i].at = get(scope, matches[i].n * sizeof(TimestampTz));
-		matches[i].place = get(scope, matches[i].n * sizeof(int));
-		matches[i].n = 0;
-	}
-	for (i = 0; i < n; i++)
-		if (literal[i] != NO_LITERAL)
-		{
-			Matches    *of = &matches[literal[i]];
-
-			of->at[of->n] = at[i];
-			of->place[of->n++] = i;
-		}
-}
-
-/* Find the column of a property and what its texts part the events into. */
-static void
-find_field(CdScope *scope, ScopeField *field, int number, int k)
-{
-	const ScopeRow *row = &scope->rows[number];
-	int			property = cd_timeline_find_property(&row->timeline, field->property, field->len);
-	CdColumn	column;
-	CdColumn	text;
-	const uint8 *pos;
-	int			ncolumns;
-	int			found = 0;
-	int			i;
-
-	field->known |= BIT(number);
-	field->rows[number].state = FIELD_ABSENT;
-	field->rows[number].matches = get(scope, field->nliterals * sizeof(Matches));
-	for (i = 0; i < field->nliterals; i++)
-	{
-		field->rows[number].matches[i].n = 0;
-		field->rows[number].matches[i].one = k;
-	}
-	if (property < 0)
-		return;
-	for (pos = cd_kind_columns(&row->kinds[k], &ncolumns); ncolumns > 0; ncolumns--)
-	{
-		pos = cd_kind_next_column(&row->kinds[k], pos, &column);
-		if (column.which > property + CD_COL_PROPERTY)
-			break;
-		if (column.which != property + CD_COL_PROPERTY)
-			continue;
-		text = column;
-		found++;
-	}
-	if (found == 1 && text.type == CD_TYPE_TEXT && text.width <= CODE_BITS)
-	{
-		CdDict		dict;
-
-		cd_dict_open(&row->timeline, property + CD_COL_PROPERTY, &dict);
-		part_events(scope, field, number, k, &text, &dict);
-		field->rows[number].state = FIELD_TEXT;
-	}
-	else if (found > 0)
-		field->rows[number].state = FIELD_OTHER;
-}
-
-/* Append what a pattern means among the events of one kind. */
-static void
-match_kind(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
-{
-	ScopeRow   *row = &scope->rows[number];
-	CdMatcher	matcher;
-	TimestampTz *at;
-	int			i;
-
-	if (!cd_pattern_bind_kind(pattern->pattern, &row->kinds[k], &matcher))
-		return;
-	at = kind_times(scope, row, k);
-	for (i = 0; i < matcher.to; i++)
-		if (cd_matcher_test(&matcher, i))
-		{
-			matches->at[matches->n] = at[i];
-			matches->kind[matches->n] = k;
-			matches->place[matches->n++] = i;
-		}
-}
-
-/* A match, while those of several kinds are put in order. */
-typedef struct Match
-{
-	TimestampTz at;
-	int			kind;
-	int			place;
-} Match;
-
-static int
-compare_matches(const void *a, const void *b)
-{
-	const Match *x = a;
-	const Match *y = b;
-
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-/* Put the matches of several kinds in order of time. */
-static void
-sort_matches(CdScope *scope, Matches *matches)
-{
-	Match	   *list = get(scope, matches->n * sizeof(Match));
-	int			i;
-
-	for (i = 0; i < matches->n; i++)
-	{
-		Match		match = {matches->at[i], matches->kind[i], matches->place[i]};
-		int			k = i;
-
-		/* Few events are put in their place one by one. */
-		if (matches->n <= 64)
-			for (; k > 0 && list[k - 1].at > match.at; k--)
-				list[k] = list[k - 1];
-		list[k] = match;
-	}
-	if (matches->n > 64)
-		qsort(list, matches->n, sizeof(Match), compare_matches);
-	for (i = 0; i < matches->n; i++)
-	{
-		matches->at[i] = list[i].at;
-		matches->kind[i] = list[i].kind;
-		matches->place[i] = list[i].place;
-	}
-}
-
-/* Append all events of a kind. */
-static void
-take_kind(CdScope *scope, ScopeRow *row, int k, Matches *matches)
-{
-	const TimestampTz *at = kind_times(scope, row, k);
-	int			i;
-
-	for (i = 0; i < row->kinds[k].n; i++)
-	{
-		matches->at[matches->n] = at[i];
-		matches->kind[matches->n] = k;
-		matches->place[matches->n++] = i;
-	}
-}
-
-/* The events a pattern means, found once per timeline. */
-static void
-find_matches(CdScope *scope, const ScopePattern *pattern, int number, Matches *matches)
-{
-	ScopeRow   *row = &scope->rows[number];
-	MemoryContext old;
-	int			from = 0,
-				to;
-	int			size;
-	int			kinds = 0;
-	int			k;
-
-	if ((scope->open & BIT(number)) == 0)
-		open_row(scope, row);
-	to = row->timeline.nkinds;
-	matches->n = 0;
-	matches->one = -1;
-	matches->place = NULL;
-	if (pattern->name >= 0)
-	{
-		from = row->named[pattern->name];
-		if (from < 0)
-			return;
-		to = from + 1;
-		matches->one = from;
-	}
-	if (pattern->plain)
-	{
-		matches->n = row->kinds[from].n;
-		matches->at = kind_times(scope, row, from);
-		return;
-	}
-	if (pattern->field >= 0)
-	{
-		ScopeField *field = scope->fields[pattern->field];
-
-		if ((field->known & BIT(number)) == 0)
-			find_field(scope, field, number, from);
-		if (field->rows[number].state != FIELD_OTHER)
-		{
-			*matches = field->rows[number].matches[pattern->literal];
-			return;
-		}
-	}
-	if (from == to)
-		return;
-
-	old = MemoryContextSwitchTo(scope->block);
-	size = pattern->name >= 0 ? row->kinds[from].n : row->timeline.nevents;
-	matches->at = get(scope, size * sizeof(TimestampTz));
-	matches->kind = get(scope, size * sizeof(int));
-	matches->place = get(scope, size * sizeof(int));
-	for (k = from; k < to; k++)
-	{
-		int			before = matches->n;
-
-		if (pattern->every)
-			take_kind(scope, row, k, matches);
-		else
-			match_kind(scope, pattern, number, k, matches);
-		kinds += matches->n > before;
-	}
-	if (kinds > 1)
-		sort_matches(scope, matches);
-	MemoryContextSwitchTo(old);
-}
-
-static inline Matches *
-get_matches(CdScope *scope, int pattern, int row)
-{
-	Matches    *matches = &scope->patterns[pattern]->rows[row];
-
-	if ((scope->patterns[pattern]->known & BIT(row)) == 0)
-	{
-		find_matches(scope, scope->patterns[pattern], row, matches);
-		scope->patterns[pattern]->known |= BIT(row);
-	}
-	return matches;
-}
-
 /* The calendar day of a moment in the session's time zone. */
 static int64
 local_day(TimestampTz at)
@@ -720,10 +111,10 @@ static void
 reach_days(CdScope *scope, const ScopeMeasure *measure, const Matches *matches, Reached *reached)
 {
 	int			size = (int) Min(measure->most + 1, (double) matches->n);
-	uint64	   *seen = get(scope, Max(size, 1) * sizeof(uint64));
+	uint64	   *seen = cd_scope_get(scope, Max(size, 1) * sizeof(uint64));
 	int			i;
 
-	reached->at = get(scope, Max(size, 1) * sizeof(TimestampTz));
+	reached->at = cd_scope_get(scope, Max(size, 1) * sizeof(TimestampTz));
 	for (i = matches->n - 1; i >= 0 && reached->n < size; i--)
 		if (is_new(seen, reached->n, (uint64) local_day(matches->at[i])))
 			reached->at[reached->n++] = matches->at[i];
@@ -790,11 +181,11 @@ reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row,
 
 	if (which < 0 || most <= 0)
 		return;
-	reached->at = get(scope, (most + CD_TYPE_JSON) * sizeof(TimestampTz));
+	reached->at = cd_scope_get(scope, (most + CD_TYPE_JSON) * sizeof(TimestampTz));
 	for (type = CD_TYPE_TEXT; type <= CD_TYPE_JSON; type++)
 	{
 		columns[type].kind = -1;
-		seen[type] = get(scope, most * sizeof(uint64));
+		seen[type] = cd_scope_get(scope, most * sizeof(uint64));
 	}
 	for (i = matches->n - 1; i >= 0 && reached->n < most; i--)
 		for (type = CD_TYPE_TEXT; type <= CD_TYPE_JSON && reached->n < most; type++)
@@ -837,8 +228,8 @@ reach_sum(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row, cons
 
 	if (which < 0)
 		return;
-	reached->at = get(scope, Max(matches->n, 1) * sizeof(TimestampTz));
-	reached->total = get(scope, Max(matches->n, 1) * sizeof(double));
+	reached->at = cd_scope_get(scope, Max(matches->n, 1) * sizeof(TimestampTz));
+	reached->total = cd_scope_get(scope, Max(matches->n, 1) * sizeof(double));
 	for (i = matches->n - 1; i >= 0; i--)
 	{
 		int64		number;
@@ -962,6 +353,17 @@ cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount)
 	entry->kind = kind;
 	entry->number = number;
 	entry->amount = amount;
+	if (kind == CD_MOMENT_LAST)
+	{
+		entry->pattern = number;
+		entry->needed = 1;
+	}
+	else if ((kind == CD_MOMENT_REACHED || kind == CD_MOMENT_EXCEEDED) &&
+			 scope->measures[number]->what == CD_MEASURE_COUNT && amount >= 0 && amount < PG_INT32_MAX / 2)
+	{
+		entry->pattern = scope->measures[number]->pattern;
+		entry->needed = (int) (kind == CD_MOMENT_EXCEEDED ? floor(amount) + 1 : ceil(amount));
+	}
 	scope->moments = scope->moments == NULL ? palloc(sizeof(ScopeMoment *)) :
 		repalloc(scope->moments, (scope->nmoments + 1) * sizeof(ScopeMoment *));
 	scope->moments[scope->nmoments] = entry;
@@ -993,10 +395,6 @@ find_moment(CdScope *scope, ScopeMoment *moment, int row)
 
 	switch (moment->kind)
 	{
-		case CD_MOMENT_LAST:
-			matches = get_matches(scope, moment->number, row);
-			moment->at[row] = matches->n > 0 ? matches->at[matches->n - 1] : DT_NOBEGIN;
-			break;
 		case CD_MOMENT_FIRST:
 			matches = get_matches(scope, moment->number, row);
 			moment->at[row] = matches->n > 0 ? matches->at[0] : DT_NOEND;
@@ -1022,6 +420,15 @@ cd_scope_moments(CdScope *scope, int number, uint64 rows, int *at_work, uint64 *
 	uint64		fresh = rows & ~moment->known;
 
 	moment->slow &= moment->known;
+	if (moment->needed > 0)
+		for (; fresh != 0; fresh &= fresh - 1)
+		{
+			const Matches *matches;
+
+			*at_work = __builtin_ctzll(fresh);
+			matches = get_matches(scope, moment->pattern, *at_work);
+			moment->at[*at_work] = matches->n >= moment->needed ? matches->at[matches->n - moment->needed] : DT_NOBEGIN;
+		}
 	for (; fresh != 0; fresh &= fresh - 1)
 	{
 		*at_work = __builtin_ctzll(fresh);

@@ -110,8 +110,7 @@ static void
 forget(Prepared *what)
 {
 	CdRun	   *run = &what->run;
-	SPIPlanPtr	plans[] = {run->read_profile, run->read_members, run->read_records[0], run->read_records[1],
-	run->read_chunks[0], run->read_chunks[1]};
+	SPIPlanPtr	plans[] = {run->read_profile, run->read_members};
 	int			i;
 
 	for (i = 0; i < (int) lengthof(plans); i++)
@@ -124,8 +123,7 @@ forget(Prepared *what)
 static void
 keep_plans(CdRun *run)
 {
-	SPIPlanPtr	plans[] = {run->read_profile, run->read_members, run->read_records[0], run->read_records[1],
-	run->read_chunks[0], run->read_chunks[1]};
+	SPIPlanPtr	plans[] = {run->read_profile, run->read_members};
 	int			i;
 
 	for (i = 0; i < (int) lengthof(plans); i++)

@@ -1,0 +1,586 @@
+/*
+ * scope_match.c
+ *		The timelines of a block of customers: which events patterns mean.
+ *
+ * Each timeline is opened once, its kinds are found once, and what patterns
+ * look at together is worked out once: the events of a kind, and those parted
+ * by the texts of a property.
+ */
+#include "postgres.h"
+
+#include "segment/scope_match.h"
+#include "timeline/timeline_format.h"
+
+#include "utils/memutils.h"
+
+#define PIECE		8192
+#define AHEAD		4
+
+/* Texts of a property by their code, as far as codes have so many bits. */
+#define CODE_BITS		8
+#define NO_LITERAL		255
+
+void *
+cd_scope_get(CdScope *scope, Size size)
+{
+	void	   *result;
+
+	size = MAXALIGN(size);
+	if (size > scope->left)
+	{
+		if (size > PIECE / 4)
+			return MemoryContextAllocHuge(scope->block, size);
+		scope->free = MemoryContextAlloc(scope->block, PIECE);
+		scope->left = PIECE;
+	}
+	result = scope->free;
+	scope->free += size;
+	scope->left -= size;
+	return result;
+}
+
+CdScope *
+cd_scope(MemoryContext context)
+{
+	CdScope    *scope = MemoryContextAllocZero(context, sizeof(CdScope));
+
+	scope->context = context;
+	scope->block = AllocSetContextCreate(context, "timelines of a block", 4 * PIECE, 4 * PIECE, 1024 * 1024);
+	return scope;
+}
+
+/* The number of a kind's name, noted once. */
+static int
+note_name(CdScope *scope, const CdName *name)
+{
+	int			i;
+
+	for (i = 0; i < scope->nnames; i++)
+		if (scope->names[i].len == name->len && memcmp(scope->names[i].str, name->str, name->len) == 0)
+			return i;
+	scope->names = scope->names == NULL ? palloc(sizeof(CdName)) :
+		repalloc(scope->names, (scope->nnames + 1) * sizeof(CdName));
+	scope->names[scope->nnames] = *name;
+	return scope->nnames++;
+}
+
+/* The number of a property, noted once. */
+static int
+note_property(CdScope *scope, const char *name, int len)
+{
+	ScopeProperty *property;
+	int			i;
+
+	for (i = 0; i < scope->nproperties; i++)
+		if (scope->properties[i]->len == len && memcmp(scope->properties[i]->name, name, len) == 0)
+			return i;
+	property = palloc0(sizeof(ScopeProperty));
+	property->name = name;
+	property->len = len;
+	scope->properties = scope->properties == NULL ? palloc(sizeof(ScopeProperty *)) :
+		repalloc(scope->properties, (scope->nproperties + 1) * sizeof(ScopeProperty *));
+	scope->properties[scope->nproperties] = property;
+	return scope->nproperties++;
+}
+
+/* The number of a property of a kind, noted once. */
+static int
+note_field(CdScope *scope, int name, int property)
+{
+	ScopeField *field;
+	int			i;
+
+	for (i = 0; i < scope->nfields; i++)
+		if (scope->fields[i]->name == name && scope->fields[i]->property == property)
+			return i;
+	field = palloc0(sizeof(ScopeField));
+	field->name = name;
+	field->property = property;
+	scope->fields = scope->fields == NULL ? palloc(sizeof(ScopeField *)) :
+		repalloc(scope->fields, (scope->nfields + 1) * sizeof(ScopeField *));
+	scope->fields[scope->nfields] = field;
+	return scope->nfields++;
+}
+
+/* The number of a text that a property is compared with, noted once; -1 where there are too many. */
+static int
+note_literal(ScopeProperty *property, const CdLiteral *literal)
+{
+	int			i,
+				k;
+
+	for (i = 0; i < property->nliterals; i++)
+		if (property->literals[i]->len == literal->len && memcmp(property->literals[i]->str, literal->str, literal->len) == 0)
+			return i;
+	if (i == NO_LITERAL)
+		return -1;
+	property->literals = property->literals == NULL ? palloc(sizeof(CdLiteral *)) :
+		repalloc(property->literals, (i + 1) * sizeof(CdLiteral *));
+	property->order = property->order == NULL ? palloc(sizeof(int)) : repalloc(property->order, (i + 1) * sizeof(int));
+	property->literals[property->nliterals++] = literal;
+	for (k = i; k > 0; k--)
+	{
+		const CdLiteral *before = property->literals[property->order[k - 1]];
+
+		if (cd_compare_strings(before->str, before->len, literal->str, literal->len) <= 0)
+			break;
+		property->order[k] = property->order[k - 1];
+	}
+	property->order[k] = i;
+	return i;
+}
+
+int
+cd_scope_pattern(CdScope *scope, struct varlena *pattern)
+{
+	MemoryContext old;
+	ScopePattern *entry;
+	int			i;
+
+	for (i = 0; i < scope->npatterns; i++)
+		if (VARSIZE_ANY_EXHDR(scope->patterns[i]->source) == VARSIZE_ANY_EXHDR(pattern) &&
+			memcmp(VARDATA_ANY(scope->patterns[i]->source), VARDATA_ANY(pattern), VARSIZE_ANY_EXHDR(pattern)) == 0)
+			return i;
+	old = MemoryContextSwitchTo(scope->context);
+	entry = palloc0(sizeof(ScopePattern));
+	entry->source = palloc(VARSIZE_ANY(pattern));
+	memcpy(entry->source, pattern, VARSIZE_ANY(pattern));
+	entry->pattern = cd_pattern_read(entry->source);
+	entry->name = -1;
+	entry->field = -1;
+	entry->every = entry->pattern->n == 1 && entry->pattern->alternatives[0].prefix &&
+		entry->pattern->alternatives[0].name.len == 0 && entry->pattern->alternatives[0].nconditions == 0;
+	if (entry->pattern->n == 1 && !entry->pattern->alternatives[0].prefix)
+	{
+		const CdAlternative *only = &entry->pattern->alternatives[0];
+
+		entry->name = note_name(scope, &only->name);
+		entry->plain = only->nconditions == 0;
+		if (only->nconditions == 1 && only->conditions[0].field == CD_COL_PROPERTY &&
+			only->conditions[0].nliterals == 1 &&
+			(only->conditions[0].op == CD_OP_EQ || only->conditions[0].op == CD_OP_IN || only->conditions[0].op == CD_OP_NE))
+		{
+			int			property = note_property(scope, only->conditions[0].name, only->conditions[0].namelen);
+
+			entry->literal = note_literal(scope->properties[property], only->conditions[0].literals);
+			entry->unlike = only->conditions[0].op == CD_OP_NE;
+			if (entry->literal >= 0)
+				entry->field = note_field(scope, entry->name, property);
+		}
+	}
+	scope->patterns = scope->patterns == NULL ? palloc(sizeof(ScopePattern *)) :
+		repalloc(scope->patterns, (scope->npatterns + 1) * sizeof(ScopePattern *));
+	scope->patterns[scope->npatterns] = entry;
+	MemoryContextSwitchTo(old);
+	return scope->npatterns++;
+}
+
+int
+cd_scope_cost(CdScope *scope, int pattern)
+{
+	return scope->patterns[pattern]->plain ? 1 : scope->patterns[pattern]->name >= 0 ? 3 : 5;
+}
+
+void
+cd_scope_begin(CdScope *scope, const Datum *events, int nrows)
+{
+	int			i;
+
+	MemoryContextReset(scope->block);
+	scope->left = 0;
+	scope->events = events;
+	scope->nrows = nrows;
+	scope->open = 0;
+	for (i = 0; i < scope->npatterns; i++)
+		scope->patterns[i]->known = 0;
+	for (i = 0; i < scope->nmeasures; i++)
+		scope->measures[i]->known = 0;
+	for (i = 0; i < scope->nfields; i++)
+		scope->fields[i]->known = 0;
+	for (i = 0; i < scope->nproperties; i++)
+		scope->properties[i]->known = 0;
+	for (i = 0; i < scope->nmoments; i++)
+		scope->moments[i]->known = 0;
+}
+
+void
+cd_scope_open(CdScope *scope, ScopeRow *row)
+{
+	CdKindScan	scan;
+	int			i,
+				k;
+
+	/* What comes next may be on its way from memory meanwhile. */
+	if (row + AHEAD < scope->rows + scope->nrows)
+	{
+		const char *bytes = DatumGetPointer(scope->events[row + AHEAD - scope->rows]);
+
+		for (i = 0; i < 4; i++)
+			__builtin_prefetch(bytes + i * 64);
+	}
+	cd_timeline_open(&row->timeline, (struct varlena *) DatumGetPointer(scope->events[row - scope->rows]));
+	row->kinds = cd_scope_get(scope, row->timeline.nkinds * sizeof(CdKind));
+	row->times = cd_scope_get(scope, row->timeline.nkinds * sizeof(TimestampTz *));
+	row->named = cd_scope_get(scope, scope->nnames * sizeof(int16));
+	if (scope->nnames > 0)
+		memset(row->named, -1, scope->nnames * sizeof(int16));
+	if (row->timeline.nevents > 0)
+	{
+		cd_kind_scan_begin(&row->timeline, &scan);
+		for (k = 0; cd_kind_scan_next(&row->timeline, &scan, &row->kinds[k]); k++)
+		{
+			const CdKind *kind = &row->kinds[k];
+
+			uint64		key = cd_load64((const uint8 *) kind->name);
+
+			if (kind->namelen < 8)
+				key &= (UINT64CONST(1) << (8 * kind->namelen)) - 1;
+			row->times[k] = NULL;
+			for (i = 0; i < scope->nnames; i++)
+				if (scope->names[i].len == kind->namelen && scope->names[i].key == key &&
+					(kind->namelen <= 8 || memcmp(scope->names[i].str + 8, kind->name + 8, kind->namelen - 8) == 0))
+				{
+					row->named[i] = k;
+					break;
+				}
+		}
+	}
+	scope->open |= BIT(row - scope->rows);
+}
+
+TimestampTz *
+cd_scope_kind_times(CdScope *scope, ScopeRow *row, int k)
+{
+	const CdKind *kind = &row->kinds[k];
+
+	if (row->times[k] == NULL)
+	{
+		TimestampTz *at = cd_scope_get(scope, kind->n * sizeof(TimestampTz));
+		int			i;
+
+		cd_kind_offsets(kind, (uint64 *) at);
+		for (i = 0; i < kind->n; i++)
+			at[i] = (TimestampTz) ((uint64) row->timeline.base + (uint64) at[i] * (uint64) row->timeline.unit);
+		row->times[k] = at;
+	}
+	return row->times[k];
+}
+
+/*
+ * Find a property in a timeline, and its texts that patterns ask for in the
+ * dictionary: both are in order, so a short one is read once.
+ */
+static void
+find_property(CdScope *scope, ScopeProperty *property, int number)
+{
+	const CdTimeline *timeline = &scope->rows[number].timeline;
+	CdDict		dict;
+	CdDictCursor cursor;
+	const char *str;
+	int			len;
+	int			next = 0;
+	int			i;
+	int		   *place;
+
+	property->known |= BIT(number);
+	property->rows[number].number = cd_timeline_find_property(timeline, property->name, property->len);
+	property->rows[number].place = place = cd_scope_get(scope, property->nliterals * sizeof(int));
+	for (i = 0; i < property->nliterals; i++)
+		place[i] = -1;
+	if (property->rows[number].number < 0)
+		return;
+	cd_dict_open(timeline, property->rows[number].number + CD_COL_PROPERTY, &dict);
+	if (dict.n > 16 * (property->nliterals + 1))
+	{
+		for (i = 0; i < property->nliterals; i++)
+		{
+			bool		found;
+			int			at = cd_dict_find(&dict, property->literals[i]->str, property->literals[i]->len, &found);
+
+			if (found)
+				place[i] = at;
+		}
+		return;
+	}
+	if (dict.n == 0)
+		return;
+	cd_dict_seek(&dict, 0, &cursor);
+	for (i = 0; next < property->nliterals && cd_dict_next(&cursor, &str, &len); i++)
+		for (; next < property->nliterals; next++)
+		{
+			const CdLiteral *literal = property->literals[property->order[next]];
+			int			c = cd_compare_strings(literal->str, literal->len, str, len);
+
+			if (c > 0)
+				break;
+			if (c == 0)
+				place[property->order[next]] = i;
+		}
+	if (cursor.buf != NULL)
+		pfree(cursor.buf);
+}
+
+/*
+ * Part the events of a kind by the text of a property, in one pass for all
+ * texts that patterns ask for.
+ */
+static void
+part_events(CdScope *scope, const ScopeField *field, int number, int k, const CdColumn *column)
+{
+	const ScopeProperty *property = scope->properties[field->property];
+	const int  *place = property->rows[number].place;
+	const TimestampTz *at = cd_scope_kind_times(scope, &scope->rows[number], k);
+	Matches    *matches = field->rows[number].matches;
+	int			n = scope->rows[number].kinds[k].n;
+	uint8	   *literal = field->rows[number].literal;
+	uint8		literals[1 << CODE_BITS];
+	int			i;
+
+	memset(literals, NO_LITERAL, 1 << column->width);
+	for (i = 0; i < property->nliterals; i++)
+	{
+		int64		code = (int64) place[i] - column->base + (column->nullable ? 1 : 0);
+
+		if (place[i] >= 0 && code >= (column->nullable ? 1 : 0) && code < 1 << column->width)
+			literals[code] = i;
+	}
+	for (i = 0; i < n; i++)
+	{
+		literal[i] = literals[cd_column_code(column, i)];
+		if (literal[i] != NO_LITERAL)
+			matches[literal[i]].n++;
+	}
+	for (i = 0; i < property->nliterals; i++)
+		if (matches[i].n > 0)
+		{
+			matches[i].at = cd_scope_get(scope, matches[i].n * sizeof(TimestampTz));
+			matches[i].place = cd_scope_get(scope, matches[i].n * sizeof(int));
+			matches[i].n = 0;
+		}
+	for (i = 0; i < n; i++)
+		if (literal[i] != NO_LITERAL)
+		{
+			Matches    *of = &matches[literal[i]];
+
+			of->at[of->n] = at[i];
+			of->place[of->n++] = i;
+		}
+}
+
+/* Find the column of a property and what its texts part the events into. */
+static void
+find_field(CdScope *scope, ScopeField *field, int number, int k)
+{
+	const ScopeRow *row = &scope->rows[number];
+	ScopeProperty *property = scope->properties[field->property];
+	CdColumn	column;
+	CdColumn	text;
+	const uint8 *pos;
+	int			which;
+	int			ncolumns;
+	int			found = 0;
+	int			i;
+
+	if ((property->known & BIT(number)) == 0)
+		find_property(scope, property, number);
+	field->known |= BIT(number);
+	field->rows[number].state = FIELD_ABSENT;
+	field->rows[number].matches = cd_scope_get(scope, property->nliterals * sizeof(Matches));
+	for (i = 0; i < property->nliterals; i++)
+	{
+		field->rows[number].matches[i].n = 0;
+		field->rows[number].matches[i].one = k;
+	}
+	if (property->rows[number].number < 0)
+		return;
+	which = property->rows[number].number + CD_COL_PROPERTY;
+	for (pos = cd_kind_columns(&row->kinds[k], &ncolumns); ncolumns > 0; ncolumns--)
+	{
+		pos = cd_kind_next_column(&row->kinds[k], pos, &column);
+		if (column.which > which)
+			break;
+		if (column.which != which)
+			continue;
+		text = column;
+		found++;
+	}
+	if (found == 1 && text.type == CD_TYPE_TEXT && text.width <= CODE_BITS)
+	{
+		field->rows[number].literal = cd_scope_get(scope, row->kinds[k].n);
+		part_events(scope, field, number, k, &text);
+		field->rows[number].state = FIELD_TEXT;
+		field->rows[number].every = !text.nullable;
+	}
+	else if (found > 0)
+		field->rows[number].state = FIELD_OTHER;
+}
+
+/* The events of a kind whose property is another text; all have one. */
+static void
+take_others(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
+{
+	const uint8 *literal = scope->fields[pattern->field]->rows[number].literal;
+	const TimestampTz *at = cd_scope_kind_times(scope, &scope->rows[number], k);
+	int			n = scope->rows[number].kinds[k].n;
+	int			i;
+
+	matches->at = cd_scope_get(scope, n * sizeof(TimestampTz));
+	matches->place = cd_scope_get(scope, n * sizeof(int));
+	for (i = 0; i < n; i++)
+		if (literal[i] != pattern->literal)
+		{
+			matches->at[matches->n] = at[i];
+			matches->place[matches->n++] = i;
+		}
+}
+
+/* Append what a pattern means among the events of one kind. */
+static void
+match_kind(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
+{
+	ScopeRow   *row = &scope->rows[number];
+	CdMatcher	matcher;
+	TimestampTz *at;
+	int			i;
+
+	if (!cd_pattern_bind_kind(pattern->pattern, &row->kinds[k], &matcher))
+		return;
+	at = cd_scope_kind_times(scope, row, k);
+	for (i = 0; i < matcher.to; i++)
+		if (cd_matcher_test(&matcher, i))
+		{
+			matches->at[matches->n] = at[i];
+			matches->kind[matches->n] = k;
+			matches->place[matches->n++] = i;
+		}
+}
+
+/* A match, while those of several kinds are put in order. */
+typedef struct Match
+{
+	TimestampTz at;
+	int			kind;
+	int			place;
+} Match;
+
+static int
+compare_matches(const void *a, const void *b)
+{
+	const Match *x = a;
+	const Match *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Put the matches of several kinds in order of time. */
+static void
+sort_matches(CdScope *scope, Matches *matches)
+{
+	Match	   *list = cd_scope_get(scope, matches->n * sizeof(Match));
+	int			i;
+
+	for (i = 0; i < matches->n; i++)
+	{
+		Match		match = {matches->at[i], matches->kind[i], matches->place[i]};
+		int			k = i;
+
+		/* Few events are put in their place one by one. */
+		if (matches->n <= 64)
+			for (; k > 0 && list[k - 1].at > match.at; k--)
+				list[k] = list[k - 1];
+		list[k] = match;
+	}
+	if (matches->n > 64)
+		qsort(list, matches->n, sizeof(Match), compare_matches);
+	for (i = 0; i < matches->n; i++)
+	{
+		matches->at[i] = list[i].at;
+		matches->kind[i] = list[i].kind;
+		matches->place[i] = list[i].place;
+	}
+}
+
+/* Append all events of a kind. */
+static void
+take_kind(CdScope *scope, ScopeRow *row, int k, Matches *matches)
+{
+	const TimestampTz *at = cd_scope_kind_times(scope, row, k);
+	int			i;
+
+	for (i = 0; i < row->kinds[k].n; i++)
+	{
+		matches->at[matches->n] = at[i];
+		matches->kind[matches->n] = k;
+		matches->place[matches->n++] = i;
+	}
+}
+
+void
+cd_scope_find(CdScope *scope, const ScopePattern *pattern, int number, Matches *matches)
+{
+	ScopeRow   *row = &scope->rows[number];
+	MemoryContext old;
+	int			from = 0,
+				to;
+	int			size;
+	int			kinds = 0;
+	int			k;
+
+	if ((scope->open & BIT(number)) == 0)
+		cd_scope_open(scope, row);
+	to = row->timeline.nkinds;
+	matches->n = 0;
+	matches->one = -1;
+	matches->place = NULL;
+	if (pattern->name >= 0)
+	{
+		from = row->named[pattern->name];
+		if (from < 0)
+			return;
+		to = from + 1;
+		matches->one = from;
+	}
+	if (pattern->plain)
+	{
+		matches->n = row->kinds[from].n;
+		matches->at = cd_scope_kind_times(scope, row, from);
+		return;
+	}
+	if (pattern->field >= 0)
+	{
+		ScopeField *field = scope->fields[pattern->field];
+
+		if ((field->known & BIT(number)) == 0)
+			find_field(scope, field, number, from);
+		if (pattern->unlike ? field->rows[number].state == FIELD_TEXT && field->rows[number].every :
+			field->rows[number].state != FIELD_OTHER)
+		{
+			if (pattern->unlike)
+				take_others(scope, pattern, number, from, matches);
+			else
+				*matches = field->rows[number].matches[pattern->literal];
+			return;
+		}
+	}
+	if (from == to)
+		return;
+
+	old = MemoryContextSwitchTo(scope->block);
+	size = pattern->name >= 0 ? row->kinds[from].n : row->timeline.nevents;
+	matches->at = cd_scope_get(scope, size * sizeof(TimestampTz));
+	matches->kind = cd_scope_get(scope, size * sizeof(int));
+	matches->place = cd_scope_get(scope, size * sizeof(int));
+	for (k = from; k < to; k++)
+	{
+		int			before = matches->n;
+
+		if (pattern->every)
+			take_kind(scope, row, k, matches);
+		else
+			match_kind(scope, pattern, number, k, matches);
+		kinds += matches->n > before;
+	}
+	if (kinds > 1)
+		sort_matches(scope, matches);
+	MemoryContextSwitchTo(old);
+}

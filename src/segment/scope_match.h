@@ -1,0 +1,181 @@
+/*
+ * scope_match.h
+ *		What matching and measuring the timelines of a block share.
+ */
+#ifndef CD_SCOPE_MATCH_H
+#define CD_SCOPE_MATCH_H
+
+#include "segment/scope.h"
+#include "timeline/event_count.h"
+
+/* A timeline, opened when it is first asked. */
+typedef struct ScopeRow
+{
+	CdTimeline	timeline;
+	CdKind	   *kinds;
+	TimestampTz **times;		/* of each kind, once read */
+	int16	   *named;			/* by name: the kind's number, -1: none here */
+} ScopeRow;
+
+/* The events a pattern means in one timeline, in order of time. */
+typedef struct Matches
+{
+	int			n;
+	int			one;			/* the kind all are of, else -1 */
+	TimestampTz *at;
+	int		   *kind;			/* where they are of several */
+	int		   *place;			/* among the events of their kind; NULL: all of it */
+} Matches;
+
+/*
+ * A property of the events of one kind, as patterns like view[category=tea]
+ * look at it: found once per timeline for all of them.
+ */
+typedef enum FieldState
+{
+	FIELD_ABSENT,				/* no such event has it */
+	FIELD_TEXT,					/* all that have it have a text */
+	FIELD_OTHER
+} FieldState;
+
+typedef struct ScopeField
+{
+	int			name;			/* of the kind */
+	int			property;		/* number of the ScopeProperty */
+	uint64		known;			/* rows in which it has been looked for */
+	struct
+	{
+		FieldState	state;
+		bool		every;		/* all events of the kind have it */
+		Matches    *matches;	/* of each literal */
+		uint8	   *literal;	/* of each event, NO_LITERAL: none of them */
+	}			rows[CD_BLOCK];
+} ScopeField;
+
+/* A property and its texts that patterns ask for: found once per timeline for all kinds. */
+typedef struct ScopeProperty
+{
+	const char *name;
+	int			len;
+	int			nliterals;
+	const CdLiteral **literals;
+	int		   *order;			/* of the literals, as a dictionary has them */
+	uint64		known;
+	struct
+	{
+		int			number;		/* of the property in the timeline, -1: it has none */
+		int		   *place;		/* of each literal in the dictionary, -1: it is not */
+	}			rows[CD_BLOCK];
+} ScopeProperty;
+
+typedef struct ScopePattern
+{
+	struct varlena *source;
+	CdPattern  *pattern;
+	int			name;			/* the one kind it can mean, else -1 */
+	bool		plain;			/* all events of that kind */
+	bool		every;			/* all events of all kinds */
+	int			field;			/* those where a property is one text, else -1 */
+	int			literal;		/* the text's number */
+	bool		unlike;			/* or all others: where it is another text */
+	uint64		known;			/* rows whose matches have been found */
+	Matches		rows[CD_BLOCK];
+} ScopePattern;
+
+/* What a measure amounts to since which moment, from the last one back. */
+typedef struct Reached
+{
+	bool		slow;
+	int			n;
+	TimestampTz *at;
+	double	   *total;			/* NULL: 1, 2, 3, ... */
+} Reached;
+
+typedef struct ScopeMeasure
+{
+	int			pattern;
+	CdMeasure	what;
+	char	   *name;
+	CdOf		of;
+	double		most;			/* the largest amount asked for */
+	uint64		known;
+	Reached		rows[CD_BLOCK];
+} ScopeMeasure;
+
+/* One moment of each customer, which is what windows ask about. */
+typedef struct ScopeMoment
+{
+	CdMomentKind kind;
+	int			number;			/* of the pattern or measure */
+	double		amount;			/* of a measure */
+	int			pattern;		/* the moment is that of its event so many from the end, */
+	int			needed;			/* 0: it takes more to tell */
+	uint64		known;
+	uint64		slow;			/* rows that take more than one moment to tell */
+	TimestampTz at[CD_BLOCK];
+} ScopeMoment;
+
+/* Events that others answer, of the same property if it has a name. */
+typedef struct ScopePair
+{
+	int			asked;			/* patterns */
+	int			answered;
+	char	   *same;			/* NULL: any answers */
+} ScopePair;
+
+struct CdScope
+{
+	MemoryContext context;
+	MemoryContext block;		/* reset with each block */
+	char	   *free;			/* of the piece in hand */
+	Size		left;
+	ScopePattern **patterns;
+	int			npatterns;
+	ScopeMeasure **measures;
+	int			nmeasures;
+	CdName	   *names;
+	int			nnames;
+	ScopeField **fields;
+	int			nfields;
+	ScopeProperty **properties;
+	int			nproperties;
+	ScopePair  *pairs;
+	int			npairs;
+	ScopeMoment **moments;
+	int			nmoments;
+	const Datum *events;
+	int			nrows;
+	uint64		open;			/* rows whose timeline is */
+	ScopeRow	rows[CD_BLOCK];
+};
+
+#define BIT(row)		(UINT64CONST(1) << (row))
+
+/* Memory until the next block. */
+extern void *cd_scope_get(CdScope *scope, Size size);
+
+/* Open a timeline and find its kinds. */
+extern void cd_scope_open(CdScope *scope, ScopeRow *row);
+
+/* When the events of a kind happened. */
+extern TimestampTz *cd_scope_kind_times(CdScope *scope, ScopeRow *row, int k);
+
+/* Find the events a pattern means. */
+extern void cd_scope_find(CdScope *scope, const ScopePattern *pattern, int row, Matches *matches);
+
+/* The events a pattern means, found once per timeline. */
+static inline Matches *
+get_matches(CdScope *scope, int number, int row)
+{
+	ScopePattern *pattern = scope->patterns[number];
+	Matches    *matches = &pattern->rows[row];
+
+	if ((pattern->known & BIT(row)) == 0)
+	{
+		cd_scope_find(scope, pattern, row, matches);
+		pattern->known |= BIT(row);
+	}
+	return matches;
+}
+
+#endif							/* CD_SCOPE_MATCH_H */
