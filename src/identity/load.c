@@ -306,6 +306,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 {
 	CdModel    *model = MemoryContextAllocZero(context, sizeof(CdModel));
 	double		records = 2;
+	double		twins = 0;
 	uint32		floor = 2;
 	bool		isnull;
 
@@ -371,7 +372,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		}
 	}
 	run("SELECT threshold, oversize, records, frequency_floor, trained, version,"
-		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted"
+		" attributes = (SELECT array_agg(name ORDER BY ordinal) FROM customer_data.attribute), counted, twins"
 		" FROM customer_data.match_model", SPI_OK_SELECT);
 	if (SPI_processed == 1)
 	{
@@ -384,12 +385,14 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		model->version = DatumGetInt64(column(0, 6, &isnull));
 		model->same_attributes = DatumGetBool(column(0, 7, &isnull));
 		model->counted = DatumGetInt64(column(0, 8, &isnull));
+		twins = DatumGetFloat4(column(0, 9, &isnull));
 	}
 	model->records = records;
 	cd_model_independent(model);
 	if (model->trained)
 		load_dependence(model);
 	*stats = cd_statistics_create(context, records, floor, 1024);
+	(*stats)->twins = twins;
 	model->rarity_known = cd_rarity_known(*stats);
 	return model;
 }
@@ -543,11 +546,11 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	resetStringInfo(&query);
 	appendStringInfo(&query,
 					 "INSERT INTO customer_data.match_model"
-					 " (threshold, oversize, records, frequency_floor, trained, attributes, version, counted)"
-					 " SELECT %.9g, %u, %.0f, %u, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
+					 " (threshold, oversize, records, frequency_floor, twins, trained, attributes, version, counted)"
+					 " SELECT %.9g, %u, %.0f, %u, %.9g, %s, array_agg(name ORDER BY ordinal), " INT64_FORMAT ", " INT64_FORMAT
 					 " FROM customer_data.attribute",
 					 model->threshold, model->oversize, engine->stats->records,
-					 engine->stats->floor, model->trained ? "true" : "false", model->version + 1, model->version + 1);
+					 engine->stats->floor, engine->stats->twins, model->trained ? "true" : "false", model->version + 1, model->version + 1);
 	run(query.data, SPI_OK_INSERT);
 	model->counted = ++model->version;
 	model->made = true;

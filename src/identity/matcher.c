@@ -172,10 +172,10 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth, 
 	phase("counting keys");
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
-	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	phase("laying out posting lists");
 	blocking = cd_blocking_create(engine, records, NULL);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
+	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	phase("learning");
 	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS,
 			 cd_labels_read(engine, records, truth), report);

@@ -153,6 +153,17 @@ rating_space(const CdLayout *layout, uint8 space)
 }
 
 /*
+ * How many records of strangers hold what so many records hold, one's own left
+ * out: where a customer is recorded many times, most who share a rare value
+ * are that customer.
+ */
+static double
+held_by_strangers(double df, double twins)
+{
+	return Max(Max(df - twins, df / (1 + twins)), 1);
+}
+
+/*
  * Give every token of a dictionary its rarity among the records that hold a
  * value of its kind.  A word of a company's name is as rare as among different
  * names, however often each is recorded.
@@ -160,6 +171,10 @@ rating_space(const CdLayout *layout, uint8 space)
 void
 cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistics *stats, uint32 from)
 {
+	float		strangers[256];
+
+	for (int b = 0; b < (int) lengthof(strangers); b++)
+		strangers[b] = (float) log2(held_by_strangers(exp2(b / 8.0), stats->twins));
 	for (int space = 0; space < (int) lengthof(dict->all); space++)
 		dict->all[space] = cd_statistics_bits(stats, cd_space_hash(rating_space(layout, space))) / 8.0f;
 	for (uint32 i = from; i < dict->ntokens; i++)
@@ -167,6 +182,6 @@ cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistic
 		const CdToken *t = &dict->token[i];
 		uint64		hash = t->space == CD_SPACE_ACCOUNT ? cd_distinct_hash(t->hash) : t->hash;
 
-		dict->glance[i].bits = Max(dict->all[t->space] - cd_statistics_bits(stats, hash) / 8.0f, 0);
+		dict->glance[i].bits = Max(dict->all[t->space] - strangers[cd_statistics_bits(stats, hash)], 0);
 	}
 }

@@ -20,6 +20,8 @@
 #define NEAR_PAIRS			500000
 #define SAMPLE_PAIRS		1500000.0
 #define ROUNDS				25
+#define FIRST_LOOK			8.0		/* so much fewer pairs tell how often customers are recorded */
+#define FIRST_ROUNDS		8
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define ECHO				0.1		/* the same, per match of which nothing else is known, or of companies' names */
@@ -225,13 +227,13 @@ count_pair(Counts *counts, const CdAgreement *agreement)
 
 /* Compare random pairs, or all if there are few. */
 static void
-count_random(CdEngine *engine, CdRecords *records, Counts *counts)
+count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
 {
 	pg_prng_state prng;
 	double		all = (double) records->n * (records->n - 1) / 2;
 	CdAgreement agreement;
 
-	if (all <= RANDOM_PAIRS)
+	if (all <= pairs)
 	{
 		for (uint32 a = 1; a < records->n; a++)
 		{
@@ -245,7 +247,7 @@ count_random(CdEngine *engine, CdRecords *records, Counts *counts)
 		return;
 	}
 	pg_prng_seed(&prng, 20240229);
-	for (int i = 0; i < RANDOM_PAIRS; i++)
+	for (int i = 0; i < (int) pairs; i++)
 	{
 		uint32		a = pg_prng_uint64_range(&prng, 0, records->n - 1);
 		uint32		b = pg_prng_uint64_range(&prng, 0, records->n - 1);
@@ -887,9 +889,89 @@ settle_rarity(CdModel *model, const Counts *random)
 	}
 }
 
+/* What training works with. */
+typedef struct Training
+{
+	CdEngine   *engine;
+	CdRecords  *records;
+	CdBlocking *blocking;
+	const CdLabels *labels;
+	const CdModel *defaults;
+	Population	population;
+	Counts	   *random;
+	Counts	   *match;
+	Counts	   *other;
+	double		pairs;			/* of records, in all */
+} Training;
+
+/* Start from the defaults, with u and rarity from random pairs. */
+static void
+train_others(Training *t, double random_pairs)
+{
+	CdModel    *model = t->engine->model;
+
+	memset(t->random, 0, sizeof(Counts));
+	t->random->n = model->ncomparisons;
+	first_shares(model, &t->population);
+	cd_model_independent(model);
+	count_random(t->engine, t->records, random_pairs, t->random);
+	count_near(t->engine, t->records, t->random);
+	maximise_other(model, t->defaults, t->population.holders, t->random, NULL, NULL, t->pairs);
+	settle_rarity(model, t->random);
+	cd_model_independent(model);
+}
+
+/* Expectation maximisation over a sample of the candidates; "levels" false learns the shares alone. */
+static void
+train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraining *report)
+{
+	CdModel    *model = t->engine->model;
+	Patterns	patterns;
+	double		namesakes = 1;
+	double		step;
+
+	memset(report, 0, sizeof(CdTraining));
+	memset(&patterns, 0, sizeof(patterns));
+	patterns.engine = t->engine;
+	patterns.records = t->records;
+	patterns.labels = t->labels;
+	patterns.mask = 16383;
+	patterns.item = MemoryContextAllocExtended(t->engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	patterns.step = Max(1, (uint32) ceil(t->blocking->expected / sample_pairs));
+	sample_patterns(&patterns, t->blocking);
+	report->candidates = patterns.seen * patterns.step;
+	report->patterns = patterns.n;
+	for (int round = 0; round < rounds && !report->converged; round++)
+	{
+		expect(model, &patterns, t->match, t->other);
+		if (levels)
+			report->moved = maximise_match(model, t->engine->layout->account_slot, t->defaults, t->match, &patterns);
+		/* as much as is needed, approached ever slower from either side */
+		step = pow(Min(Max(excess_of_namesakes(model, t->defaults, t->match, &patterns), 0.5), 2), 5.0 / (5 + round));
+		step = Max(namesakes * step, 1) / namesakes;
+		namesakes *= step;
+		settle_shares(model, &t->population, t->match, t->other, namesakes);
+		if (levels)
+			maximise_other(model, t->defaults, t->population.holders, t->random, t->match, t->other, t->pairs);
+		settle_rarity(model, t->random);
+		cd_model_independent(model);
+		if (levels)
+		{
+			same_moves(model, t->match);
+			other_dependence(model, t->random, t->match, t->other, t->pairs);
+		}
+		report->rounds = round + 1;
+		report->converged = levels && report->moved < CONVERGED && fabs(step - 1) < 0.02;
+	}
+	report->matches = t->match->total;
+	pfree(patterns.item);
+}
+
 /*
  * Train the model on a batch.  "learn" false sets only what needs no
- * learning: u and rarity from random pairs.
+ * learning: u and rarity from random pairs.  A first look at few pairs tells
+ * how often customers are recorded, by which rarity is measured.
  */
 void
 cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
@@ -897,70 +979,41 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 {
 	CdModel    *model = engine->model;
 	CdModel    *defaults = MemoryContextAlloc(engine->context, sizeof(CdModel));
-	Counts	   *random = MemoryContextAllocHuge(engine->context, sizeof(Counts));
-	Counts	   *match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
-	Counts	   *other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
-	double		pairs = (double) records->n * (records->n - 1) / 2;
-	double		namesakes = 1;
-	double		step;
-	Population	population;
-	Patterns	patterns;
+	Training	t;
 
 	memcpy(defaults, model, sizeof(CdModel));
-	memset(random, 0, sizeof(Counts));
-	memset(report, 0, sizeof(CdTraining));
-	random->n = model->ncomparisons;
+	t.engine = engine;
+	t.records = records;
+	t.blocking = blocking;
+	t.labels = labels;
+	t.defaults = defaults;
+	t.random = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	t.match = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	t.other = MemoryContextAllocHuge(engine->context, sizeof(Counts));
+	t.pairs = (double) records->n * (records->n - 1) / 2;
 	model->records = records->n;
-	count_population(engine, records, &population);
-	first_shares(model, &population);
-	cd_model_independent(model);
-	count_random(engine, records, random);
-	count_near(engine, records, random);
-	maximise_other(model, defaults, population.holders, random, NULL, NULL, pairs);
-	settle_rarity(model, random);
-	cd_model_independent(model);
-	if (!learn)
-		return;
+	count_population(engine, records, &t.population);
 
-	memset(&patterns, 0, sizeof(patterns));
-	patterns.engine = engine;
-	patterns.records = records;
-	patterns.labels = labels;
-	patterns.mask = 16383;
-	patterns.item = MemoryContextAllocExtended(engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	patterns.step = Max(1, (uint32) ceil(blocking->expected / SAMPLE_PAIRS));
-	sample_patterns(&patterns, blocking);
-	report->candidates = patterns.seen * patterns.step;
-	report->patterns = patterns.n;
-
-	for (int round = 0; round < ROUNDS && !report->converged; round++)
-	{
-		expect(model, &patterns, match, other);
-		report->moved = maximise_match(model, engine->layout->account_slot, defaults, match, &patterns);
-		/* as much as is needed, approached ever slower from either side */
-		step = pow(Min(Max(excess_of_namesakes(model, defaults, match, &patterns), 0.5), 2), 5.0 / (5 + round));
-		step = Max(namesakes * step, 1) / namesakes;
-		namesakes *= step;
-		settle_shares(model, &population, match, other, namesakes);
-		maximise_other(model, defaults, population.holders, random, match, other, pairs);
-		settle_rarity(model, random);
-		cd_model_independent(model);
-		same_moves(model, match);
-		other_dependence(model, random, match, other, pairs);
-		report->rounds = round + 1;
-		report->converged = report->moved < CONVERGED && fabs(step - 1) < 0.02;
-	}
-	report->matches = match->total;
+	train_others(&t, RANDOM_PAIRS / FIRST_LOOK);
+	train_rounds(&t, SAMPLE_PAIRS / FIRST_LOOK, FIRST_ROUNDS, learn, report);
+	engine->stats->twins = 2 * report->matches /
+		Max(t.population.records[CD_PAIR_PERSONS] + t.population.records[CD_PAIR_ACCOUNTS], 10);
+	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	for (int c = 0; c < model->ncomparisons; c++)
+		model->comparison[c] = defaults->comparison[c];
+	train_others(&t, RANDOM_PAIRS);
+	if (learn)
 	{
-		for (int k = 0; k < model->comparison[c].nlevels; k++)
-			report->seen[c][k] = match->level[c][k];
+		train_rounds(&t, SAMPLE_PAIRS, ROUNDS, true, report);
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			for (int k = 0; k < model->comparison[c].nlevels; k++)
+				report->seen[c][k] = t.match->level[c][k];
+		}
+		model->trained = true;
 	}
-	model->trained = true;
-	pfree(patterns.item);
-	pfree(random);
-	pfree(match);
-	pfree(other);
+	pfree(t.random);
+	pfree(t.match);
+	pfree(t.other);
 	pfree(defaults);
 }
