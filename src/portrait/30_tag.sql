@@ -372,7 +372,7 @@ BEGIN
         RETURNING c.customer_id)
     SELECT customer_data.customer_set_agg(d.customer_id) INTO without FROM dropped d;
     PERFORM customer_data.touch('tag', without);
-    PERFORM customer_data.index_tags(without);
+    PERFORM customer_data.index_tags(without, without, NULL);
     PERFORM customer_data.reset_tag_group(had.exclusive_group);
 END
 $$;
@@ -500,6 +500,7 @@ DECLARE
     begun timestamptz := clock_timestamp();
     moved customer_data.customer_set;
     changed customer_data.customer_set := '{}';
+    gone customer_data.customer_set := '{}';
     given customer_data.customer_set;
     due record;
     todo integer[];
@@ -543,9 +544,10 @@ BEGIN
         given := '{}';
         evaluated := evaluated + done.evaluated;
         moved := moved | done.changed;
-        changed := changed | done.gone | CASE WHEN done.indexed THEN '{}' ELSE done.changed END;
+        changed := changed | CASE WHEN done.indexed THEN '{}' ELSE done.changed END;
+        gone := gone | done.gone;
     END LOOP;
-    PERFORM customer_data.index_tags(CASE WHEN NOT rebuild THEN changed END);
+    PERFORM customer_data.index_tags(CASE WHEN NOT rebuild THEN changed END, moved, gone);
     customers := customer_data.cardinality(moved);
     failed := (SELECT count(*) FROM customer_data.tag_state s WHERE s.error IS NOT NULL);
     PERFORM customer_data.touch('segment', moved);

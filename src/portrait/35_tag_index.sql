@@ -5,7 +5,7 @@ CREATE TABLE customer_data.tag_layer (
     customers customer_data.customer_set NOT NULL
 );
 ALTER TABLE customer_data.tag_layer ALTER customers SET STORAGE EXTERNAL;
-COMMENT ON TABLE customer_data.tag_layer IS 'Derived: layers of the index by tag; each says all there is to say of some customers, and replaces what earlier ones say of them';
+COMMENT ON TABLE customer_data.tag_layer IS 'Derived: layers of the index by tag; each says all there is to say of some customers, and replaces what earlier ones say of them. Layer 0 is all customers';
 
 CREATE TABLE customer_data.tag_posting (
     path text COLLATE "C" NOT NULL,
@@ -27,15 +27,15 @@ COMMENT ON COLUMN customer_data.tag_posting.moving IS 'Those whose tag decays or
 COMMENT ON COLUMN customer_data.tag_posting.times IS 'Its times, in the same order';
 COMMENT ON COLUMN customer_data.tag_posting.holds_until IS 'Until then none of the tags expires';
 
-CREATE FUNCTION customer_data.index_tags(changed customer_data.customer_set) RETURNS bigint
+CREATE FUNCTION customer_data.index_tags(changed customer_data.customer_set, seen customer_data.customer_set, gone customer_data.customer_set) RETURNS bigint
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_index_tags';
-COMMENT ON FUNCTION customer_data.index_tags(customer_data.customer_set) IS 'Brings the index by tag in line with customer_tag, where the tags of these customers changed, or makes it anew (NULL); a part of refresh_tags(). Answers for how many customers it was written';
+COMMENT ON FUNCTION customer_data.index_tags(customer_data.customer_set, customer_data.customer_set, customer_data.customer_set) IS 'Brings the index by tag in line with customer_tag, where the tags of some customers changed, or makes it anew (NULL); the customers are those of the last time and those seen (NULL: all there are), without those gone. A part of refresh_tags(); answers for how many customers it was written';
 
 CREATE FUNCTION customer_data.rebuild_tag_index() RETURNS bigint
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
-    RETURN customer_data.index_tags(NULL);
+    RETURN customer_data.index_tags(NULL, NULL, NULL);
 END
 $$;
 COMMENT ON FUNCTION customer_data.rebuild_tag_index() IS 'Makes the index by tag anew from customer_tag; needed only after that was changed by hand';
@@ -53,7 +53,7 @@ CREATE FUNCTION customer_data.tag_member_counts(among customer_data.customer_set
     RETURNS TABLE (path text, customers bigint, score double precision)
     LANGUAGE plpgsql STABLE ROWS 300 SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM customer_data.tag_layer) THEN
+    IF EXISTS (SELECT FROM customer_data.tag_layer l WHERE l.layer > 0) THEN
         RETURN QUERY
         SELECT c.path, sum(c.customers)::bigint, sum(c.score)
         FROM customer_data.tag_posting_counts(among, paths, scored) c GROUP BY 1 HAVING sum(c.customers) > 0;

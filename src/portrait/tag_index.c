@@ -469,7 +469,7 @@ cd_open_tag_table(const char *name)
 }
 
 CdTagLayer *
-cd_tag_layers(int *count)
+cd_tag_layers(int *count, CdSet **everyone)
 {
 	Relation	relation = cd_open_tag_table("tag_layer");
 	Oid			by_number = cd_index_on(relation, 1);
@@ -480,6 +480,7 @@ cd_tag_layers(int *count)
 	int			i;
 
 	*count = 0;
+	*everyone = cd_set_empty();
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool		isnull;
@@ -487,6 +488,11 @@ cd_tag_layers(int *count)
 
 		layer.number = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
 		layer.customers = (CdSet *) PG_DETOAST_DATUM_COPY(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
+		if (layer.number == CD_EVERYONE)
+		{
+			*everyone = layer.customers;
+			continue;
+		}
 		if (*count == room)
 			layers = repalloc(layers, (room *= 2) * sizeof(CdTagLayer));
 		for (i = (*count)++; i > 0 && layers[i - 1].number < layer.number; i--)
@@ -498,10 +504,33 @@ cd_tag_layers(int *count)
 	return layers;
 }
 
+/* Keep who the customers are: of those seen all but who is gone, or, without any seen, all there are */
+static void
+write_everyone(const CdSet *before, const CdSet *seen, const CdSet *gone)
+{
+	Oid			types[1] = {cd_customer_set_type()};
+	Datum		values[1];
+	CdSet	   *now;
+
+	if (seen == NULL)
+	{
+		SPI_execute("INSERT INTO customer_data.tag_layer (layer, customers)"
+					" SELECT 0, customer_data.customer_set_agg(customer_id) FROM customer_data.customer"
+					" ON CONFLICT (layer) DO UPDATE SET customers = excluded.customers", false, 0);
+		return;
+	}
+	now = cd_set_andnot(cd_set_or(before, seen), gone);
+	if (cd_set_equal(now, before))
+		return;
+	values[0] = PointerGetDatum(now);
+	SPI_execute_with_args("UPDATE customer_data.tag_layer SET customers = $1 WHERE layer OPERATOR(pg_catalog.=) 0", 1, types, values, NULL, false, 0);
+}
+
 /*
- * index_tags(changed): bring the index by tag in line with customer_tag, where
- * the tags of these customers changed since, or make it anew (NULL); answers
- * for how many customers it was written.
+ * index_tags(changed, seen, gone): bring the index by tag in line with
+ * customer_tag, where the tags of some customers changed since, or make it
+ * anew (NULL); the customers are those there were and those seen, without
+ * those gone.  Answers for how many customers it was written.
  */
 PG_FUNCTION_INFO_V1(cd_index_tags);
 Datum
@@ -510,45 +539,47 @@ cd_index_tags(PG_FUNCTION_ARGS)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "index by tag", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdSet	   *customers = PG_ARGISNULL(0) ? NULL : PG_GETARG_CDSET(0);
+	CdSet	   *gone = PG_ARGISNULL(2) ? cd_set_empty() : PG_GETARG_CDSET(2);
 	CdTagIndex *index;
 	int32		layer;
 	CdTagLayer *layers;
+	CdSet	   *everyone;
 	int			nlayers,
 				replaced = 0;
 	Oid			types[1] = {INT4OID};
 	Datum		values[1];
-	int64		count;
+	int64		count = 0;
 
 	SPI_connect();
 	MemoryContextSwitchTo(context);
-	layers = cd_tag_layers(&nlayers);
-	layer = nlayers == 0 ? 1 : layers[0].number + 1;
-	if (customers != NULL && nlayers > 0 && cd_set_is_empty(customers))
-	{
-		SPI_finish();
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(context);
-		PG_RETURN_INT64(0);
-	}
+	layers = cd_tag_layers(&nlayers, &everyone);
+	layer = nlayers == 0 ? CD_EVERYONE + 1 : layers[0].number + 1;
 	if (nlayers == 0)
 		customers = NULL;
-	while (customers != NULL && replaced < nlayers &&
-		   cd_set_cardinality(layers[replaced].customers) < 2 * Max(cd_set_cardinality(customers), LEAST_LAYER))
-		customers = cd_set_or(customers, layers[replaced++].customers);
-	if (replaced == nlayers)
-		customers = NULL;
-	if (customers == NULL)
-		replaced = nlayers;
-	if (replaced > 0)
-	{
-		values[0] = Int32GetDatum(layers[replaced - 1].number);
-		SPI_execute_with_args("DELETE FROM customer_data.tag_posting WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
-		SPI_execute_with_args("DELETE FROM customer_data.tag_layer WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
-	}
+	write_everyone(everyone, customers == NULL || PG_ARGISNULL(1) || cd_set_is_empty(everyone) ? NULL : PG_GETARG_CDSET(1), gone);
 	MemoryContextSwitchTo(context);
-	index = cd_tag_index_begin(layer);
-	read_customers(index, customers);
-	count = cd_tag_index_end(index, customers);
+	if (customers == NULL || !cd_set_is_empty(customers) || !cd_set_is_empty(gone))
+	{
+		if (customers != NULL)
+			customers = cd_set_or(customers, gone);
+		while (customers != NULL && replaced < nlayers &&
+			   cd_set_cardinality(layers[replaced].customers) < 2 * Max(cd_set_cardinality(customers), LEAST_LAYER))
+			customers = cd_set_or(customers, layers[replaced++].customers);
+		if (replaced == nlayers)
+			customers = NULL;
+		if (customers == NULL)
+			replaced = nlayers;
+		if (replaced > 0)
+		{
+			values[0] = Int32GetDatum(layers[replaced - 1].number);
+			SPI_execute_with_args("DELETE FROM customer_data.tag_posting WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
+			SPI_execute_with_args("DELETE FROM customer_data.tag_layer WHERE layer OPERATOR(pg_catalog.>=) $1", 1, types, values, NULL, false, 0);
+		}
+		MemoryContextSwitchTo(context);
+		index = cd_tag_index_begin(layer);
+		read_customers(index, customers);
+		count = cd_tag_index_end(index, customers);
+	}
 	SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -47,8 +47,12 @@ typedef struct CdTagLayer
 /* Open a table of ours for somebody who may read all its rows. */
 extern Relation cd_open_tag_table(const char *name);
 
-/* The layers, the latest first; palloc'd. */
-extern CdTagLayer *cd_tag_layers(int *count);
+/*
+ * The layers, the latest first, and all customers there were at the last
+ * refresh (kept as layer CD_EVERYONE); palloc'd.
+ */
+#define CD_EVERYONE		0
+extern CdTagLayer *cd_tag_layers(int *count, CdSet **everyone);
 
 /*
  * A layer being written, in the current memory context and inside

@@ -38,6 +38,7 @@ typedef struct Postings
 	Oid			by_path;
 	CdTagLayer *layers;			/* the latest first */
 	int			nlayers;
+	CdSet	   *everyone;
 	TimestampTz moment;
 } Postings;
 
@@ -53,7 +54,7 @@ typedef struct Row
 	HeapTuple	tuple;
 	TupleDesc	desc;
 	CdSet	   *members;
-	uint32	   *ids;
+	int64	   *ids;			/* of the members, ascending */
 	uint32		count;
 } Row;
 
@@ -75,6 +76,15 @@ row_value(const Row *row, int column)
 	Datum		value = heap_getattr(row->tuple, column, row->desc, &isnull);
 
 	return isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
+}
+
+/* Take the members of a row apart */
+static void
+read_members(Row *row)
+{
+	row->count = (uint32) cd_set_cardinality(row->members);
+	row->ids = palloc_extended(Max(row->count, 1) * sizeof(int64), MCXT_ALLOC_HUGE);
+	cd_set_to_int64(row->members, row->ids);
 }
 
 /* Which scores of one byte satisfy a leaf */
@@ -216,8 +226,8 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 	Datum		holds = heap_getattr(row->tuple, CD_POSTING_HOLDS, row->desc, &isnull);
 	Judgement	judgement = {leaf, moment, NULL};
 	CdSet	   *result;
-	uint64		count;
-	uint32		kept = 0;
+	uint32	   *kept;
+	uint32		nkept = 0;
 	uint32		i;
 
 	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
@@ -225,20 +235,21 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 		corrupt_index("a set is missing");
 	if (leaf->op == CD_TAG_HAS && (isnull || moment < DatumGetTimestampTz(holds)))
 		return row->members;
-	row->ids = cd_set_ids(row->members, &count);
-	row->count = (uint32) count;
-	judgement.passes = palloc(count + 1);
+	read_members(row);
+	judgement.passes = palloc(row->count + 1);
 	if (leaf->op == CD_TAG_HAS)
-		memset(judgement.passes, true, count);
+		memset(judgement.passes, true, row->count);
 	else
 		judge_scores(row, leaf, moment, judgement.passes);
 	each_moving(row, judge_moving, &judgement);
+	kept = palloc_extended(Max(row->count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	for (i = 0; i < row->count; i++)
 	{
-		row->ids[kept] = row->ids[i];
-		kept += judgement.passes[i];
+		kept[nkept] = (uint32) row->ids[i];
+		nkept += judgement.passes[i];
 	}
-	result = cd_set_from_sorted(row->ids, kept);
+	result = cd_set_from_sorted(kept, nkept);
+	pfree(kept);
 	pfree(judgement.passes);
 	pfree(row->ids);
 	pfree(row->members);
@@ -416,7 +427,7 @@ set_of(const char *query, struct varlena *argument, Oid type)
 static void
 open_postings(Postings *postings)
 {
-	postings->layers = cd_tag_layers(&postings->nlayers);
+	postings->layers = cd_tag_layers(&postings->nlayers, &postings->everyone);
 	postings->relation = cd_open_tag_table("tag_posting");
 	postings->by_path = cd_index_on(postings->relation, CD_POSTING_PATH);
 	postings->moment = cd_as_of();
@@ -443,9 +454,7 @@ answer(const Postings *postings, const CdTagQuery *query)
 	}
 	if (suits_nobody(query->root))
 	{
-		CdSet	   *everyone = set_of("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.customer", NULL, InvalidOid);
-
-		result = cd_set_or(cd_set_and(result, everyone), cd_set_andnot(everyone, told));
+		result = cd_set_or(cd_set_and(result, postings->everyone), cd_set_andnot(postings->everyone, told));
 	}
 	return result;
 }
@@ -494,21 +503,19 @@ sum_scores(Row *row, const CdSet *among, TimestampTz moment)
 	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
 	RowScores	now = {moment, NULL};
 	double		sum = 0;
-	uint64		count;
 	uint32		i;
 
 	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
-	row->ids = cd_set_ids(row->members, &count);
-	row->count = (uint32) count;
-	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
+	read_members(row);
+	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + (Size) row->count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
 		corrupt_index("there is not one score for each customer");
-	now.scores = palloc((count + 1) * sizeof(double));
+	now.scores = palloc_extended(Max(row->count, 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	for (i = 0; i < row->count; i++)
 		now.scores[i] = cd_score_value(row_score(scores, i));
 	each_moving(row, set_moving_score, &now);
 	for (i = 0; i < row->count; i++)
 	{
-		if (cd_set_contains(among, row->ids[i]))
+		if (cd_set_contains(among, (uint32) row->ids[i]))
 			sum += now.scores[i];
 	}
 	return sum;

@@ -79,10 +79,11 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	if (store->is_empty)
 	{
 		int			layers;
+		CdSet	   *everyone;
 
-		(void) cd_tag_layers(&layers);
+		(void) cd_tag_layers(&layers, &everyone);
 		if (layers == 0)
-			store->index = cd_tag_index_begin(1);
+			store->index = cd_tag_index_begin(CD_EVERYONE + 1);
 	}
 	return store;
 }
