@@ -48,11 +48,21 @@ typedef struct LeafSets
 	CdSet	  **sets;
 } LeafSets;
 
+/* Room for the members of a row, which the next takes over. */
+typedef struct Room
+{
+	uint32		size;
+	int64	   *ids;
+	uint32	   *kept;
+	bool	   *passes;
+} Room;
+
 /* A row, as far as it is needed. */
 typedef struct Row
 {
 	HeapTuple	tuple;
 	TupleDesc	desc;
+	Room	   *room;
 	CdSet	   *members;
 	int64	   *ids;			/* of the members, ascending */
 	uint32		count;
@@ -82,8 +92,23 @@ row_value(const Row *row, int column)
 static void
 read_members(Row *row)
 {
+	Room	   *room = row->room;
+
 	row->count = (uint32) cd_set_cardinality(row->members);
-	row->ids = palloc_extended(Max(row->count, 1) * sizeof(int64), MCXT_ALLOC_HUGE);
+	if (row->count > room->size)
+	{
+		if (room->size > 0)
+		{
+			pfree(room->ids);
+			pfree(room->kept);
+			pfree(room->passes);
+		}
+		room->size = Max(row->count, 1024);
+		room->ids = palloc_extended(room->size * sizeof(int64), MCXT_ALLOC_HUGE);
+		room->kept = palloc_extended(room->size * sizeof(uint32), MCXT_ALLOC_HUGE);
+		room->passes = palloc_extended(room->size * sizeof(bool), MCXT_ALLOC_HUGE);
+	}
+	row->ids = room->ids;
 	cd_set_to_int64(row->members, row->ids);
 }
 
@@ -121,8 +146,9 @@ judge_scores(const Row *row, const CdTagNode *leaf, TimestampTz moment, bool *pa
 		bool		table[PG_UINT8_MAX + 1];
 
 		judge_hundredths(leaf, moment, table);
+		bytes++;
 		for (i = 0; i < row->count; i++)
-			passes[i] = table[bytes[1 + i]];
+			passes[i] = table[bytes[i]];
 	}
 	else if (VARSIZE(scores) == VARHDRSZ + 1 + (Size) row->count * sizeof(float4) && bytes[0] == CD_SCORES_EXACT)
 	{
@@ -226,8 +252,7 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 	Datum		holds = heap_getattr(row->tuple, CD_POSTING_HOLDS, row->desc, &isnull);
 	Judgement	judgement = {leaf, moment, NULL};
 	CdSet	   *result;
-	uint32	   *kept;
-	uint32		nkept = 0;
+	uint32		kept = 0;
 	uint32		i;
 
 	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
@@ -236,22 +261,25 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 	if (leaf->op == CD_TAG_HAS && (isnull || moment < DatumGetTimestampTz(holds)))
 		return row->members;
 	read_members(row);
-	judgement.passes = palloc(row->count + 1);
+	judgement.passes = row->room->passes;
 	if (leaf->op == CD_TAG_HAS)
 		memset(judgement.passes, true, row->count);
 	else
 		judge_scores(row, leaf, moment, judgement.passes);
 	each_moving(row, judge_moving, &judgement);
-	kept = palloc_extended(Max(row->count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (i = 0; i < row->count; i++)
 	{
-		kept[nkept] = (uint32) row->ids[i];
-		nkept += judgement.passes[i];
+		const int64 *ids = row->ids;
+		const bool *passes = row->room->passes;
+		uint32	   *out = row->room->kept;
+		uint32		count = row->count;
+
+		for (i = 0; i < count; i++)
+		{
+			out[kept] = (uint32) ids[i];
+			kept += passes[i];
+		}
 	}
-	result = cd_set_from_sorted(kept, nkept);
-	pfree(kept);
-	pfree(judgement.passes);
-	pfree(row->ids);
+	result = cd_set_from_sorted(row->room->kept, kept);
 	pfree(row->members);
 	return result;
 }
@@ -309,12 +337,13 @@ read_leaf(const Postings *postings, const CdTagNode *leaf, LeafSets *result)
 	SysScanDesc scan = begin_rows(postings, leaf->path, leaf->length);
 	CdSetBuilder **builders = palloc0(postings->nlayers * sizeof(CdSetBuilder *));
 	HeapTuple	tuple;
+	Room		room = {0};
 	int			i;
 
 	result->sets = palloc0(postings->nlayers * sizeof(CdSet *));
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Row			row = {tuple, RelationGetDescr(postings->relation), NULL, NULL, 0};
+		Row			row = {tuple, RelationGetDescr(postings->relation), &room, NULL, NULL, 0};
 		CdSet	   *matches;
 
 		CHECK_FOR_INTERRUPTS();
@@ -564,7 +593,8 @@ cd_tag_posting_counts(PG_FUNCTION_ARGS)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
-		Row			row = {tuple, RelationGetDescr(postings.relation), NULL, NULL, 0};
+		Room		room = {0};
+		Row			row = {tuple, RelationGetDescr(postings.relation), &room, NULL, NULL, 0};
 		Datum		values[3];
 		bool		nulls[3] = {false, false, !scored};
 
