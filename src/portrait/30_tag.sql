@@ -101,7 +101,7 @@ CREATE TABLE customer_data.tag_count_by_day (
     customers bigint NOT NULL,
     PRIMARY KEY (day, path)
 );
-COMMENT ON TABLE customer_data.tag_count_by_day IS 'Derived: customers with each tag at the first refresh of each day';
+COMMENT ON TABLE customer_data.tag_count_by_day IS 'Derived: customers with each tag before the first refresh of each day; * is all customers';
 
 CREATE FUNCTION customer_data.find_tag(path text) RETURNS customer_data.tag
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -514,6 +514,14 @@ BEGIN
     END IF;
     -- One refresh at a time; readers are not kept waiting.
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
+    -- What there is before the first refresh of a day is what the days before left.
+    IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
+        INSERT INTO customer_data.tag_count_by_day (day, path, customers)
+        SELECT customer_data.as_of()::date, n.path, n.customers FROM customer_data.tag_member_counts() n
+        UNION ALL
+        SELECT customer_data.as_of()::date, '*', coalesce((SELECT customer_data.cardinality(l.customers) FROM customer_data.tag_layer l WHERE l.layer = 0), 0);
+        DELETE FROM customer_data.tag_count_by_day d WHERE d.day < customer_data.as_of()::date - 400;
+    END IF;
     moved := customer_data.take_touched('tag');
     given := CASE WHEN rebuild THEN (SELECT customer_data.customer_set_agg(c.customer_id) FROM customer_data.customer c)
                   ELSE moved END;
@@ -551,12 +559,6 @@ BEGIN
     customers := customer_data.cardinality(moved);
     failed := (SELECT count(*) FROM customer_data.tag_state s WHERE s.error IS NOT NULL);
     PERFORM customer_data.touch('segment', moved);
-    IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
-        INSERT INTO customer_data.tag_count_by_day (day, path, customers)
-        SELECT customer_data.as_of()::date, n.path, n.customers FROM customer_data.tag_member_counts() n
-        ON CONFLICT DO NOTHING;
-        DELETE FROM customer_data.tag_count_by_day d WHERE d.day < customer_data.as_of()::date - 400;
-    END IF;
     seconds := extract(epoch FROM clock_timestamp() - begun);
 END
 $$;

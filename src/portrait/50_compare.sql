@@ -23,14 +23,14 @@ BEGIN
       ON t.found = n.path
     LEFT JOIN customer_data.tag_state w USING (tag_id)
     LEFT JOIN customer_data.tag_count_by_day d
-      ON d.path = n.path AND d.day = (SELECT max(l.day) FROM customer_data.tag_count_by_day l WHERE l.day <= current_date)
+      ON d.path = coalesce(n.path, t.path) AND d.day = (SELECT max(l.day) FROM customer_data.tag_count_by_day l WHERE l.day <= customer_data.as_of()::date)
     ORDER BY 1;
 END
 $$;
-COMMENT ON FUNCTION customer_data.tag_coverage() IS 'Each tag: how many customers have it now, their share, the change since the first refresh of the day, mean score, last refresh, error';
+COMMENT ON FUNCTION customer_data.tag_coverage() IS 'Each tag: how many customers have it now, their share, the change since the day before, mean score, last refresh, error';
 
 CREATE VIEW customer_data.tag_coverage AS SELECT * FROM customer_data.tag_coverage();
-COMMENT ON VIEW customer_data.tag_coverage IS 'Each tag: how many customers have it now, their share, the change since the first refresh of the day, mean score, last refresh, error';
+COMMENT ON VIEW customer_data.tag_coverage IS 'Each tag: how many customers have it now, their share, the change since the day before, mean score, last refresh, error';
 
 CREATE FUNCTION customer_data.explain_tag(customer_id bigint, path text)
     RETURNS TABLE (part text, what text, value text)
@@ -99,7 +99,8 @@ BEGIN
                             '(?:event_[a-z]+|happened|decayed_sum|affinity|favourite|value_counts|word_counts|topics|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''', 'g') m
     LOOP
         RETURN QUERY
-        SELECT 'event', pattern, format('%s %s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''))
+        SELECT 'event', pattern, format('%s %s%s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''),
+                                        CASE WHEN e.properties <> '{}' THEN ' ' || CASE WHEN length(e.properties::text) > 120 THEN left(e.properties::text, 119) || '…' ELSE e.properties::text END ELSE '' END)
         FROM customer_data.events(history) e
         WHERE customer_data.happened(customer_data.timeline_slice(history, e.at, e.at + interval '1 microsecond'), pattern::customer_data.event_pattern)
         ORDER BY e.at DESC LIMIT 5;
