@@ -98,10 +98,11 @@ BEGIN
     since := CASE WHEN EXISTS (SELECT FROM customer_data.profile_column WHERE name = 'registered_at')
                   THEN 'least(registered_at, event_first(events, ''*''))'
                   ELSE 'event_first(events, ''*'')' END;
-    UPDATE customer_data.metric m
-    SET expression = since, uses = CASE since WHEN 'event_first(events, ''*'')' THEN '{events}' ELSE '{registered_at,events}' END::text[]
-    WHERE m.name = 'customer_since' AND m.ready_made AND m.expression <> since;
-    IF FOUND THEN
+    -- Whoever finds nothing to do needs no rights to do it.
+    IF EXISTS (SELECT FROM customer_data.metric m WHERE m.name = 'customer_since' AND m.ready_made AND m.expression <> since) THEN
+        UPDATE customer_data.metric m
+        SET expression = since, uses = CASE since WHEN 'event_first(events, ''*'')' THEN '{events}' ELSE '{registered_at,events}' END::text[]
+        WHERE m.name = 'customer_since' AND m.ready_made AND m.expression <> since;
         DELETE FROM customer_data.metric_state s USING customer_data.metric m
         WHERE m.metric_id = s.metric_id AND m.name = 'customer_since';
     END IF;
@@ -174,6 +175,12 @@ DECLARE
     kept regtype;
 BEGIN
     PERFORM customer_data.ensure_metrics();
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('customer_data.customer_metric')), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('metrics are columns of a table of role %s', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = 'customer_data.customer_metric'::regclass)),
+            DETAIL = 'Only that role and its members can add columns to it.',
+            HINT = 'Write the expression into the tag, segment or stage that is to use it, or have that role add the metric.';
+    END IF;
     IF name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_name',
             MESSAGE = format('metric name "%s" is not usable as a column', name),

@@ -297,9 +297,13 @@ $$;
 COMMENT ON FUNCTION customer_data.add_tag(text, text, text, interval, interval, double precision, text, text, text, text, double precision, integer) IS 'Declares a tag: a path and, unless people give it, the expression over profile that decides it';
 
 CREATE FUNCTION customer_data.reset_tag_group(exclusive_group text) RETURNS void
-    LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$
-    DELETE FROM customer_data.tag_state s USING customer_data.tag t
-    WHERE t.tag_id = s.tag_id AND t.exclusive_group = $1;
+    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF reset_tag_group.exclusive_group IS NOT NULL THEN
+        DELETE FROM customer_data.tag_state s USING customer_data.tag t
+        WHERE t.tag_id = s.tag_id AND t.exclusive_group = reset_tag_group.exclusive_group;
+    END IF;
+END
 $$;
 COMMENT ON FUNCTION customer_data.reset_tag_group(text) IS 'Has all tags of a group decided anew at the next refresh';
 
