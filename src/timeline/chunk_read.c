@@ -414,6 +414,7 @@ read_chunks(CdHistories *h)
 
 		CHECK_FOR_INTERRUPTS();
 		slot_getsomeattrs(slot, Anum_chunk_events);
+		cd_fetch_ahead((struct varlena *) DatumGetPointer(slot->tts_values[Anum_chunk_events - 1]));
 		if (DatumGetTimestampTz(slot->tts_values[Anum_chunk_last_at - 1]) < h->since ||
 			DatumGetTimestampTz(slot->tts_values[Anum_chunk_first_at - 1]) >= h->until ||
 			!find_owner(h, DatumGetInt64(slot->tts_values[Anum_chunk_record_id - 1]), &number))
