@@ -33,13 +33,13 @@ typedef enum CdSlotKind
 {
 	CD_SLOT_NAME,				/* tokens with their role */
 	CD_SLOT_BIRTH,				/* one packed date, parts may be missing */
-	CD_SLOT_EMAIL,				/* mailbox, domain, mailbox without the name */
-	CD_SLOT_PHONE,				/* national digits */
+	CD_SLOT_EMAIL,				/* mailbox, domain, bits of the mailbox without the name, whole, glance of the mailbox */
+	CD_SLOT_PHONE,				/* national digits, and their halves */
 	CD_SLOT_STREET,				/* numbers, then words */
 	CD_SLOT_POSTCODE,			/* whole value */
 	CD_SLOT_COMPANY,			/* words */
 	CD_SLOT_PLACE,				/* whole value and CD_PLACE_…, blocks together with the postcode */
-	CD_SLOT_CODE,				/* identifier: whole value, an edit is a typing error */
+	CD_SLOT_CODE,				/* identifier: whole value, and its halves; an edit is a typing error */
 	CD_SLOT_CLASS,				/* few values, equality only */
 	CD_SLOT_VALUE				/* whole value, equality and similarity */
 } CdSlotKind;
@@ -272,16 +272,34 @@ typedef struct CdKey
 	bool		whole;			/* all words of that name together */
 } CdKey;
 
-/* Comparisons in the order of their cost, and what they can add at most. */
+/* Comparisons in the order of their cost, and what their levels can add at most. */
 typedef struct CdScoringPlan
 {
 	int			n;
 	int			order[CD_MAX_COMPARISONS];
 	uint8		slot[CD_MAX_COMPARISONS];	/* in that order */
-	float		add[CD_MAX_COMPARISONS];	/* most, in that order */
-	float		most[CD_MAX_COMPARISONS];
 	float		best[CD_MAX_COMPARISONS][CD_MAX_LEVELS];	/* likelihood ratio of a level without rarity, at the parents where it is highest */
 } CdScoringPlan;
+
+/* How two values compare at a glance. */
+#define CD_VALUES_APART		0	/* no more alike than any */
+#define CD_VALUES_OTHER		1	/* not equal */
+#define CD_VALUES_EQUAL		2
+#define CD_VALUES_UNKNOWN	3	/* a house number is missing */
+
+/* What a comparison adds: against strangers, and against two of a household. */
+typedef struct CdShare
+{
+	float		weight;
+	float		alone;
+} CdShare;
+
+/* A record held against many candidates: what comparisons can add at most, in the order of the plan. */
+typedef struct CdSide
+{
+	const CdForm *form;
+	CdShare		most[CD_MAX_COMPARISONS][4];	/* by how values compare at a glance */
+} CdSide;
 
 /* Everything a scan or a probe needs. */
 typedef struct CdEngine
@@ -333,18 +351,37 @@ cd_prefetch_form(const CdForm *form)
 	cd_prefetch((const char *) form + 128);
 }
 
-/* Bring what is read first of a form's tokens into the caches. */
+/* Bring the tokens of a form that are looked at first into the caches: not those that are equal or of no account. */
 static inline void
 cd_prefetch_tokens(const CdEngine *engine, const CdForm *form)
 {
-	int			words = form->start[engine->layout->nslots];
+	const CdGlance *glance = engine->dict->glance;
 
-	for (int k = 0; k < words; k++)
+	for (int s = 0; s < engine->layout->nslots; s++)
 	{
-		uint32		token = form->word[k] & CD_TOKEN_MASK;
+		const uint32 *w = form->word + form->start[s];
+		int			n = form->start[s + 1] - form->start[s];
 
-		if (token < engine->dict->ntokens)
-			cd_prefetch(&engine->dict->glance[token]);
+		if (n == 0)
+			continue;
+		switch (engine->layout->slot[s].kind)
+		{
+			case CD_SLOT_NAME:
+			case CD_SLOT_COMPANY:
+				for (int k = 0; k < n; k++)
+					cd_prefetch(&glance[w[k] & CD_TOKEN_MASK]);
+				break;
+			case CD_SLOT_STREET:
+				for (int k = 1 + (int) w[0]; k < n; k++)
+					cd_prefetch(&glance[w[k]]);
+				break;
+			case CD_SLOT_PLACE:
+			case CD_SLOT_VALUE:
+				cd_prefetch(&glance[w[0]]);
+				break;
+			default:
+				break;
+		}
 	}
 }
 
@@ -373,9 +410,14 @@ extern void cd_settle_prior(CdModel *model);
 extern float cd_log_same(const CdModel *model, int c, const uint8 *level, uint8 kind);
 extern float cd_log_other(const CdModel *model, int c, const uint8 *level);
 extern CdPairKind cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b);
-extern void cd_plan_scoring(CdEngine *engine);
-extern bool cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result);
 extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
+
+/* stage.c */
+extern void cd_plan_scoring(CdEngine *engine);
+extern void cd_side_note(const CdEngine *engine, const CdForm *form, CdSide *side);
+extern bool cd_side_may_reach(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor);
+extern bool cd_agreement_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
+							   CdAgreement *result);
 
 /* statistics.c */
 extern CdStatistics *cd_statistics_create(MemoryContext context, double records, uint32 floor, uint32 expected);
@@ -471,7 +513,7 @@ typedef struct CdLinks
 } CdLinks;
 
 extern CdLinks *cd_links_create(MemoryContext context);
-extern bool cd_score_pair(CdEngine *engine, const CdRecords *records, uint32 x, uint32 y, CdLinks *links);
+extern bool cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, uint32 x, uint32 y, CdLinks *links);
 extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links);
 extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
 
@@ -565,7 +607,7 @@ extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc,
 extern bool cd_same_identifier(const CdLayout *layout, int slot, const CdForm *a, const CdForm *b);
 extern float cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 							CdAgreement *agreement, float *part, uint64 *identifiers);
-extern bool cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor,
+extern bool cd_pair_weight_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
 								 float *weight, uint64 *identifiers);
 
 /* settings */

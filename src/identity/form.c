@@ -9,6 +9,7 @@
 
 #include "common/hashfn.h"
 #include "identity/engine.h"
+#include "identity/glance.h"
 #include "mb/pg_wchar.h"
 #include "text/chars.h"
 #include "text/company.h"
@@ -496,6 +497,24 @@ in_places(const CdLayout *layout, Piece value[CD_MAX_SLOTS][3], const int *nvalu
 }
 
 /*
+ * A number or code, and what tells two that differ by more than a letter:
+ * codes of one length with one letter changed, or two neighbours exchanged,
+ * have the first half in common or the last.
+ */
+static void
+put_code(CdDictionary *dict, uint8 space, uint32 *word, int *nwords, const char *text, int len)
+{
+	uint32		id = cd_dictionary_intern(dict, space, text, len);
+	const CdToken *t = &dict->token[id];
+	const char *s = CD_TOKEN_TEXT(dict, id);
+	int			half = (t->len - 1) / 2;
+
+	word[(*nwords)++] = id;
+	word[(*nwords)++] = !t->ascii ? 0 :
+		(uint32) t->len << 26 | ((uint32) cd_hash64(1, s, half) & 0x1FFF) << 13 | ((uint32) cd_hash64(2, s + t->len - half, half) & 0x1FFF);
+}
+
+/*
  * Build the form of a record from its standard values, positions being
  * attribute ordinals.  "into" must have room for CD_FORM_WORDS words.
  */
@@ -650,6 +669,10 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 					tight[boxlen] = '@';
 					memcpy(tight + boxlen + 1, domain, domainlen);
 					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, boxlen + 1 + domainlen);
+					/* how the mailbox looks at a glance */
+					into->word[nwords] = dict->glance[into->word[from]].letters;
+					into->word[nwords + 1] = cd_pack_glance(&dict->glance[into->word[from]]);
+					nwords += 2;
 				}
 				break;
 			case CD_SLOT_PHONE:
@@ -666,7 +689,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 
 					while (skip < len - 5 && tight[skip] == '0')
 						skip++;
-					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight + skip, len - skip);
+					put_code(dict, CD_SPACE_SLOT + s, into->word, &nwords, tight + skip, len - skip);
 				}
 				break;
 			case CD_SLOT_STREET:
@@ -741,10 +764,14 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 				}
 				break;
 			case CD_SLOT_POSTCODE:
-			case CD_SLOT_CODE:
 				len = squeezed(v->text, v->len, tight, sizeof(tight));
 				if (len > 0)
 					into->word[nwords++] = cd_dictionary_intern(dict, CD_SPACE_SLOT + s, tight, len);
+				break;
+			case CD_SLOT_CODE:
+				len = squeezed(v->text, v->len, tight, sizeof(tight));
+				if (len > 0)
+					put_code(dict, CD_SPACE_SLOT + s, into->word, &nwords, tight, len);
 				break;
 			case CD_SLOT_PLACE:
 				/* a town is the same in either script */

@@ -358,7 +358,9 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 {
 	Increment	inc = {0};
 	CdLinks    *links;
+	CdSide		side;
 
+	side.form = NULL;
 	inc.context = engine->context;
 	inc.engine = engine;
 	inc.changed = cd_records_load(engine, changed);
@@ -381,7 +383,9 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 			CHECK_FOR_INTERRUPTS();
 		if (inc.all.at[pair->other] == NO_FORM)
 			continue;
-		if (cd_score_pair(engine, &inc.all, pair->changed, pair->other, links) &&
+		if (side.form != CD_FORM(&inc.all, pair->changed))
+			cd_side_note(engine, CD_FORM(&inc.all, pair->changed), &side);
+		if (cd_score_pair(engine, &inc.all, &side, pair->changed, pair->other, links) &&
 			!inc.mark[pair->other] && !still_candidate(&inc, pair->changed, pair->other))
 			links->n--;
 	}

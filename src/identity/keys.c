@@ -273,7 +273,8 @@ cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, int max)
 
 			if ((kind == CD_SLOT_BIRTH || kind == CD_SLOT_STREET) && i == 0)
 				continue;
-			if ((kind == CD_SLOT_EMAIL && i == 2) || (kind == CD_SLOT_PLACE && i == 1))
+			if ((kind == CD_SLOT_EMAIL && (i == 2 || i > 3)) ||
+				((kind == CD_SLOT_PLACE || kind == CD_SLOT_PHONE || kind == CD_SLOT_CODE) && i == 1))
 				continue;
 			h = engine->dict->token[w[i] & CD_TOKEN_MASK].hash;
 			for (int j = 0; j < nkeys && !known; j++)

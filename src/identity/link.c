@@ -33,16 +33,16 @@ cd_links_create(MemoryContext context)
 	return links;
 }
 
-/* Score a pair; true if it is kept as a link. */
+/* Score a pair, of which the side is that of x; true if it is kept as a link. */
 bool
-cd_score_pair(CdEngine *engine, const CdRecords *records, uint32 x, uint32 y, CdLinks *links)
+cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, uint32 x, uint32 y, CdLinks *links)
 {
 	CdScored	scored;
 
 	scored.a = Min(x, y);
 	scored.b = Max(x, y);
 	links->pairs++;
-	if (!cd_pair_weight_above(engine, CD_FORM(records, scored.a), CD_FORM(records, scored.b), LINK_FLOOR,
+	if (!cd_pair_weight_above(engine, side, CD_FORM(records, scored.a), CD_FORM(records, scored.b), LINK_FLOOR,
 							  &scored.weight, &scored.identifiers))
 		return false;
 	if (links->n == links->max)
@@ -54,19 +54,35 @@ cd_score_pair(CdEngine *engine, const CdRecords *records, uint32 x, uint32 y, Cd
 	return true;
 }
 
-/* Score the candidates of a record and keep their links. */
+/*
+ * Score the candidates of a record and keep their links.  Those are dropped
+ * first that cannot become one by their numbers, so that only tokens of the
+ * others have to be fetched.
+ */
 void
 cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links)
 {
 	const CdRecords *records = blocking->records;
 	uint32		n = cd_candidates(engine, blocking, r);
+	uint32	   *candidate = blocking->touched;
+	uint32		kept = 0;
+	CdSide		side;
 
+	if (n == 0)
+		return;
+	cd_side_note(engine, CD_FORM(records, r), &side);
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (i + 3 < n)
-			cd_prefetch_tokens(engine, CD_FORM(records, blocking->touched[i + 3]));
-		cd_score_pair(engine, records, r, blocking->touched[i], links);
+		const CdForm *form = CD_FORM(records, candidate[i]);
+
+		if (!cd_side_may_reach(engine, &side, form, LINK_FLOOR))
+			continue;
+		cd_prefetch_tokens(engine, form);
+		candidate[kept++] = candidate[i];
 	}
+	links->pairs += n - kept;
+	for (uint32 i = 0; i < kept; i++)
+		cd_score_pair(engine, records, &side, r, candidate[i], links);
 }
 
 /* Name the identifiers that agree. */

@@ -9,17 +9,8 @@
 
 #include <math.h>
 
-#include "identity/engine.h"
-
-#define FORM_LEN(f, s)	((f)->start[(s) + 1] - (f)->start[s])
-#define FORM_AT(f, s)	((f)->word + (f)->start[s])
-
-/* Bits of surprise that another record holds this token, too. */
-static inline float
-token_bits(const CdEngine *engine, uint32 token)
-{
-	return engine->dict->glance[token].bits;
-}
+#include "identity/glance.h"
+#include "identity/score.h"
 
 /* An equal number or mailbox says what was learned of such, if no more records than these hold it. */
 #define IDENTIFYING_HOLDERS	4.0f
@@ -29,8 +20,8 @@ token_bits(const CdEngine *engine, uint32 token)
  * a few records of a small base hold it is a sign of one customer recorded a
  * few times, and no measure of how common it is; what many hold is common.
  */
-static float
-identifying_bits(const CdEngine *engine, const CdComparison *comparison, uint32 token, bool *crowded)
+float
+cd_identifying_bits(const CdEngine *engine, const CdComparison *comparison, uint32 token, bool *crowded)
 {
 	float		bits = token_bits(engine, token);
 	float		holders = exp2f(engine->dict->all[engine->dict->token[token].space] - bits);
@@ -126,34 +117,13 @@ lists_alike(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb, 
 	return best;
 }
 
-/* Levels of the family and given name comparisons. */
-#define FAMILY_SIMILAR	1
-#define FAMILY_CLOSE	2
-#define FAMILY_SWAPPED	3
-#define FAMILY_SAME		4
-#define GIVEN_INITIAL	1
-#define GIVEN_SIMILAR	2
-#define GIVEN_CLOSE		3
-#define GIVEN_SWAPPED	4
-#define GIVEN_SAME		5
 
 static const uint8 family_level[] = {0, 0, FAMILY_SIMILAR, FAMILY_CLOSE, FAMILY_SAME};
 static const uint8 given_level[] = {0, GIVEN_INITIAL, GIVEN_SIMILAR, GIVEN_CLOSE, GIVEN_SAME};
 
-typedef struct NameLevels
-{
-	uint8		family;
-	uint8		given;
-	uint8		middle;
-	float		family_bits;
-	float		given_bits;
-	float		middle_bits;
-	bool		agrees;
-} NameLevels;
-
 /* Compare a name of one token with whichever part of the other it fits best. */
 static void
-single_name(CdEngine *engine, const NameSide *one, const NameSide *two, NameLevels *r)
+single_name(CdEngine *engine, const NameSide *one, const NameSide *two, CdNameLevels *r)
 {
 	bool		one_single = one->nfamily == 0 || one->ngiven == 0;
 	const NameSide *s = one_single ? one : two;
@@ -187,8 +157,8 @@ single_name(CdEngine *engine, const NameSide *one, const NameSide *two, NameLeve
 }
 
 /* Compare names over all their parts, noticing exchanged ones. */
-static void
-compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, NameLevels *r)
+void
+cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, CdNameLevels *r)
 {
 	NameSide	x,
 				y;
@@ -306,8 +276,8 @@ digits_apart(int a, int b, int width)
  * two parts of which one is unknown, 3 one digit off or day and month
  * exchanged, 4 the same.
  */
-static uint8
-compare_births(uint32 a, uint32 b)
+uint8
+cd_compare_births(uint32 a, uint32 b)
 {
 	int			ya = a >> 16,
 				yb = b >> 16;
@@ -356,7 +326,7 @@ compare_emails(CdEngine *engine, const CdComparison *comparison, const uint32 *a
 
 	if (a[3] == b[3])
 	{
-		*bits = identifying_bits(engine, comparison, a[3], crowded);
+		*bits = cd_identifying_bits(engine, comparison, a[3], crowded);
 		if (derived)
 			*bits = Min(*bits, 5.0f + own + token_bits(engine, a[1]));
 		return derived ? 3 : 4;
@@ -470,13 +440,6 @@ words_overlap(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int nb
 	*contained = both / Max(Min(suma, sumb), 0.1f);
 }
 
-/* Levels of the street comparison. */
-#define STREET_NUMBER		1	/* the number alone */
-#define STREET_SIMILAR		2
-#define STREET_OTHER_NUMBER	3
-#define STREET_NO_NUMBER	4	/* unknown on one side */
-#define STREET_NEARLY		5	/* and the same number */
-#define STREET_SAME			6
 
 /* Compare streets and house numbers. */
 static uint8
@@ -522,10 +485,6 @@ compare_streets(CdEngine *engine, const uint32 *a, int na, const uint32 *b, int 
 	return jaccard >= 0.3f || contained >= 0.6f ? STREET_SIMILAR : 0;
 }
 
-/* Of the words that agree beside the rarest so much counts: they often go together. */
-#define FURTHER_WORDS		0.5f
-/* Of the names that hold some words one in so many holds no other, in bits. */
-#define NO_OTHER_WORD		2.0f
 
 /*
  * Company names: 0 differ, 1 some words, 2 one within the other, 3 similar,
@@ -560,9 +519,9 @@ compare_companies(CdEngine *engine, bool account, const uint32 *a, int na, const
 }
 
 /* Find the level of one comparison of two forms, CD_MISSING where one says nothing. */
-static uint8
-compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, const CdForm *b,
-			const NameLevels *names, float *bits, bool *crowded)
+uint8
+cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, const CdForm *b,
+			const CdNameLevels *names, float *bits, bool *crowded)
 {
 	CdDictionary *dict = engine->dict;
 	int			s = comparison->slot;
@@ -587,7 +546,7 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 			*bits = names->middle_bits;
 			return names->middle;
 		case CD_CMP_BIRTH:
-			level = compare_births(wa[0], wb[0]);
+			level = cd_compare_births(wa[0], wb[0]);
 			if (level == 4)
 				*bits = token_bits(engine, wa[1]);
 			return level;
@@ -596,10 +555,10 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 		case CD_CMP_PHONE:
 			if (wa[0] == wb[0])
 			{
-				*bits = identifying_bits(engine, comparison, wa[0], crowded);
+				*bits = cd_identifying_bits(engine, comparison, wa[0], crowded);
 				return 2;
 			}
-			return cd_token_distance(dict, wa[0], wb[0], 1) == 1;
+			return !cd_codes_apart(wa[1], wb[1]) && cd_token_distance(dict, wa[0], wb[0], 1) == 1;
 		case CD_CMP_STREET:
 			return compare_streets(engine, wa, na, wb, nb, bits);
 		case CD_CMP_POSTCODE:
@@ -612,10 +571,11 @@ compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, c
 		case CD_CMP_CODE:
 			if (wa[0] == wb[0])
 			{
-				*bits = identifying_bits(engine, comparison, wa[0], crowded);
+				*bits = cd_identifying_bits(engine, comparison, wa[0], crowded);
 				return 2;
 			}
-			return dict->token[wa[0]].chars >= 5 && cd_token_distance(dict, wa[0], wb[0], 1) == 1;
+			return !cd_codes_apart(wa[1], wb[1]) && dict->token[wa[0]].chars >= 5 &&
+				cd_token_distance(dict, wa[0], wb[0], 1) == 1;
 		case CD_CMP_CLASS:
 			level = wa[0] == wb[0];
 			if (level)
@@ -641,159 +601,19 @@ void
 cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result)
 {
 	const CdModel *model = engine->model;
-	NameLevels	names;
+	CdNameLevels	names;
 
 	names.agrees = false;
 	if (engine->name_slot >= 0)
-		compare_names(engine, a, b, engine->name_slot, &names);
+		cd_compare_names(engine, a, b, engine->name_slot, &names);
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	result->kind = cd_pair_kind(engine, a, b);
 	result->crowded = false;
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		if (engine->used[model->comparison[c].slot])
-			result->level[c] = compare_one(engine, &model->comparison[c], a, b, &names, &result->rarity[c], &result->crowded);
+			result->level[c] = cd_compare_one(engine, &model->comparison[c], a, b, &names, &result->rarity[c], &result->crowded);
 	}
-}
-
-/* Rank of a kind of comparison: what costs little to compare comes first. */
-static int
-effort(CdComparisonKind kind)
-{
-	switch (kind)
-	{
-		case CD_CMP_BIRTH:
-		case CD_CMP_CLASS:
-			return 0;
-		case CD_CMP_CODE:
-		case CD_CMP_FAMILY:
-		case CD_CMP_GIVEN:
-		case CD_CMP_MIDDLE:
-			return 1;
-		case CD_CMP_PHONE:
-		case CD_CMP_EMAIL:
-			return 2;
-		case CD_CMP_POSTCODE:
-		case CD_CMP_PLACE:
-			return 3;
-		case CD_CMP_VALUE:
-			return 4;
-		case CD_CMP_STREET:
-		case CD_CMP_COMPANY:
-			break;
-	}
-	return 5;
-}
-
-/*
- * Lay down in which order pairs are compared, and what each comparison can
- * add at most: a pair that cannot reach the floor any more is given up.
- */
-void
-cd_plan_scoring(CdEngine *engine)
-{
-	const CdModel *model = engine->model;
-	CdScoringPlan *plan = &engine->plan;
-	float		rarest = model->all_bits;
-
-	plan->n = 0;
-	for (int rank = 0; rank <= 5; rank++)
-	{
-		for (int c = 0; c < model->ncomparisons; c++)
-		{
-			if (engine->used[model->comparison[c].slot] && effort(model->comparison[c].kind) == rank)
-				plan->order[plan->n++] = c;
-		}
-	}
-	for (int j = 0; j < plan->n; j++)
-	{
-		int			c = plan->order[j];
-		const CdComparison *comparison = &model->comparison[c];
-
-		plan->most[c] = 0;
-		for (int k = 0; k < comparison->nlevels; k++)
-		{
-			float		least = model->logu[c][k];
-			float		same = model->logm[c][k];
-			float		most = k == comparison->identifying ? Max(rarest, (float) -log2(comparison->u[k])) : comparison->kind == CD_CMP_COMPANY ? 8 * rarest : 2 * rarest;
-			float		rarity = Max(cd_rarity_weight(comparison, k, most), 0);
-
-			for (int i = 0; i < model->same[c].n; i++)
-			{
-				for (int l = 0; l < model->comparison[model->same[c].parent[i]].nlevels; l++)
-					same = Max(same, model->same[c].logp[i][l][k]);
-			}
-			/* an agreement is never less likely for its parents */
-			for (int i = 0; i < model->other[c].n && k == 0; i++)
-			{
-				for (int l = 0; l < model->comparison[model->other[c].parent[i]].nlevels; l++)
-					least = Min(least, model->other[c].logp[i][l][k]);
-			}
-			plan->best[c][k] = same - least;
-			plan->most[c] = Max(plan->most[c], plan->best[c][k] + model->rarity_known * rarity);
-		}
-		plan->slot[j] = comparison->slot;
-		plan->add[j] = plan->most[c];
-	}
-}
-
-/*
- * The same as cd_agreement for a pair whose weight, with what identifiers
- * add, may reach the floor; false as soon as it cannot.
- */
-bool
-cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, CdAgreement *result)
-{
-	const CdModel *model = engine->model;
-	const CdScoringPlan *plan = &engine->plan;
-	float		bound;
-	NameLevels	names;
-	bool		named = false;
-	bool		comparable = false;
-
-	memset(result->level, CD_MISSING, sizeof(result->level));
-	result->kind = cd_pair_kind(engine, a, b);
-	result->crowded = false;
-	bound = model->prior[result->kind] + 0.01f;
-	for (int i = 0; i < plan->n; i++)
-	{
-		int			s = plan->slot[i];
-
-		if (a->start[s] != a->start[s + 1] && b->start[s] != b->start[s + 1])
-			bound += plan->add[i];
-	}
-	for (int i = 0; i < engine->layout->nidentifiers; i++)
-	{
-		if (cd_same_identifier(engine->layout, engine->layout->identifier[i], a, b))
-			bound += engine->layout->slot[engine->layout->identifier[i]].identifier;
-	}
-	names.agrees = false;
-	for (int i = 0; i < plan->n; i++)
-	{
-		int			c = plan->order[i];
-		const CdComparison *comparison = &model->comparison[c];
-		int			s = plan->slot[i];
-		uint8		level;
-
-		if (a->start[s] == a->start[s + 1] || b->start[s] == b->start[s + 1])
-			continue;
-		if (!named && engine->name_slot >= 0 && (s == engine->name_slot || comparison->kind == CD_CMP_EMAIL))
-		{
-			compare_names(engine, a, b, engine->name_slot, &names);
-			named = true;
-		}
-		comparable = true;
-		level = compare_one(engine, comparison, a, b, &names, &result->rarity[c], &result->crowded);
-		result->level[c] = level;
-		bound -= plan->most[c];
-		if (level != CD_MISSING)
-			bound += plan->best[c][level] +
-				model->rarity_known * cd_rarity_weight(comparison, level, result->rarity[c]);
-		if (bound < floor)
-			return false;
-	}
-	/* what has nothing in common to compare is no link */
-	return comparable;
 }
 
 /* What the rarity of the values adds to the likelihood ratio of a level. */

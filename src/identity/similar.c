@@ -7,6 +7,7 @@
 #include "customer_data.h"
 
 #include "identity/engine.h"
+#include "identity/glance.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 
@@ -84,53 +85,6 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 	return CD_DIFFERENT;
 }
 
-/* Count the bits of two words at once, without a call. */
-static inline void
-count_both(uint32 a, uint32 b, int *in_a, int *in_b)
-{
-	uint64		v = (uint64) a << 32 | b;
-
-	v -= (v >> 1) & UINT64CONST(0x5555555555555555);
-	v = (v & UINT64CONST(0x3333333333333333)) + ((v >> 2) & UINT64CONST(0x3333333333333333));
-	v = (v + (v >> 4)) & UINT64CONST(0x0F0F0F0F0F0F0F0F);
-	v += v >> 8;
-	v += v >> 16;
-	*in_a = (int) (v >> 32) & 63;
-	*in_b = (int) v & 63;
-}
-
-/*
- * Are two tokens surely different?  By their letters and lengths alone too
- * many edits are needed, too few letters can match, and they do not sound
- * alike: judge() would say so, too.
- */
-static inline bool
-differ_at_a_glance(const CdGlance *x, const CdGlance *y)
-{
-	int			missing_x;
-	int			missing_y;
-	int			shorter = Min(x->chars, y->chars);
-	int			edits;
-	int			most;
-	int			start;
-	float		bound;
-
-	if (!(x->face & y->face & CD_FACE_LATIN) || (x->face & y->face & CD_FACE_GIVEN) || shorter < 2 ||
-		(x->sound == y->sound && x->sound != 0))
-		return false;
-	count_both(x->letters & ~y->letters, y->letters & ~x->letters, &missing_x, &missing_y);
-	edits = Max(Max(missing_x, missing_y), Max(x->chars, y->chars) - shorter);
-	if (edits < (shorter >= 5 ? 3 : 2))
-		return false;
-	most = Min(x->chars - missing_x, y->chars - missing_y);
-	if (most <= 0)
-		return true;
-	/* Jaro's measure with so many matches in order, and Winkler's for the start */
-	start = (x->face ^ y->face) >> CD_FACE_FIRST ? 0 : Min(most, 4);
-	bound = ((float) most / x->chars + (float) most / y->chars + 1.0f) / 3.0f;
-	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
-}
-
 /*
  * Is one word of a company's name short for the other: its start (transp,
  * transport) or what is left when most vowels go (bldrs, builders)?
@@ -145,6 +99,9 @@ abbreviates(const CdDictionary *dict, uint32 a, uint32 b)
 	int			vowels = 0;
 	int			at = 0;
 
+	if (!cd_may_abbreviate(x, y) ||
+		(dict->token[a].space != CD_SPACE_ACCOUNT && dict->token[a].space != CD_SPACE_COMPANY))
+		return false;
 	if (x->chars > y->chars)
 	{
 		const CdGlance *swap = x;
@@ -155,10 +112,6 @@ abbreviates(const CdDictionary *dict, uint32 a, uint32 b)
 		b ^= a;
 		a ^= b;
 	}
-	if (x->chars < 3 || y->chars < 6 || y->chars < x->chars + 2 || (x->letters & ~y->letters) != 0 ||
-		!(x->face & y->face & CD_FACE_LATIN) || (x->face ^ y->face) >> CD_FACE_FIRST ||
-		(dict->token[a].space != CD_SPACE_ACCOUNT && dict->token[a].space != CD_SPACE_COMPANY))
-		return false;
 	s = CD_TOKEN_TEXT(dict, a);
 	t = CD_TOKEN_TEXT(dict, b);
 	if (x->chars >= 4 && memcmp(s, t, x->chars) == 0)
@@ -242,7 +195,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 		across = dict->token[a].space == CD_SPACE_NAME;
 	if (!across)
 	{
-		if (differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
+		if (cd_differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
 			return abbreviates(dict, a, b) ? CD_SIMILAR : CD_DIFFERENT;
 		/* what is written in another script is compared by its reading */
 		a = dict->glance[a].roman;
