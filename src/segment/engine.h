@@ -151,15 +151,6 @@ cd_spi_prepare(const char *query, int nargs, Oid *types, int options)
 	return result;
 }
 
-static inline void
-cd_spi_fetch(Portal portal, long count)
-{
-	MemoryContext context = CurrentMemoryContext;
-
-	SPI_cursor_fetch(portal, true, count);
-	MemoryContextSwitchTo(context);
-}
-
 /*
  * Set up a run whose conditions are in run->asked, inside SPI_connect() and
  * in run->context: parse, order, plan, prepare.  Those that fail are marked

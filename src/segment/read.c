@@ -12,8 +12,10 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -128,40 +130,94 @@ cd_take_members(CdRun *run)
 	}
 }
 
-/* Read the columns of a batch of customers from the result of read_profile. */
-static void
-take_columns(CdRun *run)
+/* Takes the rows of read_profile as they are found, without making tuples of them. */
+typedef struct RowReceiver
 {
-	SPITupleTable *rows = SPI_tuptable;
+	DestReceiver pub;			/* must be first */
+	CdRun	   *run;
+} RowReceiver;
+
+/* A value by reference, as conditions may look at it as long as the batch lasts. */
+static Datum
+keep_value(Datum value, int16 len)
+{
+	if (len == -1 && VARATT_IS_EXTENDED(DatumGetPointer(value)) && !VARATT_IS_SHORT(DatumGetPointer(value)))
+		return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+	return datumCopy(value, false, len);
+}
+
+/* Take in one customer's columns. */
+static bool
+take_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	CdRun	   *run = ((RowReceiver *) self)->run;
+	MemoryContext old = MemoryContextSwitchTo(run->batch);
+	int			row = run->count;
 	int			i;
-	int			row;
 
-	run->count = (int) SPI_processed;
-	for (row = 0; row < run->count; row++)
-	{
-		HeapTuple	tuple = rows->vals[row];
-		bool		isnull;
-
-		run->ids[row] = cd_set_id(DatumGetInt64(SPI_getbinval(tuple, rows->tupdesc, 1, &isnull)));
-		run->future[row] = DT_NOEND;
-	}
+	if (row >= CD_BATCH)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("profile has several rows of a customer")));
+	slot_getallattrs(slot);
+	run->ids[row] = cd_set_id(DatumGetInt64(slot->tts_values[0]));
+	run->future[row] = DT_NOEND;
 	for (i = 0; i < run->nfetched; i++)
 	{
-		int			column = i + 2;
-		Form_pg_attribute attribute = TupleDescAttr(rows->tupdesc, column - 1);
-		bool		varlena = attribute->attlen == -1;
+		Form_pg_attribute attribute = TupleDescAttr(slot->tts_tupleDescriptor, i + 1);
+		Datum		value = slot->tts_values[i + 1];
+		bool		isnull = slot->tts_isnull[i + 1];
 
-		if (run->fetched[i] == run->events)
-			continue;
-		for (row = 0; row < run->count; row++)
-		{
-			run->values[i][row] = SPI_getbinval(rows->vals[row], rows->tupdesc, column,
-												&run->nulls[i][row]);
-			if (varlena && !run->nulls[i][row] && VARATT_IS_EXTENDED(DatumGetPointer(run->values[i][row])) &&
-				!VARATT_IS_SHORT(DatumGetPointer(run->values[i][row])))
-				run->values[i][row] = PointerGetDatum(PG_DETOAST_DATUM(run->values[i][row]));
-		}
+		run->nulls[i][row] = isnull;
+		run->values[i][row] = isnull || attribute->attbyval ? value : keep_value(value, attribute->attlen);
 	}
+	run->count++;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static void
+start_rows(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+end_rows(DestReceiver *self)
+{
+}
+
+/* A place for the rows of the next batch. */
+static DestReceiver *
+begin_batch(CdRun *run)
+{
+	RowReceiver *receiver = palloc0(sizeof(RowReceiver));
+
+	receiver->pub.receiveSlot = take_row;
+	receiver->pub.rStartup = start_rows;
+	receiver->pub.rShutdown = end_rows;
+	receiver->pub.rDestroy = end_rows;
+	receiver->pub.mydest = DestNone;
+	receiver->run = run;
+	run->count = 0;
+	return &receiver->pub;
+}
+
+/* Read the customers of a list. */
+static void
+read_list(CdRun *run, Datum *ids, int nids)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SPIExecuteOptions options = {0};
+	ParamListInfo params = makeParamList(1);
+
+	params->params[0].value = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = INT8ARRAYOID;
+	options.params = params;
+	options.read_only = true;
+	options.dest = begin_batch(run);
+	if (SPI_execute_plan_extended(run->read_profile, &options) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
+	MemoryContextSwitchTo(context);
 }
 
 /* Give a customer a timeline, as it is known at as_of(). */
@@ -234,9 +290,6 @@ drop_first(CdRun *run, int n)
 static void
 hand_over(CdRun *run, int64 *chunk)
 {
-	SPITupleTable *rows = SPI_tuptable;
-
-	take_columns(run);
 	while (run->count > 0)
 	{
 		int			all = run->count;
@@ -256,7 +309,6 @@ hand_over(CdRun *run, int64 *chunk)
 		run->count = all;
 		drop_first(run, n);
 	}
-	SPI_freetuptable(rows);
 }
 
 /* Walk over everyone, by ascending id. */
@@ -275,8 +327,7 @@ ask_everyone(CdRun *run)
 		MemoryContext old = MemoryContextSwitchTo(run->batch);
 
 		CHECK_FOR_INTERRUPTS();
-		cd_spi_fetch(portal, CD_BATCH);
-		found = SPI_processed;
+		found = PortalRunFetch(portal, FETCH_FORWARD, CD_BATCH, begin_batch(run));
 		hand_over(run, &chunk);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(run->batch);
@@ -311,14 +362,11 @@ ask_due(CdRun *run)
 		uint32		chunk = id >> 16;
 		int64		open = -1;
 		int			nids = 0;
-		Datum		arg;
 
 		CHECK_FOR_INTERRUPTS();
 		for (; more && nids < CD_BATCH && (run->end_chunk == NULL || id >> 16 == chunk); more = cd_set_next(&walk, &id))
 			ids[nids++] = Int64GetDatum((int64) id);
-		arg = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		if (cd_spi_execute(run->read_profile, &arg) != SPI_OK_SELECT)
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read profile")));
+		read_list(run, ids, nids);
 		hand_over(run, &open);
 		/* Also where none of those due is a customer any more. */
 		if (run->end_chunk != NULL && (!more || id >> 16 != chunk))
