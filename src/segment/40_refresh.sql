@@ -368,6 +368,8 @@ BEGIN
         WHERE c.room <> 'population' AND s.error IS NULL
           AND NOT EXISTS (SELECT FROM customer_data.condition_snapshot p
                           WHERE p.condition_id = c.condition_id AND p.day >= today)
+        -- Two refreshes never take one snapshot; of two at REPEATABLE READ the later one fails as it should.
+        ON CONFLICT ON CONSTRAINT condition_snapshot_pkey DO NOTHING
         RETURNING condition_id
     ), kept AS (
         INSERT INTO customer_data.condition_snapshot_chunk (condition_id, chunk, refresh_id, members)
