@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET TimeZone = 'UTC';
-SELECT plan(15);
+SELECT plan(16);
 CREATE TABLE contact (id int PRIMARY KEY, since timestamptz);
 CREATE TABLE event (contact int, at timestamptz, amount numeric);
 SELECT add_source('crm', 'public.contact', 'id', '{"registered_at": "since"}', one_to_one => true) IS NOT NULL AS done \gset
@@ -28,6 +28,9 @@ SELECT is(metric_percentile('monetary', 50), NULL, 'of nobody there is no percen
 INSERT INTO contact SELECT i, now() - i * interval '30 hours' FROM generate_series(1, 10) i;
 INSERT INTO event SELECT i, now() - interval '1 day', (ARRAY[10, 20, 20, 20, 30, 40, 50, 50, 50])[i] FROM generate_series(1, 9) i;
 SELECT refresh() \gset
+-- The refresh that finds a threshold notes who lies where, so that no later one looks at everyone.
+SELECT is((SELECT array_agg(threshold_id ORDER BY 1) FROM condition_rank JOIN condition_threshold h USING (threshold_id, value)),
+          (SELECT array_agg(threshold_id ORDER BY 1) FROM condition_threshold WHERE value IS NOT NULL), 'ranks are known with the first threshold');
 -- Of 0 10 20 20 20 30 40 50 50 50.
 SELECT is(metric_percentile('monetary', p), (SELECT percentile_disc(p / 100) WITHIN GROUP (ORDER BY monetary) FROM profile), 'percentile ' || p)
 FROM unnest(ARRAY[0.001, 10, 50, 50.1, 100]::float8[]) p;

@@ -177,6 +177,13 @@ BEGIN
             UPDATE customer_data.condition_threshold h SET value = fresh, computed_at = customer_data.as_of()
             WHERE h.threshold_id = t.threshold_id;
         END LOOP;
+        -- Of new ones, too, it is known from now on who lies where: the next refresh need not look at everyone.
+        IF EXISTS (SELECT FROM unnest(g.thresholds) u WHERE u.value IS NULL) THEN
+            PERFORM customer_data.refresh_ranks(g.metric, array_agg(h ORDER BY h.threshold_id), population, NULL)
+            FROM unnest(g.thresholds) u JOIN customer_data.condition_threshold h USING (threshold_id)
+            WHERE u.value IS NULL AND h.value IS NOT NULL
+            HAVING count(*) > 0;
+        END IF;
     END LOOP;
 END
 $$;
