@@ -163,6 +163,18 @@ held_by_strangers(double df, double twins)
 	return Max(Max(df - twins, df / (1 + twins)), 1);
 }
 
+/* Is a token a number or mailbox, of which those who hold it are judged by themselves? */
+static bool
+is_identifying(const CdLayout *layout, uint8 space)
+{
+	const CdSlot *slot;
+
+	if (space < CD_SPACE_SLOT || space - CD_SPACE_SLOT >= layout->nslots)
+		return false;
+	slot = &layout->slot[space - CD_SPACE_SLOT];
+	return slot->kind == CD_SLOT_PHONE || slot->kind == CD_SLOT_CODE || slot->kind == CD_SLOT_EMAIL || slot->identifier > 0;
+}
+
 /*
  * Give every token of a dictionary its rarity among the records that hold a
  * value of its kind.  A word of a company's name is as rare as among different
@@ -182,6 +194,8 @@ cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistic
 		const CdToken *t = &dict->token[i];
 		uint64		hash = t->space == CD_SPACE_ACCOUNT ? cd_distinct_hash(t->hash) : t->hash;
 
-		dict->glance[i].bits = Max(dict->all[t->space] - strangers[cd_statistics_bits(stats, hash)], 0);
+		uint8		held = cd_statistics_bits(stats, hash);
+
+		dict->glance[i].bits = Max(dict->all[t->space] - (is_identifying(layout, t->space) ? held / 8.0f : strangers[held]), 0);
 	}
 }
