@@ -130,7 +130,7 @@ SELECT s.record_a, s.record_b, s.comparison, s.level, s.weight AS said, c.m, c.u
             WHEN s.comparison = 'given_name' AND s.level IN (2, 3, 5) THEN least(public.bits('name', a.given), public.bits('name', b.given))
             ELSE 0 END AS rarity,
        s.comparison NOT IN ('family_name', 'postcode', 'city') AS personal,
-       CASE WHEN s.level > 0 THEN CASE s.comparison WHEN 'email' THEN 0.1 WHEN 'phone' THEN 0.4 END END AS share
+       CASE WHEN s.level > 0 THEN CASE s.comparison WHEN 'email' THEN 0.1 WHEN 'phone' THEN 0.4 WHEN 'given_name' THEN CASE WHEN s.level = 5 THEN 0.02 END END END AS share
 FROM public.said s JOIN public.form a ON a.record_id = s.record_a JOIN public.form b ON b.record_id = s.record_b
 JOIN customer_data.comparison c ON c.comparison = s.comparison AND c.level = s.level
 JOIN customer_data.comparison_override o ON o.comparison = s.comparison AND o.level = s.level

@@ -630,7 +630,8 @@ cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
 
 /*
  * Share of housemates that agree at a level which is personal otherwise:
- * couples use one mailbox, families one telephone.  0: as strangers do.
+ * couples use one mailbox, families one telephone, and one in fifty is named
+ * after a parent, however rare the name.  0: as strangers do.
  */
 static float
 housemate_share(const CdComparison *comparison, int level)
@@ -639,6 +640,8 @@ housemate_share(const CdComparison *comparison, int level)
 		return 0.1f;
 	if (comparison->kind == CD_CMP_PHONE && level > 0)
 		return 0.4f;
+	if (comparison->kind == CD_CMP_GIVEN && level == comparison->nlevels - 1)
+		return 0.02f;
 	return 0;
 }
 
