@@ -67,9 +67,10 @@ WHERE token IS NOT NULL GROUP BY kind;
 CREATE FUNCTION public.eighths(n bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT round(8 * log(2, greatest(n, 1)::numeric))::float8 / 8 $$;
 CREATE FUNCTION public.bits(of_kind text, of_token text) RETURNS float8 LANGUAGE sql STABLE AS $$
     SELECT greatest(0, public.eighths((SELECT records FROM public.holders WHERE kind = of_kind))
-                       -- of those who hold it, records of one's own are no strangers
+                       -- of those who hold it, records of one's own are no strangers; who holds a mailbox or number is judged by itself
                        - log(2, greatest(df - twins, df / (1 + twins), 1)::numeric)::float8)
-    FROM (SELECT power(2, public.eighths(greatest((SELECT records FROM public.frequency WHERE kind = of_kind AND token = of_token), frequency_floor))) AS df, twins
+    FROM (SELECT power(2, public.eighths(greatest((SELECT records FROM public.frequency WHERE kind = of_kind AND token = of_token), frequency_floor))) AS df,
+                 CASE WHEN of_kind IN ('email', 'phone') THEN 0 ELSE twins END AS twins
           FROM customer_data.match_model) x
 $$;
 -- A mailbox or number is one customer's by its nature: what is learned of such, less where many hold it.
