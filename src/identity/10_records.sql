@@ -192,8 +192,9 @@ COMMENT ON TABLE customer_data.identity_link IS 'Relations whose rows name two r
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link_link_id_seq', '');
 
+-- A row per link, and so without a foreign key, too: drop_identity_link() takes care.
 CREATE TABLE customer_data.identity_evidence (
-    link_id  int NOT NULL REFERENCES customer_data.identity_link ON DELETE CASCADE,
+    link_id  int NOT NULL,
     key_a    text NOT NULL,
     key_b    text NOT NULL,
     at       timestamptz,

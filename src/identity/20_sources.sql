@@ -337,6 +337,7 @@ BEGIN
     SELECT r, format('link %s dropped', old.name)
     FROM customer_data.identity_evidence e, unnest(ARRAY[e.record_a, e.record_b]) AS r
     WHERE e.link_id = old.link_id AND r IS NOT NULL;
+    DELETE FROM customer_data.identity_evidence e WHERE e.link_id = old.link_id;
     DELETE FROM customer_data.identity_link l WHERE l.link_id = old.link_id;
 END
 $$;

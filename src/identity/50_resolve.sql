@@ -282,10 +282,12 @@ BEGIN
                 LEFT JOIN named b ON b.source_id = l.source_b AND b.key = f.key_b
                 RETURNING record_a, record_b
             )
+            -- Who arrives is looked at anyway.
             INSERT INTO customer_data.record_affected (record_id, cause)
             SELECT r, format('link %s', l.name)
             FROM added f, unnest(ARRAY[f.record_a, f.record_b]) AS r
-            WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
+            WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL
+              AND NOT EXISTS (SELECT FROM customer_data.arriving_record n WHERE n.record_id = r);
         END IF;
         -- Visitors may be known by the link alone.
         FOR wanted IN

@@ -29,57 +29,71 @@
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Sort by hash and record: an in-place radix pass, then small sorts. */
-static void
-radix_sort(CdPosting *p, size_t n, int shift)
-{
-	size_t		count[256] = {0};
-	size_t		start[257];
-	size_t		next[256];
+#define ST_SORT sort_hashes
+#define ST_ELEMENT_TYPE uint64
+#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
-	if (n < 512 || shift < 32)
-	{
-		if (n > 1)
-			sort_postings(p, n);
-		return;
-	}
-	CHECK_FOR_INTERRUPTS();
-	for (size_t i = 0; i < n; i++)
-		count[(p[i].hash >> shift) & 255]++;
-	start[0] = 0;
-	for (int b = 0; b < 256; b++)
-	{
-		next[b] = start[b];
-		start[b + 1] = start[b] + count[b];
-	}
-	for (int b = 0; b < 256; b++)
-	{
-		while (next[b] < start[b + 1])
-		{
-			CdPosting	x = p[next[b]];
-			int			home = (x.hash >> shift) & 255;
-
-			while (home != b)
-			{
-				CdPosting	y = p[next[home]];
-
-				p[next[home]++] = x;
-				x = y;
-				home = (x.hash >> shift) & 255;
-			}
-			p[next[b]++] = x;
-		}
-	}
-	for (int b = 0; b < 256; b++)
-		radix_sort(p + start[b], count[b], shift - 8);
+/* Sort by hash: an in-place radix pass by the highest bytes, then small sorts. */
+#define DEFINE_RADIX_SORT(name, type, hash_of, small_sort) \
+static void \
+name(type *p, size_t n, int shift) \
+{ \
+	size_t		count[256] = {0}; \
+	size_t		start[257]; \
+	size_t		next[256]; \
+\
+	if (n < 512 || shift < 32) \
+	{ \
+		if (n > 1) \
+			small_sort(p, n); \
+		return; \
+	} \
+	CHECK_FOR_INTERRUPTS(); \
+	for (size_t i = 0; i < n; i++) \
+		count[(hash_of(p[i]) >> shift) & 255]++; \
+	start[0] = 0; \
+	for (int b = 0; b < 256; b++) \
+	{ \
+		next[b] = start[b]; \
+		start[b + 1] = start[b] + count[b]; \
+	} \
+	for (int b = 0; b < 256; b++) \
+	{ \
+		while (next[b] < start[b + 1]) \
+		{ \
+			type		x = p[next[b]]; \
+			int			home = (hash_of(x) >> shift) & 255; \
+\
+			while (home != b) \
+			{ \
+				type		y = p[next[home]]; \
+\
+				p[next[home]++] = x; \
+				x = y; \
+				home = (hash_of(x) >> shift) & 255; \
+			} \
+			p[next[b]++] = x; \
+		} \
+	} \
+	for (int b = 0; b < 256; b++) \
+		name(p + start[b], count[b], shift - 8); \
 }
 
-/* In how many slices of the hash space postings are gathered, by memory. */
+#define POSTING_HASH(p)	((p).hash)
+#define PLAIN_HASH(h)	(h)
+
+DEFINE_RADIX_SORT(radix_sort, CdPosting, POSTING_HASH, sort_postings)
+DEFINE_RADIX_SORT(radix_sort_hashes, uint64, PLAIN_HASH, sort_hashes)
+
+/* In how many slices of the hash space entries of so many bytes are gathered, by memory. */
 int
-cd_posting_slices(uint32 n, double per_record)
+cd_posting_slices(uint32 n, double per_record, Size entry)
 {
-	double		bytes = (double) n * per_record * sizeof(CdPosting);
-	double		allowed = cd_matching_memory * 1024.0 / 3;
+	double		bytes = (double) n * per_record * entry;
+	double		allowed = cd_matching_memory * 1024.0 / 2;
 	int			slices = 1;
 
 	while (bytes / slices > allowed && slices < 1024)
@@ -122,55 +136,58 @@ cd_postings_sort(CdPostings *postings)
 static void
 count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
 {
-	int			slices = cd_posting_slices(records->n, pairs ? 12 : 45);
-	CdPostings *a = cd_postings_create(engine->context, (Size) records->n * (pairs ? 12 : 45) / slices);
+	int			per_record = pairs ? 12 : 45;
+	int			slices = cd_posting_slices(records->n, per_record, sizeof(uint64));
+	Size		max = (Size) records->n * per_record / slices + 1024;
+	uint64	   *all = MemoryContextAllocHuge(engine->context, max * sizeof(uint64));
 
 	for (int slice = 0; slice < slices; slice++)
 	{
-		a->n = 0;
+		Size		n = 0;
+
 		for (uint32 r = 0; r < records->n; r++)
 		{
+			uint64		hash[CD_MAX_KEYS * 2];
+			int			count = 0;
+
 			if (r % 1024 == 0)
 				CHECK_FOR_INTERRUPTS();
 			if (pairs)
 			{
 				CdKey		key[CD_MAX_KEYS];
-				int			n = cd_form_keys(engine, CD_FORM(records, r), key);
 
-				for (int i = n - 1; i >= 0 && key[i].group == 0; i--)
-				{
-					if ((int) (key[i].hash >> 54) % slices == slice)
-						cd_postings_push(a, key[i].hash, r, 0);
-				}
+				/* combined keys come last */
+				for (int i = cd_form_keys(engine, CD_FORM(records, r), key) - 1; i >= 0 && key[i].group == 0; i--)
+					hash[count++] = key[i].hash;
 			}
 			else
+				count = cd_form_hashes(engine, CD_FORM(records, r), hash, lengthof(hash));
+			if (n + count > max)
 			{
-				uint64		hash[CD_MAX_KEYS * 2];
-				int			n = cd_form_hashes(engine, CD_FORM(records, r), hash, lengthof(hash));
-
-				for (int i = 0; i < n; i++)
-				{
-					if ((int) (hash[i] >> 54) % slices == slice)
-						cd_postings_push(a, hash[i], r, 0);
-				}
+				max += max / 2 + count;
+				all = repalloc_huge(all, max * sizeof(uint64));
+			}
+			for (int i = 0; i < count; i++)
+			{
+				all[n] = hash[i];
+				n += (int) (hash[i] >> 54) % slices == slice;
 			}
 		}
-		cd_postings_sort(a);
-		for (size_t i = 0; i < a->n;)
+		radix_sort_hashes(all, n, 56);
+		for (Size i = 0; i < n;)
 		{
-			size_t		j = i + 1;
+			Size		j = i + 1;
 
-			while (j < a->n && a->item[j].hash == a->item[i].hash)
+			while (j < n && all[j] == all[i])
 				j++;
 			if (j - i > engine->stats->floor)
-				cd_statistics_put(engine->stats, a->item[i].hash, cd_frequency_bits(j - i));
+				cd_statistics_put(engine->stats, all[i], cd_frequency_bits(j - i));
 			if (load != NULL)
 				load[cd_frequency_bits(j - i)] += (double) (j - i) * (j - i);
 			i = j;
 		}
 	}
-	pfree(a->item);
-	pfree(a);
+	pfree(all);
 }
 
 /* A set of hashes; 0 is free. */
@@ -413,7 +430,7 @@ CdBlocking *
 cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 {
 	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
-	int			slices = cd_posting_slices(records->n, changed == NULL ? 30 : 5);
+	int			slices = cd_posting_slices(records->n, changed == NULL ? 30 : 5, sizeof(CdPosting));
 	HashSet		wanted = {NULL, 0};
 	CdPostings *a;
 	uint32	   *next;
@@ -485,6 +502,21 @@ cd_blocking_scratch(CdBlocking *blocking)
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	blocking->maxtouched = Max(n, 1024);
 	blocking->touched = MemoryContextAllocHuge(blocking->context, blocking->maxtouched * sizeof(uint32));
+}
+
+/* Let the lists go when they were followed; what was skipped is still told. */
+void
+cd_blocking_release(CdBlocking *blocking)
+{
+	pfree(blocking->first);
+	pfree(blocking->bits);
+	pfree(blocking->member);
+	pfree(blocking->recfirst);
+	pfree(blocking->reckey);
+	pfree(blocking->score);
+	pfree(blocking->touched);
+	blocking->nkeys = 0;
+	blocking->nmembers = 0;
 }
 
 /*

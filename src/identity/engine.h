@@ -451,7 +451,7 @@ typedef struct CdPostings
 } CdPostings;
 
 /* block.c */
-extern int	cd_posting_slices(uint32 n, double per_record);
+extern int	cd_posting_slices(uint32 n, double per_record, Size entry);
 extern CdPostings *cd_postings_create(MemoryContext context, Size expected);
 extern void cd_postings_push(CdPostings *postings, uint64 hash, uint32 record, float bits);
 extern void cd_postings_sort(CdPostings *postings);
@@ -482,6 +482,7 @@ extern void cd_count_keys(CdEngine *engine, CdRecords *records);
 extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed);
 extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
 extern void cd_blocking_scratch(CdBlocking *blocking);
+extern void cd_blocking_release(CdBlocking *blocking);
 extern uint32 cd_candidates(const CdEngine *engine, CdBlocking *blocking, uint32 r);
 
 /* Bits of keys are added up in this unit. */

@@ -320,6 +320,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	links = cd_links_create(context);
 	phase("scoring pairs");
 	cd_score_all(engine, blocking, links);
+	cd_blocking_release(blocking);
 	phase("writing links");
 	cd_links_write(engine, records, links);
 	phase("packing posting lists");

@@ -192,7 +192,7 @@ void
 cd_postings_build(CdEngine *engine, const CdRecords *records)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data postings", ALLOCSET_DEFAULT_SIZES);
-	int			slices = cd_posting_slices(records->n, POSTINGS_PER_RECORD);
+	int			slices = cd_posting_slices(records->n, POSTINGS_PER_RECORD, sizeof(CdPosting));
 	int			bits = Min(pg_ceil_log2_32(Max(records->n / RECORDS_PER_BUCKET, 1)), MAX_BUCKET_BITS);
 	CdPostings *postings = cd_postings_create(context, (Size) records->n * POSTINGS_PER_RECORD / slices);
 	ListWriter *writer;
