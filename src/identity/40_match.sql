@@ -4,9 +4,9 @@ CREATE FUNCTION customer_data.match_pairs(changed bigint[], OUT pairs bigint, OU
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_match_pairs';
 COMMENT ON FUNCTION customer_data.match_pairs(bigint[]) IS 'Scores the candidate pairs of changed records (NULL: all) and replaces their links in match_link; makes the model when none fits';
 
-CREATE FUNCTION customer_data.cluster_records(affected bigint[]) RETURNS TABLE (record_id bigint, cluster_no bigint)
+CREATE FUNCTION customer_data.cluster_records(affected bigint[]) RETURNS TABLE (record_id bigint, cluster_no bigint, held_by bigint)
     LANGUAGE c VOLATILE ROWS 10000 AS 'MODULE_PATHNAME', 'cd_cluster_records';
-COMMENT ON FUNCTION customer_data.cluster_records(bigint[]) IS 'Clusters of all records that links join with the affected ones (NULL: of all); a cluster is named by its lowest record';
+COMMENT ON FUNCTION customer_data.cluster_records(bigint[]) IS 'Clusters of all records that links join with the affected ones (NULL: of all); a cluster is named by its lowest record; held_by is the customer that a record has, negative where it has none yet';
 
 CREATE FUNCTION customer_data.learn_matching(learn boolean, truth text) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_learn_matching';

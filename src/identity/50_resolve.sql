@@ -375,9 +375,7 @@ BEGIN
         PERFORM set_config('enable_seqscan', 'off', true);
     END IF;
     WITH clustered AS MATERIALIZED (
-        SELECT c.record_id, c.cluster_no::bigint AS cluster_no, r.customer_id AS old_id
-        FROM customer_data.cluster_records(affected) c
-        JOIN customer_data.present_record r ON r.record_id = c.record_id
+        SELECT c.record_id, c.cluster_no, c.held_by AS old_id FROM customer_data.cluster_records(affected) c
     ), cluster AS MATERIALIZED (
         SELECT c.cluster_no, min(c.record_id) AS first_record FROM clustered c GROUP BY c.cluster_no
     ), overlap AS MATERIALIZED (
@@ -423,7 +421,9 @@ BEGIN
         FROM customer_data.arriving_record a JOIN moved m ON m.record_id = a.record_id
     ), updated AS (
         UPDATE customer_data.source_record r SET customer_id = m.customer_id
-        FROM moved m WHERE r.record_id = m.record_id
+        FROM moved m
+        -- Few move, whatever the planner expects.
+        WHERE r.record_id = m.record_id AND r.record_id = ANY (ARRAY(SELECT x.record_id FROM moved x))
     ), followed AS (
         UPDATE customer_data.source_record r SET customer_id = f.customer_id
         FROM flow f
@@ -536,6 +536,10 @@ BEGIN
         PERFORM set_config('enable_nestloop', 'off', true);
         PERFORM customer_data.write_all_golden_rows();
     ELSE
+        IF cardinality(customers) * 20 < (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'customer_data.customer'::regclass) THEN
+            -- A few of many are looked up, not sought among all.
+            PERFORM set_config(k, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS k;
+        END IF;
         PERFORM customer_data.write_golden_rows(customers);
     END IF;
     FOR own IN
@@ -709,17 +713,17 @@ BEGIN
     SELECT array_agg(DISTINCT r.customer_id) INTO emptied
     FROM unnest(gone) AS g JOIN customer_data.source_record r ON r.record_id = g;
     -- Where most records changed, all are looked at: it costs less than to choose.
-    IF NOT rebuild AND cardinality(changed) * 2 < (SELECT count(*) FROM customer_data.present_record) THEN
+    IF NOT rebuild AND cardinality(changed) * 2 < (SELECT count(*) FROM (SELECT FROM customer_data.present_record LIMIT cardinality(changed) * 2 + 1) p) THEN
         -- Whoever shares a customer with an affected record is looked at, too.
         WITH seen AS (
             SELECT u AS record_id FROM unnest(changed || gone) AS u
             UNION SELECT a.record_id FROM customer_data.record_affected a
         )
-        SELECT coalesce(array_agg(DISTINCT o.record_id), '{}') INTO affected
-        FROM seen
-        JOIN customer_data.source_record r ON r.record_id = seen.record_id
-        JOIN customer_data.source_record o ON o.customer_id = r.customer_id
-        WHERE o.gone_at IS NULL;
+        SELECT coalesce(array_agg(o.record_id), '{}') INTO affected
+        FROM customer_data.source_record o
+        WHERE o.gone_at IS NULL
+          AND o.customer_id = ANY (ARRAY(SELECT DISTINCT r.customer_id FROM customer_data.source_record r
+                                         WHERE r.record_id = ANY (ARRAY(SELECT k.record_id FROM seen k))));
         affected := affected || ARRAY(SELECT a.record_id FROM customer_data.arriving_record a);
     END IF;
     SELECT t.merged, t.split INTO merged, split

@@ -35,6 +35,7 @@ typedef struct Nodes
 	int64	   *id;
 	bool	   *informed;
 	int		   *source;			/* one-to-one source, -1: none */
+	int64	   *customer;		/* that holds it, negative: none yet */
 } Nodes;
 
 static int64
@@ -145,10 +146,12 @@ take_node(void *state, uint64 row)
 		nodes->id = repalloc_huge(nodes->id, (Size) nodes->max * sizeof(int64));
 		nodes->informed = repalloc_huge(nodes->informed, (Size) nodes->max * sizeof(bool));
 		nodes->source = repalloc_huge(nodes->source, (Size) nodes->max * sizeof(int));
+		nodes->customer = repalloc_huge(nodes->customer, (Size) nodes->max * sizeof(int64));
 	}
 	nodes->id[nodes->n] = column_int8(row, 1, &isnull);
 	nodes->informed[nodes->n] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
 	nodes->source[nodes->n] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull));
+	nodes->customer[nodes->n] = column_int8(row, 4, &isnull);
 	nodes->n++;
 }
 
@@ -462,12 +465,13 @@ cluster_some(Grouping *g, bool some, Datum affected)
 	g->nodes.id = palloc(g->nodes.max * sizeof(int64));
 	g->nodes.informed = palloc(g->nodes.max * sizeof(bool));
 	g->nodes.source = palloc(g->nodes.max * sizeof(int));
+	g->nodes.customer = palloc(g->nodes.max * sizeof(int64));
 	g->maxlinks = 1024;
 	g->c.link = palloc(g->maxlinks * sizeof(CdLink));
 	if (some)
 		ids = closure(affected);
 	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
-					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END"
+					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END, r.customer_id"
 					  " FROM customer_data.present_record r JOIN customer_data.source s USING (source_id)"
 					  "%s ORDER BY r.record_id",
 					  some ? " WHERE r.record_id = ANY ($1)" : ""),
@@ -495,7 +499,7 @@ cluster_some(Grouping *g, bool some, Datum affected)
 }
 
 /*
- * cluster_records(affected bigint[]) → (record_id, cluster_no): the clusters
+ * cluster_records(affected bigint[]) → (record_id, cluster_no, held_by): the clusters
  * of all records that links join with the affected ones (NULL: of all).
  */
 PG_FUNCTION_INFO_V1(cd_cluster_records);
@@ -516,11 +520,12 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	ids = cluster_some(&g, some, some ? PG_GETARG_DATUM(0) : (Datum) 0);
 	for (uint32 i = 0; i < g.nodes.n; i++)
 	{
-		Datum		values[2];
-		bool		nulls[2] = {false, false};
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
 
 		values[0] = Int64GetDatum(g.nodes.id[i]);
 		values[1] = Int64GetDatum(g.nodes.id[g.c.label[i]]);
+		values[2] = Int64GetDatum(g.nodes.customer[i]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	report_conflicts(&g, ids, some);
