@@ -1,7 +1,7 @@
 -- One record at a time: found, doubtful, unknown; explained; golden names.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(27);
+SELECT plan(29);
 
 CREATE TABLE public.person (id int PRIMARY KEY, given text, family text, mail text, tel text, born date, city text);
 INSERT INTO public.person VALUES
@@ -40,6 +40,19 @@ SELECT is((SELECT level LIKE 'one customer%their values agree%' FROM explain_mat
 SELECT is((SELECT level LIKE 'two customers%too little agrees%' FROM explain_match('crm', '1', 'crm', '2') WHERE attribute = 'decision'), true, 'why two were not');
 SELECT is((SELECT (value_a, value_b, similarity)::text FROM explain_match('crm', '1', 'shop', 'A') WHERE attribute = 'email'),
           '(w.oosterbaan@tulip.org,w.oosterbaan@tulip.org,1)', 'by values and similarity');
+SELECT is((SELECT count(*) FROM explain_match('crm', '1', 'shop', 'A') WHERE attribute LIKE '%\_name' AND similarity IS NOT NULL), 0::bigint,
+          'parts read from a whole name do not show the likeness of the whole');
+CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN hint;
+END
+$$;
+SELECT matches(pg_temp.hint_of($$SELECT match_customer('{"zzzzzzzzzz": "x"}')$$), '^Attributes are listed', 'where no attribute is near, none is named');
 SELECT cannot_link('crm', '1', 'shop', 'A', 'her mother');
 SELECT is((SELECT level LIKE 'two customers%decided cannot link%her mother' FROM explain_match('crm', '1', 'shop', 'A') WHERE attribute = 'decision'), true, 'who decided');
 SELECT decide_match('crm', '1', 'shop', 'A', true);

@@ -226,18 +226,22 @@ BEGIN
                    coalesce((SELECT a.given[s.ordinal] FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison),
                             (SELECT string_agg(a.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_a,
                    coalesce((SELECT b.given[s.ordinal] FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison),
-                            (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_b
+                            (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_b,
+                   -- Parts of a name are read from the whole where they are not given: its likeness is not theirs.
+                   l.comparison NOT IN ('given_name', 'middle_name', 'family_name')
+                   OR EXISTS (SELECT FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison
+                              AND a.given[s.ordinal] IS NOT NULL AND b.given[s.ordinal] IS NOT NULL) AS measurable
             FROM line l
             UNION ALL
             -- Fields that agree together tell less than the sum of each: what the model takes back, so that the lines add up.
             SELECT max(l.line_no) - 0.5, 'together', 'what these fields say in common counts once',
-                   (sum(CASE l.comparison WHEN 'sum' THEN 1 ELSE -1 END * round(l.weight::numeric, 2)))::real, NULL, NULL, NULL
+                   (sum(CASE l.comparison WHEN 'sum' THEN 1 ELSE -1 END * round(l.weight::numeric, 2)))::real, NULL, NULL, NULL, false
             FROM line l
             HAVING abs(sum(CASE l.comparison WHEN 'sum' THEN 1 ELSE -1 END * round(l.weight::numeric, 2))) >= 0.01
         )
         SELECT CASE s.comparison WHEN 'sum' THEN 'decision' ELSE s.comparison END, s.value_a, s.value_b,
                CASE s.comparison WHEN 'sum' THEN customer_data.match_words(id_a, id_b, s.weight) ELSE s.condition END,
-               round((CASE WHEN s.slot IS NULL THEN NULL
+               round((CASE WHEN s.slot IS NULL OR NOT s.measurable THEN NULL
                            WHEN s.comparison IN ('full_name', 'given_name', 'middle_name', 'family_name') THEN customer_data.name_similarity(s.value_a, s.value_b)
                            WHEN s.comparison = 'company' THEN customer_data.company_similarity(s.value_a, s.value_b)
                            WHEN s.comparison IN ('address', 'street') THEN customer_data.address_similarity(s.value_a, s.value_b)

@@ -181,7 +181,7 @@ BEGIN
         WHERE n.d <= greatest(2, length(unknown) / 3);
         RAISE EXCEPTION 'attribute "%" does not exist', unknown
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce(format('Nearest attributes: %s.', near), 'Attributes are listed in customer_data.attribute; add_source() brings new ones.');
+                  HINT = coalesce('Nearest attributes: ' || near || '.', 'Attributes are listed in customer_data.attribute; add_source() brings new ones.');
     END IF;
     SELECT array_agg(CASE WHEN attributes ? a.name THEN nullif(attributes ->> a.name, '') ELSE present[o] END ORDER BY o)
     INTO result
