@@ -32,6 +32,11 @@ INSERT INTO victim SELECT t || '2026-02-01 view value=1 id=x7 {"p": "product-7"}
 CREATE TEMP TABLE damaged (t timeline);
 CREATE FUNCTION pg_temp.damage(bytes bytea, n int) RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
+    -- A stretch of ones: the greatest times and codes there are.
+    IF random() < 0.25 THEN
+        n := 1 + floor(random() * least(80, length(bytes)))::int;
+        RETURN overlay(bytes PLACING decode(repeat('ff', n), 'hex') FROM 1 + floor(random() * (length(bytes) - n))::int FOR n);
+    END IF;
     FOR i IN 1 .. n LOOP
         bytes := set_byte(bytes, floor(random() * length(bytes))::int, floor(random() * 256)::int);
     END LOOP;

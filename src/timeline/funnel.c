@@ -411,10 +411,11 @@ funnel_by_step(Funnel *funnel, const CdTimeline *tl, const CdFound *found, int n
 			uint64		x = next[i];
 			uint64		started;
 
+			/* Damaged bytes can say any time, that of the padding included. */
 			if (count <= FUNNEL_COMPARE)
-				from = count_upto(at, count, x);
+				from = Min(count_upto(at, count, x), count);
 			else
-				while (at[from] <= x)
+				while (from < count && at[from] <= x)
 					from++;
 			started = start[Max(from - 1, 0)];
 			next[reached] = x;
