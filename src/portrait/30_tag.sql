@@ -124,7 +124,14 @@ $$;
 COMMENT ON FUNCTION customer_data.find_tag(text) IS 'A tag by path, or an error that names the nearest';
 
 CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
-    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.uses_tags <> '{}') THEN
+        RETURN QUERY SELECT t.tag_id, 0 FROM customer_data.tag t;
+        RETURN;
+    END IF;
+    RETURN QUERY
     -- An expression over tags comes after the tags it asks for; who looks at
     -- all tags comes after all that do not.
     WITH RECURSIVE uses AS (
@@ -147,7 +154,8 @@ CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth i
     )
     -- Tags of one group are decided together.
     SELECT t.tag_id, max(d.depth) OVER (PARTITION BY coalesce(t.exclusive_group, t.path), t.exclusive_group IS NULL)
-    FROM deepest d JOIN customer_data.tag t USING (tag_id)
+    FROM deepest d JOIN customer_data.tag t USING (tag_id);
+END
 $$;
 COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which round of a refresh each tag is evaluated: after those that its expression asks for';
 

@@ -84,6 +84,7 @@ struct CdTagIndex
 	HTAB	   *by_name;		/* NULL: none yet */
 	int64		held;
 	uint32		chunk;			/* of the customer before */
+	bool		begun;			/* some row was made */
 	CdSetBuilder *customers;	/* who was added */
 };
 
@@ -263,6 +264,7 @@ end_posting(CdTagIndex *index, Posting *posting)
 	bool		nulls[CD_POSTING_COLUMNS] = {0};
 	int			i;
 
+	index->begun = true;
 	values[CD_POSTING_PATH - 1] = PointerGetDatum(cstring_to_text_with_len(posting->path, posting->length));
 	values[CD_POSTING_LAYER - 1] = Int32GetDatum(index->layer);
 	values[CD_POSTING_PART - 1] = Int32GetDatum(posting->part++);
@@ -368,6 +370,28 @@ cd_tag_index_end(CdTagIndex *index, CdSet *customers)
 	values[1] = PointerGetDatum(customers);
 	SPI_execute_with_args("INSERT INTO customer_data.tag_layer (layer, customers) VALUES ($1, $2)", 2, types, values, NULL, false, 0);
 	return (int64) cd_set_cardinality(customers);
+}
+
+/* Should a layer of some customers be put together with the one before it? */
+static bool
+is_near(const CdTagLayer *before, const CdSet *customers)
+{
+	return cd_set_cardinality(before->customers) < 2 * Max(cd_set_cardinality(customers), LEAST_LAYER);
+}
+
+bool
+cd_tag_index_end_alone(CdTagIndex *index, const CdTagLayer *before)
+{
+	CdSet	   *customers = cd_set_builder_value(index->customers);
+
+	if (!index->begun && (cd_set_is_empty(customers) || (before != NULL && is_near(before, customers))))
+	{
+		if (index->insertion != NULL)
+			cd_insertion_end(index->insertion);
+		return false;
+	}
+	cd_tag_index_end(index, NULL);
+	return true;
 }
 
 /* Add the customers from one id to another, as far as they are in a set (NULL: all) */
@@ -562,8 +586,7 @@ cd_index_tags(PG_FUNCTION_ARGS)
 	{
 		if (customers != NULL)
 			customers = cd_set_or(customers, gone);
-		while (customers != NULL && replaced < nlayers &&
-			   cd_set_cardinality(layers[replaced].customers) < 2 * Max(cd_set_cardinality(customers), LEAST_LAYER))
+		while (customers != NULL && replaced < nlayers && is_near(&layers[replaced], customers))
 			customers = cd_set_or(customers, layers[replaced++].customers);
 		if (replaced == nlayers)
 			customers = NULL;

@@ -64,5 +64,10 @@ extern CdTagIndex *cd_tag_index_begin(int32 layer);
 extern void cd_tag_index_add(CdTagIndex *index, uint32 customer, const CdTag *tags, int count);
 /* The set of whom the layer tells, if others than were added; answers how many they are. */
 extern int64 cd_tag_index_end(CdTagIndex *index, CdSet *customers);
+/*
+ * The same, unless the layer before should be put together with this one and
+ * nothing is written yet: then it is given up, and false the answer.
+ */
+extern bool cd_tag_index_end_alone(CdTagIndex *index, const CdTagLayer *before);
 
 #endif							/* CD_TAG_INDEX_H */

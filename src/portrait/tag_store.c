@@ -29,7 +29,9 @@ struct CdTagStore
 	SPIPlanPtr	between;		/* tagsets of customers between two ids */
 	SPIPlanPtr	among;			/* and of a list */
 	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
-	CdTagIndex *index;			/* written along, where nothing was stored before; else NULL */
+	CdTagIndex *index;			/* a layer of it, written along; NULL: of what is stored some is not indexed */
+	CdTagLayer *layers;			/* that there are, the latest first */
+	int			nlayers;
 	SPITupleTable *stored_rows; /* of the batch */
 	SPITupleTable *given_rows;
 
@@ -59,6 +61,7 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	CdTagStore *store = palloc0(sizeof(CdTagStore));
 	Oid			range[2] = {INT8OID, INT8OID};
 	Oid			list[1] = {INT8ARRAYOID};
+	CdSet	   *everyone;
 
 	store->batch = batch;
 	store->past = past;
@@ -76,15 +79,9 @@ cd_tag_store_open(MemoryContext batch, bool past)
 						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
 	store->insertion = cd_insertion_begin("customer_tag", 2);
-	if (store->is_empty)
-	{
-		int			layers;
-		CdSet	   *everyone;
-
-		(void) cd_tag_layers(&layers, &everyone);
-		if (layers == 0)
-			store->index = cd_tag_index_begin(CD_EVERYONE + 1);
-	}
+	store->layers = cd_tag_layers(&store->nlayers, &everyone);
+	if (store->is_empty || store->nlayers > 0)
+		store->index = cd_tag_index_begin(store->nlayers == 0 ? CD_EVERYONE + 1 : store->layers[0].number + 1);
 	return store;
 }
 
@@ -95,8 +92,7 @@ cd_tag_store_close(CdTagStore *store)
 		cd_insertion_end(store->insertion);
 	if (store->index == NULL)
 		return false;
-	cd_tag_index_end(store->index, NULL);
-	return true;
+	return cd_tag_index_end_alone(store->index, store->nlayers == 0 ? NULL : &store->layers[0]);
 }
 
 /* The tagsets in the rows a query found, by customer ascending; they live as long as its rows */
