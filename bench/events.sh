@@ -245,7 +245,7 @@ INSERT INTO bench.spent SELECT 'compact', * FROM bench.spend('SELECT customer_da
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT CASE s.what WHEN 'insert' THEN format('100,000 new events of %s customers: INSERT into a table with two indexes', (SELECT count(DISTINCT customer) FROM web.batch))
                    WHEN 'refresh' THEN 'the same by refresh_timelines()' ELSE 'compaction of what that left behind, apart' END,
-       format('%s s, %s CPU s, %s MB of WAL', seconds, cpu, wal), format('%s times the INSERT', round(seconds / (SELECT seconds FROM bench.spent WHERE what = 'insert'), 2)),
+       format('%s s, %s CPU s, %s MB of WAL', seconds, cpu, wal), format('%s times the INSERT (by CPU %s)', round(seconds / (SELECT seconds FROM bench.spent WHERE what = 'insert'), 2), round(cpu / (SELECT cpu FROM bench.spent WHERE what = 'insert'), 2)),
        CASE s.what WHEN 'refresh' THEN 'at most 3 times' ELSE '' END
 FROM bench.spent s;
 -- One new event for a customer of 1,000 and for one of 100,000.
