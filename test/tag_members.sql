@@ -1,7 +1,7 @@
 -- tag_members(query), answered from the index by tag, gives whom the view
 -- profile gives, for random tagsets and queries, while tags change step by step
 -- and customers come and go; and the index is kept by refreshes.
-SELECT plan(14);
+SELECT plan(16);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SELECT diag('seed ' || seed)
@@ -93,6 +93,17 @@ END
 $$;
 SELECT is(pg_temp.run_steps(CASE current_setting('test.long', true) WHEN 'on' THEN 200 ELSE 30 END), '{}', 'also after changes, with a few layers');
 SELECT is(index_tags('{}', '{}', '{}'), 0::bigint, 'nothing changed, nothing is written');
+
+-- Counts and sums of scores, of all and of some, are those of the tags as rows.
+CREATE FUNCTION pg_temp.compare_counts(among customer_set) RETURNS text[] LANGUAGE sql SET customer_data.recompute_past = off AS $$
+    SELECT array_agg(format('%s: %s, %s by index, %s, %s by rows', path, m.customers, m.score, r.customers, r.score))
+    FROM tag_member_counts(compare_counts.among, 'p.*', true) m
+    FULL JOIN (SELECT t.path, count(*) AS customers, sum(t.score_now) AS score FROM customer_tag c, tags(c.tags) t
+               WHERE t.path LIKE 'p.%' AND t.score_now IS NOT NULL AND (compare_counts.among IS NULL OR c.customer_id <@ compare_counts.among) GROUP BY 1) r USING (path)
+    WHERE m.customers IS DISTINCT FROM r.customers OR abs(m.score - r.score) > 1e-6 * (1 + abs(r.score)) OR m.score IS NULL
+$$;
+SELECT is(pg_temp.compare_counts(NULL) || pg_temp.compare_counts((SELECT customer_set_agg(customer_id) FROM customer WHERE customer_id % 80 = 0)), NULL, 'counts and sums agree');
+SELECT ok((SELECT count(*) > 0 FROM tag_posting_counts(NULL, NULL, NULL)), 'without arguments all are counted');
 
 -- The test can tell: a change that the index does not hear of is found.
 UPDATE customer_tag SET tags = set_tag(tags, 'p.a', 0.9);

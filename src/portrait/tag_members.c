@@ -560,8 +560,8 @@ cd_tag_posting_counts(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	CdSet	   *among = PG_ARGISNULL(0) ? NULL : PG_GETARG_CDSET(0);
-	text	   *paths = PG_GETARG_TEXT_PP(1);
-	bool		scored = PG_GETARG_BOOL(2);
+	text	   *paths = PG_ARGISNULL(1) ? cstring_to_text("*") : PG_GETARG_TEXT_PP(1);
+	bool		scored = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	CdTagNode	leaf = {CD_TAG_HAS, NULL, NULL, text_to_cstring(paths), VARSIZE_ANY_EXHDR(paths), 0, 0};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customers of a tag", ALLOCSET_DEFAULT_SIZES);
 	CdSet	  **told;
