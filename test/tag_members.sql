@@ -1,7 +1,7 @@
 -- tag_members(query), answered from the index by tag, gives whom the view
 -- profile gives, for random tagsets and queries, while tags change step by step
 -- and customers come and go; and the index is kept by refreshes.
-SELECT plan(16);
+SELECT plan(18);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SELECT diag('seed ' || seed)
@@ -108,6 +108,18 @@ SELECT ok((SELECT count(*) > 0 FROM tag_posting_counts(NULL, NULL, NULL)), 'with
 -- The test can tell: a change that the index does not hear of is found.
 UPDATE customer_tag SET tags = set_tag(tags, 'p.a', 0.9);
 SELECT ok(cardinality(pg_temp.compare(pg_temp.rounds())) > 0, 'tags changed behind its back are found out');
+DELETE FROM customer_tag;
+DELETE FROM customer WHERE customer_id > 20;
+
+-- Many customers with scores in hundredths: as bitmaps, as runs, in several chunks.
+INSERT INTO customer SELECT i FROM generate_series(21, 150000) i;
+INSERT INTO customer_tag
+SELECT i, tagset_agg(p, round((hashint4(i) & 255)::numeric / 200, 2)::float8, NULL, NULL, NULL)
+FROM generate_series(21, 150000) i, LATERAL (VALUES ('all'), (CASE WHEN hashint4(i * 7) & 1 = 0 THEN 'half' END)) v (p) WHERE p IS NOT NULL GROUP BY 1;
+SELECT rebuild_tag_index() \g /dev/null
+SELECT is((SELECT array_agg(q) FROM unnest('{all>0.5,all<=0.01,half>=0.3,half<0.02,all=1,half>5,all>=0}'::tag_query[]) q
+           WHERE tag_members(q) <> (SELECT customer_set_agg(customer_id) FROM customer_tag WHERE tags @@ q)), NULL, 'many customers by their scores');
+SELECT ok((SELECT bool_and(cardinality(tag_members(q)) > 0) FROM unnest('{all>0.5,all<=0.01,half>=0.3,half<0.02,all=1}'::tag_query[]) q), 'of whom there are some');
 DELETE FROM customer_tag;
 DELETE FROM customer WHERE customer_id > 20;
 

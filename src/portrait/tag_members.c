@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "portrait/past.h"
 #include "portrait/tag_query.h"
+#include "sets/view.h"
 #include "timeline/chunk.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -244,6 +245,88 @@ judge_moving(void *arg, uint32 place, const CdTag *tag)
 	judgement->passes[place] = cd_tag_satisfies(tag, judgement->leaf, judgement->moment);
 }
 
+/* Those of a set whose scores, in the order of their ids, are among some hundredths */
+static CdSet *
+filter_hundredths(const CdSet *members, const uint8 *scores, const bool *passes)
+{
+	CdSetView	view;
+	CdContainer *kept;
+	uint32		nkept = 0;
+	uint16	   *values = palloc((CHUNK_IDS + 64) * sizeof(uint16));
+	uint32		i,
+				k;
+
+	cd_set_view(members, &view);
+	kept = palloc(Max(view.count, 1) * sizeof(CdContainer));
+	for (i = 0; i < view.count; i++)
+	{
+		CdContainer c;
+		uint8	   *out;
+		uint32		n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		cd_set_open(&view, i, &c);
+		if (c.kind == KIND_ARRAY)
+			memcpy(values, c.body, c.cardinality * sizeof(uint16));
+		else
+		{
+			uint8		bits[BITMAP_BYTES] = {0};
+
+			cd_container_to_bits(&c, bits);
+			if (cd_bits->positions(bits, values, c.cardinality) != c.cardinality)
+				corrupt_index("a set is not of the size it claims");
+		}
+		for (k = 0; k < c.cardinality; k++)
+		{
+			values[n] = values[k];
+			n += passes[scores[k]];
+		}
+		scores += c.cardinality;
+		if (n == 0)
+			continue;
+		out = palloc(CONTAINER_ROOM);
+		if (n <= ARRAY_MAX)
+		{
+			memcpy(out, values, n * sizeof(uint16));
+			cd_finish_array(out, n, &kept[nkept]);
+		}
+		else
+		{
+			memset(out, 0, BITMAP_BYTES);
+			for (k = 0; k < n; k++)
+				out[values[k] >> 3] |= (uint8) (1 << (values[k] & 7));
+			cd_finish_bits(out, n, &kept[nkept]);
+		}
+		kept[nkept++].key = c.key;
+	}
+	return nkept == 0 ? cd_set_empty() : cd_set_of_containers(kept, nkept);
+}
+
+/* For fewer members it does not pay to take their containers apart. */
+#define MANY_MEMBERS	16384
+
+/* Who of a row of many satisfies a leaf, where the scores say so by themselves and take a byte each; else NULL */
+static CdSet *
+simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
+{
+	struct varlena *scores;
+	bool		passes[PG_UINT8_MAX + 1];
+	CdSet	   *result;
+
+	if (cd_set_cardinality(row->members) < MANY_MEMBERS ||
+		!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) || (scores = row_value(row, CD_POSTING_SCORES)) == NULL)
+		return NULL;
+	if (VARSIZE(scores) != VARHDRSZ + 1 + cd_set_cardinality(row->members) || VARDATA(scores)[0] != CD_SCORES_HUNDREDTHS)
+	{
+		pfree(scores);
+		return NULL;
+	}
+	judge_hundredths(leaf, moment, passes);
+	result = filter_hundredths(row->members, (const uint8 *) VARDATA(scores) + 1, passes);
+	pfree(scores);
+	return result;
+}
+
 /* Who of a row satisfies a leaf */
 static CdSet *
 row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
@@ -260,6 +343,8 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 		corrupt_index("a set is missing");
 	if (leaf->op == CD_TAG_HAS && (isnull || moment < DatumGetTimestampTz(holds)))
 		return row->members;
+	if (leaf->op != CD_TAG_HAS && (result = simple_matches(row, leaf, moment)) != NULL)
+		return result;
 	read_members(row);
 	judgement.passes = row->room->passes;
 	if (leaf->op == CD_TAG_HAS)
