@@ -2,7 +2,7 @@
 -- the order of rows changes nothing, explanations add up to the weight, and
 -- the counts of a model hold.
 SET client_min_messages = warning;
-SELECT plan(19);
+SELECT plan(20);
 SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
 SELECT diag('seed ' || :'seed');
 SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
@@ -99,7 +99,9 @@ SELECT is_empty($$SELECT f.record_a, f.record_b, f.weight, l.weight
                              WHEN f.weight > -10 THEN l.weight IS NULL OR abs(l.weight - f.weight) > 0.001
                              ELSE l.weight IS NOT NULL END$$, 'staged scoring keeps every pair above the floor at its full weight, and no other');
 
--- Workers change nothing, not even for a mailbox that many hold.
+-- Workers change nothing, not even for a mailbox that many hold, nor where there are more links than they have room for.
+INSERT INTO public.shuffled
+SELECT 'twin' || g, 0, 'xaver', 'zwillinger', '1971-03-04', NULL, '7 torver road', 'quastadt' FROM generate_series(1, 150) AS g;
 UPDATE public.shuffled SET email = CASE WHEN email IS NOT NULL THEN 'kimlarsen7@larsenhaus.dk' END WHERE person % 4 = 0;
 SELECT records > 10 AS resolved FROM customer_data.resolve();
 SELECT customer_data.train_matching();
@@ -111,6 +113,9 @@ SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count
 SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
                 'and the same ones');
 RESET customer_data.matching_workers;
+SELECT cmp_ok((SELECT count(*) FROM public.alone), '>', 8000::bigint, 'of whom there were many');
+DELETE FROM public.shuffled WHERE person = 0;
+SELECT records > 100 AS resolved FROM customer_data.resolve();
 
 -- One record at a time: the same scores, and the same best partner.
 SELECT customer_data.train_matching();

@@ -525,7 +525,8 @@ COMMENT ON FUNCTION customer_data.write_golden_rows(bigint[]) IS 'Writes the gol
 CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
-    SET enable_nestloop = on
+    -- What is set below for a while goes back where it is named here.
+    SET enable_nestloop = on SET enable_seqscan = on SET enable_hashjoin = on SET enable_mergejoin = on
 AS $$
 DECLARE
     own     pg_catalog.record;

@@ -26,6 +26,7 @@
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -34,6 +35,8 @@
 /* Rows that are written at a time, and about how many bytes. */
 #define ROWS_AT_ONCE	500
 #define BYTES_AT_ONCE	(256 * 1024)
+/* Memory to sort index entries in, in kB, where the server allows more. */
+#define INDEX_MEMORY	(96 * 1024)
 
 struct CdBulk
 {
@@ -226,12 +229,19 @@ cd_bulk_end(CdBulk *bulk)
 		if (build)
 		{
 			ReindexParams params = {0};
+			int			nest = NewGUCNestLevel();
+
+			/* several indexes of narrow rows: more memory would not make them sooner */
+			if (maintenance_work_mem > INDEX_MEMORY)
+				(void) set_config_option("maintenance_work_mem", psprintf("%d", INDEX_MEMORY), PGC_USERSET, PGC_S_SESSION,
+										 GUC_ACTION_SAVE, true, 0, false);
 
 #if PG_VERSION_NUM >= 170000
 			reindex_relation(NULL, relid, 0, &params);
 #else
 			reindex_relation(relid, 0, &params);
 #endif
+			AtEOXact_GUC(true, nest);
 			CommandCounterIncrement();
 		}
 	}

@@ -4,7 +4,9 @@
  *
  * The leader lays forms, tokens, posting lists and the model into shared
  * memory; whoever has nothing to do takes the next records.  Workers touch no
- * table: their links go back through shared memory and the leader writes them.
+ * table: their links go back through shared memory and the leader writes them;
+ * what finds no room there the leader scores itself.  Where the server has no
+ * shared memory to give there are no workers.
  * A pair scores the same wherever it is scored, and links are sorted before
  * they are written, so that the number of workers changes nothing.
  */
@@ -21,8 +23,6 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/dsm_impl.h"
-#include "storage/lwlock.h"
-#include "utils/dsa.h"
 #include "worker/progress.h"
 
 /* Fewer pairs than this are scored sooner than workers start. */
@@ -48,6 +48,8 @@ enum
 	SHARED_RECKEYS,
 	SHARED_CHANGED,
 	SHARED_BLOCKED,
+	SHARED_UNDONE,
+	SHARED_LINKS,
 	SHARED_PIECES
 };
 
@@ -56,9 +58,8 @@ typedef struct SharedState
 	pg_atomic_uint32 next;		/* record to take */
 	pg_atomic_uint32 ready;		/* workers that have begun */
 	pg_atomic_uint64 pairs;		/* scored by workers */
-	dsa_handle	area;
-	dsa_pointer links[64];		/* by worker */
-	Size		nlinks[64];
+	pg_atomic_uint64 nlinks;	/* in the space for them */
+	uint64		maxlinks;
 	uint32		nrecords;
 	uint32		ntokens;
 	int			name_slot;
@@ -77,25 +78,31 @@ typedef struct Piece
 
 PGDLLEXPORT void cd_score_worker(dsm_segment *segment, shm_toc *toc);
 
+/* Score the records from one on. */
+static void
+score_some(CdEngine *engine, CdBlocking *blocking, uint32 from, CdLinks *links)
+{
+	uint32		to = Min(from + RECORDS_AT_ONCE, blocking->records->n);
+
+	for (uint32 r = from; r < to; r++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cd_score_candidates(engine, blocking, r, links);
+	}
+}
+
 /* Take records until none is left. */
 static void
-score_share(CdEngine *engine, CdBlocking *blocking, pg_atomic_uint32 *next, CdLinks *links, bool leader)
+score_share(CdEngine *engine, CdBlocking *blocking, pg_atomic_uint32 *next, CdLinks *links)
 {
-	uint32		n = blocking->records->n;
-
 	for (;;)
 	{
 		uint32		from = pg_atomic_fetch_add_u32(next, RECORDS_AT_ONCE);
 
-		if (from >= n)
+		if (from >= blocking->records->n)
 			break;
-		for (uint32 r = from; r < Min(from + RECORDS_AT_ONCE, n); r++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			cd_score_candidates(engine, blocking, r, links);
-		}
-		if (leader)
-			cd_progress_set(Min(from + RECORDS_AT_ONCE, n));
+		score_some(engine, blocking, from, links);
+		cd_progress_set(Min(from + RECORDS_AT_ONCE, blocking->records->n));
 	}
 }
 
@@ -154,8 +161,9 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	Size		total = 0;
 	ParallelContext *pcxt;
 	SharedState *shared;
-	dsa_area   *area;
+	bool	   *undone;
 	pg_atomic_uint32 alone;
+	uint32		nparts = (records->n + RECORDS_AT_ONCE - 1) / RECORDS_AT_ONCE;
 
 	cd_plan_scoring(engine);
 	cd_progress_begin("records scored", records->n);
@@ -172,13 +180,16 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	piece[SHARED_RECKEYS] = (Piece) {blocking->reckey, blocking->nmembers * sizeof(uint32)};
 	piece[SHARED_CHANGED] = (Piece) {blocking->changed, blocking->changed == NULL ? 0 : records->n * sizeof(bool)};
 	piece[SHARED_BLOCKED].data = blocked_patterns(engine->layout, &piece[SHARED_BLOCKED].size);
+	piece[SHARED_UNDONE].size = nparts * sizeof(bool);
+	/* hardly a record has more than one link */
+	piece[SHARED_LINKS].size = ((Size) records->n + 4096) * sizeof(CdScored);
 	for (int i = 0; i < SHARED_PIECES; i++)
 		total += piece[i].size;
 
 	if (wanted == 0 || IsInParallelMode() || !cd_shared_memory_holds(total))
 	{
 		pg_atomic_init_u32(&alone, 0);
-		score_share(engine, blocking, &alone, links, true);
+		score_share(engine, blocking, &alone, links);
 		cd_progress_end();
 		return;
 	}
@@ -193,9 +204,9 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	{
 		char	   *into = shm_toc_allocate(pcxt->toc, Max(piece[i].size, 1));
 
-		if (i == SHARED_STATE)
+		if (i == SHARED_STATE || i == SHARED_UNDONE)
 			memset(into, 0, piece[i].size);
-		else if (piece[i].size > 0)
+		else if (piece[i].data != NULL && piece[i].size > 0)
 			memcpy(into, piece[i].data, piece[i].size);
 		shm_toc_insert(pcxt->toc, i, into);
 	}
@@ -211,8 +222,8 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 	memcpy(shared->all, dict->all, sizeof(dict->all));
 	memcpy(&shared->layout, engine->layout, sizeof(CdLayout));
 	memcpy(&shared->model, engine->model, sizeof(CdModel));
-	area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
-	shared->area = dsa_get_handle(area);
+	pg_atomic_init_u64(&shared->nlinks, 0);
+	shared->maxlinks = piece[SHARED_LINKS].size / sizeof(CdScored);
 
 	LaunchParallelWorkers(pcxt);
 	/* who asks for workers wants them to work, however little there is to do */
@@ -223,27 +234,30 @@ cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links)
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000);
 	}
-	score_share(engine, blocking, &shared->next, links, true);
+	score_share(engine, blocking, &shared->next, links);
 	WaitForParallelWorkersToFinish(pcxt);
 	ereport(DEBUG1,
 			(errmsg_internal("%d parallel workers scored " UINT64_FORMAT " pairs, the session " UINT64_FORMAT,
 							 pcxt->nworkers_launched, pg_atomic_read_u64(&shared->pairs), links->pairs)));
 	links->pairs += pg_atomic_read_u64(&shared->pairs);
-	for (int w = 0; w < pcxt->nworkers; w++)
 	{
-		Size		n = shared->nlinks[w];
+		Size		n = Min(pg_atomic_read_u64(&shared->nlinks), shared->maxlinks);
 
-		if (n == 0)
-			continue;
 		if (links->n + n > links->max)
 		{
 			links->max = links->n + n;
 			links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
 		}
-		memcpy(links->item + links->n, dsa_get_address(area, shared->links[w]), n * sizeof(CdScored));
+		memcpy(links->item + links->n, shm_toc_lookup(pcxt->toc, SHARED_LINKS, false), n * sizeof(CdScored));
 		links->n += n;
 	}
-	dsa_detach(area);
+	/* what a worker found no room for */
+	undone = shm_toc_lookup(pcxt->toc, SHARED_UNDONE, false);
+	for (uint32 part = 0; part < nparts; part++)
+	{
+		if (undone[part])
+			score_some(engine, blocking, part * RECORDS_AT_ONCE, links);
+	}
 	DestroyParallelContext(pcxt);
 	ExitParallelMode();
 	cd_progress_end();
@@ -262,7 +276,9 @@ cd_score_worker(dsm_segment *segment, shm_toc *toc)
 	CdRecords  *records = MemoryContextAllocZero(context, sizeof(CdRecords));
 	CdBlocking *blocking = MemoryContextAllocZero(context, sizeof(CdBlocking));
 	CdLinks    *links = cd_links_create(context);
-	dsa_area   *area;
+	CdScored   *space = shm_toc_lookup(toc, SHARED_LINKS, false);
+	bool	   *undone = shm_toc_lookup(toc, SHARED_UNDONE, false);
+	bool		full = false;
 	char	   *pattern = shm_toc_lookup(toc, SHARED_BLOCKED, false);
 
 	memcpy(layout, &shared->layout, sizeof(CdLayout));
@@ -300,18 +316,28 @@ cd_score_worker(dsm_segment *segment, shm_toc *toc)
 	cd_plan_scoring(engine);
 
 	pg_atomic_fetch_add_u32(&shared->ready, 1);
-	score_share(engine, blocking, &shared->next, links, false);
-	pg_atomic_fetch_add_u64(&shared->pairs, links->pairs);
-	if (links->n > 0)
+	while (!full)
 	{
-		dsa_pointer into;
+		uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
+		uint64		into;
 
-		area = dsa_attach(shared->area);
-		into = dsa_allocate_extended(area, links->n * sizeof(CdScored), DSA_ALLOC_HUGE);
-		memcpy(dsa_get_address(area, into), links->item, links->n * sizeof(CdScored));
-		shared->links[ParallelWorkerNumber] = into;
-		shared->nlinks[ParallelWorkerNumber] = links->n;
-		dsa_detach(area);
+		if (from >= records->n)
+			break;
+		links->n = links->pairs = 0;
+		score_some(engine, blocking, from, links);
+		into = pg_atomic_read_u64(&shared->nlinks);
+		/* room for all or none of them */
+		while (into + links->n <= shared->maxlinks &&
+			   !pg_atomic_compare_exchange_u64(&shared->nlinks, &into, into + links->n))
+			;
+		full = into + links->n > shared->maxlinks;
+		if (full)
+			undone[from / RECORDS_AT_ONCE] = true;
+		else
+		{
+			memcpy(space + into, links->item, links->n * sizeof(CdScored));
+			pg_atomic_fetch_add_u64(&shared->pairs, links->pairs);
+		}
 	}
 	MemoryContextDelete(context);
 }

@@ -27,7 +27,7 @@
 #define RECORDS_PER_BUCKET	16
 #define MAX_BUCKET_BITS		20
 /* Postings per record by which slices are planned. */
-#define POSTINGS_PER_RECORD	40
+#define POSTINGS_PER_RECORD	30
 /* So many changed records are kept as plain rows. */
 #define TAIL_RECORDS		100
 /* Segments from which on they are merged, and the tail with them. */
