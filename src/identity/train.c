@@ -17,7 +17,7 @@
 #include "miscadmin.h"
 
 #define RANDOM_PAIRS		1000000
-#define NEAR_PAIRS			500000
+#define NEAR_SHARE			0.5		/* pairs of numbers per random pair */
 #define SAMPLE_PAIRS		1500000.0
 #define ROUNDS				25
 #define FIRST_LOOK			8.0		/* so much fewer pairs tell how often customers are recorded */
@@ -268,7 +268,7 @@ count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
  * any two records do not tell.
  */
 static void
-count_near(CdEngine *engine, CdRecords *records, Counts *counts)
+count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
 {
 	uint32	   *holder = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
 	pg_prng_state prng;
@@ -291,7 +291,7 @@ count_near(CdEngine *engine, CdRecords *records, Counts *counts)
 			if (form->start[comparison->slot + 1] > form->start[comparison->slot])
 				holder[n++] = form->word[form->start[comparison->slot]];
 		}
-		for (int i = 0; i < NEAR_PAIRS && n > 1; i++)
+		for (int i = 0; i < (int) pairs && n > 1; i++)
 		{
 			uint32		a = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
 			uint32		b = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
@@ -915,7 +915,7 @@ train_others(Training *t, double random_pairs)
 	first_shares(model, &t->population);
 	cd_model_independent(model);
 	count_random(t->engine, t->records, random_pairs, t->random);
-	count_near(t->engine, t->records, t->random);
+	count_near(t->engine, t->records, NEAR_SHARE * random_pairs, t->random);
 	maximise_other(model, t->defaults, t->population.holders, t->random, NULL, NULL, t->pairs);
 	settle_rarity(model, t->random);
 	cd_model_independent(model);
@@ -996,8 +996,9 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 
 	train_others(&t, RANDOM_PAIRS / FIRST_LOOK);
 	train_rounds(&t, SAMPLE_PAIRS / FIRST_LOOK, FIRST_ROUNDS, learn, report);
-	engine->stats->twins = 2 * report->matches /
-		Max(t.population.records[CD_PAIR_PERSONS] + t.population.records[CD_PAIR_ACCOUNTS], 10);
+	/* as it is kept, so that later runs agree to the last digit */
+	engine->stats->twins = (float) (2 * report->matches /
+									Max(t.population.records[CD_PAIR_PERSONS] + t.population.records[CD_PAIR_ACCOUNTS], 10));
 	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	for (int c = 0; c < model->ncomparisons; c++)
 		model->comparison[c] = defaults->comparison[c];
