@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(80);
+SELECT plan(85);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -178,6 +178,14 @@ SELECT is((SELECT count(*) FROM tl WHERE (SELECT array_agg((session, started_at,
             SELECT at, sum(new) OVER (ORDER BY at, ord)::int AS n FROM (
                 SELECT at, ord, (lag(at) OVER (ORDER BY at, ord) IS NULL OR at - lag(at) OVER (ORDER BY at, ord) > interval '3 s')::int AS new FROM ev WHERE ev.c = tl.c) a) b GROUP BY n) d)),
     0::bigint, 'sessions');
+SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, sessions_agg('3 s', at, kind ORDER BY ord) AS rows FROM ev GROUP BY c) e USING (c)
+           WHERE e.rows IS DISTINCT FROM (SELECT array_agg(s::text::session ORDER BY session) FROM sessions(t, '3 s') s)), 0::bigint, 'sessions of rows');
+SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, next_event_agg('a', 'b|c', at, kind ORDER BY ord) AS n, previous_event_agg('a', '*', at, kind ORDER BY ord) AS p FROM ev GROUP BY c) e USING (c)
+           WHERE e.n::text <> coalesce((SELECT array_agg(s::text::neighbour) FROM next_event(t, 'a', 'b|c') s), '{}')::text
+              OR e.p::text <> coalesce((SELECT array_agg(s::text::neighbour) FROM previous_event(t, 'a') s), '{}')::text), 0::bigint, 'neighbours of rows');
+SELECT throws_ok($$SELECT sessions_agg(NULL, now(), 'a')$$, '22004', NULL, 'a gap must be known');
+SELECT throws_ok($$SELECT sessions_agg('-1 s', now(), 'a')$$, '22023', NULL, 'and not be negative');
+SELECT is((SELECT sessions_agg('1 s', NULL::timestamptz, 'a')), '{}'::session[], 'rows without a time are left out');
 SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, bool_or(kind = 'a') AS a, bool_or(kind = 'a') AND bool_or(kind = 'd') AS d FROM ev GROUP BY c) e USING (c)
            WHERE retention(t, '{a,d}') <> ARRAY[e.a, e.d]), 0::bigint, 'retention');
 SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, retention_agg(kind = 'a', kind = 'd', kind = 'x' AND value = 1) AS r FROM ev GROUP BY c) e USING (c)

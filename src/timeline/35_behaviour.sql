@@ -108,6 +108,36 @@ CREATE AGGREGATE customer_data.sequence_count_agg(sequence text, at timestamptz,
     PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.sequence_count_agg(text, timestamptz, boolean[]) IS 'How often, without overlap, the rows of a group follow each other as in a sequence';
 
+-- Sessions and neighbours of the rows of any table.
+CREATE TYPE customer_data.session AS (session integer, started_at timestamptz, ended_at timestamptz, event_count integer, first_kind text, last_kind text);
+COMMENT ON TYPE customer_data.session IS 'A session, as sessions_agg() answers it';
+CREATE TYPE customer_data.neighbour AS (at timestamptz, kind text, neighbour_at timestamptz, neighbour_kind text);
+COMMENT ON TYPE customer_data.neighbour IS 'An event and the one next to it, as next_event_agg() and previous_event_agg() answer it';
+CREATE FUNCTION customer_data.sessions_trans(internal, interval, timestamptz, text) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sessions_trans';
+COMMENT ON FUNCTION customer_data.sessions_trans(internal, interval, timestamptz, text) IS 'Transition of sessions_agg';
+CREATE FUNCTION customer_data.sessions_final(internal) RETURNS customer_data.session[]
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_sessions_final';
+COMMENT ON FUNCTION customer_data.sessions_final(internal) IS 'Result of sessions_agg';
+CREATE AGGREGATE customer_data.sessions_agg(gap interval, at timestamptz, kind text) (
+    SFUNC = customer_data.sessions_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.sessions_final, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.sessions_agg(interval, timestamptz, text) IS 'The sessions of the rows of a group, as sessions() has them of a timeline';
+CREATE FUNCTION customer_data.neighbour_trans(internal, customer_data.event_pattern, customer_data.event_pattern, timestamptz, text) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_neighbour_trans';
+COMMENT ON FUNCTION customer_data.neighbour_trans(internal, customer_data.event_pattern, customer_data.event_pattern, timestamptz, text) IS 'Transition of next_event_agg and previous_event_agg';
+CREATE FUNCTION customer_data.next_event_final(internal) RETURNS customer_data.neighbour[]
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_next_event_final';
+COMMENT ON FUNCTION customer_data.next_event_final(internal) IS 'Result of next_event_agg';
+CREATE FUNCTION customer_data.previous_event_final(internal) RETURNS customer_data.neighbour[]
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_previous_event_final';
+COMMENT ON FUNCTION customer_data.previous_event_final(internal) IS 'Result of previous_event_agg';
+CREATE AGGREGATE customer_data.next_event_agg(pattern customer_data.event_pattern, among customer_data.event_pattern, at timestamptz, kind text) (
+    SFUNC = customer_data.neighbour_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.next_event_final, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.next_event_agg(customer_data.event_pattern, customer_data.event_pattern, timestamptz, text) IS 'For each row of a group that matches, the next one among others, as next_event() has it of a timeline';
+CREATE AGGREGATE customer_data.previous_event_agg(pattern customer_data.event_pattern, among customer_data.event_pattern, at timestamptz, kind text) (
+    SFUNC = customer_data.neighbour_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.previous_event_final, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.previous_event_agg(customer_data.event_pattern, customer_data.event_pattern, timestamptz, text) IS 'For each row of a group that matches, the one before it among others, as previous_event() has it of a timeline';
+
 CREATE FUNCTION customer_data.retention_trans(bigint, VARIADIC boolean[]) RETURNS bigint
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_retention_trans';
 COMMENT ON FUNCTION customer_data.retention_trans(bigint, boolean[]) IS 'Transition of retention_agg';

@@ -8,6 +8,7 @@
 
 #include "customer_data.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -15,7 +16,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 #include "window.h"
 
 #define CD_MAX_PATH	100
@@ -73,14 +76,29 @@ check_gap(const Interval *gap)
 				 errmsg("a gap between sessions cannot be negative")));
 }
 
-/* sessions(timeline, gap): session, started_at, ended_at, event_count, first_kind, last_kind */
-PG_FUNCTION_INFO_V1(cd_sessions);
-Datum
-cd_sessions(PG_FUNCTION_ARGS)
+/* Where rows go: to the caller of a set-returning function, or into an array. */
+typedef struct Rows
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Interval   *gap = PG_GETARG_INTERVAL_P(1);
-	CdTimeline	tl;
+	ReturnSetInfo *set;			/* NULL: into the array */
+	TupleDesc	desc;
+	Oid			type;			/* of the array's elements */
+	ArrayBuildState *array;
+} Rows;
+
+static void
+put_row(Rows *rows, Datum *values, bool *nulls)
+{
+	if (rows->set != NULL)
+		tuplestore_putvalues(rows->set->setResult, rows->set->setDesc, values, nulls);
+	else
+		rows->array = accumArrayResult(rows->array, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)),
+									   false, rows->type, CurrentMemoryContext);
+}
+
+/* The sessions of a timeline: session, started_at, ended_at, event_count, first_kind, last_kind. */
+static void
+list_sessions(const CdTimeline *tl, const Interval *gap, Rows *rows)
+{
 	CdWalk		walk;
 	CdPathEvent  *events;
 	int			n,
@@ -88,10 +106,7 @@ cd_sessions(PG_FUNCTION_ARGS)
 				start = 0,
 				session = 0;
 
-	InitMaterializedSRF(fcinfo, 0);
-	check_gap(gap);
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	events = list_events(&walk, &tl, DT_NOBEGIN, DT_NOEND, NULL, &n);
+	events = list_events(&walk, tl, DT_NOBEGIN, DT_NOEND, NULL, &n);
 	for (i = 1; i <= n; i++)
 	{
 		Datum		values[6];
@@ -105,20 +120,30 @@ cd_sessions(PG_FUNCTION_ARGS)
 		values[3] = Int32GetDatum(i - start);
 		values[4] = kind_name(&walk, events[start].kind);
 		values[5] = kind_name(&walk, events[i - 1].kind);
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		put_row(rows, values, nulls);
 		start = i;
 	}
+}
+
+/* sessions(timeline, gap) */
+PG_FUNCTION_INFO_V1(cd_sessions);
+Datum
+cd_sessions(PG_FUNCTION_ARGS)
+{
+	Rows		rows = {.set = (ReturnSetInfo *) fcinfo->resultinfo};
+	CdTimeline	tl;
+
+	InitMaterializedSRF(fcinfo, 0);
+	check_gap(PG_GETARG_INTERVAL_P(1));
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	list_sessions(&tl, PG_GETARG_INTERVAL_P(1), &rows);
 	return (Datum) 0;
 }
 
-/* Rows of next_event and previous_event: at, kind, and the neighbour's. */
-static Datum
-neighbours(FunctionCallInfo fcinfo, int direction)
+/* Each event of one pattern with its neighbour of another: at, kind, and the neighbour's. */
+static void
+list_neighbours(const CdTimeline *tl, const CdPattern *of, const CdPattern *among, int direction, Rows *rows)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const CdPattern *of,
-			   *among;
-	CdTimeline	tl;
 	CdWalk		walk,
 				walk2;
 	CdPathEvent  *events,
@@ -128,12 +153,8 @@ neighbours(FunctionCallInfo fcinfo, int direction)
 				i,
 				last = -1;
 
-	InitMaterializedSRF(fcinfo, 0);
-	of = cd_pattern_cached(fcinfo, 0, 2, PG_GETARG_DATUM(1));
-	among = cd_pattern_cached(fcinfo, 1, 2, PG_GETARG_DATUM(2));
-	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
-	events = list_events(&walk, &tl, DT_NOBEGIN, DT_NOEND, of, &n);
-	others = list_events(&walk2, &tl, DT_NOBEGIN, DT_NOEND, among, &n);
+	events = list_events(&walk, tl, DT_NOBEGIN, DT_NOEND, of, &n);
+	others = list_events(&walk2, tl, DT_NOBEGIN, DT_NOEND, among, &n);
 	near = palloc(Max(n, 1) * sizeof(int));
 	for (i = direction > 0 ? n - 1 : 0; i >= 0 && i < n; i -= direction)
 	{
@@ -156,8 +177,21 @@ neighbours(FunctionCallInfo fcinfo, int direction)
 			values[3] = kind_name(&walk, events[near[i]].kind);
 			nulls[2] = nulls[3] = false;
 		}
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		put_row(rows, values, nulls);
 	}
+}
+
+/* Rows of next_event and previous_event. */
+static Datum
+neighbours(FunctionCallInfo fcinfo, int direction)
+{
+	Rows		rows = {.set = (ReturnSetInfo *) fcinfo->resultinfo};
+	CdTimeline	tl;
+
+	InitMaterializedSRF(fcinfo, 0);
+	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
+	list_neighbours(&tl, cd_pattern_cached(fcinfo, 0, 2, PG_GETARG_DATUM(1)), cd_pattern_cached(fcinfo, 1, 2, PG_GETARG_DATUM(2)),
+					direction, &rows);
 	return (Datum) 0;
 }
 
@@ -175,6 +209,138 @@ Datum
 cd_previous_event(PG_FUNCTION_ARGS)
 {
 	return neighbours(fcinfo, -1);
+}
+
+/*
+ * State of sessions_agg, next_event_agg and previous_event_agg: what they were
+ * asked, and the rows so far as timeline_agg gathers them.
+ */
+typedef struct PathState
+{
+	Interval	gap;
+	struct varlena *of;			/* patterns; NULL for sessions */
+	struct varlena *among;
+	Datum		rows;			/* state of timeline_agg, NULL before the first row that counts */
+	bool		empty;
+} PathState;
+
+/* Gather a row whose time and kind are the last two of so many arguments; asked reads the others into a new state. */
+static Datum
+gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo fcinfo, PathState *state))
+{
+	LOCAL_FCINFO(inner, 3);
+	PathState  *state = PG_ARGISNULL(0) ? NULL : (PathState *) PG_GETARG_POINTER(0);
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	if (state == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		for (int i = 1; i < nargs - 2; i++)
+		{
+			if (PG_ARGISNULL(i))
+				ereport(ERROR,
+						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						 errmsg("what is asked for must not be NULL")));
+		}
+		state = palloc0(sizeof(PathState));
+		state->empty = true;
+		asked(fcinfo, state);
+		MemoryContextSwitchTo(old);
+	}
+	InitFunctionCallInfoData(*inner, fcinfo->flinfo, 3, fcinfo->fncollation, fcinfo->context, NULL);
+	inner->args[0].value = state->rows;
+	inner->args[0].isnull = state->empty;
+	inner->args[1] = fcinfo->args[nargs - 2];
+	inner->args[2] = fcinfo->args[nargs - 1];
+	state->rows = cd_timeline_agg_trans(inner);
+	state->empty = inner->isnull;
+	PG_RETURN_POINTER(state);
+}
+
+static void
+asked_gap(FunctionCallInfo fcinfo, PathState *state)
+{
+	check_gap(PG_GETARG_INTERVAL_P(1));
+	state->gap = *PG_GETARG_INTERVAL_P(1);
+}
+
+static void
+asked_patterns(FunctionCallInfo fcinfo, PathState *state)
+{
+	state->of = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
+	state->among = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(2));
+}
+
+/* sessions_trans(internal, gap, at, kind) */
+PG_FUNCTION_INFO_V1(cd_sessions_trans);
+Datum
+cd_sessions_trans(PG_FUNCTION_ARGS)
+{
+	return gather_row(fcinfo, 4, asked_gap);
+}
+
+/* neighbour_trans(internal, pattern, among, at, kind) */
+PG_FUNCTION_INFO_V1(cd_neighbour_trans);
+Datum
+cd_neighbour_trans(PG_FUNCTION_ARGS)
+{
+	return gather_row(fcinfo, 5, asked_patterns);
+}
+
+/* The rows of a state as an array of the composite type that the aggregate answers. */
+static Datum
+path_final(FunctionCallInfo fcinfo, int direction)
+{
+	LOCAL_FCINFO(inner, 1);
+	PathState  *state;
+	Rows		rows = {0};
+	CdTimeline	tl;
+	Datum		answer;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (PathState *) PG_GETARG_POINTER(0);
+	InitFunctionCallInfoData(*inner, fcinfo->flinfo, 1, fcinfo->fncollation, fcinfo->context, NULL);
+	inner->args[0].value = state->rows;
+	inner->args[0].isnull = state->empty;
+	cd_timeline_open(&tl, (struct varlena *) DatumGetPointer(cd_timeline_agg_final(inner)));
+	rows.type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	rows.desc = lookup_rowtype_tupdesc(rows.type, -1);
+	rows.array = initArrayResult(rows.type, CurrentMemoryContext, false);
+	if (state->of == NULL)
+		list_sessions(&tl, &state->gap, &rows);
+	else
+		list_neighbours(&tl, cd_pattern_read(state->of), cd_pattern_read(state->among), direction, &rows);
+	answer = makeArrayResult(rows.array, CurrentMemoryContext);
+	ReleaseTupleDesc(rows.desc);
+	return answer;
+}
+
+/* sessions_final(internal), next_event_final(internal), previous_event_final(internal) */
+PG_FUNCTION_INFO_V1(cd_sessions_final);
+Datum
+cd_sessions_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, 0);
+}
+
+PG_FUNCTION_INFO_V1(cd_next_event_final);
+Datum
+cd_next_event_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, 1);
+}
+
+PG_FUNCTION_INFO_V1(cd_previous_event_final);
+Datum
+cd_previous_event_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, -1);
 }
 
 /* Refuse a number of steps or a gap that makes no sense. */

@@ -438,6 +438,10 @@ extern void cd_append_name(StringInfo buf, const char *str, int len, char quote)
 
 extern struct varlena *cd_timeline_empty(void);
 
+/* Transition and result of timeline_agg, for aggregates that ask something of the rows' timeline. */
+extern Datum cd_timeline_agg_trans(PG_FUNCTION_ARGS);
+extern Datum cd_timeline_agg_final(PG_FUNCTION_ARGS);
+
 /* The events of both; identical events with the same event id once. */
 extern struct varlena *cd_timeline_merge(struct varlena *left, struct varlena *right);
 
