@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(85);
+SELECT plan(88);
 
 SELECT diag('seed ' || seed)
 FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
@@ -225,6 +225,9 @@ SELECT is((SELECT sequence_count_agg('(?1)(?2)', at, kind = 'a', kind = 'b') FRO
 SELECT is((SELECT sequence_match_agg('(?1)', at, kind = 'none') FROM rows_of), false, 'rows without any condition, combined');
 SELECT throws_ok($$SELECT sequence_count_agg(CASE WHEN c = 7 THEN '(?1)' ELSE '(?2)' END, at, kind = 'a', kind = 'b') FROM rows_of$$, '22023', 'the sequence must not change within a group');
 SELECT throws_ok($$SELECT window_funnel_agg(CASE WHEN c = 7 THEN interval '1 s' ELSE interval '2 s' END, '', at, kind = 'a', kind = 'b') FROM rows_of$$, '22023', 'the window of a funnel must not change');
+SELECT throws_ok($$SELECT window_funnel_agg('1 s', CASE WHEN c = 7 THEN 'strict_order' ELSE '' END, at, kind = 'a', kind = 'b') FROM rows_of$$, '22023', 'the mode of a funnel must not change');
+SELECT throws_ok($$SELECT sessions_agg(CASE WHEN c = 7 THEN interval '1 s' ELSE interval '2 s' END, at, kind) FROM rows_of$$, '22023', 'the gap between sessions must not change within a group');
+SELECT throws_ok($$SELECT next_event_agg(CASE WHEN c = 7 THEN 'a' ELSE 'b' END::event_pattern, '*', at, kind) FROM rows_of$$, '22023', 'a pattern must not change within a group');
 SELECT throws_ok($$SELECT sequence_count_agg('(?1)', at, VARIADIC CASE WHEN c = 7 THEN ARRAY[true] ELSE ARRAY[true, false] END) FROM rows_of$$, '22023', 'the number of conditions of a sequence must not change');
 DROP TABLE rows_of;
 

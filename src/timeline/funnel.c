@@ -564,6 +564,7 @@ typedef struct FunnelState
 	CdStepList	list;
 	Interval	within;
 	int			mode;
+	struct varlena *mode_text;	/* as the first row has it; NULL where states were joined */
 } FunnelState;
 
 /* The aggregate's memory context; refuses calls from elsewhere. */
@@ -600,6 +601,25 @@ check_same_window(const Interval *a, const Interval *b)
 				 errmsg("the window of a funnel must not change")));
 }
 
+static void
+mode_must_not_change(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the mode of a funnel must not change")));
+}
+
+/* Refuse rows of one group that name different modes; the text is read once a group. */
+static void
+check_same_mode(FunnelState *state, text *mode)
+{
+	if (state->mode_text != NULL && VARSIZE_ANY_EXHDR(state->mode_text) == VARSIZE_ANY_EXHDR(mode) &&
+		memcmp(VARDATA_ANY(state->mode_text), VARDATA_ANY(mode), VARSIZE_ANY_EXHDR(mode)) == 0)
+		return;
+	if (read_mode(mode) != state->mode)
+		mode_must_not_change();
+}
+
 /* window_funnel_agg's transition: within, mode, at, steps */
 PG_FUNCTION_INFO_V1(cd_window_funnel_trans);
 Datum
@@ -619,9 +639,14 @@ cd_window_funnel_trans(PG_FUNCTION_ARGS)
 		state = new_funnel_state(context);
 		state->within = *PG_GETARG_INTERVAL_P(1);
 		state->mode = read_mode(PG_GETARG_TEXT_PP(2));
+		state->mode_text = MemoryContextAlloc(context, VARSIZE_ANY(PG_GETARG_TEXT_PP(2)));
+		memcpy(state->mode_text, PG_GETARG_TEXT_PP(2), VARSIZE_ANY(PG_GETARG_TEXT_PP(2)));
 	}
 	else
+	{
 		check_same_window(&state->within, PG_GETARG_INTERVAL_P(1));
+		check_same_mode(state, PG_GETARG_TEXT_PP(2));
+	}
 	mask = cd_mask_of_booleans(PG_GETARG_DATUM(4), &n);
 	if (state->list.nconditions == 0)
 		state->list.nconditions = n;
@@ -658,9 +683,7 @@ cd_window_funnel_combine(PG_FUNCTION_ARGS)
 	}
 	check_same_window(&state->within, &other->within);
 	if (state->mode != other->mode)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the mode of a funnel must not change")));
+		mode_must_not_change();
 	cd_step_list_join(&state->list, &other->list, "funnel");
 	PG_RETURN_POINTER(state);
 }

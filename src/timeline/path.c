@@ -224,9 +224,12 @@ typedef struct PathState
 	bool		empty;
 } PathState;
 
-/* Gather a row whose time and kind are the last two of so many arguments; asked reads the others into a new state. */
+/*
+ * Gather a row whose time and kind are the last two of so many arguments;
+ * asked reads the others into a new state, and refuses other ones later.
+ */
 static Datum
-gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo fcinfo, PathState *state))
+gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo fcinfo, PathState *state, bool first))
 {
 	LOCAL_FCINFO(inner, 3);
 	PathState  *state = PG_ARGISNULL(0) ? NULL : (PathState *) PG_GETARG_POINTER(0);
@@ -234,22 +237,24 @@ gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo f
 
 	if (!AggCheckCallContext(fcinfo, &context))
 		elog(ERROR, "aggregate function called in non-aggregate context");
+	for (int i = 1; i < nargs - 2; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("what is asked for must not be NULL")));
+	}
 	if (state == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
-		for (int i = 1; i < nargs - 2; i++)
-		{
-			if (PG_ARGISNULL(i))
-				ereport(ERROR,
-						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						 errmsg("what is asked for must not be NULL")));
-		}
 		state = palloc0(sizeof(PathState));
 		state->empty = true;
-		asked(fcinfo, state);
+		asked(fcinfo, state, true);
 		MemoryContextSwitchTo(old);
 	}
+	else
+		asked(fcinfo, state, false);
 	InitFunctionCallInfoData(*inner, fcinfo->flinfo, 3, fcinfo->fncollation, fcinfo->context, NULL);
 	inner->args[0].value = state->rows;
 	inner->args[0].isnull = state->empty;
@@ -261,17 +266,48 @@ gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo f
 }
 
 static void
-asked_gap(FunctionCallInfo fcinfo, PathState *state)
+must_not_change(const char *what)
 {
-	check_gap(PG_GETARG_INTERVAL_P(1));
-	state->gap = *PG_GETARG_INTERVAL_P(1);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must not change within a group", what)));
 }
 
 static void
-asked_patterns(FunctionCallInfo fcinfo, PathState *state)
+asked_gap(FunctionCallInfo fcinfo, PathState *state, bool first)
 {
-	state->of = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
-	state->among = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(2));
+	const Interval *gap = PG_GETARG_INTERVAL_P(1);
+
+	if (first)
+	{
+		check_gap(gap);
+		state->gap = *gap;
+	}
+	else if (gap->time != state->gap.time || gap->day != state->gap.day || gap->month != state->gap.month)
+		must_not_change("the gap between sessions");
+}
+
+/* A pattern that is asked for: kept, or the same as the one kept. */
+static void
+asked_pattern(FunctionCallInfo fcinfo, int i, struct varlena **kept, bool first)
+{
+	struct varlena *pattern = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(i));
+
+	if (first)
+	{
+		*kept = palloc(VARSIZE_ANY(pattern));
+		memcpy(*kept, pattern, VARSIZE_ANY(pattern));
+	}
+	else if (VARSIZE_ANY_EXHDR(pattern) != VARSIZE_ANY_EXHDR(*kept) ||
+			 memcmp(VARDATA_ANY(pattern), VARDATA_ANY(*kept), VARSIZE_ANY_EXHDR(pattern)) != 0)
+		must_not_change("a pattern");
+}
+
+static void
+asked_patterns(FunctionCallInfo fcinfo, PathState *state, bool first)
+{
+	asked_pattern(fcinfo, 1, &state->of, first);
+	asked_pattern(fcinfo, 2, &state->among, first);
 }
 
 /* sessions_trans(internal, gap, at, kind) */
