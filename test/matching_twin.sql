@@ -42,11 +42,11 @@ SELECT customer_data.add_source('people', 'public.person', 'key',
       "postcode": "postcode", "gender": "gender"}', region => 'US') IS NOT NULL AS added;
 SELECT ok((SELECT links > 500 FROM customer_data.resolve()), 'made-up people are resolved');
 
--- What the engine reads of a record.
+-- What the engine reads of a record: the standard forms; a date that stands for none, as the day of the epoch, has no such form.
 CREATE TABLE public.form AS
 SELECT v.record_id, v.given AS raw, v.standard,
        lower(max(s) FILTER (WHERE a.name = 'given_name')) AS given, lower(max(s) FILTER (WHERE a.name = 'family_name')) AS family,
-       max(coalesce(s, v.given[a.ordinal])) FILTER (WHERE a.name = 'birth_date')::date AS birth, lower(max(s) FILTER (WHERE a.name = 'email')) AS email,
+       max(s) FILTER (WHERE a.name = 'birth_date')::date AS birth, lower(max(s) FILTER (WHERE a.name = 'email')) AS email,
        right(regexp_replace(max(s) FILTER (WHERE a.name = 'phone'), '\D', '', 'g'), 10) AS phone, lower(max(s) FILTER (WHERE a.name = 'city')) AS city,
        lower(max(s) FILTER (WHERE a.name = 'postcode')) AS postcode, lower(max(s) FILTER (WHERE a.name = 'gender')) AS gender
 FROM customer_data.record_value v CROSS JOIN customer_data.attribute a CROSS JOIN LATERAL (SELECT v.standard[a.ordinal] AS s) x
