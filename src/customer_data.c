@@ -182,3 +182,16 @@ cd_check_encoding(PG_FUNCTION_ARGS)
 				 errhint("Create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.")));
 	PG_RETURN_VOID();
 }
+
+MemoryContext
+cd_aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this function is a part of an aggregate and cannot be called by itself"),
+				 errhint("Call the aggregate.")));
+	return context;
+}

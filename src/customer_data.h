@@ -43,6 +43,9 @@ extern void cd_validity_reset(void);
 extern void cd_validity_note(TimestampTz until);
 extern TimestampTz cd_validity(void);
 
+/* Where an aggregate keeps its state; an error where the function is called by itself. */
+extern MemoryContext cd_aggregate_context(FunctionCallInfo fcinfo);
+
 /* Set-up of the rooms that have settings or workers, called once at load. */
 extern void cd_bits_init(void);
 extern void cd_phone_init(void);

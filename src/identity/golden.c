@@ -70,10 +70,7 @@ cd_golden_transition(PG_FUNCTION_ARGS)
 	State	   *state;
 	CdGoldenEntry	   *entry;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("golden is called outside an aggregate")));
+	context = cd_aggregate_context(fcinfo);
 	old = MemoryContextSwitchTo(context);
 	if (PG_ARGISNULL(0))
 	{

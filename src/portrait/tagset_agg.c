@@ -17,25 +17,12 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* Where an aggregate keeps its state; an error outside of one */
-static MemoryContext
-state_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function is a part of an aggregate and cannot be called by itself")));
-	return context;
-}
-
 /* tagset_agg(path, score, at, half_life, until): put a tagset together */
 PG_FUNCTION_INFO_V1(cd_tagset_agg_step);
 Datum
 cd_tagset_agg_step(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = state_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdTagBuilder *state = PG_ARGISNULL(0) ? NULL : (CdTagBuilder *) PG_GETARG_POINTER(0);
 	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
@@ -127,7 +114,7 @@ add_score(TagSums *state, const char *path, int length, double score)
 static TagSums *
 begin_step(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = state_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 
 	return PG_ARGISNULL(0) ? make_sums(context) : (TagSums *) PG_GETARG_POINTER(0);
 }
@@ -206,7 +193,7 @@ PG_FUNCTION_INFO_V1(cd_tagset_sum_combine);
 Datum
 cd_tagset_sum_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = state_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	TagSums    *state,
 			   *other;
 	HASH_SEQ_STATUS scan;
@@ -237,7 +224,7 @@ cd_tagset_sum_serialize(PG_FUNCTION_ARGS)
 	TagSum	   *sum;
 	StringInfoData out;
 
-	(void) state_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	pq_begintypsend(&out);
 	pq_sendint64(&out, state->sets);
 	pq_sendint32(&out, state->top);
@@ -258,7 +245,7 @@ PG_FUNCTION_INFO_V1(cd_tagset_sum_deserialize);
 Datum
 cd_tagset_sum_deserialize(PG_FUNCTION_ARGS)
 {
-	TagSums    *state = make_sums(state_context(fcinfo));
+	TagSums    *state = make_sums(cd_aggregate_context(fcinfo));
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	StringInfoData in;
 	int			count;

@@ -14,14 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-pg_noreturn static void
-not_by_itself(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("this function is a part of an aggregate and cannot be called by itself")));
-}
-
 /* Make the state of an aggregate in the aggregate's own context */
 static CdSetBuilder *
 new_state(FunctionCallInfo fcinfo)
@@ -30,8 +22,7 @@ new_state(FunctionCallInfo fcinfo)
 				old;
 	CdSetBuilder *state;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		not_by_itself();
+	context = cd_aggregate_context(fcinfo);
 	old = MemoryContextSwitchTo(context);
 	state = cd_set_builder();
 	MemoryContextSwitchTo(old);
@@ -41,8 +32,7 @@ new_state(FunctionCallInfo fcinfo)
 static CdSetBuilder *
 state_of(FunctionCallInfo fcinfo, int argument)
 {
-	if (!AggCheckCallContext(fcinfo, NULL))
-		not_by_itself();
+	(void) cd_aggregate_context(fcinfo);
 	return (CdSetBuilder *) PG_GETARG_POINTER(argument);
 }
 
@@ -84,8 +74,7 @@ intersect(FunctionCallInfo fcinfo, AndState *state, const CdSet *set)
 				old;
 	CdSet	   *before = NULL;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		not_by_itself();
+	context = cd_aggregate_context(fcinfo);
 	old = MemoryContextSwitchTo(context);
 	if (state == NULL)
 	{
@@ -109,8 +98,7 @@ cd_customer_set_and_step(PG_FUNCTION_ARGS)
 {
 	AndState   *state;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		not_by_itself();
+	(void) cd_aggregate_context(fcinfo);
 	state = PG_ARGISNULL(0) ? NULL : (AndState *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1) && (state == NULL || !cd_set_is_empty(state->left)))
 		state = intersect(fcinfo, state, PG_GETARG_CDSET(1));
@@ -144,8 +132,7 @@ cd_customer_set_and_combine(PG_FUNCTION_ARGS)
 {
 	AndState   *state;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		not_by_itself();
+	(void) cd_aggregate_context(fcinfo);
 	state = PG_ARGISNULL(0) ? NULL : (AndState *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1))
 		state = intersect(fcinfo, state, ((AndState *) PG_GETARG_POINTER(1))->left);
@@ -159,8 +146,7 @@ PG_FUNCTION_INFO_V1(cd_customer_set_and_serialize);
 Datum
 cd_customer_set_and_serialize(PG_FUNCTION_ARGS)
 {
-	if (!AggCheckCallContext(fcinfo, NULL))
-		not_by_itself();
+	(void) cd_aggregate_context(fcinfo);
 	PG_RETURN_BYTEA_P((bytea *) ((AndState *) PG_GETARG_POINTER(0))->left);
 }
 
@@ -206,8 +192,7 @@ PG_FUNCTION_INFO_V1(cd_customer_set_and_final);
 Datum
 cd_customer_set_and_final(PG_FUNCTION_ARGS)
 {
-	if (!AggCheckCallContext(fcinfo, NULL))
-		not_by_itself();
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	/* A window asks again and again, and the state lives on. */

@@ -221,10 +221,7 @@ cd_timeline_chunk_trans(PG_FUNCTION_ARGS)
 				old;
 	CdChunkList *list;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("timeline_chunk_agg is called outside an aggregate")));
+	context = cd_aggregate_context(fcinfo);
 	old = MemoryContextSwitchTo(context);
 	list = PG_ARGISNULL(0) ? palloc0(sizeof(CdChunkList)) : (CdChunkList *) PG_GETARG_POINTER(0);
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))

@@ -264,10 +264,7 @@ cd_event_batch_trans(PG_FUNCTION_ARGS)
 				quantity = 0;
 	int			arg;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function serves an aggregate and cannot be called by itself")));
+	context = cd_aggregate_context(fcinfo);
 	if (shared == NULL)
 		fcinfo->flinfo->fn_extra = shared = share(fcinfo);
 	if (PG_ARGISNULL(ARG_STATE))

@@ -567,19 +567,6 @@ typedef struct FunnelState
 	struct varlena *mode_text;	/* as the first row has it; NULL where states were joined */
 } FunnelState;
 
-/* The aggregate's memory context; refuses calls from elsewhere. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function serves an aggregate and cannot be called by itself")));
-	return context;
-}
-
 /* A funnel's state without rows. */
 static FunnelState *
 new_funnel_state(MemoryContext context)
@@ -625,7 +612,7 @@ PG_FUNCTION_INFO_V1(cd_window_funnel_trans);
 Datum
 cd_window_funnel_trans(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
 	uint32		mask;
 	int			n;
@@ -664,7 +651,7 @@ PG_FUNCTION_INFO_V1(cd_window_funnel_combine);
 Datum
 cd_window_funnel_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	FunnelState *state = PG_ARGISNULL(0) ? NULL : (FunnelState *) PG_GETARG_POINTER(0);
 	FunnelState *other = PG_ARGISNULL(1) ? NULL : (FunnelState *) PG_GETARG_POINTER(1);
 
@@ -696,7 +683,7 @@ cd_window_funnel_serialize(PG_FUNCTION_ARGS)
 	FunnelState *state;
 	StringInfoData buf;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	state = (FunnelState *) PG_GETARG_POINTER(0);
 	pq_begintypsend(&buf);
 	pq_sendint64(&buf, state->within.time);
@@ -716,7 +703,7 @@ cd_window_funnel_deserialize(PG_FUNCTION_ARGS)
 	StringInfoData buf;
 	FunnelState *state;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
@@ -738,7 +725,7 @@ cd_window_funnel_final(PG_FUNCTION_ARGS)
 	FunnelState *state;
 	Funnel		funnel;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT32(0);
 	state = (FunnelState *) PG_GETARG_POINTER(0);
@@ -755,7 +742,7 @@ cd_funnel_times_final(PG_FUNCTION_ARGS)
 	FunnelState *state;
 	Funnel		funnel;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TIMESTAMPTZOID));
 	state = (FunnelState *) PG_GETARG_POINTER(0);

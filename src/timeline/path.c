@@ -235,8 +235,7 @@ gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo f
 	PathState  *state = PG_ARGISNULL(0) ? NULL : (PathState *) PG_GETARG_POINTER(0);
 	MemoryContext context;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	context = cd_aggregate_context(fcinfo);
 	for (int i = 1; i < nargs - 2; i++)
 	{
 		if (PG_ARGISNULL(i))
@@ -336,8 +335,7 @@ path_final(FunctionCallInfo fcinfo, int direction)
 	CdTimeline	tl;
 	Datum		answer;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PathState *) PG_GETARG_POINTER(0);

@@ -361,19 +361,6 @@ typedef struct SequenceState
 	text	   *pattern;
 } SequenceState;
 
-/* The aggregate's memory context; refuses calls from elsewhere. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function serves an aggregate and cannot be called by itself")));
-	return context;
-}
-
 /* A state without rows. */
 static SequenceState *
 new_sequence_state(MemoryContext context, const text *pattern, int nconditions)
@@ -410,7 +397,7 @@ PG_FUNCTION_INFO_V1(cd_sequence_trans);
 Datum
 cd_sequence_trans(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	SequenceState *state = PG_ARGISNULL(0) ? NULL : (SequenceState *) PG_GETARG_POINTER(0);
 	uint32		mask;
 	int			n;
@@ -438,7 +425,7 @@ PG_FUNCTION_INFO_V1(cd_sequence_combine);
 Datum
 cd_sequence_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	SequenceState *state = PG_ARGISNULL(0) ? NULL : (SequenceState *) PG_GETARG_POINTER(0);
 	SequenceState *other = PG_ARGISNULL(1) ? NULL : (SequenceState *) PG_GETARG_POINTER(1);
 
@@ -463,7 +450,7 @@ cd_sequence_serialize(PG_FUNCTION_ARGS)
 	SequenceState *state;
 	StringInfoData buf;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	state = (SequenceState *) PG_GETARG_POINTER(0);
 	pq_begintypsend(&buf);
 	pq_sendint32(&buf, VARSIZE_ANY_EXHDR(state->pattern));
@@ -483,7 +470,7 @@ cd_sequence_deserialize(PG_FUNCTION_ARGS)
 	text	   *pattern;
 	int			len;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
@@ -503,7 +490,7 @@ match_state(FunctionCallInfo fcinfo, int limit)
 	Sequence   *sequence;
 	int			found;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		return 0;
 	state = (SequenceState *) PG_GETARG_POINTER(0);

@@ -72,19 +72,6 @@ typedef struct AggState
 #define BLOCK_LEAST		256
 #define BLOCK_MOST		65536
 
-/* The aggregate's memory context; refuses calls from elsewhere. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function serves an aggregate and cannot be called by itself")));
-	return context;
-}
-
 /* Make the call site's data. */
 static AggCall *
 make_call(FunctionCallInfo fcinfo)
@@ -200,7 +187,7 @@ number_argument(FunctionCallInfo fcinfo, int n, bool numeric)
 static pg_attribute_always_inline Datum
 agg_transition(FunctionCallInfo fcinfo, bool numeric)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
 	AggCall    *call = agg_call(fcinfo);
 	int			nargs = PG_NARGS();
@@ -379,7 +366,7 @@ add_property(CdBuilder *builder, int property, PropertyArg *arg, Datum value)
 static pg_attribute_always_inline Datum
 columns_transition(FunctionCallInfo fcinfo, bool numeric)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
 	AggCall    *call = agg_call(fcinfo);
 	int			nargs = PG_NARGS();
@@ -478,7 +465,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_agg_combine);
 Datum
 cd_timeline_agg_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	AggState   *state = PG_ARGISNULL(0) ? NULL : (AggState *) PG_GETARG_POINTER(0);
 	AggState   *other = PG_ARGISNULL(1) ? NULL : (AggState *) PG_GETARG_POINTER(1);
 	struct varlena *image;
@@ -516,7 +503,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_agg_serialize);
 Datum
 cd_timeline_agg_serialize(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	PG_RETURN_BYTEA_P((bytea *) finish_state((AggState *) PG_GETARG_POINTER(0)));
 }
 
@@ -527,7 +514,7 @@ cd_timeline_agg_deserialize(PG_FUNCTION_ARGS)
 {
 	AggState   *state;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	state = new_state(agg_call(fcinfo), CurrentMemoryContext, PACKED_SIZE, 0);
 	state->image = (struct varlena *) PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
 	state->nimages = 1;
@@ -539,7 +526,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_agg_final);
 Datum
 cd_timeline_agg_final(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(cd_timeline_empty());
 	PG_RETURN_POINTER(finish_state((AggState *) PG_GETARG_POINTER(0)));
@@ -618,7 +605,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_merge_trans);
 Datum
 cd_timeline_merge_trans(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	MergeState *state = PG_ARGISNULL(0) ? NULL : (MergeState *) PG_GETARG_POINTER(0);
 
 	if (!PG_ARGISNULL(1))
@@ -633,7 +620,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_merge_combine);
 Datum
 cd_timeline_merge_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = cd_aggregate_context(fcinfo);
 	MergeState *state = PG_ARGISNULL(0) ? NULL : (MergeState *) PG_GETARG_POINTER(0);
 
 	if (!PG_ARGISNULL(1))
@@ -651,7 +638,7 @@ cd_timeline_merge_serialize(PG_FUNCTION_ARGS)
 	struct varlena *image;
 	bytea	   *result;
 
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	image = merge_all((MergeState *) PG_GETARG_POINTER(0));
 	result = palloc(VARHDRSZ + VARSIZE_ANY_EXHDR(image));
 	SET_VARSIZE(result, VARHDRSZ + VARSIZE_ANY_EXHDR(image));
@@ -664,7 +651,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_merge_deserialize);
 Datum
 cd_timeline_merge_deserialize(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	PG_RETURN_POINTER(merge_add(NULL, CurrentMemoryContext, PG_GETARG_TIMELINE(0)));
 }
 
@@ -673,7 +660,7 @@ PG_FUNCTION_INFO_V1(cd_timeline_merge_final);
 Datum
 cd_timeline_merge_final(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) cd_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_POINTER(cd_timeline_empty());
 	PG_RETURN_POINTER(merge_all((MergeState *) PG_GETARG_POINTER(0)));
