@@ -206,7 +206,11 @@ fetch_entry(Relation values, const Place *place, TupleTableSlot *slot, CdGoldenE
 	ItemPointerData tid = place->tid;
 
 	if (!table_tuple_fetch_row_version(values, &tid, GetActiveSnapshot(), slot))
-		elog(ERROR, "values of record " INT64_FORMAT " are not there any more", place->record_id);
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("values of record " INT64_FORMAT " are not there any more", place->record_id),
+				 errdetail("They were deleted while golden rows were made of them."),
+				 errhint("Run resolve() again.")));
 	tuple = ExecCopySlotHeapTuple(slot);
 	entry->record_id = place->record_id;
 	entry->trust = place->trust;
