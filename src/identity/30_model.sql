@@ -218,7 +218,7 @@ CREATE TABLE customer_data.match_model (
 );
 COMMENT ON TABLE customer_data.match_model IS 'The model in force: bits that make a candidate, size from which a key is oversize';
 COMMENT ON COLUMN customer_data.match_model.records IS 'Records when frequencies were counted';
-COMMENT ON COLUMN customer_data.match_model.twins IS 'Further records of a record''s own customer, on average: these are no strangers who share its values';
+COMMENT ON COLUMN customer_data.match_model.twins IS 'Further records of a record''s own customer, on average of those that have any: these are no strangers who share its values';
 COMMENT ON COLUMN customer_data.match_model.version IS 'Changes with every change of the model';
 COMMENT ON COLUMN customer_data.match_model.counted IS 'The version with which frequencies were counted; posting lists belong to it';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.match_model', '');

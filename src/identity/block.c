@@ -19,6 +19,12 @@
 /* Candidate pairs that are no effort, and how far beyond the budget pairs are looked at that can hardly be strangers. */
 #define PAIRS_ANYWAY		4e6
 #define BEYOND_BUDGET		10.0
+/*
+ * Pairs that share so many bits less than make one record in all are no
+ * candidates.  What a key says grows with the records, and what is asked for
+ * grows alike, not by whole bits: else a few more records would cost pairs.
+ */
+#define LEAST_BELOW			6.5
 
 #define ST_SORT sort_postings
 #define ST_ELEMENT_TYPE CdPosting
@@ -597,7 +603,7 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 	double		histogram[256];
 	double		sampled;
 	double		sum = 0;
-	int			least = (int) Max(3, floor(log2(Max(blocking->records->n, 2)) - 6));
+	double		least = Max(3, log2(Max(blocking->records->n, 2)) - LEAST_BELOW);
 	int			chance = (int) ceil(log2(Max(blocking->records->n, 2)));
 	int			t = 255;
 
@@ -612,7 +618,7 @@ cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record)
 	per_record = Max(per_record, PAIRS_ANYWAY / blocking->records->n);
 	while (t > least && sum + histogram[t - 1] <= per_record * (t > chance ? BEYOND_BUDGET : 1) * sampled)
 		sum += histogram[--t];
-	engine->model->threshold = t;
+	engine->model->threshold = Max(t, least);
 	blocking->expected = sum / Max(sampled, 1) * blocking->records->n;
 }
 

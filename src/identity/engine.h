@@ -194,7 +194,7 @@ typedef struct CdStatistics
 {
 	MemoryContext context;
 	double		records;		/* records counted */
-	double		twins;			/* further records of a record's own customer, on average */
+	double		twins;			/* further records of a record's own customer, on average of those that have any */
 	uint32		floor;			/* frequencies up to this are not kept */
 	uint32		nkeys;
 	uint64	   *hash;			/* open addressing, 0 is free */

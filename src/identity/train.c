@@ -2,8 +2,8 @@
  * train.c
  *		Learn the model: u from random pairs, m and the share of matches by
  *		expectation maximisation over agreement patterns of candidate pairs,
- *		dependence between comparisons of pairs that are no match as a tree.  No
- *		labels are needed; a pair whose truth is known counts as what it is.
+ *		dependence between comparisons by dependence.c.  No labels are needed; a
+ *		pair whose truth is known counts as what it is.
  */
 #include "postgres.h"
 
@@ -13,7 +13,7 @@
 
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
-#include "identity/engine.h"
+#include "identity/train.h"
 #include "miscadmin.h"
 
 #define RANDOM_PAIRS		1000000
@@ -22,37 +22,15 @@
 #define ROUNDS				25
 #define FIRST_LOOK			8.0		/* so much fewer pairs tell how often customers are recorded */
 #define FIRST_ROUNDS		8
+#define TWINS_SAMPLE		4000	/* records whose twins are counted */
 #define CONVERGED			1e-4
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define ECHO				0.1		/* the same, per match of which nothing else is known, or of companies' names */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
-#define DOUBTFUL			2.0		/* what looks like matches is left out of the others, and as much again */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
-#define SEEN				20.0	/* random pairs that make a share reliable */
-#define FEW					20.0	/* pairs by which what few show is drawn to what is usual */
-#define MOVED_FAR			0.7		/* share of those who moved whose wider parts of the address differ, too, before any are seen */
-#define STAYED				0.2		/* who did not move has wider parts that differ at least so often as others */
 #define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
-
-/* Counts of one class or sample: levels alone and by two. */
-typedef struct Counts
-{
-	int			n;
-	double		total;
-	double		kind[CD_PAIR_KINDS];	/* pairs by what they are of */
-	double		housemates[CD_PAIR_KINDS];	/* pairs of one household */
-	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
-	double		known[CD_MAX_COMPARISONS];
-	double		alone[CD_MAX_COMPARISONS];	/* of these nothing else is known */
-	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
-	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
-	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
-	double		near[CD_MAX_COMPARISONS];	/* share of those who have such a number whose numbers differ by one digit */
-	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
-	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
-} Counts;
 
 /* One agreement pattern among the candidates. */
 typedef struct Pattern
@@ -81,126 +59,6 @@ typedef struct Patterns
 	double		same_known[CD_MAX_COMPARISONS]; /* of those that have values */
 	uint64		seen;
 } Patterns;
-
-/* Joint count of two comparisons whichever way it is stored. */
-static inline double
-joint(const Counts *counts, int c, int d, int k, int l)
-{
-	return c > d ? counts->joint[c][d][k][l] : counts->joint[d][c][l][k];
-}
-
-/* Parts of an address, the narrowest first: who moves has them all anew. */
-static const char *const home[] = {"address", "postcode", "city", "region", "country"};
-
-/* Does a level of a part of an address say that the two are not of one place? */
-bool
-cd_level_moved(const CdModel *model, int c, int level)
-{
-	CdComparisonKind kind = model->comparison[c].kind;
-
-	return kind == CD_CMP_STREET || kind == CD_CMP_POSTCODE ? level <= 2 : level == 0;
-}
-
-/*
- * How likely each level of a part of an address is among matches where a
- * narrower part differs ("moved") or does not.  "seen" are pairs that show it
- * (NULL: none), drawn to what is usual, which keeps m.
- */
-static void
-given_moved(const CdModel *model, int c, int d, bool moved, const double *seen, float *logp)
-{
-	const CdComparison *comparison = &model->comparison[c];
-	double		all = moved || seen != NULL ? FEW : 0;
-	double		q = 0;
-	double		differ;
-
-	for (int l = 0; l < model->comparison[d].nlevels; l++)
-		q += cd_level_moved(model, d, l) ? model->comparison[d].m[l] : 0;
-	q = Min(q, 0.9);
-	differ = Max(MOVED_FAR, comparison->m[0]);
-	if (!moved)
-		differ = Max((comparison->m[0] - q * differ) / (1 - q), comparison->m[0] * STAYED);
-	for (int k = 0; k < comparison->nlevels && seen != NULL; k++)
-		all += seen[k];
-	for (int k = 0; k < comparison->nlevels; k++)
-	{
-		double		usual = k == 0 ? differ : comparison->m[k] / (1 - comparison->m[0]) * (1 - differ);
-
-		logp[k] = (float) log2(Max(seen == NULL ? usual : (seen[k] + FEW * usual) / all, 1e-6));
-	}
-}
-
-/* Make parts of an address depend on narrower ones among matches, as far as pairs show it. */
-static void
-same_moves(CdModel *model, const Counts *match)
-{
-	int			part[lengthof(home)];
-	int			n = 0;
-
-	for (size_t i = 0; i < lengthof(home); i++)
-	{
-		for (int c = 0; c < model->ncomparisons; c++)
-		{
-			if (strcmp(model->comparison[c].name, home[i]) == 0)
-				part[n++] = c;
-		}
-	}
-	for (int i = 0; i < n; i++)
-	{
-		CdDependence *same = &model->same[part[i]];
-		int			c = part[i];
-
-		same->n = Min(i, CD_MAX_PARENTS);
-		for (int j = 0; j < same->n; j++)
-		{
-			int			d = part[i - 1 - j];
-
-			same->parent[j] = d;
-			for (int moved = 0; moved <= 1; moved++)
-			{
-				double		seen[CD_MAX_LEVELS] = {0};
-				float		logp[CD_MAX_LEVELS];
-
-				for (int l = 0; match != NULL && l < model->comparison[d].nlevels; l++)
-				{
-					for (int k = 0; cd_level_moved(model, d, l) == moved && k < model->comparison[c].nlevels; k++)
-						seen[k] += joint(match, c, d, k, l);
-				}
-				given_moved(model, c, d, moved, match == NULL ? NULL : seen, logp);
-				for (int l = 0; l < model->comparison[d].nlevels; l++)
-				{
-					if (cd_level_moved(model, d, l) == moved)
-						memcpy(same->logp[j][l], logp, sizeof(logp));
-				}
-			}
-		}
-	}
-}
-
-/* Compute the log tables that scoring reads from levels that are independent among strangers. */
-void
-cd_model_independent(CdModel *model)
-{
-	cd_settle_prior(model);
-	for (int c = 0; c < model->ncomparisons; c++)
-	{
-		CdComparison *comparison = &model->comparison[c];
-
-		model->other[c].n = 0;
-		model->same[c].n = 0;
-		for (int k = 0; k < comparison->nlevels; k++)
-		{
-			model->logu[c][k] = (float) log2(comparison->u[k]);
-			model->logm[c][k] = (float) log2(comparison->m[k]);
-		}
-		for (int k = 0; k < comparison->nlevels; k++)
-		{
-			if (comparison->tf[k] == 1.0f)
-				comparison->tf_base[k] = (float) -log2(comparison->u[k]);
-		}
-	}
-	same_moves(model, NULL);
-}
 
 static void
 count_pair(Counts *counts, const CdAgreement *agreement)
@@ -535,22 +393,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 	}
 }
 
-/*
- * Joint count over all pairs that are no match.  What random pairs saw too
- * seldom is taken from the candidates, who hold all of what is rare; either
- * way less what may be matches, and as much again.
- */
-static double
-other_joint(const Counts *random, const Counts *match, const Counts *other, double scale, int c, int d, int k, int l)
-{
-	double		seen = joint(random, c, d, k, l) * scale;
-	double		same = joint(match, c, d, k, l);
-
-	if (joint(random, c, d, k, l) < SEEN)
-		seen = joint(other, c, d, k, l) + same;
-	return Max(seen - DOUBTFUL * same, 0);
-}
-
 /* That values differ speaks for no match, however seldom they do: where nearly all hold one value. */
 static void
 never_for_differing(CdComparison *comparison)
@@ -736,141 +578,6 @@ maximise_match(CdModel *model, int account_slot, const CdModel *defaults, const 
 	return moved;
 }
 
-/*
- * Let each comparison depend on those before it with which it goes together
- * most, in the order in which Prim's algorithm joins them to a tree.
- */
-static void
-choose_parents(CdModel *model, double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS])
-{
-	int			n = model->ncomparisons;
-	bool		in[CD_MAX_COMPARISONS] = {false};
-
-	for (int step = 0; step < n; step++)
-	{
-		int			best = -1;
-		double		most = -1;
-		CdDependence *other;
-
-		for (int c = 0; c < n; c++)
-		{
-			double		strongest = 0;
-
-			for (int d = 0; d < n && !in[c]; d++)
-				strongest = in[d] ? Max(strongest, strength[c][d]) : strongest;
-			if (!in[c] && strongest > most)
-			{
-				most = strongest;
-				best = c;
-			}
-		}
-		other = &model->other[best];
-		for (other->n = 0; other->n < CD_MAX_PARENTS; other->n++)
-		{
-			int			parent = -1;
-
-			most = 0;
-			for (int d = 0; d < n; d++)
-			{
-				bool		taken = !in[d];
-
-				for (int i = 0; i < other->n; i++)
-					taken |= other->parent[i] == d;
-				if (!taken && strength[best][d] > most)
-				{
-					most = strength[best][d];
-					parent = d;
-				}
-			}
-			if (parent < 0)
-				break;
-			other->parent[other->n] = parent;
-		}
-		in[best] = true;
-	}
-}
-
-/*
- * Learn how likely each level of c is given a level of d among pairs that are
- * no match: from random pairs where they are many, else as at the level below.  Only agreements that come
- * together more often than by chance matter, since they would count twice.
- */
-static void
-conditional(const CdModel *model, const Counts *random, const Counts *match, const Counts *other,
-			double scale, int c, int d, float logp[CD_MAX_LEVELS][CD_MAX_LEVELS])
-{
-	const CdComparison *comparison = &model->comparison[c];
-	double		both = 0;
-
-	for (int k = 0; k < comparison->nlevels; k++)
-	{
-		for (int l = 0; l < model->comparison[d].nlevels; l++)
-			both += joint(random, c, d, k, l);
-	}
-	for (int l = 0; l < model->comparison[d].nlevels; l++)
-	{
-		double		p[CD_MAX_LEVELS];
-		double		rest = 1;
-		double		seen = both * scale * model->comparison[d].u[l];
-
-		for (int k = comparison->nlevels - 1; k > 0; k--)
-		{
-			p[k] = comparison->u[k];
-			if (l > 0)
-			{
-				double		given = p[k];
-
-				/* few observations are drawn to independence */
-				if (seen >= SEEN)
-					given = (other_joint(random, match, other, scale, c, d, k, l) + FEW * given) / (seen + FEW);
-				else if (l > 1)
-					given = exp2(logp[l - 1][k]);
-				p[k] = Max(p[k], Min(0.9, given));
-			}
-			rest -= p[k];
-		}
-		p[0] = Max(rest, comparison->m[0]);
-		for (int k = 0; k < comparison->nlevels; k++)
-			logp[l][k] = (float) log2(p[k]);
-	}
-}
-
-/*
- * Learn how levels depend on each other among pairs that are no match: the
- * strongest dependences among the candidates.
- */
-static void
-other_dependence(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs)
-{
-	static double strength[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS];
-	static float logp[CD_MAX_LEVELS][CD_MAX_LEVELS];
-	double		scale = pairs / Max(random->total, 1);
-	int			n = model->ncomparisons;
-
-	memset(strength, 0, sizeof(strength));
-	for (int c = 0; c < n; c++)
-	{
-		for (int d = 0; d < c; d++)
-		{
-			double		sum = 0;
-
-			conditional(model, random, match, other, scale, c, d, logp);
-			for (int k = 1; k < model->comparison[c].nlevels; k++)
-			{
-				for (int l = 1; l < model->comparison[d].nlevels; l++)
-					sum += joint(other, c, d, k, l) * Max(logp[l][k] - log2(model->comparison[c].u[k]), 0);
-			}
-			strength[c][d] = strength[d][c] = sum;
-		}
-	}
-	choose_parents(model, strength);
-	for (int c = 0; c < n; c++)
-	{
-		for (int i = 0; i < model->other[c].n; i++)
-			conditional(model, random, match, other, scale, c, model->other[c].parent[i], model->other[c].logp[i]);
-	}
-}
-
 /* Find what rarity the levels speak of that count it in part only. */
 static void
 settle_rarity(CdModel *model, const Counts *random)
@@ -958,14 +665,50 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 		cd_model_independent(model);
 		if (levels)
 		{
-			same_moves(model, t->match);
-			other_dependence(model, t->random, t->match, t->other, t->pairs);
+			cd_same_moves(model, t->match);
+			cd_other_dependence(model, t->random, t->match, t->other, t->pairs);
 		}
 		report->rounds = round + 1;
 		report->converged = levels && report->moved < CONVERGED && fabs(step - 1) < 0.02;
 	}
 	report->matches = t->match->total;
 	pfree(patterns.item);
+}
+
+/*
+ * How many further records a record's own customer has, where it has any: of a
+ * customer's records the second meets one that the model takes for the same
+ * before it, the third two.  Those who are recorded once do not count: that
+ * there are more of them tells nothing of the others.
+ */
+static double
+count_twins(Training *t)
+{
+	uint32		step = Max(t->records->n / TWINS_SAMPLE, 1);
+	double		pairs = 0;
+	double		later = 0;
+	double		second = 0;
+
+	for (uint32 r = 0; r < t->records->n; r++)
+	{
+		CdAgreement agreement;
+		uint32		n;
+		int			met = 0;
+
+		if (murmurhash32(r) % step != 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		n = cd_candidates(t->engine, t->blocking, r);
+		for (uint32 i = 0; i < n; i++)
+		{
+			cd_agreement(t->engine, CD_FORM(t->records, r), CD_FORM(t->records, t->blocking->touched[i]), &agreement);
+			met += cd_weight(t->engine->model, &agreement, NULL) > 0;
+		}
+		pairs += met;
+		later += met > 0;
+		second += met == 1;
+	}
+	return 2 * pairs / Max(later + second, 1);
 }
 
 /*
@@ -997,8 +740,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	train_others(&t, RANDOM_PAIRS / FIRST_LOOK);
 	train_rounds(&t, SAMPLE_PAIRS / FIRST_LOOK, FIRST_ROUNDS, learn, report);
 	/* as it is kept, so that later runs agree to the last digit */
-	engine->stats->twins = (float) (2 * report->matches /
-									Max(t.population.records[CD_PAIR_PERSONS] + t.population.records[CD_PAIR_ACCOUNTS], 10));
+	engine->stats->twins = (float) count_twins(&t);
 	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	for (int c = 0; c < model->ncomparisons; c++)
 		model->comparison[c] = defaults->comparison[c];
