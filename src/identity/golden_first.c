@@ -18,8 +18,8 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "identity/bulk.h"
 #include "identity/golden.h"
+#include "insertion.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -249,8 +249,8 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 	uint32		n;
 	Relation	values;
 	TupleTableSlot *slot;
-	CdBulk	   *customers;
-	CdBulk	   *origins;
+	CdInsertion *customers;
+	CdInsertion *origins;
 	Datum	   *value;
 	bool	   *isnull;
 	char	  **text;
@@ -276,9 +276,9 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 	find_values(values, place, n);
 	if (n > 1)
 		sort_by_customer(place, n);
-	customers = cd_bulk_begin("customer");
-	origins = cd_bulk_begin("customer_origin");
-	natts = cd_bulk_columns(customers);
+	customers = cd_insertion_begin("customer", 0, true);
+	origins = cd_insertion_begin("customer_origin", 0, true);
+	natts = cd_insertion_columns(customers);
 	value = palloc0(sizeof(Datum) * natts);
 	isnull = palloc(sizeof(bool) * natts);
 	text = palloc(sizeof(char *) * (config->n + 1));
@@ -318,7 +318,7 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 			value[column[c].attnum - 1] = value_of(&column[c], text[o]);
 			isnull[column[c].attnum - 1] = false;
 		}
-		cd_bulk_put(customers, value, isnull);
+		cd_insertion_add(customers, value, isnull);
 		id = palloc(sizeof(Datum) * Max(last, 1));
 		for (int o = 1; o <= last; o++)
 		{
@@ -328,15 +328,15 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 		origin[1] = PointerGetDatum(last == 0 ? construct_empty_array(INT8OID) :
 									construct_md_array(id, missing, 1, &last, &lower, INT8OID, sizeof(int64),
 													   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		cd_bulk_put(origins, origin, none);
+		cd_insertion_add(origins, origin, none);
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(row);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(values, AccessShareLock);
 	PopActiveSnapshot();
-	cd_bulk_end(customers);
-	cd_bulk_end(origins);
+	cd_insertion_end(customers);
+	cd_insertion_end(origins);
 	SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

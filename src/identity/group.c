@@ -13,8 +13,8 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "identity/bulk.h"
 #include "identity/cluster.h"
+#include "insertion.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -540,7 +540,7 @@ typedef struct Founding
 {
 	Grouping   *g;
 	int64	   *customer;		/* by node */
-	CdBulk	   *bulk;
+	CdInsertion *insertion;
 } Founding;
 
 static void
@@ -557,7 +557,7 @@ take_arriving(void *state, uint64 row)
 		values[i] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i, &nulls[i]);
 	nulls[6] = true;
 	values[7] = BoolGetDatum(false);
-	cd_bulk_put(f->bulk, values, nulls);
+	cd_insertion_add(f->insertion, values, nulls);
 }
 
 /*
@@ -607,9 +607,9 @@ cd_found_customers(PG_FUNCTION_ARGS)
 		if (g.c.label[i] == i)
 			((int64 *) ((char *) answer + ARR_OVERHEAD_NONULLS(1)))[n++] = f.customer[i];
 	}
-	f.bulk = cd_bulk_begin("source_record");
+	f.insertion = cd_insertion_begin("source_record", 0, true);
 	each_row("SELECT record_id, source_id, key, hash, changed_at FROM customer_data.arriving_record", (Datum) 0, false, take_arriving, &f);
-	cd_bulk_end(f.bulk);
+	cd_insertion_end(f.insertion);
 	report_conflicts(&g, (Datum) 0, false);
 	MemoryContextSwitchTo(old);
 	SPI_finish();

@@ -6,8 +6,8 @@
 
 #include "customer_data.h"
 
-#include "identity/bulk.h"
 #include "identity/engine.h"
+#include "insertion.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
@@ -104,7 +104,7 @@ identifier_cause(const CdLayout *layout, uint64 identifiers)
 void
 cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links)
 {
-	CdBulk	   *bulk = cd_bulk_begin("match_link");
+	CdInsertion *insertion = cd_insertion_begin("match_link", 0, true);
 	const bool	nulls[4] = {false, false, false, false};
 	uint64		identifiers = 0;
 	Datum		values[4];
@@ -127,7 +127,7 @@ cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links)
 		values[1] = Int64GetDatum(records->id[link->b]);
 		values[2] = Float4GetDatum(link->weight);
 		values[3] = link->identifiers == 0 ? model : cause;
-		cd_bulk_put(bulk, values, nulls);
+		cd_insertion_add(insertion, values, nulls);
 	}
-	cd_bulk_end(bulk);
+	cd_insertion_end(insertion);
 }

@@ -15,8 +15,8 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "identity/bulk.h"
 #include "identity/engine.h"
+#include "insertion.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
@@ -39,7 +39,7 @@ typedef struct ListWriter
 	int			segment;
 	int			bits;
 	uint32		limit;			/* longer lists are counted only */
-	CdBulk	   *bulk;
+	CdInsertion *insertion;
 	StringInfoData row;			/* a bytea in the making */
 	int64		current;		/* bucket of row, -1: none */
 } ListWriter;
@@ -117,7 +117,7 @@ end_bucket(ListWriter *writer)
 	values[0] = Int32GetDatum(writer->segment);
 	values[1] = Int32GetDatum((int32) writer->current);
 	values[2] = PointerGetDatum(writer->row.data);
-	cd_bulk_put(writer->bulk, values, nulls);
+	cd_insertion_add(writer->insertion, values, nulls);
 	start_row(writer);
 }
 
@@ -130,7 +130,7 @@ writer_create(MemoryContext context, const CdEngine *engine, int segment, int bi
 	writer->segment = segment;
 	writer->bits = bits;
 	writer->limit = engine->model->oversize * 4;
-	writer->bulk = cd_bulk_begin("match_posting");
+	writer->insertion = cd_insertion_begin("match_posting", 0, true);
 	initStringInfo(&writer->row);
 	start_row(writer);
 	MemoryContextSwitchTo(old);
@@ -175,7 +175,7 @@ static void
 writer_end(ListWriter *writer)
 {
 	end_bucket(writer);
-	cd_bulk_end(writer->bulk);
+	cd_insertion_end(writer->insertion);
 }
 
 static void

@@ -17,8 +17,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "identity/bulk.h"
 #include "identity/prepare.h"
+#include "insertion.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "text/standard.h"
@@ -92,8 +92,8 @@ typedef struct Reading
 	int32		source_id;
 	Oid			userid;			/* who writes, whoever reads the source */
 	int			sec_context;
-	CdBulk	   *arriving;		/* records that nobody knew before */
-	CdBulk	   *values;			/* and their values */
+	CdInsertion *arriving;		/* records that nobody knew before */
+	CdInsertion *values;		/* and their values */
 	ReturnSetInfo *rsinfo;
 } Reading;
 
@@ -293,12 +293,12 @@ write_record(Reading *r, const Change *c, ArrayType *given, ArrayType *standard,
 	values[2] = PointerGetDatum(key);
 	values[3] = Int64GetDatum(c->hash);
 	values[4] = TimestampTzGetDatum(c->timed ? c->changed_at : GetCurrentTransactionStartTimestamp());
-	cd_bulk_put(r->arriving, values, nulls);
+	cd_insertion_add(r->arriving, values, nulls);
 	values[2] = PointerGetDatum(given);
 	values[3] = PointerGetDatum(standard);
 	values[4] = PointerGetDatum(issue);
 	nulls[4] = issue == NULL;
-	cd_bulk_put(r->values, values, nulls);
+	cd_insertion_add(r->values, values, nulls);
 	pfree(key);
 }
 
@@ -336,7 +336,7 @@ flush_changes(Reading *r)
 			k->record_id = nextval_internal(r->sequence, false);
 	}
 	if (r->nchanges > 0)
-		cd_given_standardize(r->given, r->region, cd_bulk_direct(r->arriving) && cd_bulk_direct(r->values), take_forms, r);
+		cd_given_standardize(r->given, r->region, cd_insertion_is_direct(r->arriving) && cd_insertion_is_direct(r->values), take_forms, r);
 	SetUserIdAndSecContext(userid, sec_context);
 	r->nchanges = r->given->n = 0;
 	r->given->used = 0;
@@ -502,8 +502,8 @@ cd_read_changes(PG_FUNCTION_ARGS)
 		load_known(&r, source_id, NULL);
 	r.source_id = source_id;
 	GetUserIdAndSecContext(&r.userid, &r.sec_context);
-	r.arriving = cd_bulk_begin("arriving_record");
-	r.values = cd_bulk_begin("record_value");
+	r.arriving = cd_insertion_begin("arriving_record", 0, true);
+	r.values = cd_insertion_begin("record_value", 0, true);
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "customer_data source row",
 										ALLOCSET_DEFAULT_SIZES);
 	cd_run_as_begin(PG_GETARG_OID(2), time_zone, &save);
@@ -581,8 +581,8 @@ cd_read_changes(PG_FUNCTION_ARGS)
 	if (r.partly)
 		take_waiting(&r, &w, source_id, rsinfo->setDesc);
 	flush_changes(&r);
-	cd_bulk_end(r.arriving);
-	cd_bulk_end(r.values);
+	cd_insertion_end(r.arriving);
+	cd_insertion_end(r.values);
 	for (uint32 i = 0; i < r.nknown && !r.partly; i++)
 	{
 		Change		c = {i, false, false, 0, 0, 0};

@@ -28,9 +28,6 @@ BEGIN
     ), altered AS (
         UPDATE customer_data.stage_stay o SET left_at = g.left_at, stage_id = g.stage_id, why = g.why
         FROM good g WHERE g.what = 'update' AND o.ctid = g.place
-    ), fresh AS (
-        INSERT INTO customer_data.stage_stay (journey_id, customer_id, entered_at, left_at, stage_id, why)
-        SELECT $1, g.customer_id, g.entered_at, g.left_at, g.stage_id, g.why FROM good g WHERE g.what = 'insert'
     ), turn AS MATERIALIZED (
         SELECT p.stage_id, p.chunk, coalesce(m.members, '{}') AS before,
                (coalesce(m.members, '{}') - p.part) | coalesce(n.members, '{}') AS after

@@ -4,8 +4,7 @@
  *		why, due, members, message, place).
  *
  *	'stay'	a stay in a stage; where stays are compared with those stored, those
- *			to 'update' and to 'delete' at a place; new ones are inserted here and
- *			now, or, where only a statement can do that, sent as those to 'insert'
+ *			to 'update' and to 'delete' at a place (new ones are inserted here)
  *	'due'	customers whose stage may change at "due" if nothing new arrives
  *	'holds'	a stage whose condition holds in the end, where one customer is asked for
  *	'error'	the message of the stage's condition, and whom it happened with
@@ -122,12 +121,12 @@ cd_walk_prepare_stored(Walk *walk)
 	walk->present = palloc(sizeof(int) * CD_BATCH);
 	walk->changed = palloc(sizeof(uint32) * CD_BATCH);
 	walk->met = cd_set_builder();
-	walk->insertion = cd_insertion_begin("stage_stay", STAY_COLUMNS);
+	walk->insertion = cd_insertion_begin("stage_stay", STAY_COLUMNS, false);
 	walk->fresh_size = CD_BATCH;
 	walk->fresh = palloc(sizeof(NewStay) * walk->fresh_size);
 }
 
-/* Keep a new stay until the batch ends */
+/* Keep a new stay until the batch ends, which runs as the owner of the journey */
 static void
 keep_fresh(Walk *walk, uint32 customer, const Stay *stay)
 {
@@ -154,21 +153,19 @@ insert_fresh(Walk *walk)
 	for (i = 0; i < walk->nfresh; i++)
 	{
 		const NewStay *fresh = &walk->fresh[i];
-		TupleTableSlot *row = cd_insertion_row(walk->insertion);
-		Datum	   *values = row->tts_values;
-		bool	   *nulls = row->tts_isnull;
+		Datum		values[STAY_COLUMNS];
+		bool		nulls[STAY_COLUMNS] = {0};
 
 		values[0] = Int32GetDatum(walk->journey);
 		values[1] = Int64GetDatum((int64) fresh->customer);
 		values[2] = TimestampTzGetDatum(fresh->entered);
 		values[3] = TimestampTzGetDatum(fresh->left);
+		nulls[3] = fresh->left == DT_NOEND;
 		values[4] = Int32GetDatum(fresh->stage);
 		values[5] = fresh->cause;
-		nulls[0] = nulls[1] = nulls[2] = nulls[4] = false;
-		nulls[3] = fresh->left == DT_NOEND;
 		nulls[5] = fresh->cause == (Datum) 0;
+		cd_insertion_add(walk->insertion, values, nulls);
 	}
-	cd_insertion_flush(walk->insertion);
 }
 
 void
@@ -248,10 +245,7 @@ cd_walk_put_stays(Walk *walk, int row)
 			walk->present[row] = found->stage;
 		if (stored == NULL || (found != NULL && found->entered < stored->entered))
 		{
-			if (walk->insertion != NULL)
-				keep_fresh(walk, customer, found);
-			else
-				put_stay(walk, "insert", customer, found, NULL);
+			keep_fresh(walk, customer, found);
 			changed = true;
 			i++;
 		}
@@ -329,8 +323,7 @@ cd_walk_put_batch(Walk *walk)
 	put_dues(walk);
 	if (!walk->compare)
 		return;
-	if (walk->insertion != NULL)
-		insert_fresh(walk);
+	insert_fresh(walk);
 	for (i = 0; i < walk->nstages; i++)
 	{
 		for (row = n = 0; row < run->count; row++)
@@ -350,8 +343,7 @@ cd_walk_put_end(Walk *walk)
 
 	if (!walk->compare)
 		return;
-	if (walk->insertion != NULL)
-		cd_insertion_end(walk->insertion);
+	cd_insertion_end(walk->insertion);
 	if (walk->run.due == NULL)
 		return;
 	gone = cd_set_andnot(walk->run.due, cd_set_builder_value(walk->met));

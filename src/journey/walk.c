@@ -297,6 +297,7 @@ walk_batch(CdRun *run)
 	MemoryContext customer;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile int row = 0;
+	volatile bool done = false;
 	CdAsOf		as_of;
 
 	if (walk->failed)
@@ -323,7 +324,7 @@ walk_batch(CdRun *run)
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		cd_walk_put_batch(walk);
+		done = true;
 	}
 	PG_CATCH();
 	{
@@ -343,6 +344,9 @@ walk_batch(CdRun *run)
 		cd_run_fail(run, walk->stages[walk->asking].asked, error, row);
 	}
 	PG_END_TRY();
+	/* Trouble with writing is no fault of a stage. */
+	if (done)
+		cd_walk_put_batch(walk);
 }
 
 /* Read the journey's stages, in order. */

@@ -5,7 +5,7 @@
 #ifndef CD_WALK_H
 #define CD_WALK_H
 
-#include "portrait/insertion.h"
+#include "insertion.h"
 #include "segment/engine.h"
 #include "timeline/timeline.h"
 
@@ -67,7 +67,7 @@ typedef struct Walk
 	Stay	   *stored;			/* of the batch, by customer and time */
 	int			nstored;
 	int			next_stored;
-	CdInsertion *insertion;		/* into stage_stay; NULL: new stays are sent like all others */
+	CdInsertion *insertion;		/* into stage_stay */
 	NewStay    *fresh;		/* stays of the batch to be inserted */
 	int			nfresh;
 	int			fresh_size;

@@ -15,8 +15,8 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "insertion.h"
 #include "miscadmin.h"
-#include "portrait/insertion.h"
 #include "timeline/chunk.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -37,9 +37,6 @@
 
 /* More customers of all tags are never held in memory. */
 #define MOST_HELD		(4 * 1024 * 1024)
-
-/* Rows wait until they have so many bytes. */
-#define MOST_WAITING	(4 * 1024 * 1024)
 
 /* A gap of more ids is jumped over by another search. */
 #define MOST_GAP		64
@@ -72,9 +69,8 @@ typedef struct NamedPosting
 struct CdTagIndex
 {
 	MemoryContext context;
-	MemoryContext waiting;		/* of what rows hold that are not written yet */
-	Size		waiting_bytes;
-	CdInsertion *insertion;		/* NULL: by a statement */
+	MemoryContext row;			/* of what a row holds */
+	CdInsertion *insertion;
 	int32		layer;
 	Posting   **postings;		/* all there are */
 	int			npostings;
@@ -229,40 +225,13 @@ write_scores(const Posting *posting, Datum *value)
 	return true;
 }
 
-/* Write the rows that wait */
-static void
-flush_rows(CdTagIndex *index)
-{
-	if (index->insertion != NULL)
-		cd_insertion_flush(index->insertion);
-	MemoryContextReset(index->waiting);
-	index->waiting_bytes = 0;
-}
-
-/* Insert a row where only a statement does it right */
-static void
-insert_row(const Datum *values, const bool *nulls)
-{
-	Oid			types[CD_POSTING_COLUMNS] = {TEXTOID, INT4OID, INT4OID, InvalidOid, BYTEAOID, InvalidOid, BYTEAOID, TIMESTAMPTZOID};
-	char		flags[CD_POSTING_COLUMNS + 1] = {0};
-	int			i;
-
-	types[CD_POSTING_MEMBERS - 1] = types[CD_POSTING_MOVING - 1] = cd_customer_set_type();
-	for (i = 0; i < CD_POSTING_COLUMNS; i++)
-		flags[i] = nulls[i] ? 'n' : ' ';
-	SPI_execute_with_args("INSERT INTO customer_data.tag_posting (path, layer, part, members, scores, moving, times, holds_until)"
-						  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-						  CD_POSTING_COLUMNS, types, unconstify(Datum *, values), flags, false, 0);
-}
-
 /* Make a row of what a posting has, and begin the next */
 static void
 end_posting(CdTagIndex *index, Posting *posting)
 {
-	MemoryContext old = MemoryContextSwitchTo(index->waiting);
+	MemoryContext old = MemoryContextSwitchTo(index->row);
 	Datum		values[CD_POSTING_COLUMNS] = {0};
 	bool		nulls[CD_POSTING_COLUMNS] = {0};
-	int			i;
 
 	index->begun = true;
 	values[CD_POSTING_PATH - 1] = PointerGetDatum(cstring_to_text_with_len(posting->path, posting->length));
@@ -279,23 +248,9 @@ end_posting(CdTagIndex *index, Posting *posting)
 		nulls[CD_POSTING_MOVING - 1] = nulls[CD_POSTING_TIMES - 1] = true;
 	values[CD_POSTING_HOLDS - 1] = TimestampTzGetDatum(posting->holds_until);
 	nulls[CD_POSTING_HOLDS - 1] = TIMESTAMP_IS_NOEND(posting->holds_until);
-	if (index->insertion != NULL)
-	{
-		TupleTableSlot *row = cd_insertion_row(index->insertion);
-
-		for (i = 0; i < CD_POSTING_COLUMNS; i++)
-		{
-			row->tts_values[i] = values[i];
-			row->tts_isnull[i] = nulls[i];
-			if (!nulls[i] && (i + 1 >= CD_POSTING_MEMBERS && i + 1 <= CD_POSTING_TIMES))
-				index->waiting_bytes += VARSIZE(DatumGetPointer(values[i]));
-		}
-	}
-	else
-		insert_row(values, nulls);
+	cd_insertion_add(index->insertion, values, nulls);
 	MemoryContextSwitchTo(old);
-	if (index->waiting_bytes > MOST_WAITING || index->insertion == NULL)
-		flush_rows(index);
+	MemoryContextReset(index->row);
 	index->held -= posting->count;
 	posting->count = posting->nmoving = 0;
 	posting->last = (CdTagTimes) {0, 0};
@@ -325,8 +280,8 @@ cd_tag_index_begin(int32 layer)
 
 	index->layer = layer;
 	index->context = CurrentMemoryContext;
-	index->waiting = AllocSetContextCreate(CurrentMemoryContext, "rows of the index by tag", ALLOCSET_DEFAULT_SIZES);
-	index->insertion = cd_insertion_begin("tag_posting", CD_POSTING_COLUMNS);
+	index->row = AllocSetContextCreate(CurrentMemoryContext, "row of the index by tag", ALLOCSET_DEFAULT_SIZES);
+	index->insertion = cd_insertion_begin("tag_posting", CD_POSTING_COLUMNS, false);
 	index->customers = cd_set_builder();
 	return index;
 }
@@ -362,9 +317,7 @@ cd_tag_index_end(CdTagIndex *index, CdSet *customers)
 	Datum		values[2] = {Int32GetDatum(index->layer)};
 
 	end_postings(index, 1);
-	flush_rows(index);
-	if (index->insertion != NULL)
-		cd_insertion_end(index->insertion);
+	cd_insertion_end(index->insertion);
 	if (customers == NULL)
 		customers = cd_set_builder_value(index->customers);
 	values[1] = PointerGetDatum(customers);
@@ -386,8 +339,7 @@ cd_tag_index_end_alone(CdTagIndex *index, const CdTagLayer *before)
 
 	if (!index->begun && (cd_set_is_empty(customers) || (before != NULL && is_near(before, customers))))
 	{
-		if (index->insertion != NULL)
-			cd_insertion_end(index->insertion);
+		cd_insertion_end(index->insertion);
 		return false;
 	}
 	cd_tag_index_end(index, NULL);

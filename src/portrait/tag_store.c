@@ -9,7 +9,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "portrait/insertion.h"
+#include "insertion.h"
 #include "portrait/refresh.h"
 #include "portrait/tag_index.h"
 #include "utils/array.h"
@@ -28,14 +28,14 @@ struct CdTagStore
 	bool		is_empty;		/* nothing was stored when it was opened */
 	SPIPlanPtr	between;		/* tagsets of customers between two ids */
 	SPIPlanPtr	among;			/* and of a list */
-	CdInsertion *insertion;		/* NULL: new rows go by a statement as well */
+	CdInsertion *insertion;		/* of customers that had no row */
 	CdTagIndex *index;			/* a layer of it, written along; NULL: of what is stored some is not indexed */
 	CdTagLayer *layers;			/* that there are, the latest first */
 	int			nlayers;
 	SPITupleTable *stored_rows; /* of the batch */
 	SPITupleTable *given_rows;
 
-	/* Rows to be written by a statement */
+	/* Rows that replace others */
 	Datum	   *ids;
 	Datum	   *tags;
 	int			count;
@@ -78,7 +78,7 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	store->among = prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
 						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
-	store->insertion = cd_insertion_begin("customer_tag", 2);
+	store->insertion = cd_insertion_begin("customer_tag", 2, false);
 	store->layers = cd_tag_layers(&store->nlayers, &everyone);
 	if (store->is_empty || store->nlayers > 0)
 		store->index = cd_tag_index_begin(store->nlayers == 0 ? CD_EVERYONE + 1 : store->layers[0].number + 1);
@@ -88,8 +88,9 @@ cd_tag_store_open(MemoryContext batch, bool past)
 bool
 cd_tag_store_close(CdTagStore *store)
 {
-	if (store->insertion != NULL)
-		cd_insertion_end(store->insertion);
+	if (store->past)
+		return false;
+	cd_insertion_end(store->insertion);
 	if (store->index == NULL)
 		return false;
 	return cd_tag_index_end_alone(store->index, store->nlayers == 0 ? NULL : &store->layers[0]);
@@ -177,37 +178,33 @@ cd_find_tags(const CdCustomerTags *list, int count, uint32 customer)
 void
 cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder, bool is_new)
 {
-	MemoryContext old = MemoryContextSwitchTo(store->batch);
-	Datum		copy = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
+	MemoryContext old;
 
 	if (store->index != NULL)
 		cd_tag_index_add(store->index, customer, builder->tags, builder->count);
-
-	if (is_new && store->insertion != NULL)
+	if (is_new)
 	{
-		TupleTableSlot *row = cd_insertion_row(store->insertion);
+		Datum		values[2] = {Int64GetDatum((int64) customer), PointerGetDatum(tags)};
+		bool		nulls[2] = {false, false};
 
-		row->tts_values[0] = Int64GetDatum((int64) customer);
-		row->tts_values[1] = copy;
-		row->tts_isnull[0] = row->tts_isnull[1] = false;
+		cd_insertion_add(store->insertion, values, nulls);
+		return;
 	}
-	else
+	old = MemoryContextSwitchTo(store->batch);
+	if (store->ids == NULL)
 	{
-		if (store->ids == NULL)
-		{
-			store->size = 256;
-			store->ids = palloc(store->size * sizeof(Datum));
-			store->tags = palloc(store->size * sizeof(Datum));
-		}
-		else if (store->count == store->size)
-		{
-			store->size *= 2;
-			store->ids = repalloc_huge(store->ids, store->size * sizeof(Datum));
-			store->tags = repalloc_huge(store->tags, store->size * sizeof(Datum));
-		}
-		store->ids[store->count] = Int64GetDatum((int64) customer);
-		store->tags[store->count++] = copy;
+		store->size = 256;
+		store->ids = palloc(store->size * sizeof(Datum));
+		store->tags = palloc(store->size * sizeof(Datum));
 	}
+	else if (store->count == store->size)
+	{
+		store->size *= 2;
+		store->ids = repalloc_huge(store->ids, store->size * sizeof(Datum));
+		store->tags = repalloc_huge(store->tags, store->size * sizeof(Datum));
+	}
+	store->ids[store->count] = Int64GetDatum((int64) customer);
+	store->tags[store->count++] = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
 	MemoryContextSwitchTo(old);
 }
 
@@ -216,8 +213,6 @@ cd_tag_store_end_batch(CdTagStore *store)
 {
 	MemoryContext old = MemoryContextSwitchTo(store->batch);
 
-	if (store->insertion != NULL)
-		cd_insertion_flush(store->insertion);
 	if (store->count > 0)
 	{
 		Oid			types[2] = {INT8ARRAYOID, store->tagset_array};
