@@ -627,6 +627,7 @@ BEGIN
     END IF;
     IF whole THEN
         ANALYZE customer_data.source_record;
+        PERFORM customer_data.report_phase('resolve: golden records');
     END IF;
     SELECT array_agg(DISTINCT t.id) INTO touched
     FROM (SELECT unnest(moved) AS id
@@ -637,6 +638,9 @@ BEGIN
         PERFORM customer_data.write_golden(NULL);
     ELSIF touched IS NOT NULL THEN
         PERFORM customer_data.write_golden(touched);
+    END IF;
+    IF whole THEN
+        PERFORM customer_data.report_phase('resolve: linking accounts');
     END IF;
     IF whole OR touched IS NOT NULL THEN
         touched := touched || customer_data.link_accounts(CASE WHEN NOT whole THEN touched END);

@@ -1,6 +1,6 @@
 /*
  * train.h
- *		What train.c counts and dependence.c makes of it.
+ *		What sample.c counts, train.c learns of it and dependence.c makes of that.
  */
 #ifndef CD_TRAIN_H
 #define CD_TRAIN_H
@@ -27,6 +27,43 @@ typedef struct Counts
 	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
 	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
 } Counts;
+
+/* One agreement pattern among the candidates. */
+typedef struct Pattern
+{
+	uint64		hash;
+	float		rarity;			/* sum over comparisons, each by its tf share */
+	float		personal;		/* the same over personal comparisons */
+	float		count;			/* pairs of the sample whose truth is not known */
+	float		same;			/* pairs known to be one customer, all and not of the sample alone */
+	float		differ;			/* and known to be two */
+	uint8		kind;
+	bool		crowded;
+	uint8		level[CD_MAX_COMPARISONS];
+} Pattern;
+
+typedef struct Patterns
+{
+	CdEngine   *engine;
+	CdRecords  *records;
+	const CdLabels *labels;
+	Pattern    *item;			/* open addressing by hash; 0 is free */
+	uint32		mask;
+	uint32		n;
+	uint32		step;			/* one in so many records is looked at */
+	double		same_differ[CD_MAX_COMPARISONS];	/* pairs known to be one customer whose values differ */
+	double		same_known[CD_MAX_COMPARISONS]; /* of those that have values */
+	uint64		seen;
+} Patterns;
+
+/* Compare so many random pairs, or all if there are fewer. */
+extern void cd_count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *counts);
+
+/* Count those whose telephone or other number is nearly another's, by so many pairs. */
+extern void cd_count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts);
+
+/* Add the candidates of a sample of records to the patterns, and all whose truth is known. */
+extern void cd_sample_patterns(Patterns *patterns, CdBlocking *blocking);
 
 /* Make parts of an address depend on narrower ones among matches, as far as pairs show it (NULL: none). */
 extern void cd_same_moves(CdModel *model, const Counts *match);
