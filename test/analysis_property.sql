@@ -3,9 +3,7 @@
 SELECT plan(48);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
-SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed(:seed / 1000001.0);
+\ir include/seed.sql
 CREATE TABLE person (id int PRIMARY KEY, name text);
 INSERT INTO person SELECT n, 'person ' || n FROM generate_series(1, 300) n;
 CREATE TABLE ev (id bigserial PRIMARY KEY, who int, at timestamptz UNIQUE, kind text, amount numeric, channel text);

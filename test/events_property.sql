@@ -4,9 +4,7 @@
 SELECT plan(9);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
-SELECT set_config('test.seed', coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1000000)::int::text), false) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed(:seed / 1000001.0);
+\ir include/seed.sql
 CREATE TABLE account (id int PRIMARY KEY, name text);
 INSERT INTO account SELECT n, 'person ' || n FROM generate_series(1, 20) n;
 CREATE TABLE row_kind (id bigserial, who int, at timestamptz, kind text, amount numeric, pieces float8, product text, unused text,

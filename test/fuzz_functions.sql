@@ -3,10 +3,9 @@
 \set QUIET on
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), '3') AS seed \gset
-SELECT setseed((:seed % 1000) / 1000.0) \g /dev/null
+\set seed 3
+\ir include/seed.sql
 SELECT plan(11);
-SELECT diag('seed ' || :seed);
 CREATE TABLE public.person (id int, name text, since timestamptz DEFAULT '2020-01-01');
 INSERT INTO public.person SELECT i, 'Person ' || i FROM generate_series(1, 20) i;
 SELECT count(add_source('crm', 'public.person', 'id', '{"full_name": "name", "registered_at": "since"}')) \g /dev/null

@@ -4,7 +4,8 @@ SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(6);
 \ir fuzz/setup.sql
-SELECT diag('seed ' || seed) FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 42) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 42
+\ir include/seed.sql
 
 CREATE TEMP TABLE fuzzed AS
 SELECT f.* FROM fuzz_type('timeline', ARRAY[
@@ -16,7 +17,7 @@ SELECT f.* FROM fuzz_type('timeline', ARRAY[
     '-0044-03-15 ides; +12026-01-01T00:00:00+05:30 far value=1e300; 2026-01-01 a value=0.1; 2026-01-01 a value=0.30000000000000004',
     (SELECT string_agg(format('2026-01-%s %s value=%s {"p": "product-%s"}', lpad((1 + i % 28)::text, 2, '0'), (ARRAY['view', 'cart', 'buy'])[1 + i % 3], i * 1.25, i % 37), '; ') FROM generate_series(1, 60) i)
   ], CASE WHEN current_setting('test.long', true) = 'on' THEN 1000000 ELSE 40000 END,
-  coalesce(nullif(current_setting('test.seed', true), '')::int, 42)) f;
+  :seed) f;
 SELECT is((SELECT coalesce(array_to_string(problems, E'\n'), '') FROM fuzzed), '', 'accepted inputs come back, rejected ones say why');
 SELECT cmp_ok((SELECT valid::float8 / tried FROM fuzzed), '>=', 1 / 3.0::float8, 'at least a third of the inputs are valid');
 SELECT diag(format('%s tried, %s valid, %s rejected', tried, valid, rejected)) FROM fuzzed;

@@ -6,8 +6,7 @@
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(7);
-SELECT diag('seed ' || s.seed) FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::float8, round(random()::numeric, 4)::float8) AS seed) s,
-     LATERAL (SELECT setseed(s.seed)) x;
+\ir include/seed.sql
 
 -- simplified, traditional, reading, share
 CREATE TABLE public.surname (n int GENERATED ALWAYS AS IDENTITY, s text, t text, p text, share int);

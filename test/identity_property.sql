@@ -76,10 +76,7 @@ BEGIN
     RETURN 'as it should be';
 END $$;
 
-SELECT diag('seed ' || s.seed || ', batches ' || s.batches)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::float8, round(random()::numeric, 4)::float8) AS seed,
-             CASE WHEN current_setting('test.long', true) = 'on' THEN 1000 ELSE 200 END AS batches) s,
-     LATERAL (SELECT setseed(s.seed)) x;
+\ir include/seed.sql
 SELECT is(run_batches(CASE WHEN current_setting('test.long', true) = 'on' THEN 1000 ELSE 200 END), 'as it should be', 'each batch leaves one golden row per customer');
 
 CREATE TEMP TABLE increments AS SELECT record_id, customer_id FROM source_record WHERE gone_at IS NULL;

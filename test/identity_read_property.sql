@@ -4,9 +4,7 @@ SET client_min_messages = error;
 SET search_path = customer_data, public;
 SELECT plan(17);
 
-SELECT setseed(s) FROM (SELECT extract(epoch FROM clock_timestamp())::bigint % 1000 / 1000.0 AS s) x \gset seed_
-SELECT format('seed %s', extract(epoch FROM clock_timestamp())::bigint % 1000) AS note \gset
-\echo # :note
+\ir include/seed.sql
 
 CREATE TABLE public.person (id int PRIMARY KEY, name text, given text, family text, mail text, phone text, city text, zip text,
                             land text, born text, note text, changed timestamptz NOT NULL DEFAULT now());

@@ -7,8 +7,8 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed,
-       CASE WHEN current_setting('test.long', true) = 'on' THEN 2000 ELSE 40 END AS steps \gset
+\ir include/seed.sql
+SELECT CASE WHEN current_setting('test.long', true) = 'on' THEN 2000 ELSE 40 END AS steps \gset
 
 CREATE TABLE contact (id int PRIMARY KEY, city text, born date, since timestamptz);
 CREATE TABLE event (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text, amount numeric, category text, product text);
@@ -46,7 +46,6 @@ INSERT INTO twin VALUES
  $$EXISTS (SELECT FROM k a JOIN k b ON b.kind = 'refund' AND b.at > a.at AND b.at <= a.at + interval '24 hours' WHERE a.kind = 'view')$$, true, NULL, '2 days');
 
 SELECT plan(7);
-SELECT diag('seed ' || :seed);
 SELECT add_source('crm', 'public.contact', 'id', '{"city": "city", "birth_date": "born", "registered_at": "since"}') IS NOT NULL AS done \gset
 SELECT add_event_source('shop', 'public.event', 'crm', 'contact', 'at', 'kind', value => 'amount', event_id => 'id',
                         properties => '{"category": "category", "product": "product"}', mode => 'trigger') IS NOT NULL AS done \gset
@@ -208,6 +207,7 @@ $$;
 CREATE FUNCTION random_int(n int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT floor(random() * n)::int';
 
 CREATE TABLE done (step int, moment timestamptz);
+CREATE TABLE reached (journey text, stage text, PRIMARY KEY (journey, stage));
 CREATE TABLE found (step int, moment timestamptz, what text, beside text, journey text, customer_id bigint, stage text, entered_at timestamptz, left_at timestamptz, stored boolean);
 CREATE TABLE kept (step int, moment timestamptz, journey text, customer_id bigint, stage text);
 
@@ -324,6 +324,7 @@ BEGIN
             FROM customer_data.customer c CROSS JOIN customer_data.journey_definition j
             LEFT JOIN customer_data.customer_stage s ON s.customer_id = c.customer_id AND s.journey = j.name;
         END IF;
+        INSERT INTO reached SELECT DISTINCT journey, stage FROM stored WHERE stage IS NOT NULL ON CONFLICT DO NOTHING;
         INSERT INTO done VALUES (i, moment);
         EXIT WHEN EXISTS (SELECT FROM found);
         COMMIT;
@@ -337,7 +338,7 @@ CALL run(:steps, (:seed % 1000) / 1000.0, true);
 SELECT is((SELECT count(*) FROM found), 0::bigint, 'stages equal plain SQL and a full walk after each of ' || :steps || ' steps');
 SELECT is((SELECT count(*) FROM done), :steps::bigint, 'all steps were taken');
 SELECT diag(format('step %s at %s (%s), beside %s: %s, customer %s, %s from %s to %s, stored %s', step, moment, what, beside, journey, customer_id, stage, entered_at, left_at, stored)) FROM found LIMIT 8;
-SELECT cmp_ok((SELECT count(DISTINCT (journey, stage)) FROM stored), '>=', 10::bigint, 'most stages were reached');
+SELECT cmp_ok((SELECT count(*) FROM reached), '>=', 10::bigint, 'most stages were reached');
 SELECT is((SELECT string_agg(DISTINCT error, '; ') FROM journey), NULL, 'no stage failed');
 
 -- From here on nothing arrives late.

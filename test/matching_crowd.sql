@@ -3,15 +3,9 @@
 -- customer, and a crowd does not make its own name a common one.
 SET client_min_messages = warning;
 SELECT plan(5);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+\ir include/seed.sql
+\ir include/people.sql
 
-CREATE FUNCTION public.made_up(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT initcap(string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo','cas','lin','dor','ume'])
-                              [1 + floor(random() * 20)::int], ''))
-    FROM generate_series(1, n)
-$$;
 -- As a clerk writes it: with or without its legal form, loud or not, one in ten with a letter wrong.
 CREATE FUNCTION public.written(name text, form text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -24,7 +18,7 @@ END
 $$;
 CREATE TABLE public.company (n int GENERATED ALWAYS AS IDENTITY, entity int, name text);
 WITH made AS MATERIALIZED (
-    SELECT e, public.made_up(3) || ' ' || public.made_up(2) || CASE WHEN e % 3 = 0 THEN ' ' || (ARRAY['Electronics', 'Trading', 'Foods'])[1 + e % 7 % 3] ELSE '' END AS name,
+    SELECT e, initcap(public.syllables(3)) || ' ' || initcap(public.syllables(2)) || CASE WHEN e % 3 = 0 THEN ' ' || (ARRAY['Electronics', 'Trading', 'Foods'])[1 + e % 7 % 3] ELSE '' END AS name,
            (ARRAY['B.V.', 'N.V.', 'GmbH', 'SARL'])[1 + e % 4] AS form
     FROM generate_series(1, 120) AS e)
 INSERT INTO public.company (entity, name)

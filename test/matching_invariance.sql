@@ -2,37 +2,22 @@
 -- strangers beside, six times as many records of the same making; a few fields or many.
 SET client_min_messages = warning;
 SELECT plan(13);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+\ir include/seed.sql
+\ir include/people.sql
 
-CREATE FUNCTION public.syllables(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo','cas','lin','dor','ume'])
-                      [1 + floor(power(random(), 1.5) * 20)::int], '')
-    FROM generate_series(1, n)
-$$;
-CREATE FUNCTION public.digits(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg(floor(random() * 10)::int::text, '') FROM generate_series(1, n)
-$$;
-CREATE FUNCTION public.spoil(value text, lost float8 DEFAULT 0.1) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT CASE WHEN random() < lost THEN NULL
-                WHEN random() < 0.08 AND length(value) > 3
-                    THEN overlay(value PLACING chr(97 + floor(random() * 26)::int) FROM 2 + floor(random() * (length(value) - 2))::int FOR 1)
-                ELSE value END
-$$;
 -- Draws persons (companies in the company's columns) with one to three records each.
 CREATE TABLE public.person (n int GENERATED ALWAYS AS IDENTITY, key text, entity text, given text, family text, birth text, email text, phone text,
                             street text, city text, company text);
 CREATE FUNCTION public.draw(since int, until int, most int) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     CREATE TEMP TABLE someone ON COMMIT DROP AS
-    SELECT g AS entity, syllables(2) AS given, syllables(3) AS family, ('1940-01-01'::date + floor(random() * 25000)::int)::text AS birth,
-           syllables(2) || digits(3) || '@' || syllables(1) || '.example' AS email, '4' || digits(9) AS phone,
-           floor(random() * 90 + 1)::int || ' ' || syllables(3) || ' road' AS street, syllables(2) || 'ville' AS city,
-           syllables(3) || ' ' || syllables(2) || ' ' || (ARRAY['foods', 'systems', 'logistics', 'motors', 'textiles'])[1 + floor(random() * 5)::int] AS company
+    SELECT g AS entity, syllables(2, skew => 1.5) AS given, syllables(3, skew => 1.5) AS family, ('1940-01-01'::date + floor(random() * 25000)::int)::text AS birth,
+           syllables(2, skew => 1.5) || digits(3) || '@' || syllables(1, skew => 1.5) || '.example' AS email, '4' || digits(9) AS phone,
+           floor(random() * 90 + 1)::int || ' ' || syllables(3, skew => 1.5) || ' road' AS street, syllables(2, skew => 1.5) || 'ville' AS city,
+           syllables(3, skew => 1.5) || ' ' || syllables(2, skew => 1.5) || ' ' || (ARRAY['foods', 'systems', 'logistics', 'motors', 'textiles'])[1 + floor(random() * 5)::int] AS company
     FROM generate_series(since, until) AS g;
     INSERT INTO public.person (key, entity, given, family, birth, email, phone, street, city, company)
-    SELECT 'k' || s.entity || '-' || c, s.entity, spoil(given), spoil(family), spoil(birth, 0.1), spoil(email, 0.3), spoil(phone, 0.5), spoil(street, 0.2), spoil(city), spoil(company, 0)
+    SELECT 'k' || s.entity || '-' || c, s.entity, spoil(given, 0.1, 0.08), spoil(family, 0.1, 0.08), spoil(birth, 0.1, 0.08), spoil(email, 0.3, 0.08), spoil(phone, 0.5, 0.08), spoil(street, 0.2, 0.08), spoil(city, 0.1, 0.08), spoil(company, 0, 0.08)
     FROM someone s CROSS JOIN LATERAL generate_series(1, CASE WHEN most = 1 THEN 1 ELSE 1 + (hashint4(s.entity) & 65535) % most END) AS c;
     DROP TABLE someone;
 END

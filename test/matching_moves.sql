@@ -2,14 +2,9 @@
 -- system fills in for a date tells nothing; and who moved has all parts of the address anew.
 SET client_min_messages = warning;
 SELECT plan(6);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+\ir include/seed.sql
+\ir include/people.sql
 
-CREATE FUNCTION public.syllables(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo'])[1 + floor(random() * 16)::int], '')
-    FROM generate_series(1, n)
-$$;
 -- 2,000 people, a third of them recorded twice, each record with a number of its own, as they come; one in eight moved.
 CREATE TABLE public.person AS
 SELECT row_number() OVER (ORDER BY g) AS n, g AS entity, c, given, family,

@@ -3,21 +3,10 @@
 -- the counts of a model hold.
 SET client_min_messages = warning;
 SELECT plan(21);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+\ir include/seed.sql
+\ir include/people.sql
 
 -- 400 people, 900 records with typing errors, missing fields and moves.
-CREATE FUNCTION public.syllables(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wo'])[1 + floor(random() * 16)::int], '')
-    FROM generate_series(1, n)
-$$;
-CREATE FUNCTION public.spoil(value text) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT CASE WHEN random() < 0.12 THEN NULL
-                WHEN random() < 0.12 AND length(value) > 3
-                    THEN overlay(value PLACING chr(97 + floor(random() * 26)::int) FROM 2 + floor(random() * (length(value) - 2))::int FOR 1)
-                ELSE value END
-$$;
 CREATE TABLE public.someone AS
 SELECT g AS person, syllables(2) AS given, syllables(3) AS family, ('1940-01-01'::date + floor(random() * 25000)::int)::text AS birth,
        syllables(2) || floor(random() * 90 + 10)::int || '@' || syllables(2) || '.example' AS email,

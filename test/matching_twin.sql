@@ -3,38 +3,24 @@
 -- equals what the engine says, line by line and in all.
 SET client_min_messages = warning;
 SELECT plan(8);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (extract(epoch FROM clock_timestamp())::int % 100000)::text) AS seed \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed((:'seed'::int % 1000) / 1000.0) IS NOT NULL AS seeded;
+\ir include/seed.sql
+\ir include/people.sql
 
 -- 500 persons in 1,200 records: values of one word each, so that a twin stays readable.
 -- Given and family names are made of different ones, so that none is like the other by chance.
-CREATE FUNCTION public.syllables(n int, since int DEFAULT 1) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg((ARRAY['ba','ko','ri','den','mar','lo','sti','ven','qua','tel','hu','ny','fos','ger','pil','wu'])[since + floor(random() * random() * 8)::int], '')
-    FROM generate_series(1, n)
-$$;
-CREATE FUNCTION public.digits(n int) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT string_agg(floor(random() * 10)::int::text, '') FROM generate_series(1, n)
-$$;
-CREATE FUNCTION public.spoil(value text, lost float8 DEFAULT 0.15) RETURNS text LANGUAGE sql VOLATILE AS $$
-    SELECT CASE WHEN random() < lost THEN NULL
-                WHEN random() < 0.1 AND length(value) > 3
-                    THEN overlay(value PLACING chr(97 + floor(random() * 26)::int) FROM 2 + floor(random() * (length(value) - 2))::int FOR 1)
-                ELSE value END
-$$;
 CREATE TABLE public.someone AS
-SELECT g AS person, syllables(2) AS given, syllables(3, 9) AS family, '1940-01-01'::date + floor(random() * 25000)::int AS birth,
-       'x' || digits(6) || '@' || syllables(1) || '.example' AS email, '4' || digits(9) AS phone,
-       syllables(2) || 'ville' AS city, '1' || digits(2) || '00' AS postcode, (ARRAY['f', 'm'])[1 + floor(random() * 2)::int] AS gender
+SELECT g AS person, syllables(2, 1, 8, 2) AS given, syllables(3, 9, 16, 2) AS family, '1940-01-01'::date + floor(random() * 25000)::int AS birth,
+       'x' || digits(6) || '@' || syllables(1, 1, 8, 2) || '.example' AS email, '4' || digits(9) AS phone,
+       syllables(2, 1, 8, 2) || 'ville' AS city, '1' || digits(2) || '00' AS postcode, (ARRAY['f', 'm'])[1 + floor(random() * 2)::int] AS gender
 FROM generate_series(1, 500) AS g;
 -- Housemates share some of it.
 UPDATE public.someone s SET family = h.family, city = h.city, postcode = h.postcode,
        phone = CASE WHEN random() < 0.4 THEN h.phone ELSE s.phone END
 FROM public.someone h WHERE s.person % 5 = 0 AND h.person = s.person - 1;
 CREATE TABLE public.person AS
-SELECT 'k' || k AS key, s.person, spoil(s.given) AS given, spoil(s.family) AS family,
+SELECT 'k' || k AS key, s.person, spoil(s.given, 0.15, 0.1) AS given, spoil(s.family, 0.15, 0.1) AS family,
        CASE floor(random() * 12)::int WHEN 0 THEN NULL WHEN 1 THEN s.birth + 9 WHEN 2 THEN s.birth + 31 WHEN 3 THEN s.birth + 400 ELSE s.birth END::text AS birth,
-       spoil(s.email, 0.3) AS email, CASE WHEN random() < 0.6 THEN s.phone END AS phone, spoil(s.city) AS city,
+       spoil(s.email, 0.3, 0.1) AS email, CASE WHEN random() < 0.6 THEN s.phone END AS phone, spoil(s.city, 0.15, 0.1) AS city,
        CASE WHEN random() < 0.8 THEN s.postcode END AS postcode, CASE WHEN random() < 0.7 THEN s.gender END AS gender
 FROM (SELECT k, 1 + floor(random() * 500)::int AS person FROM generate_series(1, 1200) AS k) d JOIN public.someone s USING (person);
 SELECT customer_data.add_source('people', 'public.person', 'key',

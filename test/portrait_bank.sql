@@ -4,8 +4,8 @@ SELECT plan(4);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 5) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 5
+\ir include/seed.sql
 
 CREATE TABLE account (id int PRIMARY KEY);
 INSERT INTO account SELECT generate_series(1, 300);

@@ -4,8 +4,8 @@ SELECT plan(12);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 31) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 31
+\ir include/seed.sql
 
 CREATE ROLE past_analyst;
 CREATE ROLE past_reader;

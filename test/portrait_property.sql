@@ -5,8 +5,8 @@ SELECT plan(4);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 23) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 23
+\ir include/seed.sql
 
 CREATE TABLE account (id int PRIMARY KEY, name text, joined timestamptz);
 CREATE TABLE event (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account int, at timestamptz, what text, amount float8, category text);

@@ -5,8 +5,8 @@ SELECT plan(6);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 11) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 11
+\ir include/seed.sql
 
 CREATE TABLE account (id int PRIMARY KEY, name text);
 CREATE TABLE event (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account int, at timestamptz, what text, amount float8, category text, channel text, loaded_by xid8 DEFAULT pg_current_xact_id());

@@ -3,10 +3,8 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed \gset
-SELECT setseed((:seed % 1000) / 1000.0) \g /dev/null
+\ir include/seed.sql
 SELECT plan(6);
-SELECT diag('seed ' || :seed);
 
 CREATE TABLE contact (id int PRIMARY KEY, born date);
 CREATE TABLE event (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text, amount numeric);

@@ -5,14 +5,12 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed \gset
+\ir include/seed.sql
 
 SELECT plan(6);
-SELECT diag('seed ' || :seed);
 CREATE TABLE contact (id int PRIMARY KEY, city text, born date, since timestamptz, vip text, points int);
 CREATE TABLE event (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text,
                     amount numeric, quantity numeric, category text, product text, channel text);
-SELECT setseed((:seed % 1000) / 1000.0) IS NULL AS done \gset
 INSERT INTO contact SELECT i, (ARRAY['Brno', 'Bern', 'Wuhan', NULL])[1 + floor(random() * 4)::int], now()::date - floor(random() * 20000)::int,
        now() - random() * random() * interval '400 days', (ARRAY['yes', 'no'])[1 + floor(random() * 2)::int], floor(random() * 100)::int
 FROM generate_series(1, 120) i;

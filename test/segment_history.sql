@@ -5,10 +5,9 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET TimeZone = 'UTC';
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed \gset
+\ir include/seed.sql
 
 SELECT plan(20);
-SELECT diag('seed ' || :seed);
 CREATE TABLE contact (id int PRIMARY KEY, city text, since timestamptz);
 INSERT INTO contact SELECT i, 'Brno', '2024-12-01' FROM generate_series(1, 60) i;
 -- Ids far apart, so that members lie in several chunks.

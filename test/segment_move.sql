@@ -4,8 +4,8 @@
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(6);
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 11) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 11
+\ir include/seed.sql
 
 CREATE TABLE public.contact (id int PRIMARY KEY, city text);
 INSERT INTO public.contact SELECT i, 'Brno' FROM generate_series(1, 20) i;

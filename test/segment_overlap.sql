@@ -1,8 +1,8 @@
 -- segment_overlap() against sets compared one by one, on random members of all densities.
 SELECT plan(7);
 SET search_path = customer_data, public;
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 5) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 5
+\ir include/seed.sql
 
 CREATE TABLE audience AS
 SELECT s AS id, coalesce((SELECT customer_set_agg((random() * spread)::bigint + g * 0 + floor(random() * chunks)::bigint * 65536) FROM generate_series(1, n) g), '{}') | runs AS members

@@ -9,10 +9,8 @@ SET jit = off;  -- the oracle is one large query, asked anew at each step
 SET search_path = public, customer_data;
 SET TimeZone = 'America/New_York';
 
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed,
-       CASE WHEN current_setting('test.long', true) = 'on' THEN 10000 ELSE 60 END AS steps \gset
-SET test.the_seed = :seed;
-SET test.steps = :steps;
+\ir include/seed.sql
+SELECT CASE WHEN current_setting('test.long', true) = 'on' THEN 10000 ELSE 60 END AS steps \gset
 
 CREATE TABLE contact (id int PRIMARY KEY, city text, born date, since timestamptz);
 CREATE TABLE event (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text,
@@ -129,7 +127,6 @@ CREATE FUNCTION birthday_near(born date, t timestamptz, before int, after int) R
 $$;
 
 SELECT plan(5);
-SELECT diag('seed ' || :seed);
 SELECT add_source('crm', 'public.contact', 'id', '{"city": "city", "birth_date": "born", "registered_at": "since"}') IS NOT NULL AS done \gset
 SELECT add_event_source('shop', 'public.event', 'crm', 'contact', 'at', 'kind', value => 'amount', quantity => 'quantity',
                         properties => '{"category": "category", "product": "product", "delta": "amount - 20"}', mode => 'trigger') IS NOT NULL AS done \gset

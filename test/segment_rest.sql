@@ -6,9 +6,8 @@ SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET jit = off;
 SELECT plan(4);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed,
-       CASE WHEN current_setting('test.long', true) = 'on' THEN 1500 ELSE 80 END AS steps \gset
-SELECT diag('seed ' || :seed) FROM setseed(:seed % 1000 / 1000.0);
+\ir include/seed.sql
+SELECT CASE WHEN current_setting('test.long', true) = 'on' THEN 1500 ELSE 80 END AS steps \gset
 
 CREATE TABLE contact (id int PRIMARY KEY, city text, since timestamptz);
 INSERT INTO contact SELECT i, 'c' || i % 5, timestamptz '2024-03-01 00:00:00+00' - i * interval '5 hours' FROM generate_series(1, 40) i;

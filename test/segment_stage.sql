@@ -1,8 +1,7 @@
 -- Segments that ask for stages: asked again of whom a refresh of journeys
 -- moved, and of nobody else; always what plain SQL says.
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e6)::int::text) AS seed \gset
+\ir include/seed.sql
 SELECT plan(15);
-SELECT diag('seed ' || :seed);
 SET search_path = customer_data, public;
 SET TimeZone = 'UTC';
 

@@ -5,9 +5,8 @@
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(5);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed,
-       CASE WHEN current_setting('test.long', true) = 'on' THEN 3000 ELSE 100 END AS steps \gset
-SELECT diag('seed ' || :seed) FROM setseed(:seed % 1000 / 1000.0);
+\ir include/seed.sql
+SELECT CASE WHEN current_setting('test.long', true) = 'on' THEN 3000 ELSE 100 END AS steps \gset
 
 CREATE TABLE public.step (n int, kept boolean, beside int, good boolean, named boolean, apart boolean);
 CREATE PROCEDURE public.turn_about(steps int) LANGUAGE plpgsql AS $$

@@ -1,8 +1,8 @@
 -- customer_set against arrays and plain SQL, on random sets of all densities.
 SELECT plan(6);
 SET search_path = customer_data, public;
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 17) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 17
+\ir include/seed.sql
 
 -- some scattered ids, some in a row, in few or many chunks, some beside the ends of their chunks
 CREATE FUNCTION pg_temp.random_ids() RETURNS bigint[] LANGUAGE plpgsql AS $$

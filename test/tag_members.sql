@@ -4,8 +4,8 @@
 SELECT plan(18);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 37) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 37
+\ir include/seed.sql
 
 CREATE TABLE person AS SELECT i AS id, 'person' || i || '@posten.org' AS email FROM generate_series(1, 20) i;
 SELECT add_source('person', 'public.person', 'id', '{"email": "email"}') \g /dev/null

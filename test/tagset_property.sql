@@ -2,8 +2,8 @@
 -- random tagsets (decaying, expiring, negative scores) and random queries.
 SELECT plan(10);
 SET search_path = public, customer_data;
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 31) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 31
+\ir include/seed.sql
 
 -- Some paths have numbers, some are written out.
 SELECT ok(number_tags(ARRAY(SELECT l || '.' || chr(97 + i) FROM unnest(ARRAY['p', 'q']) l, generate_series(0, 7) i WHERE random() < 0.5)) > 0, 'some paths have numbers');

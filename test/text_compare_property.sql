@@ -3,8 +3,8 @@
 SELECT plan(25);
 SET search_path = customer_data, public;
 
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 420) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 420
+\ir include/seed.sql
 
 -- The textbook table of edit distances; kind is lev, osa or dam.
 CREATE FUNCTION pg_temp.slow_distance(a text, b text, kind text) RETURNS int

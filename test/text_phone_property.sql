@@ -1,8 +1,8 @@
 -- Phone numbers of a range seen before are answered without libphonenumber.
 -- "tel:" before a number always asks the library: both must say the same.
 SELECT plan(3);
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 7) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 7
+\ir include/seed.sql
 
 CREATE TEMP TABLE number AS
 SELECT region, prefix || lpad(floor(random() * 10 ^ digits)::bigint::text, digits, '0') AS phone

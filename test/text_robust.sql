@@ -1,8 +1,8 @@
 -- Whatever the text is, every function of the room answers something sane:
 -- random mixtures of all scripts, marks, controls, emoji and punctuation.
 SELECT plan(7);
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 300) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 300
+\ir include/seed.sql
 
 CREATE TEMP TABLE odd AS
 SELECT s AS a, reverse(s) AS b, (ARRAY['US', 'CN', 'GB', 'DE', NULL, '', 'TW', 'BR', 'FR', 'KR', 'IN', 'JP'])[1 + i % 12] AS region

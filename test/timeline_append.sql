@@ -3,8 +3,8 @@ SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SET timezone = 'UTC';
 SELECT plan(14);
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 77
+\ir include/seed.sql
 SET customer_data.as_of = '2026-03-20 00:00+00';
 
 -- Bytes as they are stored: the first one says whether there are parts.

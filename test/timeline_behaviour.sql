@@ -3,8 +3,8 @@ SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(88);
 
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 2024) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 2024
+\ir include/seed.sql
 
 -- Hand-checked cases
 CREATE FUNCTION pg_temp.t(text) RETURNS timeline LANGUAGE sql AS $$

@@ -9,8 +9,8 @@ SET customer_data.as_of = '2026-03-20 00:00+00';
 SELECT is(holds_until(event_count('2026-03-18 00:00 a; 2026-03-19 00:00 a', 'a', last => '7 days') > 0), '2026-03-25 00:00+00'::timestamptz, 'holds_until() in a new session');
 RESET customer_data.as_of;
 
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 1917) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 1917
+\ir include/seed.sql
 
 -- Random events: ties, months around clock changes and leap days, all types.
 CREATE TEMP TABLE ev AS

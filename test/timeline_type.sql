@@ -4,8 +4,8 @@ SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SELECT plan(39);
 
-SELECT diag('seed ' || seed)
-FROM (SELECT coalesce(nullif(current_setting('test.seed', true), '')::int, 77) AS seed) s, setseed(seed % 1000 / 1000.0);
+\set seed 77
+\ir include/seed.sql
 
 -- Few moments, so that many events share one; ids on some.
 CREATE TABLE ev AS

@@ -4,10 +4,8 @@
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 SELECT plan(5);
-SELECT coalesce(nullif(current_setting('test.seed', true), ''), (random() * 1e9)::int::text) AS seed,
-       CASE WHEN current_setting('test.long', true) = 'on' THEN 3000 ELSE 80 END AS cases \gset
-SELECT diag('seed ' || :'seed');
-SELECT setseed(:seed / 1e9);
+\ir include/seed.sql
+SELECT CASE WHEN current_setting('test.long', true) = 'on' THEN 3000 ELSE 80 END AS cases \gset
 SET TimeZone = 'UTC';
 
 -- A random field: its text and the values it means.
