@@ -9,7 +9,8 @@
 
 #include <math.h>
 
-#include "identity/engine.h"
+#include "identity/crew.h"
+#include "identity/exchange.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
@@ -26,174 +27,34 @@
  */
 #define LEAST_BELOW			6.5
 
-#define ST_SORT sort_postings
-#define ST_ELEMENT_TYPE CdPosting
-#define ST_COMPARE(a, b) \
-	((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : \
-	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-#define ST_SORT sort_hashes
-#define ST_ELEMENT_TYPE uint64
-#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-/* Sort by hash: an in-place radix pass by the highest bytes, then small sorts. */
-#define DEFINE_RADIX_SORT(name, type, hash_of, small_sort) \
-static void \
-name(type *p, size_t n, int shift) \
-{ \
-	size_t		count[256] = {0}; \
-	size_t		start[257]; \
-	size_t		next[256]; \
-\
-	if (n < 512 || shift < 32) \
-	{ \
-		if (n > 1) \
-			small_sort(p, n); \
-		return; \
-	} \
-	CHECK_FOR_INTERRUPTS(); \
-	for (size_t i = 0; i < n; i++) \
-		count[(hash_of(p[i]) >> shift) & 255]++; \
-	start[0] = 0; \
-	for (int b = 0; b < 256; b++) \
-	{ \
-		next[b] = start[b]; \
-		start[b + 1] = start[b] + count[b]; \
-	} \
-	for (int b = 0; b < 256; b++) \
-	{ \
-		while (next[b] < start[b + 1]) \
-		{ \
-			type		x = p[next[b]]; \
-			int			home = (hash_of(x) >> shift) & 255; \
-\
-			while (home != b) \
-			{ \
-				type		y = p[next[home]]; \
-\
-				p[next[home]++] = x; \
-				x = y; \
-				home = (hash_of(x) >> shift) & 255; \
-			} \
-			p[next[b]++] = x; \
-		} \
-	} \
-	for (int b = 0; b < 256; b++) \
-		name(p + start[b], count[b], shift - 8); \
-}
-
-#define POSTING_HASH(p)	((p).hash)
-#define PLAIN_HASH(h)	(h)
-
-DEFINE_RADIX_SORT(radix_sort, CdPosting, POSTING_HASH, sort_postings)
-DEFINE_RADIX_SORT(radix_sort_hashes, uint64, PLAIN_HASH, sort_hashes)
-
-/* In how many slices of the hash space entries of so many bytes are gathered, by memory. */
-int
-cd_posting_slices(uint32 n, double per_record, Size entry)
+/* Statistics being counted from sorted hashes. */
+typedef struct Counting
 {
-	double		bytes = (double) n * per_record * entry;
-	double		allowed = cd_matching_memory * 1024.0 / 2;
-	int			slices = 1;
+	CdStatistics *stats;
+	double	   *load;			/* hits by frequency, NULL: not asked for */
+} Counting;
 
-	while (bytes / slices > allowed && slices < 1024)
-		slices *= 2;
-	return slices;
-}
-
-CdPostings *
-cd_postings_create(MemoryContext context, Size expected)
-{
-	CdPostings *postings = MemoryContextAllocZero(context, sizeof(CdPostings));
-
-	postings->max = expected + 1024;
-	postings->item = MemoryContextAllocHuge(context, postings->max * sizeof(CdPosting));
-	return postings;
-}
-
-void
-cd_postings_push(CdPostings *a, uint64 hash, uint32 record, float bits)
-{
-	if (a->n == a->max)
-	{
-		a->max += a->max / 2;
-		a->item = repalloc_huge(a->item, a->max * sizeof(CdPosting));
-	}
-	a->item[a->n].hash = hash;
-	a->item[a->n].record = record;
-	a->item[a->n].bits = bits;
-	a->n++;
-}
-
-/* Sort by hash, then by record. */
-void
-cd_postings_sort(CdPostings *postings)
-{
-	radix_sort(postings->item, postings->n, 56);
-}
-
-/* Count one kind of hash over all records into the statistics. */
+/* Count sorted hashes into the statistics. */
 static void
-count_hashes(CdEngine *engine, CdRecords *records, bool pairs, double *load)
+take_hashes(void *state, const void *entry, Size n)
 {
-	int			per_record = pairs ? 12 : 45;
-	int			slices = cd_posting_slices(records->n, per_record, sizeof(uint64));
-	Size		max = (Size) records->n * per_record / slices + 1024;
-	uint64	   *all = MemoryContextAllocHuge(engine->context, max * sizeof(uint64));
+	Counting   *counting = state;
+	const uint64 *hash = entry;
 
-	for (int slice = 0; slice < slices; slice++)
+	for (Size i = 0; i < n;)
 	{
-		Size		n = 0;
+		Size		j = i + 1;
+		uint8		bits;
 
-		for (uint32 r = 0; r < records->n; r++)
-		{
-			uint64		hash[CD_MAX_KEYS * 2];
-			int			count = 0;
-
-			if (r % 1024 == 0)
-				CHECK_FOR_INTERRUPTS();
-			if (pairs)
-			{
-				CdKey		key[CD_MAX_KEYS];
-
-				/* combined keys come last */
-				for (int i = cd_form_keys(engine, CD_FORM(records, r), key) - 1; i >= 0 && key[i].group == 0; i--)
-					hash[count++] = key[i].hash;
-			}
-			else
-				count = cd_form_hashes(engine, CD_FORM(records, r), hash, lengthof(hash));
-			if (n + count > max)
-			{
-				max += max / 2 + count;
-				all = repalloc_huge(all, max * sizeof(uint64));
-			}
-			for (int i = 0; i < count; i++)
-			{
-				all[n] = hash[i];
-				n += (int) (hash[i] >> 54) % slices == slice;
-			}
-		}
-		radix_sort_hashes(all, n, 56);
-		for (Size i = 0; i < n;)
-		{
-			Size		j = i + 1;
-
-			while (j < n && all[j] == all[i])
-				j++;
-			if (j - i > engine->stats->floor)
-				cd_statistics_put(engine->stats, all[i], cd_frequency_bits(j - i));
-			if (load != NULL)
-				load[cd_frequency_bits(j - i)] += (double) (j - i) * (j - i);
-			i = j;
-		}
+		while (j < n && hash[j] == hash[i])
+			j++;
+		bits = cd_frequency_bits(j - i);
+		if (j - i > counting->stats->floor)
+			cd_statistics_put(counting->stats, hash[i], bits);
+		if (counting->load != NULL)
+			counting->load[bits] += (double) (j - i) * (j - i);
+		i = j;
 	}
-	pfree(all);
 }
 
 /* A set of hashes; 0 is free. */
@@ -228,8 +89,9 @@ hash_set_take(HashSet *set, uint64 hash, bool *isnew)
 }
 
 static bool
-hash_set_has(const HashSet *set, uint64 hash)
+hash_set_has(const void *wanted, uint64 hash)
 {
+	const HashSet *set = wanted;
 	uint64		b = (hash >> 9) & set->mask;
 
 	hash |= hash == 0;
@@ -341,12 +203,14 @@ cd_count_keys(CdEngine *engine, CdRecords *records)
 {
 	double		load[256] = {0};
 	double		sum = 0;
+	Counting	counting;
 	int			b;
 
 	engine->stats = cd_statistics_create(engine->context, records->n,
 										 Max(2, records->n / 100000), records->n / 2);
 	count_kinds(engine, records);
-	count_hashes(engine, records, false, load);
+	counting = (Counting) {engine->stats, load};
+	cd_exchange(engine, records, CD_GATHER_HASHES, true, NULL, NULL, take_hashes, &counting);
 	for (b = 0; b < 255; b++)
 	{
 		if (sum + load[b] > Max(HITS_PER_RECORD * records->n, HITS_ANYWAY))
@@ -355,21 +219,35 @@ cd_count_keys(CdEngine *engine, CdRecords *records)
 	}
 	engine->model->oversize = Max(20, (uint32) exp2(Min(b / 8.0, 28.0)));
 	engine->counting = true;
-	count_hashes(engine, records, true, NULL);
+	counting.load = NULL;
+	cd_exchange(engine, records, CD_GATHER_PAIRS, true, NULL, NULL, take_hashes, &counting);
 	engine->counting = false;
 }
 
-/* Take a sorted slice of postings into the lists. */
-static void
-take_lists(CdEngine *engine, CdBlocking *blocking, CdPostings *a)
+/* Lists that are being built, and those that are written of them. */
+typedef struct ListBuilding
 {
-	uint32		largest = engine->model->oversize * 4;
+	CdEngine   *engine;
+	CdBlocking *blocking;
+	CdPostingWriter *writer;	/* NULL: none are written */
+} ListBuilding;
 
-	for (size_t i = 0; i < a->n;)
+/* Take sorted postings into the lists. */
+static void
+take_postings(void *state, const void *entry, Size count)
+{
+	ListBuilding *building = state;
+	CdBlocking *blocking = building->blocking;
+	const CdPosting *item = entry;
+	uint32		largest = building->engine->model->oversize * 4;
+
+	if (building->writer != NULL)
+		cd_postings_put(building->writer, item, count, blocking->records->id);
+	for (Size i = 0; i < count;)
 	{
-		size_t		j = i + 1;
+		Size		j = i + 1;
 
-		while (j < a->n && a->item[j].hash == a->item[i].hash)
+		while (j < count && item[j].hash == item[i].hash)
 			j++;
 		if (j - i > largest)
 		{
@@ -393,10 +271,10 @@ take_lists(CdEngine *engine, CdBlocking *blocking, CdPostings *a)
 				ereport(ERROR,
 						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						 errmsg("too many records to match at once")));
-			blocking->bits[blocking->nkeys] = cd_scaled_bits(a->item[i].bits);
+			blocking->bits[blocking->nkeys] = cd_scaled_bits(item[i].bits);
 			blocking->first[blocking->nkeys++] = (uint32) blocking->nmembers;
-			for (size_t k = i; k < j; k++)
-				blocking->member[blocking->nmembers++] = a->item[k].record;
+			for (Size k = i; k < j; k++)
+				blocking->member[blocking->nmembers++] = item[k].record;
 		}
 		i = j;
 	}
@@ -430,15 +308,15 @@ changed_keys(CdEngine *engine, CdRecords *records, const bool *changed)
 
 /*
  * Build the posting lists, and for each record the keys it has; with changed
- * records only the lists that hold one of them.
+ * records only the lists that hold one of them.  All lists go to the writer,
+ * too, if there is one.
  */
 CdBlocking *
-cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
+cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed, CdPostingWriter *writer)
 {
 	CdBlocking *blocking = MemoryContextAllocZero(engine->context, sizeof(CdBlocking));
-	int			slices = cd_posting_slices(records->n, changed == NULL ? 30 : 5, sizeof(CdPosting));
+	ListBuilding building = {engine, blocking, writer};
 	HashSet		wanted = {NULL, 0};
-	CdPostings *a;
 	uint32	   *next;
 
 	if (changed != NULL)
@@ -450,29 +328,11 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 	blocking->bits = MemoryContextAllocHuge(engine->context, (Size) blocking->maxkeys * sizeof(int16));
 	blocking->maxmembers = (uint64) records->n * (changed == NULL ? 12 : 1) + 1024;
 	blocking->member = MemoryContextAllocHuge(engine->context, blocking->maxmembers * sizeof(uint32));
-	a = cd_postings_create(engine->context, (Size) records->n * (changed == NULL ? 30 : 2) / slices);
-	for (int slice = 0; slice < slices; slice++)
-	{
-		a->n = 0;
-		for (uint32 r = 0; r < records->n; r++)
-		{
-			CdKey		key[CD_MAX_KEYS];
-			int			n = cd_form_keys(engine, CD_FORM(records, r), key);
-
-			if (r % 1024 == 0)
-				CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < n; i++)
-			{
-				if ((int) (key[i].hash >> 54) % slices == slice &&
-					(changed == NULL || hash_set_has(&wanted, key[i].hash)))
-					cd_postings_push(a, key[i].hash, r, key[i].bits);
-			}
-		}
-		cd_postings_sort(a);
-		take_lists(engine, blocking, a);
-	}
-	pfree(a->item);
-	pfree(a);
+	blocking->first[0] = 0;
+	cd_exchange(engine, records, CD_GATHER_POSTINGS, writer == NULL || cd_postings_direct(writer),
+				changed == NULL ? NULL : hash_set_has, &wanted, take_postings, &building);
+	if (wanted.hash != NULL)
+		pfree(wanted.hash);
 
 	/* the same the other way round */
 	blocking->recfirst = MemoryContextAllocExtended(engine->context, ((Size) records->n + 1) * sizeof(uint32),
@@ -494,6 +354,7 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed)
 	blocking->changed = changed;
 	for (uint32 r = 0; r < records->n; r++)
 		blocking->expected += changed == NULL || changed[r] ? cd_matching_pairs : 0;
+	cd_share_lists(engine, blocking);
 	cd_blocking_scratch(blocking);
 	return blocking;
 }
@@ -514,11 +375,14 @@ cd_blocking_scratch(CdBlocking *blocking)
 void
 cd_blocking_release(CdBlocking *blocking)
 {
-	pfree(blocking->first);
-	pfree(blocking->bits);
-	pfree(blocking->member);
-	pfree(blocking->recfirst);
-	pfree(blocking->reckey);
+	if (!blocking->shared)
+	{
+		pfree(blocking->first);
+		pfree(blocking->bits);
+		pfree(blocking->member);
+		pfree(blocking->recfirst);
+		pfree(blocking->reckey);
+	}
 	pfree(blocking->score);
 	pfree(blocking->touched);
 	blocking->nkeys = 0;

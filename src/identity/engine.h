@@ -313,6 +313,7 @@ typedef struct CdEngine
 	int			name_slot;		/* -1: no names */
 	bool		used[CD_MAX_SLOTS]; /* slots that any record fills */
 	CdScoringPlan plan;
+	struct CdShared *shared;	/* what workers see of it, NULL: nothing */
 } CdEngine;
 
 /* The records of a batch, ascending by id; their forms one behind the other. */
@@ -430,6 +431,16 @@ extern uint64 cd_space_hash(uint8 space);
 extern uint64 cd_distinct_hash(uint64 hash);
 extern void cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistics *stats, uint32 from);
 
+/* Bring what is kept of a key into the caches. */
+static inline void
+cd_statistics_prefetch(const CdStatistics *stats, uint64 hash)
+{
+	uint32		b = (uint32) (hash >> 7) & stats->mask;
+
+	cd_prefetch(&stats->hash[b]);
+	cd_prefetch(&stats->bits[b]);
+}
+
 /* keys.c */
 extern int	cd_simple_keys(CdEngine *engine, const CdForm *form, CdKey *key);
 extern int	cd_form_hashes(CdEngine *engine, const CdForm *form, uint64 *hash, int max);
@@ -451,11 +462,6 @@ typedef struct CdPostings
 } CdPostings;
 
 /* block.c */
-extern int	cd_posting_slices(uint32 n, double per_record, Size entry);
-extern CdPostings *cd_postings_create(MemoryContext context, Size expected);
-extern void cd_postings_push(CdPostings *postings, uint64 hash, uint32 record, float bits);
-extern void cd_postings_sort(CdPostings *postings);
-
 typedef struct CdBlocking
 {
 	MemoryContext context;
@@ -476,10 +482,14 @@ typedef struct CdBlocking
 	double		expected;		/* candidate pairs, by the sample */
 	uint64		skipped;		/* keys too large to follow */
 	uint64		skipped_postings;
+	bool		shared;			/* the lists are where workers see them */
 } CdBlocking;
 
+/* Posting lists on their way into the table. */
+typedef struct CdPostingWriter CdPostingWriter;
+
 extern void cd_count_keys(CdEngine *engine, CdRecords *records);
-extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed);
+extern CdBlocking *cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed, CdPostingWriter *writer);
 extern void cd_choose_threshold(CdEngine *engine, CdBlocking *blocking, double per_record);
 extern void cd_blocking_scratch(CdBlocking *blocking);
 extern void cd_blocking_release(CdBlocking *blocking);
@@ -546,7 +556,11 @@ typedef struct CdHits
 	Size		max;
 } CdHits;
 
-extern void cd_postings_build(CdEngine *engine, const CdRecords *records);
+extern CdPostingWriter *cd_postings_begin(CdEngine *engine, const CdRecords *records);
+extern bool cd_postings_direct(const CdPostingWriter *writer);
+extern void cd_postings_put(CdPostingWriter *writer, const CdPosting *item, Size n, const int64 *id);
+extern void cd_postings_end(CdPostingWriter *writer, const CdEngine *engine, const CdRecords *records);
+extern void cd_postings_build(CdEngine *engine, CdRecords *records);
 extern bool cd_postings_open(const CdEngine *engine, CdPostingInfo *info);
 extern void cd_postings_add(CdEngine *engine, const CdRecords *records, const bool *mark);
 extern void cd_postings_find(const CdEngine *engine, const CdPostingInfo *info, CdWanted *wanted, uint32 n, CdHits *hits);
@@ -555,7 +569,7 @@ extern void cd_postings_find(const CdEngine *engine, const CdPostingInfo *info, 
 extern uint64 cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed);
 
 /* parallel.c */
-extern void cd_score_all(CdEngine *engine, CdBlocking *blocking, CdLinks *links);
+extern void cd_score_all(CdEngine *engine, CdRecords *records, CdBlocking *blocking, CdLinks *links);
 
 /* train.c */
 typedef struct CdTraining

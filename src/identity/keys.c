@@ -306,6 +306,8 @@ cd_form_keys(CdEngine *engine, const CdForm *form, CdKey *key)
 	int			kept = 0;
 
 	for (int i = 0; i < n; i++)
+		cd_statistics_prefetch(stats, simple[i].hash);
+	for (int i = 0; i < n; i++)
 	{
 		float		df = cd_statistics_bits(stats, simple[i].hash) / 8.0f;
 		float		bits = Max(all - df, 0);

@@ -13,7 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "identity/engine.h"
+#include "identity/crew.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/array.h"
@@ -163,24 +163,28 @@ model_is_stale(const CdEngine *engine, uint32 n)
 		n > 2 * engine->stats->records + 50 || n * 4.0 + 50 < engine->stats->records;
 }
 
-/* Count frequencies, choose the threshold and learn. */
+/* Count frequencies, make the posting lists, choose the threshold and learn. */
 static CdBlocking *
-make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth, CdTraining *report)
+make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth)
 {
 	CdBlocking *blocking;
+	CdPostingWriter *writer;
+	CdTraining	report;
 
 	phase("counting keys");
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
 	phase("laying out posting lists");
-	blocking = cd_blocking_create(engine, records, NULL);
+	writer = cd_postings_begin(engine, records);
+	blocking = cd_blocking_create(engine, records, NULL, writer);
 	cd_choose_threshold(engine, blocking, cd_matching_pairs);
 	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	phase("learning");
 	cd_train(engine, records, blocking, learn && records->n >= LEARN_RECORDS,
-			 cd_labels_read(engine, records, truth), report);
-	cd_engine_save(engine, report);
+			 cd_labels_read(engine, records, truth), &report);
+	cd_engine_save(engine, &report);
 	cd_engine_reload(engine);
+	cd_postings_end(writer, engine, records);
 	return blocking;
 }
 
@@ -281,12 +285,11 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	}
 	phase("reading all records");
 	records = cd_records_load(engine, (Datum) 0);
+	cd_share_records(engine, records);
 	if (model_is_stale(engine, records->n))
 	{
-		CdTraining	report;
-
 		/* a person's own settings are read again by the next run */
-		blocking = make_model(engine, records, true, NULL, &report);
+		blocking = make_model(engine, records, true, NULL);
 		if (!whole)
 			run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
 					 " SELECT v.record_id, 'the matching model was renewed' FROM customer_data.record_value v"
@@ -314,20 +317,27 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	}
 	if (blocking == NULL)
 	{
+		CdPostingWriter *writer = whole ? cd_postings_begin(engine, records) : NULL;
+
 		phase("laying out posting lists");
-		blocking = cd_blocking_create(engine, records, mark);
+		blocking = cd_blocking_create(engine, records, mark, writer);
+		if (whole)
+			cd_postings_end(writer, engine, records);
 	}
 	links = cd_links_create(context);
 	phase("scoring pairs");
-	cd_score_all(engine, blocking, links);
+	cd_score_all(engine, records, blocking, links);
 	cd_blocking_release(blocking);
 	phase("writing links");
 	cd_links_write(engine, records, links);
-	phase("packing posting lists");
-	if (whole || !cd_postings_open(engine, &info))
-		cd_postings_build(engine, records);
-	else
-		cd_postings_add(engine, records, mark);
+	if (!whole)
+	{
+		if (cd_postings_open(engine, &info))
+			cd_postings_add(engine, records, mark);
+		else
+			cd_postings_build(engine, records);
+	}
+	cd_unshare(engine);
 	values[1] = Int64GetDatum(whole ? (int64) links->n : note_affected(changed));
 	report_oversize(blocking, engine->model);
 	values[0] = Int64GetDatum((int64) links->pairs);
@@ -344,7 +354,6 @@ cd_learn_matching(PG_FUNCTION_ARGS)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data matching", ALLOCSET_DEFAULT_SIZES);
 	CdEngine   *engine;
 	CdRecords  *records;
-	CdTraining	report;
 
 	SPI_connect();
 	/* learning starts from what was shipped or set by a person */
@@ -352,8 +361,9 @@ cd_learn_matching(PG_FUNCTION_ARGS)
 	engine = cd_engine_open(context, false);
 	engine->model->trained = false;
 	records = cd_records_load(engine, (Datum) 0);
-	make_model(engine, records, PG_GETARG_BOOL(0), PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)), &report);
-	cd_postings_build(engine, records);
+	cd_share_records(engine, records);
+	make_model(engine, records, PG_GETARG_BOOL(0), PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	cd_unshare(engine);
 	SPI_finish();
 	MemoryContextDelete(context);
 	PG_RETURN_VOID();

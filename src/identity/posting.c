@@ -15,7 +15,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "identity/engine.h"
+#include "identity/exchange.h"
 #include "insertion.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -26,15 +26,13 @@
 /* Records per bucket, so that a row holds a page's quarter or so. */
 #define RECORDS_PER_BUCKET	16
 #define MAX_BUCKET_BITS		20
-/* Postings per record by which slices are planned. */
-#define POSTINGS_PER_RECORD	30
 /* So many changed records are kept as plain rows. */
 #define TAIL_RECORDS		100
 /* Segments from which on they are merged, and the tail with them. */
 #define MOST_SEGMENTS		8
 
 /* Lists being written, bucket by bucket. */
-typedef struct ListWriter
+struct CdPostingWriter
 {
 	int			segment;
 	int			bits;
@@ -42,7 +40,7 @@ typedef struct ListWriter
 	CdInsertion *insertion;
 	StringInfoData row;			/* a bytea in the making */
 	int64		current;		/* bucket of row, -1: none */
-} ListWriter;
+};
 
 static inline uint32
 bucket_of(uint64 hash, int bits)
@@ -97,7 +95,7 @@ damaged_lists(uint32 bucket)
 }
 
 static void
-start_row(ListWriter *writer)
+start_row(CdPostingWriter *writer)
 {
 	resetStringInfo(&writer->row);
 	appendStringInfoSpaces(&writer->row, VARHDRSZ);
@@ -106,7 +104,7 @@ start_row(ListWriter *writer)
 
 /* Close the bucket that is being filled. */
 static void
-end_bucket(ListWriter *writer)
+end_bucket(CdPostingWriter *writer)
 {
 	const bool	nulls[3] = {false, false, false};
 	Datum		values[3];
@@ -121,10 +119,10 @@ end_bucket(ListWriter *writer)
 	start_row(writer);
 }
 
-static ListWriter *
+static CdPostingWriter *
 writer_create(MemoryContext context, const CdEngine *engine, int segment, int bits)
 {
-	ListWriter *writer = MemoryContextAllocZero(context, sizeof(ListWriter));
+	CdPostingWriter *writer = MemoryContextAllocZero(context, sizeof(CdPostingWriter));
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	writer->segment = segment;
@@ -138,8 +136,8 @@ writer_create(MemoryContext context, const CdEngine *engine, int segment, int bi
 }
 
 /* Write sorted postings; their records are numbers of ids. */
-static void
-write_postings(ListWriter *writer, const CdPosting *item, Size n, const int64 *id)
+void
+cd_postings_put(CdPostingWriter *writer, const CdPosting *item, Size n, const int64 *id)
 {
 	for (Size i = 0; i < n;)
 	{
@@ -172,7 +170,7 @@ write_postings(ListWriter *writer, const CdPosting *item, Size n, const int64 *i
 }
 
 static void
-writer_end(ListWriter *writer)
+writer_end(CdPostingWriter *writer)
 {
 	end_bucket(writer);
 	cd_insertion_end(writer->insertion);
@@ -187,42 +185,57 @@ note_segment(const CdEngine *engine, int segment, int bits, uint32 records)
 	SPI_execute(query, false, 0);
 }
 
-/* Make the lists of all records anew. */
-void
-cd_postings_build(CdEngine *engine, const CdRecords *records)
+/*
+ * Begin to make the lists of all records anew; postings that are put come in
+ * the order of their hashes.
+ */
+CdPostingWriter *
+cd_postings_begin(CdEngine *engine, const CdRecords *records)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data postings", ALLOCSET_DEFAULT_SIZES);
-	int			slices = cd_posting_slices(records->n, POSTINGS_PER_RECORD, sizeof(CdPosting));
-	int			bits = Min(pg_ceil_log2_32(Max(records->n / RECORDS_PER_BUCKET, 1)), MAX_BUCKET_BITS);
-	CdPostings *postings = cd_postings_create(context, (Size) records->n * POSTINGS_PER_RECORD / slices);
-	ListWriter *writer;
-
 	SPI_execute("DELETE FROM customer_data.match_posting", false, 0);
 	SPI_execute("DELETE FROM customer_data.match_tail", false, 0);
 	SPI_execute("DELETE FROM customer_data.match_segment", false, 0);
-	writer = writer_create(context, engine, 0, bits);
-	for (int slice = 0; slice < slices; slice++)
-	{
-		postings->n = 0;
-		for (uint32 r = 0; r < records->n; r++)
-		{
-			CdKey		key[CD_MAX_KEYS];
-			int			n = cd_form_keys(engine, CD_FORM(records, r), key);
+	return writer_create(engine->context, engine, 0,
+						 Min(pg_ceil_log2_32(Max(records->n / RECORDS_PER_BUCKET, 1)), MAX_BUCKET_BITS));
+}
 
-			if (r % 1024 == 0)
-				CHECK_FOR_INTERRUPTS();
-			for (int i = 0; i < n; i++)
-			{
-				if ((int) (((key[i].hash >> 48) * slices) >> 16) == slice)
-					cd_postings_push(postings, key[i].hash, r, 0);
-			}
-		}
-		cd_postings_sort(postings);
-		write_postings(writer, postings->item, postings->n, records->id);
-	}
+/* May postings be put beside parallel workers? */
+bool
+cd_postings_direct(const CdPostingWriter *writer)
+{
+	return cd_insertion_is_direct(writer->insertion);
+}
+
+/* The lists of all records are made, and belong to the model as it is kept. */
+void
+cd_postings_end(CdPostingWriter *writer, const CdEngine *engine, const CdRecords *records)
+{
 	writer_end(writer);
-	note_segment(engine, 0, bits, records->n);
-	MemoryContextDelete(context);
+	note_segment(engine, 0, writer->bits, records->n);
+}
+
+typedef struct Building
+{
+	CdPostingWriter *writer;
+	const CdRecords *records;
+} Building;
+
+static void
+take_postings(void *state, const void *entry, Size n)
+{
+	Building   *building = state;
+
+	cd_postings_put(building->writer, entry, n, building->records->id);
+}
+
+/* Make the lists of all records anew. */
+void
+cd_postings_build(CdEngine *engine, CdRecords *records)
+{
+	Building	building = {cd_postings_begin(engine, records), records};
+
+	cd_exchange(engine, records, CD_GATHER_POSTINGS, cd_postings_direct(building.writer), NULL, NULL, take_postings, &building);
+	cd_postings_end(building.writer, engine, records);
 }
 
 /* Are there lists that belong to the model, made or shipped? */
@@ -293,7 +306,7 @@ merge_segments(CdEngine *engine, const CdPostingInfo *info)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "customer_data postings", ALLOCSET_DEFAULT_SIZES);
 	uint32		limit = engine->model->oversize * 4;
-	ListWriter *writer;
+	CdPostingWriter *writer;
 	ReadBack	g;
 	bool		isnull;
 	int64	   *same = NULL;
@@ -377,7 +390,7 @@ merge_segments(CdEngine *engine, const CdPostingInfo *info)
 				list[kept].record = (uint32) kept;
 				kept++;
 			}
-			write_postings(writer, list, kept, same);
+			cd_postings_put(writer, list, kept, same);
 			pfree(list);
 		}
 		i = j;
@@ -439,10 +452,10 @@ cd_postings_add(CdEngine *engine, const CdRecords *records, const bool *mark)
 	}
 	else
 	{
-		ListWriter *writer = writer_create(context, engine, info.last + 1, info.bits);
+		CdPostingWriter *writer = writer_create(context, engine, info.last + 1, info.bits);
 
 		cd_postings_sort(postings);
-		write_postings(writer, postings->item, postings->n, records->id);
+		cd_postings_put(writer, postings->item, postings->n, records->id);
 		writer_end(writer);
 		note_segment(engine, info.last + 1, info.bits, added);
 		if (info.segments > MOST_SEGMENTS)

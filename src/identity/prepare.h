@@ -26,7 +26,7 @@ extern void cd_given_put(CdGiven *given, const ArrayType *values);
 extern void cd_given_standardize(const CdGiven *given, const char *region, bool together,
 								 CdTakeForms take, void *state);
 
-/* parallel.c */
+/* crew.c */
 extern bool cd_shared_memory_holds(Size size);
 
 #endif							/* CD_PREPARE_H */
