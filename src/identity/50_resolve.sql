@@ -691,7 +691,7 @@ BEGIN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             RAISE EXCEPTION '%', CASE WHEN position(format('source "%s"', s.name) IN message) > 0 THEN message
                                       ELSE format('source "%s": %s', s.name, message) END
-                USING ERRCODE = SQLSTATE, DETAIL = detail,
+                USING ERRCODE = SQLSTATE, DETAIL = coalesce(nullif(detail, ''), 'Nothing was changed; customers are as they were.'),
                       HINT = coalesce(nullif(hint, ''), 'Change its declaration with alter_source(), or take it away with drop_source().');
         END;
         changed := changed || coalesce(diff.changed, '{}');
