@@ -28,6 +28,14 @@
 #define FEW_DAYS		2
 #define FEW_HOURS		2
 
+/*
+ * An answer that lasts until some full hour or day is noted in four bytes: the
+ * number of the hour or the day (these from DAY_CODE on) and the lower half of
+ * the customer's id.  CHUNK_CODE and the upper half come before.
+ */
+#define DAY_CODE		64
+#define CHUNK_CODE		0xFFFF
+
 /* A growing list of ids. */
 typedef struct IdList
 {
@@ -55,13 +63,6 @@ typedef struct DueBucket
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Answers that last until some full day or hour. */
-typedef struct GrainList
-{
-	IdList		at;				/* which day or hour, */
-	IdList		whose;			/* and of whom */
-} GrainList;
-
 /* What is collected of one condition until it is sent. */
 typedef struct Answers
 {
@@ -71,8 +72,8 @@ typedef struct Answers
 	IdList		found;			/* else those */
 	IdList		asked;			/* beside those that were due */
 	/* until sent */
-	GrainList	days;
-	GrainList	hours;
+	IdList		grains;			/* that last until a full hour or day */
+	int32		grain_chunk;	/* that was noted last, -1: none */
 	due_hash   *dues;			/* all others */
 } Answers;
 
@@ -173,47 +174,57 @@ add_entry(DueEntry *entries, int *n, int *size, TimestampTz due, int32 id, const
 	return entries;
 }
 
+/* The first full hour, and the first full day, that are noted by number. */
+static inline int64
+first_hour(const CdRun *run)
+{
+	return (run->now + FEW_HOURS * USECS_PER_HOUR) / USECS_PER_HOUR;
+}
+
+static inline int64
+first_day(const CdRun *run)
+{
+	return (run->now + FEW_DAYS * USECS_PER_DAY) / USECS_PER_DAY;
+}
+
 /*
- * Put what a condition noted by days or hours in their order.  They were
- * written down one behind the other, because appending to as many lists as
- * there are days would miss the processor's cache each time.
+ * Put what a condition noted by hours and days in their order.  It was written
+ * down one behind the other, because appending to as many lists as there are
+ * days would miss the processor's cache each time.
  */
 static DueEntry *
-sort_grains(GrainList *list, int64 grain, int32 id, DueEntry *entries, int *n, int *size)
+sort_grains(CdRun *run, const IdList *grains, int32 id, DueEntry *entries, int *n, int *size)
 {
-	const uint32 *at = list->at.ids;
-	int			count = list->at.count;
-	uint32		least = PG_UINT32_MAX;
-	uint32		most = 0;
+	const uint32 *noted = grains->ids;
+	int			ends[DAY_CODE + MOST_DAYS + 2] = {0};
 	uint32	   *ids;
-	int		   *ends;
-	uint32		k;
+	uint32		chunk = 0;
+	uint32		code;
 	int			i;
 
-	for (i = 0; i < count; i++)
-	{
-		least = Min(least, at[i]);
-		most = Max(most, at[i]);
-	}
-	if (count == 0)
+	if (grains->count == 0)
 		return entries;
-	ids = palloc_extended(count * sizeof(uint32), MCXT_ALLOC_HUGE);
-	ends = palloc_extended(((Size) most - least + 2) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (i = 0; i < count; i++)
-		ends[at[i] - least + 1]++;
-	for (k = 0; k < most - least; k++)
-		ends[k + 1] += ends[k];
-	for (i = 0; i < count; i++)
-		ids[ends[at[i] - least]++] = list->whose.ids[i];
-	for (k = 0; k <= most - least; k++)
+	ids = palloc_extended(grains->count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (i = 0; i < grains->count; i++)
+		if ((code = noted[i] >> 16) != CHUNK_CODE)
+			ends[code + 1]++;
+	for (code = 0; code < DAY_CODE + MOST_DAYS; code++)
+		ends[code + 1] += ends[code];
+	for (i = 0; i < grains->count; i++)
+		if ((code = noted[i] >> 16) == CHUNK_CODE)
+			chunk = noted[i] << 16;
+		else
+			ids[ends[code]++] = chunk | (noted[i] & 0xFFFF);
+	for (code = 0; code <= DAY_CODE + MOST_DAYS; code++)
 	{
-		int			from = k == 0 ? 0 : ends[k - 1];
+		int			from = code == 0 ? 0 : ends[code - 1];
 
-		if (ends[k] > from)
-			entries = add_entry(entries, n, size, (TimestampTz) (((int64) least + k) * grain), id,
-								ids + from, ends[k] - from);
+		if (ends[code] > from)
+			entries = add_entry(entries, n, size,
+								code < DAY_CODE ? (first_hour(run) + code) * USECS_PER_HOUR :
+								(first_day(run) + code - DAY_CODE) * USECS_PER_DAY,
+								id, ids + from, ends[code] - from);
 	}
-	pfree(ends);
 	return entries;
 }
 
@@ -236,8 +247,7 @@ put_dues(CdRun *run)
 		const DueBucket *bucket;
 
 		CHECK_FOR_INTERRUPTS();
-		entries = sort_grains(&answers->days, USECS_PER_DAY, run->asked[i].id, entries, &n, &size);
-		entries = sort_grains(&answers->hours, USECS_PER_HOUR, run->asked[i].id, entries, &n, &size);
+		entries = sort_grains(run, &answers->grains, run->asked[i].id, entries, &n, &size);
 		if (answers->dues == NULL)
 			continue;
 		due_start_iterate(answers->dues, &it);
@@ -284,8 +294,8 @@ cd_send_dues(CdRun *run, bool all)
 	{
 		Answers    *answers = run->asked[i].results;
 
-		memset(&answers->days, 0, sizeof(GrainList));
-		memset(&answers->hours, 0, sizeof(GrainList));
+		memset(&answers->grains, 0, sizeof(IdList));
+		answers->grain_chunk = -1;
 		answers->dues = NULL;
 	}
 	MemoryContextSwitchTo(old);
@@ -311,16 +321,6 @@ add_due(CdRun *run, Answers *answers, uint32 id, TimestampTz until)
 	add_id(run, run->results, &bucket->list, id);
 }
 
-/* Make room for a block in both lists. */
-static void
-make_grain_room(CdRun *run, GrainList *list)
-{
-	if (list->at.count + CD_BLOCK <= list->at.size)
-		return;
-	make_room(run, run->results, &list->at, CD_BLOCK);
-	make_room(run, run->results, &list->whose, CD_BLOCK);
-}
-
 /*
  * Note until when answers hold: as cd_recheck_at has it, for more than two
  * days the full day before, for more than two hours the full hour before.
@@ -328,39 +328,48 @@ make_grain_room(CdRun *run, GrainList *list)
 static void
 add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, const TimestampTz *until)
 {
-	TimestampTz day = Max(run->now + FEW_DAYS * USECS_PER_DAY + 1, 1);
-	TimestampTz hour = Max(run->now + FEW_HOURS * USECS_PER_HOUR + 1, 1);
+	TimestampTz day = run->now + FEW_DAYS * USECS_PER_DAY + 1;
+	TimestampTz hour = run->now + FEW_HOURS * USECS_PER_HOUR + 1;
 	uint64		days = (uint64) (run->now + MOST_DAYS * USECS_PER_DAY - day);
 	uint64		hours = (uint64) (day - hour);
-	GrainList  *d = &answers->days;
-	GrainList  *h = &answers->hours;
-	uint64		left;
+	uint32		day_code = DAY_CODE - (uint32) first_day(run);
+	uint32		hour_code = -(uint32) first_hour(run);
+	IdList	   *grains = &answers->grains;
+	uint64		expiring = 0;
+	uint32	   *next;
+	int			row;
 
+	for (row = 0; row < CD_BLOCK; row++)
+		expiring |= (uint64) (until[row] != DT_NOEND) << row;
+	expiring &= customers;
+	if (expiring == 0)
+		return;
 	/* Only between 2000 and the end of time. */
 	if (run->now < 0 || run->now > END_TIMESTAMP / 2)
 		days = hours = 0;
-	make_grain_room(run, d);
-	make_grain_room(run, h);
-	for (left = customers; left != 0; left &= left - 1)
+	if (grains->count + CD_BLOCK + 1 > grains->size)
+		make_room(run, run->results, grains, CD_BLOCK + 1);
+	next = grains->ids + grains->count;
+	/* A block's ids are in one chunk. */
+	if (answers->grain_chunk != (int32) (ids[0] >> 16))
 	{
-		int			row = __builtin_ctzll(left);
-		TimestampTz at = until[row];
+		answers->grain_chunk = (int32) (ids[0] >> 16);
+		*next++ = (uint32) CHUNK_CODE << 16 | ids[0] >> 16;
+	}
+	for (; expiring != 0; expiring &= expiring - 1)
+	{
+		TimestampTz at;
 
+		row = __builtin_ctzll(expiring);
+		at = until[row];
 		if ((uint64) (at - day) < days)
-		{
-			d->at.ids[d->at.count++] = (uint32) ((uint64) at / USECS_PER_DAY);
-			d->whose.ids[d->whose.count++] = ids[row];
-		}
-		else if (at == DT_NOEND)
-			continue;
+			*next++ = ((uint32) ((uint64) at / USECS_PER_DAY) + day_code) << 16 | (ids[row] & 0xFFFF);
 		else if ((uint64) (at - hour) < hours)
-		{
-			h->at.ids[h->at.count++] = (uint32) ((uint64) at / USECS_PER_HOUR);
-			h->whose.ids[h->whose.count++] = ids[row];
-		}
+			*next++ = ((uint32) ((uint64) at / USECS_PER_HOUR) + hour_code) << 16 | (ids[row] & 0xFFFF);
 		else
 			add_due(run, answers, ids[row], at);
 	}
+	grains->count = next - grains->ids;
 }
 
 /* Mark customers of a block, whose ids are in one chunk, in its bitmap. */
@@ -443,6 +452,7 @@ cd_collect_begin(CdRun *run)
 	{
 		Answers    *answers = palloc0(sizeof(Answers));
 
+		answers->grain_chunk = -1;
 		if (run->asked[i].due == NULL)
 			answers->bits = palloc0(BITMAP_BYTES);
 		run->asked[i].results = answers;

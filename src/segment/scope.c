@@ -173,46 +173,52 @@ reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row,
 {
 	int			most = (int) Min(measure->most + 1, (double) matches->n * 4);
 	int			which = column_of(row, measure);
-	KindColumn	columns[CD_TYPE_JSON + 1];
-	uint64	   *seen[CD_TYPE_JSON + 1];
+	CdColumn	columns[CD_TYPE_JSON + 1];
+	int			ncolumns = 0;
+	int			kind = -1;
+	uint64	   *seen[CD_TYPE_JSON + 1] = {0};
 	int			counts[CD_TYPE_JSON + 1] = {0};
-	int			type,
+	int			c,
 				i;
 
 	if (which < 0 || most <= 0)
 		return;
 	reached->at = cd_scope_get(scope, (most + CD_TYPE_JSON) * sizeof(TimestampTz));
-	for (type = CD_TYPE_TEXT; type <= CD_TYPE_JSON; type++)
-	{
-		columns[type].kind = -1;
-		seen[type] = cd_scope_get(scope, most * sizeof(uint64));
-	}
 	for (i = matches->n - 1; i >= 0 && reached->n < most; i--)
-		for (type = CD_TYPE_TEXT; type <= CD_TYPE_JSON && reached->n < most; type++)
+	{
+		int			place = match_place_of(matches, i);
+
+		if (match_kind_of(matches, i) != kind)
 		{
-			int			place = match_place_of(matches, i);
+			kind = match_kind_of(matches, i);
+			ncolumns = cd_scope_columns(&row->kinds[kind], which, columns);
+		}
+		for (c = 0; c < ncolumns && reached->n < most; c++)
+		{
+			int			type = columns[c].type;
 			uint64		key;
 			int64		integer;
 			double		number;
 
-			if (!get_column(row, match_kind_of(matches, i), which, type, &columns[type]))
-				continue;
 			if (type == CD_TYPE_NUMBER && which != CD_COL_EVENT_ID)
 			{
-				if (!cd_column_number(&columns[type].column, place, &number))
+				if (!cd_column_number(&columns[c], place, &number))
 					continue;
 				memcpy(&key, &number, sizeof(key));
 			}
-			else if (cd_column_integer(&columns[type].column, place, &integer))
+			else if (cd_column_integer(&columns[c], place, &integer))
 				key = (uint64) integer;
 			else
 				continue;
+			if (seen[type] == NULL)
+				seen[type] = cd_scope_get(scope, most * sizeof(uint64));
 			if (is_new(seen[type], counts[type], key))
 			{
 				counts[type]++;
 				reached->at[reached->n++] = matches->at[i];
 			}
 		}
+	}
 }
 
 /* Since when a sum was as much, if no number in it is negative or no short decimal. */
@@ -262,7 +268,7 @@ get_reached(CdScope *scope, ScopeMeasure *measure, int number)
 
 	if ((measure->known & BIT(number)) == 0)
 	{
-		const Matches *matches = get_matches(scope, measure->pattern, number);
+		const Matches *matches = get_matches(scope, scope->patterns[measure->pattern], number);
 
 		reached->n = 0;
 		reached->slow = false;
@@ -304,7 +310,7 @@ reach(CdScope *scope, ScopeMeasure *measure, int row, double amount, bool strict
 	}
 	if (measure->what == CD_MEASURE_COUNT)
 	{
-		const Matches *matches = get_matches(scope, measure->pattern, row);
+		const Matches *matches = get_matches(scope, scope->patterns[measure->pattern], row);
 		double		needed = strict ? floor(amount) + 1 : ceil(amount);
 
 		*at = needed <= matches->n ? matches->at[matches->n - (int) needed] : DT_NOBEGIN;
@@ -359,16 +365,98 @@ cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount)
 		entry->needed = 1;
 	}
 	else if ((kind == CD_MOMENT_REACHED || kind == CD_MOMENT_EXCEEDED) &&
-			 scope->measures[number]->what == CD_MEASURE_COUNT && amount >= 0 && amount < PG_INT32_MAX / 2)
+			 scope->measures[number]->what == CD_MEASURE_COUNT && amount >= 0 && amount < MOST_ENDS)
 	{
 		entry->pattern = scope->measures[number]->pattern;
 		entry->needed = (int) (kind == CD_MOMENT_EXCEEDED ? floor(amount) + 1 : ceil(amount));
 	}
+	if (entry->needed > 0)
+		cd_scope_want_ends(scope, entry->pattern, entry->needed);
 	scope->moments = scope->moments == NULL ? palloc(sizeof(ScopeMoment *)) :
 		repalloc(scope->moments, (scope->nmoments + 1) * sizeof(ScopeMoment *));
 	scope->moments[scope->nmoments] = entry;
 	MemoryContextSwitchTo(old);
 	return scope->nmoments++;
+}
+
+/* Texts of a property whose last answers are kept side by side. */
+#define MOST_TOPICS		128
+
+/*
+ * The column that tells what the events of a kind are about; false where
+ * there is one, but of other than texts.  *none where there is none.
+ */
+static bool
+find_topic(const ScopeRow *row, int kind, int which, CdColumn *topic, bool *none)
+{
+	CdColumn	columns[CD_TYPE_JSON + 1];
+	int			n = cd_scope_columns(&row->kinds[kind], which, columns);
+
+	*none = n == 0;
+	*topic = columns[0];
+	return n == 0 || (n == 1 && topic->type == CD_TYPE_TEXT);
+}
+
+/*
+ * The last event of one kind that none of another answers about the same text:
+ * where what is told by few texts is all that matters, else false.
+ */
+static bool
+find_last_unanswered(CdScope *scope, const ScopePair *pair, int number, TimestampTz *at)
+{
+	const ScopePattern *asked = scope->patterns[pair->asked];
+	const ScopePattern *answered = scope->patterns[pair->answered];
+	ScopeRow   *row = &scope->rows[number];
+	TimestampTz answer[MOST_TOPICS];
+	const TimestampTz *times;
+	CdColumn	topic;
+	CdDict		dict;
+	bool		none;
+	int			which,
+				k,
+				i;
+	int64		code;
+
+	if (pair->same == NULL || !asked->plain || !answered->plain)
+		return false;
+	which = cd_timeline_find_property(&row->timeline, pair->same, strlen(pair->same));
+	if (which < 0)
+		return false;
+	which += CD_COL_PROPERTY;
+	cd_dict_open(&row->timeline, which, &dict);
+	if (dict.n > MOST_TOPICS)
+		return false;
+	for (i = 0; i < dict.n; i++)
+		answer[i] = DT_NOBEGIN;
+	k = row->named[answered->name];
+	if (k >= 0)
+	{
+		if (!find_topic(row, k, which, &topic, &none))
+			return false;
+		times = cd_scope_kind_times(scope, row, k);
+		for (i = 0; !none && i < row->kinds[k].n; i++)
+			if (cd_column_integer(&topic, i, &code))
+			{
+				if (code < 0 || code >= dict.n)
+					cd_timeline_corrupt();
+				answer[code] = times[i];
+			}
+	}
+	k = row->named[asked->name];
+	if (!find_topic(row, k, which, &topic, &none))
+		return false;
+	times = cd_scope_kind_times(scope, row, k);
+	for (i = row->kinds[k].n - 1; i >= 0; i--)
+	{
+		if (none || !cd_column_integer(&topic, i, &code))
+			break;
+		if (code < 0 || code >= dict.n)
+			cd_timeline_corrupt();
+		if (times[i] > answer[code])
+			break;
+	}
+	*at = i >= 0 ? times[i] : DT_NOBEGIN;
+	return true;
 }
 
 /* The last event that was not answered. */
@@ -378,8 +466,10 @@ find_unanswered(CdScope *scope, const ScopePair *pair, int row)
 	MemoryContext old;
 	TimestampTz at;
 
-	if (get_matches(scope, pair->asked, row)->n == 0)
+	if (get_matches(scope, scope->patterns[pair->asked], row)->n == 0)
 		return DT_NOBEGIN;
+	if (find_last_unanswered(scope, pair, row, &at))
+		return at;
 	old = MemoryContextSwitchTo(scope->block);
 	at = cd_unanswered_last(&scope->rows[row].timeline, scope->patterns[pair->asked]->pattern,
 							scope->patterns[pair->answered]->pattern, pair->same, pair->same ? strlen(pair->same) : 0);
@@ -396,7 +486,7 @@ find_moment(CdScope *scope, ScopeMoment *moment, int row)
 	switch (moment->kind)
 	{
 		case CD_MOMENT_FIRST:
-			matches = get_matches(scope, moment->number, row);
+			matches = get_matches(scope, scope->patterns[moment->number], row);
 			moment->at[row] = matches->n > 0 ? matches->at[0] : DT_NOEND;
 			break;
 		case CD_MOMENT_UNANSWERED:
@@ -419,16 +509,16 @@ cd_scope_moments(CdScope *scope, int number, uint64 rows, int *at_work, uint64 *
 	ScopeMoment *moment = scope->moments[number];
 	uint64		fresh = rows & ~moment->known;
 
-	moment->slow &= moment->known;
 	if (moment->needed > 0)
-		for (; fresh != 0; fresh &= fresh - 1)
-		{
-			const Matches *matches;
+	{
+		ScopePattern *pattern = scope->patterns[moment->pattern];
 
-			*at_work = __builtin_ctzll(fresh);
-			matches = get_matches(scope, moment->pattern, *at_work);
-			moment->at[*at_work] = matches->n >= moment->needed ? matches->at[matches->n - moment->needed] : DT_NOBEGIN;
-		}
+		if ((rows & ~pattern->ended) != 0)
+			cd_scope_find_ends(scope, pattern, rows & ~pattern->ended, at_work);
+		*slow = 0;
+		return pattern->ends + (moment->needed - 1) * CD_BLOCK;
+	}
+	moment->slow &= moment->known;
 	for (; fresh != 0; fresh &= fresh - 1)
 	{
 		*at_work = __builtin_ctzll(fresh);

@@ -192,7 +192,7 @@ cd_scope_begin(CdScope *scope, const Datum *events, int nrows)
 	scope->nrows = nrows;
 	scope->open = 0;
 	for (i = 0; i < scope->npatterns; i++)
-		scope->patterns[i]->known = 0;
+		scope->patterns[i]->known = scope->patterns[i]->ended = 0;
 	for (i = 0; i < scope->nmeasures; i++)
 		scope->measures[i]->known = 0;
 	for (i = 0; i < scope->nfields; i++)
@@ -321,18 +321,13 @@ find_property(CdScope *scope, ScopeProperty *property, int number)
 }
 
 /*
- * Part the events of a kind by the text of a property, in one pass for all
- * texts that patterns ask for.
+ * Note of each event of a kind which text of a property it has, in one pass
+ * for all texts that patterns ask for.
  */
 static void
-part_events(CdScope *scope, const ScopeField *field, int number, int k, const CdColumn *column)
+read_literals(const ScopeProperty *property, int number, const CdColumn *column, int n, uint8 *literal)
 {
-	const ScopeProperty *property = scope->properties[field->property];
 	const int  *place = property->rows[number].place;
-	const TimestampTz *at = cd_scope_kind_times(scope, &scope->rows[number], k);
-	Matches    *matches = field->rows[number].matches;
-	int			n = scope->rows[number].kinds[k].n;
-	uint8	   *literal = field->rows[number].literal;
 	uint8		literals[1 << CODE_BITS];
 	int			i;
 
@@ -345,89 +340,91 @@ part_events(CdScope *scope, const ScopeField *field, int number, int k, const Cd
 			literals[code] = i;
 	}
 	for (i = 0; i < n; i++)
-	{
 		literal[i] = literals[cd_column_code(column, i)];
-		if (literal[i] != NO_LITERAL)
-			matches[literal[i]].n++;
-	}
-	for (i = 0; i < property->nliterals; i++)
-		if (matches[i].n > 0)
-		{
-			matches[i].at = cd_scope_get(scope, matches[i].n * sizeof(TimestampTz));
-			matches[i].place = cd_scope_get(scope, matches[i].n * sizeof(int));
-			matches[i].n = 0;
-		}
-	for (i = 0; i < n; i++)
-		if (literal[i] != NO_LITERAL)
-		{
-			Matches    *of = &matches[literal[i]];
-
-			of->at[of->n] = at[i];
-			of->place[of->n++] = i;
-		}
 }
 
-/* Find the column of a property and what its texts part the events into. */
+int
+cd_scope_columns(const CdKind *kind, int which, CdColumn columns[CD_TYPE_JSON + 1])
+{
+	CdColumn	column;
+	const uint8 *pos;
+	int			left;
+	int			n = 0;
+
+	for (pos = cd_kind_columns(kind, &left); left > 0 && n <= CD_TYPE_JSON; left--)
+	{
+		pos = cd_kind_next_column(kind, pos, &column);
+		if (column.which > which)
+			break;
+		if (column.which == which)
+			columns[n++] = column;
+	}
+	return n;
+}
+
+/* Find the column of a property and which texts the events of a kind have. */
 static void
 find_field(CdScope *scope, ScopeField *field, int number, int k)
 {
 	const ScopeRow *row = &scope->rows[number];
 	ScopeProperty *property = scope->properties[field->property];
-	CdColumn	column;
-	CdColumn	text;
-	const uint8 *pos;
-	int			which;
-	int			ncolumns;
-	int			found = 0;
-	int			i;
+	CdColumn	columns[CD_TYPE_JSON + 1];
+	int			found;
 
 	if ((property->known & BIT(number)) == 0)
 		find_property(scope, property, number);
 	field->known |= BIT(number);
 	field->rows[number].state = FIELD_ABSENT;
-	field->rows[number].matches = cd_scope_get(scope, property->nliterals * sizeof(Matches));
-	for (i = 0; i < property->nliterals; i++)
-	{
-		field->rows[number].matches[i].n = 0;
-		field->rows[number].matches[i].one = k;
-	}
 	if (property->rows[number].number < 0)
 		return;
-	which = property->rows[number].number + CD_COL_PROPERTY;
-	for (pos = cd_kind_columns(&row->kinds[k], &ncolumns); ncolumns > 0; ncolumns--)
-	{
-		pos = cd_kind_next_column(&row->kinds[k], pos, &column);
-		if (column.which > which)
-			break;
-		if (column.which != which)
-			continue;
-		text = column;
-		found++;
-	}
-	if (found == 1 && text.type == CD_TYPE_TEXT && text.width <= CODE_BITS)
+	found = cd_scope_columns(&row->kinds[k], property->rows[number].number + CD_COL_PROPERTY, columns);
+	if (found == 1 && columns->type == CD_TYPE_TEXT && columns->width <= CODE_BITS)
 	{
 		field->rows[number].literal = cd_scope_get(scope, row->kinds[k].n);
-		part_events(scope, field, number, k, &text);
+		read_literals(property, number, columns, row->kinds[k].n, field->rows[number].literal);
 		field->rows[number].state = FIELD_TEXT;
-		field->rows[number].every = !text.nullable;
+		field->rows[number].every = !columns->nullable;
 	}
 	else if (found > 0)
 		field->rows[number].state = FIELD_OTHER;
 }
 
-/* The events of a kind whose property is another text; all have one. */
-static void
-take_others(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
+/*
+ * Of the events of kind k, can the texts noted tell which ones a pattern
+ * means?  Finds them out if they are not yet.
+ */
+static bool
+told_by_literals(CdScope *scope, const ScopePattern *pattern, int number, int k)
 {
-	const uint8 *literal = scope->fields[pattern->field]->rows[number].literal;
-	const TimestampTz *at = cd_scope_kind_times(scope, &scope->rows[number], k);
+	ScopeField *field;
+
+	if (pattern->field < 0)
+		return false;
+	field = scope->fields[pattern->field];
+	if ((field->known & BIT(number)) == 0)
+		find_field(scope, field, number, k);
+	if (pattern->unlike)
+		return field->rows[number].state == FIELD_TEXT && field->rows[number].every;
+	return field->rows[number].state != FIELD_OTHER;
+}
+
+/* The events of a kind whose property is one text, or another one. */
+static void
+take_by_literals(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
+{
+	const ScopeField *field = scope->fields[pattern->field];
+	const uint8 *literal = field->rows[number].literal;
+	const TimestampTz *at;
 	int			n = scope->rows[number].kinds[k].n;
 	int			i;
 
+	if (field->rows[number].state == FIELD_ABSENT)
+		return;
+	at = cd_scope_kind_times(scope, &scope->rows[number], k);
 	matches->at = cd_scope_get(scope, n * sizeof(TimestampTz));
 	matches->place = cd_scope_get(scope, n * sizeof(int));
 	for (i = 0; i < n; i++)
-		if (literal[i] != pattern->literal)
+		if ((literal[i] == pattern->literal) != pattern->unlike)
 		{
 			matches->at[matches->n] = at[i];
 			matches->place[matches->n++] = i;
@@ -546,21 +543,10 @@ cd_scope_find(CdScope *scope, const ScopePattern *pattern, int number, Matches *
 		matches->at = cd_scope_kind_times(scope, row, from);
 		return;
 	}
-	if (pattern->field >= 0)
+	if (told_by_literals(scope, pattern, number, from))
 	{
-		ScopeField *field = scope->fields[pattern->field];
-
-		if ((field->known & BIT(number)) == 0)
-			find_field(scope, field, number, from);
-		if (pattern->unlike ? field->rows[number].state == FIELD_TEXT && field->rows[number].every :
-			field->rows[number].state != FIELD_OTHER)
-		{
-			if (pattern->unlike)
-				take_others(scope, pattern, number, from, matches);
-			else
-				*matches = field->rows[number].matches[pattern->literal];
-			return;
-		}
+		take_by_literals(scope, pattern, number, from, matches);
+		return;
 	}
 	if (from == to)
 		return;
@@ -583,4 +569,119 @@ cd_scope_find(CdScope *scope, const ScopePattern *pattern, int number, Matches *
 	if (kinds > 1)
 		sort_matches(scope, matches);
 	MemoryContextSwitchTo(old);
+}
+
+/* ---- the last events ---- */
+
+void
+cd_scope_want_ends(CdScope *scope, int number, int most)
+{
+	ScopePattern *pattern = scope->patterns[number];
+	Size		size = (Size) most * CD_BLOCK * sizeof(TimestampTz);
+
+	if (most <= pattern->most)
+		return;
+	pattern->ends = pattern->ends == NULL ? MemoryContextAlloc(scope->context, size) : repalloc(pattern->ends, size);
+	pattern->most = most;
+	if (pattern->field >= 0 && !pattern->unlike)
+	{
+		ScopeField *field = scope->fields[pattern->field];
+		MemoryContext old = MemoryContextSwitchTo(scope->context);
+
+		/* Other texts of the property may have been noted since. */
+		if (pattern->literal >= field->nends)
+		{
+			field->ends = field->ends == NULL ? palloc((pattern->literal + 1) * sizeof(ScopePattern *)) :
+				repalloc(field->ends, (pattern->literal + 1) * sizeof(ScopePattern *));
+			while (field->nends <= pattern->literal)
+				field->ends[field->nends++] = NULL;
+		}
+		field->ends[pattern->literal] = pattern;
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* The ends of events that are listed. */
+static void
+take_ends(ScopePattern *pattern, int number, const TimestampTz *at, int n)
+{
+	TimestampTz *end = pattern->ends + number;
+	int			i;
+
+	for (i = 0; i < pattern->most; i++, end += CD_BLOCK)
+		*end = i < n ? at[n - 1 - i] : DT_NOBEGIN;
+	pattern->ended |= BIT(number);
+}
+
+/*
+ * The ends of all patterns that ask for a text of a property, in one walk over
+ * the events of the kind, from the last one back.
+ */
+static void
+take_field_ends(CdScope *scope, const ScopeField *field, int number, int k)
+{
+	TimestampTz *end[NO_LITERAL];
+	const TimestampTz *at;
+	int			left[NO_LITERAL];
+	int			open = 0;
+	int			i,
+				e;
+
+	for (i = 0; i < field->nends; i++)
+	{
+		ScopePattern *pattern = field->ends[i];
+
+		left[i] = 0;
+		if (pattern == NULL)
+			continue;
+		left[i] = pattern->most;
+		end[i] = pattern->ends + number;
+		for (e = 0; e < pattern->most; e++)
+			end[i][e * CD_BLOCK] = DT_NOBEGIN;
+		pattern->ended |= BIT(number);
+		open++;
+	}
+	if (field->rows[number].state == FIELD_ABSENT)
+		return;
+	at = cd_scope_kind_times(scope, &scope->rows[number], k);
+	for (i = scope->rows[number].kinds[k].n - 1; i >= 0 && open > 0; i--)
+	{
+		uint8		literal = field->rows[number].literal[i];
+
+		if (literal >= field->nends || left[literal] == 0)
+			continue;
+		*end[literal] = at[i];
+		end[literal] += CD_BLOCK;
+		if (--left[literal] == 0)
+			open--;
+	}
+}
+
+void
+cd_scope_find_ends(CdScope *scope, ScopePattern *pattern, uint64 rows, int *at_work)
+{
+	for (; rows != 0; rows &= rows - 1)
+	{
+		int			number = __builtin_ctzll(rows);
+		ScopeRow   *row = &scope->rows[number];
+		int			k = -1;
+
+		*at_work = number;
+		if ((scope->open & BIT(number)) == 0)
+			cd_scope_open(scope, row);
+		if (pattern->name >= 0)
+			k = row->named[pattern->name];
+		if (pattern->name >= 0 && k < 0)
+			take_ends(pattern, number, NULL, 0);
+		else if (pattern->plain)
+			take_ends(pattern, number, cd_scope_kind_times(scope, row, k), row->kinds[k].n);
+		else if (!pattern->unlike && told_by_literals(scope, pattern, number, k))
+			take_field_ends(scope, scope->fields[pattern->field], number, k);
+		else
+		{
+			const Matches *matches = get_matches(scope, pattern, number);
+
+			take_ends(pattern, number, matches->at, matches->n);
+		}
+	}
 }

@@ -47,9 +47,10 @@ typedef struct ScopeField
 	{
 		FieldState	state;
 		bool		every;		/* all events of the kind have it */
-		Matches    *matches;	/* of each literal */
 		uint8	   *literal;	/* of each event, NO_LITERAL: none of them */
 	}			rows[CD_BLOCK];
+	struct ScopePattern **ends;	/* of each literal the pattern whose ends are asked for, NULL: none */
+	int			nends;			/* literals of which that is known */
 } ScopeField;
 
 /* A property and its texts that patterns ask for: found once per timeline for all kinds. */
@@ -80,7 +81,13 @@ typedef struct ScopePattern
 	bool		unlike;			/* or all others: where it is another text */
 	uint64		known;			/* rows whose matches have been found */
 	Matches		rows[CD_BLOCK];
+	int			most;			/* so many moments from the end are asked for */
+	TimestampTz *ends;			/* of all rows the last, of all the last but one, and so on; DT_NOBEGIN: none */
+	uint64		ended;			/* rows whose ends have been found */
 } ScopePattern;
+
+/* So many moments from the end are kept side by side. */
+#define MOST_ENDS		32
 
 /* What a measure amounts to since which moment, from the last one back. */
 typedef struct Reached
@@ -109,7 +116,7 @@ typedef struct ScopeMoment
 	int			number;			/* of the pattern or measure */
 	double		amount;			/* of a measure */
 	int			pattern;		/* the moment is that of its event so many from the end, */
-	int			needed;			/* 0: it takes more to tell */
+	int			needed;			/* at most MOST_ENDS; 0: it takes more to tell */
 	uint64		known;
 	uint64		slow;			/* rows that take more than one moment to tell */
 	TimestampTz at[CD_BLOCK];
@@ -160,14 +167,22 @@ extern void cd_scope_open(CdScope *scope, ScopeRow *row);
 /* When the events of a kind happened. */
 extern TimestampTz *cd_scope_kind_times(CdScope *scope, ScopeRow *row, int k);
 
+/* The columns a property has in one kind, by type; answers how many. */
+extern int	cd_scope_columns(const CdKind *kind, int which, CdColumn columns[CD_TYPE_JSON + 1]);
+
 /* Find the events a pattern means. */
 extern void cd_scope_find(CdScope *scope, const ScopePattern *pattern, int row, Matches *matches);
 
+/* Make room for so many moments from the end of a pattern's events. */
+extern void cd_scope_want_ends(CdScope *scope, int pattern, int most);
+
+/* Find them in the timelines of some rows; *at_work as for cd_scope_moments. */
+extern void cd_scope_find_ends(CdScope *scope, ScopePattern *pattern, uint64 rows, int *at_work);
+
 /* The events a pattern means, found once per timeline. */
 static inline Matches *
-get_matches(CdScope *scope, int number, int row)
+get_matches(CdScope *scope, ScopePattern *pattern, int row)
 {
-	ScopePattern *pattern = scope->patterns[number];
 	Matches    *matches = &pattern->rows[row];
 
 	if ((pattern->known & BIT(row)) == 0)
