@@ -1,10 +1,11 @@
 -- Sums that meet an amount to the cent: what a condition says of them is what
--- plain SQL says of numerics.  And birth dates that stand for none.
+-- plain SQL says of numerics.  Birth dates that stand for none.  And membership
+-- of another segment as part of an expression.
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 \ir include/seed.sql
-SELECT plan(6);
+SELECT plan(8);
 
 CREATE TABLE contact (id int PRIMARY KEY, born date);
 CREATE TABLE event (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text, amount numeric);
@@ -60,4 +61,41 @@ SELECT is((SELECT string_agg(format('born %s%s', op, day), ', ') FROM unnest('{<
                     WHERE born <> '1970-01-01' AND CASE op WHEN '<' THEN born < day::date WHEN '<=' THEN born <= day::date WHEN '=' THEN born = day::date
                                                            WHEN '>=' THEN born >= day::date ELSE born > day::date END) t
            WHERE t.members <> segment_members('born ' || op || day)), NULL, '1970-01-01 stands for no birth date, as standard forms have it');
+
+-- Membership of another segment, not as AND, OR and NOT have it but as a value.
+CREATE TABLE within (name text, condition text, members text);
+INSERT INTO within VALUES
+('a', 'event_count(events, ''purchase'') >= 6', NULL),
+('as a number', 'in_segment(customer_id, ''a'')::int * 2 = 2', 'segment_members(''a'')'),
+('compared', 'in_segment(customer_id, ''a'') = (birth_date IS NULL)', '(segment_members(''a'') & segment_members(''nameless'')) | (segment_members(''everyone'') - segment_members(''a'') - segment_members(''nameless''))'),
+('of two', 'in_segment(customer_id, ''a'')::int + in_segment(customer_id, ''nameless'')::int = 1', 'segment_members(''a'') # segment_members(''nameless'')'),
+('nameless', 'birth_date IS NULL', NULL), ('everyone', 'true', NULL);
+SELECT add_segment(name, condition) FROM within ORDER BY members IS NOT NULL \g /dev/null
+SELECT count(*) FROM refresh_conditions(false, '2025-03-01') \gset
+CREATE FUNCTION differing() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    w     within;
+    same  boolean;
+    names text[] := '{}';
+BEGIN
+    FOR w IN SELECT * FROM within WHERE members IS NOT NULL ORDER BY name LOOP
+        EXECUTE format('SELECT segment_members(%L) = %s AND NOT is_empty(segment_members(%1$L))', w.name, w.members) INTO same;
+        IF NOT same THEN
+            names := names || w.name;
+        END IF;
+    END LOOP;
+    RETURN nullif(array_to_string(names, ', '), '');
+END
+$$;
+SELECT is(differing(), NULL, 'membership of another segment is what it is within an expression, too');
+-- And after a few have moved.
+INSERT INTO event (contact, at, kind, amount) SELECT i, '2025-02-28', 'purchase', 1 FROM generate_series(1, 40) i, generate_series(1, 3);
+DELETE FROM event WHERE contact BETWEEN 41 AND 60;
+SELECT count(*) FROM refresh_timelines() \gset
+SET customer_data.as_of = '2025-03-01';
+SELECT bring_metrics(false) IS NOT NULL AS done \gset
+SELECT bring_tags(false) IS NOT NULL AS done \gset
+RESET customer_data.as_of;
+SELECT count(*) FROM refresh_conditions(false, '2025-03-01') \gset
+SELECT is(differing(), NULL, 'and after some of its members left and others came');
 SELECT * FROM finish();

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "access/stratnum.h"
+#include "common/int.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
@@ -94,9 +95,7 @@ cd_program_begin(CdProgram *program, int first, int count)
 	foreach(cell, program->leaves)
 		((Leaf *) lfirst(cell))->asked = 0;
 	cd_scope_begin(program->scope, run->events ? run->values[run->events_place] + first : NULL, count);
-	if (program->uses_slot)
-		for (row = 0; row < count; row++)
-			cd_fill_slot(run, run->slots[row], first + row);
+	program->filled = 0;
 }
 
 int
@@ -105,65 +104,96 @@ cd_program_row(const CdProgram *program)
 	return program->first + program->row;
 }
 
-/* Compare as a btree strategy says. */
-#define COMPARES(strategy, a, b) \
-	((strategy) == BTLessStrategyNumber ? (a) < (b) : (strategy) == BTLessEqualStrategyNumber ? (a) <= (b) : \
-	 (strategy) == BTEqualStrategyNumber ? (a) == (b) : (strategy) == BTGreaterEqualStrategyNumber ? (a) >= (b) : (a) > (b))
-
 /* Is a customer in another segment, as far as this run knows? */
+static bool
+is_inside(CdProgram *program, CdNeed *segment, int row)
+{
+	uint8		answer = segment->asked ? segment->asked->answers[program->first + row] : ANSWER_NONE;
+
+	return answer == ANSWER_NONE ? cd_stored_member(segment, program->run->ids[program->first + row]) : answer == ANSWER_TRUE;
+}
+
 static uint64
 ask_segment(CdProgram *program, const Leaf *leaf, uint64 customers)
 {
-	CdRun	   *run = program->run;
-	const CdNeed *segment = leaf->segment;
 	uint64		yes = 0;
 	int			row;
 
 	FOR_EACH(row, customers)
-	{
-		uint8		answer = segment->asked ? segment->asked->answers[program->first + row] : ANSWER_NONE;
-
-		if (answer == ANSWER_NONE ? cd_stored_member(leaf->segment, run->ids[program->first + row]) : answer == ANSWER_TRUE)
+		if (is_inside(program, leaf->segment, row))
 			yes |= BIT(row);
-	}
 	return yes;
 }
 
-/* Compare a column of integers, dates or moments. */
+/*
+ * A bit for each customer of the block of whom a condition on "row" is true,
+ * whether asked or not: nothing to guess for the processor.
+ */
+#define COLLECT(yes, count, condition) \
+	do { \
+		uint64		bits_ = 0; \
+		for (int row = 0; row < (count); row++) \
+			bits_ = bits_ >> 1 | (uint64) (condition) << (CD_BLOCK - 1); \
+		(yes) = bits_ >> (CD_BLOCK - (count)); \
+	} while (0)
+
+/* Compare a column of integers, dates or moments: whatever the operator, a range of them. */
 static uint64
-ask_integer(CdProgram *program, const Leaf *leaf, uint64 customers)
+ask_integer(CdProgram *program, const Leaf *leaf)
 {
 	const Datum *values = leaf->values + program->first;
-	int64		integer = leaf->integer;
+	bool		least_open = leaf->strategy == BTLessStrategyNumber || leaf->strategy == BTLessEqualStrategyNumber;
+	bool		most_open = leaf->strategy == BTGreaterStrategyNumber || leaf->strategy == BTGreaterEqualStrategyNumber;
+	int64		least = least_open ? PG_INT64_MIN : leaf->integer;
+	int64		most = most_open ? PG_INT64_MAX : leaf->integer;
+	uint64		width;
 	uint64		yes = 0;
-	int			row;
 
-	FOR_EACH(row, customers)
+	if (leaf->strategy == BTLessStrategyNumber && pg_sub_s64_overflow(most, 1, &most))
+		return 0;
+	if (leaf->strategy == BTGreaterStrategyNumber && pg_add_s64_overflow(least, 1, &least))
+		return 0;
+	width = (uint64) most - (uint64) least;
+	switch (leaf->width)
 	{
-		int64		value = leaf->width == 8 ? DatumGetInt64(values[row]) :
-			leaf->width == 4 ? DatumGetInt32(values[row]) : DatumGetInt16(values[row]);
-
-		if (COMPARES(leaf->strategy, value, integer))
-			yes |= BIT(row);
+		case 8:
+			COLLECT(yes, program->count, (uint64) DatumGetInt64(values[row]) - (uint64) least <= width);
+			break;
+		case 4:
+			COLLECT(yes, program->count, (uint64) (int64) DatumGetInt32(values[row]) - (uint64) least <= width);
+			break;
+		default:
+			COLLECT(yes, program->count, (uint64) (int64) DatumGetInt16(values[row]) - (uint64) least <= width);
+			break;
 	}
 	return yes;
 }
 
 /* Compare a column of numbers; NaN is greater than any. */
 static uint64
-ask_number(CdProgram *program, const Leaf *leaf, uint64 customers)
+ask_number(CdProgram *program, const Leaf *leaf)
 {
 	const Datum *values = leaf->values + program->first;
 	double		number = leaf->number;
 	uint64		yes = 0;
-	int			row;
 
-	FOR_EACH(row, customers)
+	switch (leaf->strategy)
 	{
-		double		value = DatumGetFloat8(values[row]);
-
-		if (unlikely(isnan(value)) ? leaf->strategy >= BTGreaterEqualStrategyNumber : COMPARES(leaf->strategy, value, number))
-			yes |= BIT(row);
+		case BTLessStrategyNumber:
+			COLLECT(yes, program->count, DatumGetFloat8(values[row]) < number);
+			break;
+		case BTLessEqualStrategyNumber:
+			COLLECT(yes, program->count, DatumGetFloat8(values[row]) <= number);
+			break;
+		case BTEqualStrategyNumber:
+			COLLECT(yes, program->count, DatumGetFloat8(values[row]) == number);
+			break;
+		case BTGreaterEqualStrategyNumber:
+			COLLECT(yes, program->count, !(DatumGetFloat8(values[row]) < number));
+			break;
+		default:
+			COLLECT(yes, program->count, !(DatumGetFloat8(values[row]) <= number));
+			break;
 	}
 	return yes;
 }
@@ -198,13 +228,10 @@ static uint64
 without_nulls(CdProgram *program, const Leaf *leaf, uint64 customers)
 {
 	const bool *nulls = leaf->nulls + program->first;
-	uint64		known = customers;
-	int			row;
+	uint64		unknown = 0;
 
-	FOR_EACH(row, customers)
-		if (nulls[row])
-			known &= ~BIT(row);
-	return known;
+	COLLECT(unknown, program->count, nulls[row]);
+	return customers & ~unknown;
 }
 
 /* From so many customers on, all of a block are looked at without asking for each whether it is meant. */
@@ -267,7 +294,6 @@ static uint64
 ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 {
 	const CdSpan *span = get_span(program, leaf->span);
-	TimestampTz column[CD_BLOCK];
 	const TimestampTz *at;
 	int			later = leaf->strategy == BTGreaterEqualStrategyNumber || leaf->strategy == BTLessStrategyNumber ? 1 : 0;
 	uint64		yes,
@@ -277,9 +303,8 @@ ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 	if (leaf->source == FROM_COLUMN)
 	{
 		*unknown = customers & ~without_nulls(program, leaf, customers);
-		for (row = 0; row < CD_BLOCK; row++)
-			column[row] = row < program->count ? DatumGetTimestampTz(leaf->values[program->first + row]) : 0;
-		at = column;
+		StaticAssertStmt(sizeof(Datum) == sizeof(TimestampTz), "moments are passed by value");
+		at = (const TimestampTz *) (leaf->values + program->first);
 	}
 	else
 	{
@@ -307,12 +332,15 @@ ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 			yes = customers & ~yes;
 	}
 	if (leaf->past)
-		FOR_EACH(row, customers)
-			if (at[row] > span->now)
-			{
-				leaf->until[row] = at[row];
-				yes &= ~BIT(row);
-			}
+	{
+		uint64		to_come = 0;
+
+		COLLECT(to_come, program->count, at[row] > span->now);
+		to_come &= customers;
+		FOR_EACH(row, to_come)
+			leaf->until[row] = at[row];
+		yes &= ~to_come;
+	}
 	return yes;
 }
 
@@ -329,12 +357,9 @@ ask_window(CdProgram *program, Leaf *leaf, int moment, uint64 customers, Timesta
 	if (span != NULL)
 		return ask_span(span, at, 0, customers, until);
 	FOR_EACH(row, customers)
-	{
 		until[row] = DT_NOEND;
-		if (at[row] != DT_NOBEGIN)
-			yes |= BIT(row);
-	}
-	return yes;
+	COLLECT(yes, program->count, at[row] != DT_NOBEGIN);
+	return yes & customers;
 }
 
 /* Does a measure of the events in the window compare with a number? */
@@ -372,6 +397,25 @@ ask_reached(CdProgram *program, Leaf *leaf, uint64 customers)
 	return yes;
 }
 
+/* The slot in which a customer is what an expression looks at. */
+static TupleTableSlot *
+get_slot(CdProgram *program, const Leaf *leaf, int row)
+{
+	TupleTableSlot *slot = program->run->slots[row];
+	ListCell   *cell;
+
+	if ((program->filled & BIT(row)) == 0)
+		cd_fill_slot(program->run, slot, program->first + row);
+	program->filled |= BIT(row);
+	foreach(cell, leaf->segments)
+	{
+		CdNeed	   *segment = lfirst(cell);
+
+		slot->tts_values[segment->column] = BoolGetDatum(is_inside(program, segment, row));
+	}
+	return slot;
+}
+
 /* Ask whatever else there is. */
 static void
 ask_expr(CdProgram *program, Leaf *leaf, uint64 customers)
@@ -386,7 +430,7 @@ ask_expr(CdProgram *program, Leaf *leaf, uint64 customers)
 
 		program->row = row;
 		cd_validity_reset();
-		run->econtext->ecxt_scantuple = run->slots[row];
+		run->econtext->ecxt_scantuple = get_slot(program, leaf, row);
 		value = ExecEvalExprSwitchContext(leaf->state, run->econtext, &isnull);
 		leaf->until[row] = cd_validity();
 		leaf->yes &= ~BIT(row);
@@ -431,17 +475,16 @@ ask_leaf(CdProgram *program, Leaf *leaf, uint64 customers)
 			break;
 		case LEAF_BOOL:
 			unknown = fresh & ~without_nulls(program, leaf, fresh);
-			FOR_EACH(row, fresh & ~unknown)
-				if (DatumGetBool(leaf->values[program->first + row]))
-					yes |= BIT(row);
+			COLLECT(yes, program->count, DatumGetBool(leaf->values[program->first + row]));
+			yes &= fresh & ~unknown;
 			break;
 		case LEAF_INTEGER:
 			unknown = fresh & ~without_nulls(program, leaf, fresh);
-			yes = ask_integer(program, leaf, fresh & ~unknown);
+			yes = ask_integer(program, leaf) & fresh & ~unknown;
 			break;
 		case LEAF_NUMBER:
 			unknown = fresh & ~without_nulls(program, leaf, fresh);
-			yes = ask_number(program, leaf, fresh & ~unknown);
+			yes = ask_number(program, leaf) & fresh & ~unknown;
 			break;
 		case LEAF_TEXT:
 			unknown = fresh & ~without_nulls(program, leaf, fresh);

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -539,6 +540,24 @@ recognise(CdProgram *program, Leaf *leaf)
 	return false;
 }
 
+/* Note which segments an expression looks at. */
+static void
+note_segments(CdProgram *program, Leaf *leaf)
+{
+	CdRun	   *run = program->run;
+	Bitmapset  *columns = NULL;
+	int			member = -1;
+
+	pull_varattnos((Node *) leaf->expr, 1, &columns);
+	while ((member = bms_next_member(columns, member)) >= 0)
+	{
+		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno > run->natts)
+			leaf->segments = lappend(leaf->segments, list_nth(run->segments, attno - run->natts - 1));
+	}
+}
+
 /* The leaf of an expression, made once. */
 static Leaf *
 get_leaf(CdProgram *program, Node *node)
@@ -563,7 +582,7 @@ get_leaf(CdProgram *program, Node *node)
 		leaf->state = ExecInitExpr((Expr *) node, NULL);
 		leaf->timeless = !contain_mutable_functions(node);
 		leaf->events = uses_events_walker(node, program);
-		program->uses_slot = true;
+		note_segments(program, leaf);
 	}
 	leaf->next = program->slots[hash % LEAF_SLOTS];
 	program->slots[hash % LEAF_SLOTS] = leaf;

@@ -106,15 +106,75 @@ is_new(uint64 *seen, int n, uint64 key)
 	return true;
 }
 
+/* Kinds whose events are walked over side by side. */
+#define MOST_KINDS		16
+
+/*
+ * Since when there were so many days with any event at all: the events of all
+ * kinds from the last one back, until there are as many days as are asked for.
+ */
+static void
+reach_days_of_all(CdScope *scope, ScopeRow *row, int size, Reached *reached)
+{
+	uint64	   *seen = cd_scope_get(scope, size * sizeof(uint64));
+	const TimestampTz *at[MOST_KINDS];
+	int			left[MOST_KINDS];
+	int			n = row->timeline.nkinds;
+	int			k;
+
+	for (k = 0; k < n; k++)
+	{
+		at[k] = cd_scope_kind_times(scope, row, k);
+		left[k] = row->kinds[k].n;
+	}
+	while (reached->n < size)
+	{
+		TimestampTz last = DT_NOBEGIN;
+		int			of = -1;
+
+		for (k = 0; k < n; k++)
+			if (left[k] > 0 && at[k][left[k] - 1] >= last)
+			{
+				last = at[k][left[k] - 1];
+				of = k;
+			}
+		if (of < 0)
+			break;
+		left[of]--;
+		if (is_new(seen, reached->n, (uint64) local_day(last)))
+			reached->at[reached->n++] = last;
+	}
+}
+
 /* Since when there were so many days. */
 static void
-reach_days(CdScope *scope, const ScopeMeasure *measure, const Matches *matches, Reached *reached)
+reach_days(CdScope *scope, const ScopeMeasure *measure, int number, Reached *reached)
 {
-	int			size = (int) Min(measure->most + 1, (double) matches->n);
-	uint64	   *seen = cd_scope_get(scope, Max(size, 1) * sizeof(uint64));
-	int			i;
+	ScopePattern *pattern = scope->patterns[measure->pattern];
+	ScopeRow   *row = &scope->rows[number];
+	const Matches *matches;
+	uint64	   *seen;
+	int			size,
+				i;
 
-	reached->at = cd_scope_get(scope, Max(size, 1) * sizeof(TimestampTz));
+	if (pattern->every)
+	{
+		if ((scope->open & BIT(number)) == 0)
+			cd_scope_open(scope, row);
+		size = (int) Min(measure->most + 1, (double) row->timeline.nevents);
+		if (size > 0 && row->timeline.nkinds <= MOST_KINDS)
+		{
+			reached->at = cd_scope_get(scope, size * sizeof(TimestampTz));
+			reach_days_of_all(scope, row, size, reached);
+			return;
+		}
+	}
+	matches = get_matches(scope, pattern, number);
+	size = (int) Min(measure->most + 1, (double) matches->n);
+	if (size <= 0)
+		return;
+	seen = cd_scope_get(scope, size * sizeof(uint64));
+	reached->at = cd_scope_get(scope, size * sizeof(TimestampTz));
 	for (i = matches->n - 1; i >= 0 && reached->n < size; i--)
 		if (is_new(seen, reached->n, (uint64) local_day(matches->at[i])))
 			reached->at[reached->n++] = matches->at[i];
@@ -268,24 +328,20 @@ get_reached(CdScope *scope, ScopeMeasure *measure, int number)
 
 	if ((measure->known & BIT(number)) == 0)
 	{
-		const Matches *matches = get_matches(scope, scope->patterns[measure->pattern], number);
+		const Matches *matches;
 
 		reached->n = 0;
 		reached->slow = false;
 		reached->total = NULL;
-		if (matches->n > 0)
-			switch (measure->what)
-			{
-				case CD_MEASURE_DAYS:
-					reach_days(scope, measure, matches, reached);
-					break;
-				case CD_MEASURE_DISTINCT:
-					reach_distinct(scope, measure, &scope->rows[number], matches, reached);
-					break;
-				default:
-					reach_sum(scope, measure, &scope->rows[number], matches, reached);
-					break;
-			}
+		if (measure->what == CD_MEASURE_DAYS)
+			reach_days(scope, measure, number, reached);
+		else if ((matches = get_matches(scope, scope->patterns[measure->pattern], number))->n > 0)
+		{
+			if (measure->what == CD_MEASURE_DISTINCT)
+				reach_distinct(scope, measure, &scope->rows[number], matches, reached);
+			else
+				reach_sum(scope, measure, &scope->rows[number], matches, reached);
+		}
 		measure->known |= BIT(number);
 	}
 	return reached;

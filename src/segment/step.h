@@ -59,6 +59,7 @@ typedef struct Leaf
 	int			more;			/* when they would be more than a number */
 	CdNeed	   *segment;
 	ExprState  *state;
+	List	   *segments;		/* CdNeed, whose columns it looks at */
 	/* the block */
 	uint64		asked;
 	uint64		yes;
@@ -92,7 +93,6 @@ struct CdProgram
 	CdSpan	   *spans;
 	bool	   *span_ready;		/* worked out for this run's moment */
 	CdScope    *scope;
-	bool		uses_slot;		/* some leaf is an ExprState */
 	bool		ready;
 	Oid			schema;
 	/* the block */
@@ -100,6 +100,7 @@ struct CdProgram
 	int			count;
 	bool		future;			/* of somebody an event to come is known */
 	const TimestampTz *next_event;
+	uint64		filled;			/* rows that are in their slots */
 	int			row;
 };
 
