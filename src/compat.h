@@ -70,6 +70,15 @@ extern int no_such_variable
 	list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL))
 #endif
 
+/* 18 counts the searches of an index scan for EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#define cd_index_beginscan(relation, index, snapshot, keys) \
+	index_beginscan(relation, index, snapshot, NULL, keys, 0)
+#else
+#define cd_index_beginscan(relation, index, snapshot, keys) \
+	index_beginscan(relation, index, snapshot, keys, 0)
+#endif
+
 /* 17 keeps the statistics target of a column beside it (VacAttrStats). */
 #if PG_VERSION_NUM >= 170000
 #define cd_statistics_target(stats)	((stats)->attstattarget)

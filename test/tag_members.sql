@@ -1,7 +1,7 @@
 -- tag_members(query), answered from the index by tag, gives whom the view
 -- profile gives, for random tagsets and queries, while tags change step by step
 -- and customers come and go; and the index is kept by refreshes.
-SELECT plan(18);
+SELECT plan(19);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 \set seed 37
@@ -61,6 +61,14 @@ END
 $$;
 CREATE FUNCTION pg_temp.rounds() RETURNS int LANGUAGE sql AS $$ SELECT CASE current_setting('test.long', true) WHEN 'on' THEN 3000 ELSE 100 END $$;
 SELECT is(pg_temp.compare(pg_temp.rounds()), '{}', 'index and scan agree');
+BEGIN;
+CREATE FUNCTION pg_temp.scans() RETURNS bigint[] LANGUAGE sql AS $$
+    SELECT ARRAY[pg_stat_get_xact_numscans('tag_posting'::regclass), pg_stat_get_xact_numscans('tag_posting_pkey'::regclass)]
+$$;
+SELECT pg_temp.scans() AS before, cardinality(tag_members('p.a & !q.* & p.b>0.5')) AS members, pg_temp.scans() AS after \gset
+SELECT is(ARRAY[(:'after'::bigint[])[1] - (:'before'::bigint[])[1], (:'after'::bigint[])[2] - (:'before'::bigint[])[2]], ARRAY[0, 3]::bigint[],
+          'rows of the index by tag are found by path, not by reading all');
+COMMIT;
 
 -- Changes of few and many, and customers that go: more and fewer layers.
 CREATE FUNCTION pg_temp.run_steps(steps int) RETURNS text[] LANGUAGE plpgsql AS $$

@@ -293,7 +293,7 @@ BEGIN
         COMMENT ON TABLE customer_data.customer IS 'One golden row per customer: the best value of each attribute; shaped by the sources'' mappings';
     END IF;
     IF to_regclass('customer_data.customer_tag') IS NULL AND to_regtype('customer_data.tagset') IS NOT NULL THEN
-        EXECUTE 'CREATE TABLE customer_data.customer_tag (customer_id bigint PRIMARY KEY, tags customer_data.tagset NOT NULL)';
+        EXECUTE 'CREATE TABLE customer_data.customer_tag (customer_id bigint PRIMARY KEY, tags customer_data.tagset NOT NULL) WITH (fillfactor = 90)';
         COMMENT ON TABLE customer_data.customer_tag IS 'Tags of each customer';
     END IF;
     -- Columns in the order in which attributes first appear in a mapping.

@@ -523,8 +523,9 @@ end_batch(Refresh *refresh)
 		cd_tag_find_number(&refresh->tags[i].path, refresh->tags[i].length, &refresh->tags[i].number);
 	for (i = 0; i < count; i++)
 	{
-		const CdTagset *had = cd_find_tags(old, nold, customers[i]);
-		const CdTagset *before = had ? had : empty;
+		const CdCustomerTags *stored = cd_find_tags(old, nold, customers[i]);
+		const CdCustomerTags *gave = cd_find_tags(given, ngiven, customers[i]);
+		const CdTagset *before = stored ? stored->tags : empty;
 		MemoryContext save = MemoryContextSwitchTo(per_customer);
 		CdTagBuilder builder;
 		CdTagset   *made;
@@ -532,7 +533,7 @@ end_batch(Refresh *refresh)
 		cd_tag_builder(&builder);
 		builder.unknown = unknown;
 		builder.stored = refresh->past == NULL;
-		made = make_tags(refresh, customers[i], before, cd_find_tags(given, ngiven, customers[i]), &builder);
+		made = make_tags(refresh, customers[i], before, gave ? gave->tags : NULL, &builder);
 
 		if (unknown != NULL && cd_new_tag_name_count(unknown) > 0)
 		{
@@ -549,7 +550,7 @@ end_batch(Refresh *refresh)
 			if (refresh->past != NULL)
 				keep_past_tags(refresh->past, customers[i], made);
 			else
-				cd_tag_store_put(refresh->store, customers[i], made, &builder, had == NULL);
+				cd_tag_store_put(refresh->store, customers[i], made, &builder, stored);
 		}
 		MemoryContextReset(per_customer);
 	}

@@ -49,13 +49,15 @@ typedef struct LeafSets
 	CdSet	  **sets;
 } LeafSets;
 
-/* Room for the members of a row, which the next takes over. */
+/* What the rows of a leaf share: room for members, which the next row takes over, and verdicts. */
 typedef struct Room
 {
 	uint32		size;
 	int64	   *ids;
 	uint32	   *kept;
 	bool	   *passes;
+	bool		judged;
+	bool		hundredths[PG_UINT8_MAX + 1];	/* which scores of one byte satisfy it */
 } Room;
 
 /* A row, as far as it is needed. */
@@ -114,17 +116,19 @@ read_members(Row *row)
 }
 
 /* Which scores of one byte satisfy a leaf */
-static void
-judge_hundredths(const CdTagNode *leaf, TimestampTz moment, bool *passes)
+static const bool *
+judge_hundredths(Room *room, const CdTagNode *leaf, TimestampTz moment)
 {
 	int			i;
 
-	for (i = 0; i <= PG_UINT8_MAX; i++)
+	for (i = 0; i <= PG_UINT8_MAX && !room->judged; i++)
 	{
 		CdTag		tag = {NULL, 0, (float4) ((double) i / 100), DT_NOBEGIN, DT_NOEND, 0, 0};
 
-		passes[i] = cd_tag_satisfies(&tag, leaf, moment);
+		room->hundredths[i] = cd_tag_satisfies(&tag, leaf, moment);
 	}
+	room->judged = true;
+	return room->hundredths;
 }
 
 /* Who of a row satisfies a leaf by the score as it is written */
@@ -144,12 +148,11 @@ judge_scores(const Row *row, const CdTagNode *leaf, TimestampTz moment, bool *pa
 	bytes = (const uint8 *) VARDATA(scores);
 	if (VARSIZE(scores) == VARHDRSZ + 1 + row->count && bytes[0] == CD_SCORES_HUNDREDTHS)
 	{
-		bool		table[PG_UINT8_MAX + 1];
+		const bool *verdicts = judge_hundredths(row->room, leaf, moment);
 
-		judge_hundredths(leaf, moment, table);
 		bytes++;
 		for (i = 0; i < row->count; i++)
-			passes[i] = table[bytes[i]];
+			passes[i] = verdicts[bytes[i]];
 	}
 	else if (VARSIZE(scores) == VARHDRSZ + 1 + (Size) row->count * sizeof(float4) && bytes[0] == CD_SCORES_EXACT)
 	{
@@ -310,7 +313,6 @@ static CdSet *
 simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 {
 	struct varlena *scores;
-	bool		passes[PG_UINT8_MAX + 1];
 	CdSet	   *result;
 
 	if (cd_set_cardinality(row->members) < MANY_MEMBERS ||
@@ -321,8 +323,7 @@ simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 		pfree(scores);
 		return NULL;
 	}
-	judge_hundredths(leaf, moment, passes);
-	result = filter_hundredths(row->members, (const uint8 *) VARDATA(scores) + 1, passes);
+	result = filter_hundredths(row->members, (const uint8 *) VARDATA(scores) + 1, judge_hundredths(row->room, leaf, moment));
 	pfree(scores);
 	return result;
 }

@@ -35,8 +35,8 @@ struct CdTagStore
 	SPITupleTable *stored_rows; /* of the batch */
 	SPITupleTable *given_rows;
 
-	/* Rows that replace others */
-	Datum	   *ids;
+	/* Rows that replace others, by their places */
+	Datum	   *places;
 	Datum	   *tags;
 	int			count;
 	int			size;
@@ -72,10 +72,10 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
 	store->is_empty = SPI_processed == 0;
 	SPI_freetuptable(SPI_tuptable);
-	store->between = prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+	store->between = prepare("SELECT customer_id, tags, ctid FROM customer_data.customer_tag"
 							 " WHERE customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"
 							 " ORDER BY customer_id", 2, range);
-	store->among = prepare("SELECT customer_id, tags FROM customer_data.customer_tag"
+	store->among = prepare("SELECT customer_id, tags, ctid FROM customer_data.customer_tag"
 						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
 	store->insertion = cd_insertion_begin("customer_tag", 2, false);
@@ -114,6 +114,9 @@ take_tags(CdTagStore *store, int *found)
 
 		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
 		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(row, desc, 2, &isnull));
+		list[i].place = NULL;
+		if (desc->natts > 2)
+			list[i].place = (ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 3, &isnull));
 	}
 	*found = (int) SPI_processed;
 	return list;
@@ -157,7 +160,7 @@ cd_tag_store_given(CdTagStore *store, const uint32 *ids, int count, int *found)
 	return take_tags(store, found);
 }
 
-CdTagset *
+const CdCustomerTags *
 cd_find_tags(const CdCustomerTags *list, int count, uint32 customer)
 {
 	int			low = 0,
@@ -172,17 +175,18 @@ cd_find_tags(const CdCustomerTags *list, int count, uint32 customer)
 		else
 			high = mid;
 	}
-	return low < count && list[low].customer == customer ? list[low].tags : NULL;
+	return low < count && list[low].customer == customer ? &list[low] : NULL;
 }
 
 void
-cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder, bool is_new)
+cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder,
+				 const CdCustomerTags *stored)
 {
 	MemoryContext old;
 
 	if (store->index != NULL)
 		cd_tag_index_add(store->index, customer, builder->tags, builder->count);
-	if (is_new)
+	if (stored == NULL)
 	{
 		Datum		values[2] = {Int64GetDatum((int64) customer), PointerGetDatum(tags)};
 		bool		nulls[2] = {false, false};
@@ -191,19 +195,19 @@ cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const
 		return;
 	}
 	old = MemoryContextSwitchTo(store->batch);
-	if (store->ids == NULL)
+	if (store->places == NULL)
 	{
 		store->size = 256;
-		store->ids = palloc(store->size * sizeof(Datum));
+		store->places = palloc(store->size * sizeof(Datum));
 		store->tags = palloc(store->size * sizeof(Datum));
 	}
 	else if (store->count == store->size)
 	{
 		store->size *= 2;
-		store->ids = repalloc_huge(store->ids, store->size * sizeof(Datum));
+		store->places = repalloc_huge(store->places, store->size * sizeof(Datum));
 		store->tags = repalloc_huge(store->tags, store->size * sizeof(Datum));
 	}
-	store->ids[store->count] = Int64GetDatum((int64) customer);
+	store->places[store->count] = PointerGetDatum(stored->place);
 	store->tags[store->count++] = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
 	MemoryContextSwitchTo(old);
 }
@@ -215,23 +219,24 @@ cd_tag_store_end_batch(CdTagStore *store)
 
 	if (store->count > 0)
 	{
-		Oid			types[2] = {INT8ARRAYOID, store->tagset_array};
+		Oid			types[2] = {TIDARRAYOID, store->tagset_array};
 		Datum		arguments[2];
 
-		arguments[0] = PointerGetDatum(construct_array(store->ids, store->count, INT8OID, sizeof(int64),
-													   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		arguments[0] = PointerGetDatum(construct_array(store->places, store->count, TIDOID, sizeof(ItemPointerData),
+													   false, TYPALIGN_SHORT));
 		arguments[1] = PointerGetDatum(construct_array(store->tags, store->count, get_element_type(store->tagset_array), -1,
 													   false, TYPALIGN_INT));
-		SPI_execute_with_args("INSERT INTO customer_data.customer_tag AS t (customer_id, tags)"
-							  " SELECT * FROM unnest($1, $2)"
-							  " ON CONFLICT (customer_id) DO UPDATE SET tags = excluded.tags",
+		/* Nobody else writes meanwhile, so that rows are where they were read. */
+		SPI_execute_with_args("UPDATE customer_data.customer_tag t SET tags = u.tags"
+							  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (place, tags)"
+							  " WHERE t.ctid OPERATOR(pg_catalog.=) u.place",
 							  2, types, arguments, NULL, false, 0);
 	}
 	SPI_freetuptable(store->stored_rows);
 	SPI_freetuptable(store->given_rows);
 	store->stored_rows = store->given_rows = NULL;
 	/* Of the batch's memory, which goes. */
-	store->ids = store->tags = NULL;
+	store->places = store->tags = NULL;
 	store->count = 0;
 	MemoryContextSwitchTo(old);
 }

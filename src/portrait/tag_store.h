@@ -6,12 +6,14 @@
 #define CD_TAG_STORE_H
 
 #include "portrait/tagset.h"
+#include "storage/itemptr.h"
 
 /* A customer's tagset. */
 typedef struct CdCustomerTags
 {
 	uint32		customer;
 	CdTagset   *tags;
+	ItemPointer place;			/* of the row it is stored in */
 } CdCustomerTags;
 
 /*
@@ -32,10 +34,14 @@ extern CdCustomerTags *cd_tag_store_fetch(CdTagStore *store, const uint32 *ids, 
 extern CdCustomerTags *cd_tag_store_given(CdTagStore *store, const uint32 *ids, int count, int *found);
 
 /* The tagset of a customer among some, ascending, or NULL. */
-extern CdTagset *cd_find_tags(const CdCustomerTags *list, int count, uint32 customer);
+extern const CdCustomerTags *cd_find_tags(const CdCustomerTags *list, int count, uint32 customer);
 
-/* Keep a customer's new tagset, made by a builder, which is copied, until the batch ends. */
-extern void cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder, bool is_new);
+/*
+ * Write a customer's new tagset, made by a builder, which is copied, over what
+ * is stored of him (NULL: nothing is).
+ */
+extern void cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const CdTagBuilder *builder,
+							 const CdCustomerTags *stored);
 
 /* Write what was put and let go of what was fetched. */
 extern void cd_tag_store_end_batch(CdTagStore *store);

@@ -11,7 +11,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -91,6 +95,40 @@ read_range(CdChunkBatch *batch, Relation relation, Oid index, AttrNumber column,
 		take(batch, tuple, RelationGetDescr(relation));
 	}
 	systable_endscan(scan);
+}
+
+/* Read the rows whose bigint column is one of some values, ascending, in one scan */
+static void
+read_values(CdChunkBatch *batch, Relation relation, Oid index_id, AttrNumber column, Datum *values, int count, TakeRow take)
+{
+	Relation	index;
+	ScanKeyData key;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	ArrayType  *array;
+
+	if (!OidIsValid(index_id))
+	{
+		read_range(batch, relation, index_id, column, DatumGetInt64(values[0]), DatumGetInt64(values[count - 1]), take);
+		return;
+	}
+	array = construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	index = index_open(index_id, AccessShareLock);
+	slot = table_slot_create(relation, NULL);
+	/* The column is the first of the index. */
+	ScanKeyEntryInitialize(&key, SK_SEARCHARRAY, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
+						   F_INT8EQ, PointerGetDatum(array));
+	scan = cd_index_beginscan(relation, index, GetActiveSnapshot(), 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		take(batch, ExecFetchSlotHeapTuple(slot, false, NULL), RelationGetDescr(relation));
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	pfree(array);
 }
 
 static int
@@ -185,9 +223,12 @@ read_records(CdChunkBatch *batch)
 				   batch->ids[0], batch->ids[batch->count - 1], take_record);
 	else
 	{
+		Datum	   *ids = palloc(batch->count * sizeof(Datum));
+
 		for (i = 0; i < batch->count; i++)
-			read_range(batch, batch->records, batch->records_index, Anum_record_customer_id,
-					   batch->ids[i], batch->ids[i], take_record);
+			ids[i] = Int64GetDatum((int64) batch->ids[i]);
+		read_values(batch, batch->records, batch->records_index, Anum_record_customer_id, ids, batch->count, take_record);
+		pfree(ids);
 	}
 	for (i = 1; i < batch->nfound; i++)
 		sorted &= batch->found[i - 1].record_id < batch->found[i].record_id;
@@ -209,9 +250,12 @@ read_chunks(CdChunkBatch *batch)
 				   found[0].record_id, found[n - 1].record_id, take_chunk);
 	else
 	{
+		Datum	   *ids = palloc(n * sizeof(Datum));
+
 		for (i = 0; i < n; i++)
-			read_range(batch, batch->chunks, batch->chunks_index, Anum_chunk_record_id,
-					   found[i].record_id, found[i].record_id, take_chunk);
+			ids[i] = Int64GetDatum(found[i].record_id);
+		read_values(batch, batch->chunks, batch->chunks_index, Anum_chunk_record_id, ids, n, take_chunk);
+		pfree(ids);
 	}
 	for (i = 1; i < batch->nkept; i++)
 		sorted &= compare_chunks(&batch->kept[i - 1], &batch->kept[i]) <= 0;

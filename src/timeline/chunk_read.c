@@ -155,11 +155,13 @@ cd_open_for_reader(const char *name)
 	return table_open(relid, AccessShareLock);
 }
 
-/* The index of a table that starts with a column. */
+/* The index of a table that starts with a column, of integers or texts. */
 Oid
 cd_index_on(Relation relation, AttrNumber column)
 {
 	List	   *indexes = RelationGetIndexList(relation);
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), column - 1);
+	Oid			family = attribute->atttypid == TEXTOID ? TEXT_BTREE_FAM_OID : INTEGER_BTREE_FAM_OID;
 	Oid			found = InvalidOid;
 	ListCell   *cell;
 
@@ -167,14 +169,18 @@ cd_index_on(Relation relation, AttrNumber column)
 	{
 		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
 		Form_pg_index index;
+		oidvector  *collations;
+		bool		isnull;
 
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		index = (Form_pg_index) GETSTRUCT(tuple);
+		collations = (oidvector *) DatumGetPointer(SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indcollation, &isnull));
 		/* Of the kind we scan, of all rows, and of all versions that our snapshot may see. */
 		if (index->indkey.values[0] == column && index->indisvalid &&
 			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) &&
-			get_opclass_family(get_index_column_opclass(lfirst_oid(cell), 1)) == INTEGER_BTREE_FAM_OID &&
+			get_opclass_family(get_index_column_opclass(lfirst_oid(cell), 1)) == family &&
+			collations->values[0] == attribute->attcollation &&
 			(!index->indcheckxmin || TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), TransactionXmin)))
 			found = lfirst_oid(cell);
 		ReleaseSysCache(tuple);
