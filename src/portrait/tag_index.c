@@ -33,7 +33,7 @@
 
 /* At the end of so many ids the frequent tags so far are written. */
 #define CHUNK_BITS		16
-#define FREQUENT		4096
+#define FREQUENT		16384
 
 /* More customers of all tags are never held in memory. */
 #define MOST_HELD		(4 * 1024 * 1024)

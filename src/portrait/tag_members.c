@@ -32,6 +32,9 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+/* What a session keeps of the memory that answers take. */
+#define ANSWER_KEPT		((Size) 512 * 1024)
+
 /* The index, opened. */
 typedef struct Postings
 {
@@ -56,6 +59,8 @@ typedef struct Room
 	int64	   *ids;
 	uint32	   *kept;
 	bool	   *passes;
+	uint32		values_size;
+	uint16	   *values;			/* of a container */
 	bool		judged;
 	bool		hundredths[PG_UINT8_MAX + 1];	/* which scores of one byte satisfy it */
 } Room;
@@ -250,12 +255,11 @@ judge_moving(void *arg, uint32 place, const CdTag *tag)
 
 /* Those of a set whose scores, in the order of their ids, are among some hundredths */
 static CdSet *
-filter_hundredths(const CdSet *members, const uint8 *scores, const bool *passes)
+filter_hundredths(Room *room, const CdSet *members, const uint8 *scores, const bool *passes)
 {
 	CdSetView	view;
 	CdContainer *kept;
 	uint32		nkept = 0;
-	uint16	   *values = palloc((CHUNK_IDS + 64) * sizeof(uint16));
 	uint32		i,
 				k;
 
@@ -267,8 +271,18 @@ filter_hundredths(const CdSet *members, const uint8 *scores, const bool *passes)
 		uint8	   *out;
 		uint32		n = 0;
 
+		uint16	   *values;
+
 		CHECK_FOR_INTERRUPTS();
 		cd_set_open(&view, i, &c);
+		if (c.cardinality > room->values_size)
+		{
+			if (room->values != NULL)
+				pfree(room->values);
+			room->values_size = c.cardinality;
+			room->values = palloc((c.cardinality + 64) * sizeof(uint16));
+		}
+		values = room->values;
 		if (c.kind == KIND_ARRAY)
 			memcpy(values, c.body, c.cardinality * sizeof(uint16));
 		else
@@ -305,25 +319,21 @@ filter_hundredths(const CdSet *members, const uint8 *scores, const bool *passes)
 	return nkept == 0 ? cd_set_empty() : cd_set_of_containers(kept, nkept);
 }
 
-/* For fewer members it does not pay to take their containers apart. */
-#define MANY_MEMBERS	16384
-
-/* Who of a row of many satisfies a leaf, where the scores say so by themselves and take a byte each; else NULL */
+/* Who of a row satisfies a leaf, where the scores say so by themselves and take a byte each; else NULL */
 static CdSet *
 simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 {
 	struct varlena *scores;
 	CdSet	   *result;
 
-	if (cd_set_cardinality(row->members) < MANY_MEMBERS ||
-		!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) || (scores = row_value(row, CD_POSTING_SCORES)) == NULL)
+	if (!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) || (scores = row_value(row, CD_POSTING_SCORES)) == NULL)
 		return NULL;
 	if (VARSIZE(scores) != VARHDRSZ + 1 + cd_set_cardinality(row->members) || VARDATA(scores)[0] != CD_SCORES_HUNDREDTHS)
 	{
 		pfree(scores);
 		return NULL;
 	}
-	result = filter_hundredths(row->members, (const uint8 *) VARDATA(scores) + 1, judge_hundredths(row->room, leaf, moment));
+	result = filter_hundredths(row->room, row->members, (const uint8 *) VARDATA(scores) + 1, judge_hundredths(row->room, leaf, moment));
 	pfree(scores);
 	return result;
 }
@@ -574,12 +584,31 @@ answer(const Postings *postings, const CdTagQuery *query)
 	return result;
 }
 
+/*
+ * Memory for an answer, which the session keeps: what one takes the next does
+ * not ask the system for again, page by page.
+ */
+static MemoryContext
+answer_memory(void)
+{
+	static MemoryContext context = NULL;
+
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "answers of the index by tag",
+										ANSWER_KEPT, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+	else
+		MemoryContextReset(context);	/* of one that an error ended */
+	return context;
+}
+
 /* tag_members(query): who satisfies it by the tags of the last refresh, as of as_of() */
 PG_FUNCTION_INFO_V1(cd_tag_members);
 Datum
 cd_tag_members(PG_FUNCTION_ARGS)
 {
 	struct varlena *value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+	MemoryContext memory = answer_memory();
+	MemoryContext old = MemoryContextSwitchTo(memory);
 	CdTagQuery *query = cd_tag_query_read(value);
 	Postings	postings;
 	CdSet	   *result;
@@ -587,11 +616,20 @@ cd_tag_members(PG_FUNCTION_ARGS)
 	open_postings(&postings);
 	/* Without the index, as after a restore, and for the past each customer is asked. */
 	if (postings.nlayers == 0 || cd_recomputes_past())
+	{
+		/* Those may ask for an answer themselves. */
+		MemoryContextSwitchTo(old);
 		result = set_of("SELECT customer_data.customer_set_agg(customer_id) FROM customer_data.profile WHERE tags OPERATOR(customer_data.@@) $1",
 						value, get_fn_expr_argtype(fcinfo->flinfo, 0));
+	}
 	else
+	{
 		result = answer(&postings, query);
+		MemoryContextSwitchTo(old);
+		result = memcpy(palloc(VARSIZE(result)), result, VARSIZE(result));
+	}
 	table_close(postings.relation, AccessShareLock);
+	MemoryContextReset(memory);
 	PG_RETURN_CDSET(result);
 }
 
