@@ -21,7 +21,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -108,21 +107,9 @@ make_posting(CdTagIndex *index, const char *path, int length)
 static Posting *
 find_named(CdTagIndex *index, const char *path, int length)
 {
-	char		key[CD_MAX_TAG_PATH + 1] = {0};
-	NamedPosting *named;
 	bool		found;
+	NamedPosting *named = cd_path_entry(&index->by_name, sizeof(NamedPosting), index->context, path, length, &found);
 
-	if (index->by_name == NULL)
-	{
-		HASHCTL		control = {0};
-
-		control.keysize = CD_MAX_TAG_PATH + 1;
-		control.entrysize = sizeof(NamedPosting);
-		control.hcxt = index->context;
-		index->by_name = hash_create("postings by path", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	memcpy(key, path, length);
-	named = hash_search(index->by_name, key, HASH_ENTER, &found);
 	if (!found)
 		named->posting = make_posting(index, path, length);
 	return named->posting;

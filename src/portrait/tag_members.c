@@ -96,13 +96,39 @@ row_value(const Row *row, int column)
 	return isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
 }
 
+/* Read whose row it is */
+static void
+open_members(Row *row)
+{
+	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
+	if (row->members == NULL)
+		corrupt_index("a set is missing");
+	row->count = (uint32) cd_set_cardinality(row->members);
+}
+
+/* One score for each member, a form byte before them; NULL: all are 1 */
+static const uint8 *
+open_scores(const Row *row)
+{
+	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
+	const uint8 *bytes;
+
+	if (scores == NULL)
+		return NULL;
+	bytes = (const uint8 *) VARDATA(scores);
+	if (VARSIZE(scores) <= VARHDRSZ ||
+		(bytes[0] != CD_SCORES_HUNDREDTHS && bytes[0] != CD_SCORES_EXACT) ||
+		VARSIZE(scores) != VARHDRSZ + 1 + (Size) row->count * (bytes[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
+		corrupt_index("there is not one score for each customer");
+	return bytes;
+}
+
 /* Take the members of a row apart */
 static void
 read_members(Row *row)
 {
 	Room	   *room = row->room;
 
-	row->count = (uint32) cd_set_cardinality(row->members);
 	if (row->count > room->size)
 	{
 		if (room->size > 0)
@@ -140,51 +166,40 @@ judge_hundredths(Room *room, const CdTagNode *leaf, TimestampTz moment)
 static void
 judge_scores(const Row *row, const CdTagNode *leaf, TimestampTz moment, bool *passes)
 {
-	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
-	const uint8 *bytes;
+	const uint8 *scores = open_scores(row);
 	CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
 	uint32		i;
 
 	if (scores == NULL)
-	{
 		memset(passes, cd_tag_satisfies(&tag, leaf, moment), row->count);
-		return;
-	}
-	bytes = (const uint8 *) VARDATA(scores);
-	if (VARSIZE(scores) == VARHDRSZ + 1 + row->count && bytes[0] == CD_SCORES_HUNDREDTHS)
+	else if (scores[0] == CD_SCORES_HUNDREDTHS)
 	{
 		const bool *verdicts = judge_hundredths(row->room, leaf, moment);
 
-		bytes++;
 		for (i = 0; i < row->count; i++)
-			passes[i] = verdicts[bytes[i]];
+			passes[i] = verdicts[scores[1 + i]];
 	}
-	else if (VARSIZE(scores) == VARHDRSZ + 1 + (Size) row->count * sizeof(float4) && bytes[0] == CD_SCORES_EXACT)
+	else
 	{
 		for (i = 0; i < row->count; i++)
 		{
-			memcpy(&tag.score, bytes + 1 + (Size) i * sizeof(float4), sizeof(float4));
+			memcpy(&tag.score, scores + 1 + (Size) i * sizeof(float4), sizeof(float4));
 			passes[i] = cd_tag_satisfies(&tag, leaf, moment);
 		}
 	}
-	else
-		corrupt_index("there is not one score for each customer");
-	pfree(scores);
 }
 
 /* The score of a row's customer as it is written */
 static float4
-row_score(const struct varlena *scores, uint32 i)
+row_score(const uint8 *scores, uint32 i)
 {
-	const uint8 *bytes;
 	float4		score;
 
 	if (scores == NULL)
 		return 1;
-	bytes = (const uint8 *) VARDATA(scores);
-	if (bytes[0] == CD_SCORES_HUNDREDTHS)
-		return (float4) ((double) bytes[1 + i] / 100);
-	memcpy(&score, bytes + 1 + (Size) i * sizeof(float4), sizeof(float4));
+	if (scores[0] == CD_SCORES_HUNDREDTHS)
+		return (float4) ((double) scores[1 + i] / 100);
+	memcpy(&score, scores + 1 + (Size) i * sizeof(float4), sizeof(float4));
 	return score;
 }
 
@@ -196,9 +211,9 @@ static void
 each_moving(const Row *row, TakeMoving take, void *arg)
 {
 	CdSet	   *moving = (CdSet *) row_value(row, CD_POSTING_MOVING);
-	struct varlena *times,
-			   *scores;
-	const uint8 *next,
+	struct varlena *times;
+	const uint8 *scores,
+			   *next,
 			   *end;
 	CdTagTimes	last = {0, 0};
 	uint32	   *ids;
@@ -209,14 +224,12 @@ each_moving(const Row *row, TakeMoving take, void *arg)
 	if (moving == NULL)
 		return;
 	times = row_value(row, CD_POSTING_TIMES);
-	scores = row_value(row, CD_POSTING_SCORES);
+	scores = open_scores(row);
 	if (times == NULL)
 		corrupt_index("times are missing");
 	ids = cd_set_ids(moving, &count);
 	next = (const uint8 *) VARDATA(times);
 	end = next + VARSIZE(times) - VARHDRSZ;
-	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + (Size) row->count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
-		corrupt_index("there is not one score for each customer");
 	for (i = 0; i < count; i++)
 	{
 		CdTag		tag = {NULL, 0, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
@@ -234,8 +247,6 @@ each_moving(const Row *row, TakeMoving take, void *arg)
 	pfree(ids);
 	pfree(moving);
 	pfree(times);
-	if (scores != NULL)
-		pfree(scores);
 }
 
 typedef struct Judgement
@@ -323,19 +334,12 @@ filter_hundredths(Room *room, const CdSet *members, const uint8 *scores, const b
 static CdSet *
 simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 {
-	struct varlena *scores;
-	CdSet	   *result;
+	const uint8 *scores;
 
-	if (!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) || (scores = row_value(row, CD_POSTING_SCORES)) == NULL)
+	if (!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) ||
+		(scores = open_scores(row)) == NULL || scores[0] != CD_SCORES_HUNDREDTHS)
 		return NULL;
-	if (VARSIZE(scores) != VARHDRSZ + 1 + cd_set_cardinality(row->members) || VARDATA(scores)[0] != CD_SCORES_HUNDREDTHS)
-	{
-		pfree(scores);
-		return NULL;
-	}
-	result = filter_hundredths(row->room, row->members, (const uint8 *) VARDATA(scores) + 1, judge_hundredths(row->room, leaf, moment));
-	pfree(scores);
-	return result;
+	return filter_hundredths(row->room, row->members, scores + 1, judge_hundredths(row->room, leaf, moment));
 }
 
 /* Who of a row satisfies a leaf */
@@ -349,9 +353,7 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 	uint32		kept = 0;
 	uint32		i;
 
-	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
-	if (row->members == NULL)
-		corrupt_index("a set is missing");
+	open_members(row);
 	if (leaf->op == CD_TAG_HAS && (isnull || moment < DatumGetTimestampTz(holds)))
 		return row->members;
 	if (leaf->op != CD_TAG_HAS && (result = simple_matches(row, leaf, moment)) != NULL)
@@ -653,15 +655,14 @@ set_moving_score(void *arg, uint32 place, const CdTag *tag)
 static double
 sum_scores(Row *row, const CdSet *among, TimestampTz moment)
 {
-	struct varlena *scores = row_value(row, CD_POSTING_SCORES);
+	const uint8 *scores;
 	RowScores	now = {moment, NULL};
 	double		sum = 0;
 	uint32		i;
 
-	row->members = (CdSet *) row_value(row, CD_POSTING_MEMBERS);
+	open_members(row);
 	read_members(row);
-	if (scores != NULL && VARSIZE(scores) < VARHDRSZ + 1 + (Size) row->count * (VARDATA(scores)[0] == CD_SCORES_HUNDREDTHS ? 1 : sizeof(float4)))
-		corrupt_index("there is not one score for each customer");
+	scores = open_scores(row);
 	now.scores = palloc_extended(Max(row->count, 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	for (i = 0; i < row->count; i++)
 		now.scores[i] = cd_score_value(row_score(scores, i));

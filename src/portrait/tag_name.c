@@ -269,6 +269,24 @@ cd_tag_find_number(const char **path, int length, int *number)
 		*path = names[*number].path;
 }
 
+void *
+cd_path_entry(HTAB **table, Size entry, MemoryContext context, const char *path, int length, bool *found)
+{
+	char		key[CD_MAX_TAG_PATH + 1] = {0};
+
+	if (*table == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(key);
+		control.entrysize = entry;
+		control.hcxt = context;
+		*table = hash_create("tag paths", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	memcpy(key, path, length);
+	return hash_search(*table, key, HASH_ENTER, found);
+}
+
 /* A name without a number. */
 typedef struct NewName
 {
@@ -301,23 +319,12 @@ cd_new_tag_name_count(const CdNewTagNames *new_names)
 void
 cd_new_tag_name(CdNewTagNames *new_names, const char *path, int length)
 {
-	char		key[CD_MAX_TAG_PATH + 1] = {0};
 	NewName    *name;
 	bool		found;
 
-	if (new_names->names == NULL)
-	{
-		HASHCTL		control = {0};
-
-		control.keysize = CD_MAX_TAG_PATH + 1;
-		control.entrysize = sizeof(NewName);
-		control.hcxt = new_names->context;
-		new_names->names = hash_create("new names of tags", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	if (hash_get_num_entries(new_names->names) >= CD_MAX_TAG_NAMES)
+	if (cd_new_tag_name_count(new_names) >= CD_MAX_TAG_NAMES)
 		return;
-	memcpy(key, path, length);
-	name = hash_search(new_names->names, key, HASH_ENTER, &found);
+	name = cd_path_entry(&new_names->names, sizeof(NewName), new_names->context, path, length, &found);
 	if (!found)
 		name->order = (int) hash_get_num_entries(new_names->names);
 }

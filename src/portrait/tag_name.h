@@ -12,6 +12,7 @@
 #include "customer_data.h"
 
 #include "lib/stringinfo.h"
+#include "utils/hsearch.h"
 
 /* So many paths get numbers; each session that reads tagsets remembers them. */
 #define CD_MAX_TAG_NAMES	100000
@@ -48,6 +49,12 @@ extern void cd_tag_find_number(const char **path, int length, int *number);
 
 /* Notice what happened to the numbers since; before a value is read or made */
 extern void cd_tag_names_check(void);
+
+/*
+ * Find or make the entry of a path in a hash table, which is made in a context
+ * when first needed; entries begin with char path[CD_MAX_TAG_PATH + 1].
+ */
+extern void *cd_path_entry(HTAB **table, Size entry, MemoryContext context, const char *path, int length, bool *found);
 
 /* Collect names, in the context that was current at first, and give them numbers. */
 extern CdNewTagNames *cd_new_tag_names(void);
