@@ -25,7 +25,7 @@ SELECT diag(format('%s tried, %s valid, %s rejected', tried, valid, rejected)) F
 -- Damage stored bytes: every function answers or reports damage, none crashes.
 CREATE TEMP TABLE victim AS
 SELECT timeline_agg(timestamptz '2026-01-01+00' + i * interval '1 hour 1 second', (ARRAY['view', 'cart', 'buy'])[1 + i % 3], i * 0.25, i % 4, CASE WHEN i % 2 = 0 THEN i::text ELSE 'x' || i END,
-       jsonb_build_object('p', 'product-' || i % 50, 'n', i % 7)) AS t
+       jsonb_build_object('p', 'product-' || i % 50, 'n', i % 7, 'said', md5((i % 40)::text))) AS t
 FROM generate_series(1, 120) i
 UNION ALL SELECT '2026-01-01 a; 2026-01-01 b; 2026-01-01 a; 2026-01-01 b {"p": "x", "q": true, "n": 0.1234567}';
 -- One with appended parts

@@ -347,13 +347,12 @@ int
 cd_scope_columns(const CdKind *kind, int which, CdColumn columns[CD_TYPE_JSON + 1])
 {
 	CdColumn	column;
-	const uint8 *pos;
-	int			left;
+	CdColumnScan scan;
 	int			n = 0;
 
-	for (pos = cd_kind_columns(kind, &left); left > 0 && n <= CD_TYPE_JSON; left--)
+	cd_kind_columns(kind, &scan);
+	while (n <= CD_TYPE_JSON && cd_kind_next_column(kind, &scan, &column))
 	{
-		pos = cd_kind_next_column(kind, pos, &column);
 		if (column.which > which)
 			break;
 		if (column.which == which)

@@ -408,8 +408,8 @@ static bool
 bind_condition(BoundCondition *bound, const CdCondition *cond, const CdKind *kind)
 {
 	int			which = cond->field;
-	int			ncols;
-	const uint8 *pos;
+	CdColumnScan scan;
+	CdColumn	col;
 	CdCondition exists;
 
 	bound->absent = cond->op == CD_OP_ABSENT;
@@ -427,14 +427,14 @@ bind_condition(BoundCondition *bound, const CdCondition *cond, const CdKind *kin
 			return bound->absent;
 		which += CD_COL_PROPERTY;
 	}
-	pos = cd_kind_columns(kind, &ncols);
-	while (ncols-- > 0)
+	cd_kind_columns(kind, &scan);
+	while (cd_kind_next_column(kind, &scan, &col))
 	{
 		BoundTest	test = {0};
 		const CdCondition *c = bound->absent ? &exists : cond;
 		bool		possible;
 
-		pos = cd_kind_next_column(kind, pos, &test.col);
+		test.col = col;
 		if (test.col.which > which)
 			break;
 		if (test.col.which != which)

@@ -9,20 +9,26 @@
  *	(the rest only when there are events)
  *	base (zigzag, microseconds), unit (microseconds)
  *	kinds, bytes of the kind directory, properties, bytes of the property
- *	directory, bytes of the columns, bytes of the ties, bytes of the event id
- *	dictionary
+ *	directory, bytes of the layouts, bytes of the columns, bytes of the ties,
+ *	bytes of the event id dictionary
  *	kind directory: per kind, in order of first appearance: name length, name,
  *		events, bytes of its section
  *	property directory, sorted by name: name length, name, bytes of its
  *		dictionary
+ *	layouts: columns, then per column: property * 4 + type, u8 flags, u8 width,
+ *		base (zigzag); kinds that carry the same share one where that is shorter
  *	columns: per kind one section:
  *		u8 low bits, bytes of the upper part, low parts, upper parts
  *		(the times, as units since base, in Elias-Fano form)
- *		columns, then per column: property * 4 + type, u8 flags, u8 width,
- *		base (zigzag), codes of width bits
+ *		where its layout starts, then per column: codes of width bits
  *	ties: where events of several kinds share an instant and are not in the
  *		order of the kind directory: gap in rank, events, kind of each
- *	event id dictionary, property dictionaries: sorted, front-coded strings
+ *	event id dictionary, property dictionaries: sorted strings, either
+ *		strings * 2, table of blocks, strings front-coded in blocks, or
+ *		strings * 2 + 1, numbers since the first one in the form of times, and
+ *		how strings follow from numbers (timeline_dict.c): u8 digits, u8 base,
+ *		u8 least byte, length of what all begin with, that, first number; at
+ *		least 7 bytes
  *	at least 8 bytes of anything after the columns, so that a code can be
  *		loaded with one 8-byte read
  *
@@ -40,8 +46,8 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
-#define CD_TIMELINE_VERSION		1
-#define CD_TIMELINE_PARTS		2
+#define CD_TIMELINE_VERSION		3
+#define CD_TIMELINE_PARTS		4
 #define CD_MAX_PARTS			16
 #define CD_MAX_EVENTS			16777216
 #define CD_MAX_KINDS			4096
@@ -78,6 +84,7 @@ typedef struct CdTimeline
 	int64		unit;
 	const uint8 *kinds;
 	const uint8 *props;
+	const uint8 *layouts;
 	const uint8 *columns;
 	const uint8 *ties;
 	const uint8 *ids;			/* event id dictionary */
@@ -104,9 +111,17 @@ typedef struct CdKind
 	const uint8 *low;
 	const uint8 *high;
 	uint32		high_bytes;
-	const uint8 *cols;			/* columns of the section */
+	const uint8 *cols;			/* its layout and its columns */
 	const uint8 *end;			/* of the section */
 } CdKind;
+
+/* Steps through the columns of a kind. */
+typedef struct CdColumnScan
+{
+	const uint8 *pos;			/* in the layout */
+	const uint8 *data;
+	int			left;
+} CdColumnScan;
 
 /* One column of one kind. */
 typedef struct CdColumn
@@ -121,6 +136,15 @@ typedef struct CdColumn
 	const uint8 *data;
 } CdColumn;
 
+/* Walks the times of one kind in order. */
+typedef struct CdTimes
+{
+	const CdKind *kind;
+	int			i;				/* the next event's position */
+	uint32		word;			/* 8-byte word of the upper parts */
+	uint64		bits;			/* what is left of it */
+} CdTimes;
+
 /* A dictionary of sorted strings. */
 typedef struct CdDict
 {
@@ -129,6 +153,14 @@ typedef struct CdDict
 	int			block_width;
 	const uint8 *entries;
 	const uint8 *end;
+	int			digits;			/* 0, or the strings are numbers of so many digits */
+	uint64		base;
+	uint64		inverse;		/* 2^64 / base, rounded up */
+	int			least;			/* the byte that stands for 1 */
+	const char *prefix;
+	int			prefixlen;
+	uint64		first;			/* number */
+	CdKind		numbers;		/* since it, as its times */
 } CdDict;
 
 /* Reads a dictionary in order; each string lives until the next one is read. */
@@ -140,16 +172,8 @@ typedef struct CdDictCursor
 	char	   *buf;
 	int			len;
 	int			size;
+	CdTimes		numbers;
 } CdDictCursor;
-
-/* Walks the times of one kind in order. */
-typedef struct CdTimes
-{
-	const CdKind *kind;
-	int			i;				/* the next event's position */
-	uint32		word;			/* 8-byte word of the upper parts */
-	uint64		bits;			/* what is left of it */
-} CdTimes;
 
 /* One event met by a walk: its kind and its position among that kind's events. */
 typedef struct CdEvent
@@ -262,8 +286,8 @@ extern TimestampTz cd_timeline_next_after(const CdTimeline *tl, TimestampTz at);
 /* Properties, columns, dictionaries. */
 extern int	cd_timeline_find_property(const CdTimeline *tl, const char *name, int len);
 extern void cd_timeline_property_name(const CdTimeline *tl, int prop, const char **name, int *len);
-extern const uint8 *cd_kind_columns(const CdKind *kind, int *ncols);
-extern const uint8 *cd_kind_next_column(const CdKind *kind, const uint8 *pos, CdColumn *col);
+extern void cd_kind_columns(const CdKind *kind, CdColumnScan *scan);
+extern bool cd_kind_next_column(const CdKind *kind, CdColumnScan *scan, CdColumn *col);
 extern bool cd_kind_find_column(const CdKind *kind, int which, int type, CdColumn *col);
 extern void cd_dict_open(const CdTimeline *tl, int which, CdDict *dict);
 /* Read a dictionary's strings one by one: start with cd_dict_seek. */

@@ -1,10 +1,8 @@
 /*
  * timeline_encode.c
- *		Writing the parts of a timeline's bytes: times, columns, dictionaries.
+ *		Writing the parts of a timeline's bytes: times, event ids, dictionaries.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "fmgr.h"
 
@@ -27,53 +25,11 @@ typedef struct Ref
 	bool		pooled;
 } Ref;
 
-/* Bits needed to write a number. */
-static inline int
-bit_width(uint64 v)
+/* How sorted numbers are kept in Elias-Fano form: bits of the low parts, bytes of both. */
+static int
+sequence_bits(uint64 most, int n, uint64 *low_bytes, uint64 *high_bytes)
 {
-	return v == 0 ? 0 : pg_leftmost_one_pos64(v) + 1;
-}
-
-/* Writes codes of a fixed width; the last write may touch 8 bytes more. */
-typedef struct BitWriter
-{
-	uint8	   *p;
-	uint64		bits;
-	int			n;
-} BitWriter;
-
-/* Write the low bits of a code; width at most 56. */
-static inline void
-put_bits(BitWriter *w, uint64 code, int width)
-{
-	uint64		out;
-	int			whole;
-
-	w->bits |= code << w->n;
-	w->n += width;
-#ifdef WORDS_BIGENDIAN
-	out = __builtin_bswap64(w->bits);
-#else
-	out = w->bits;
-#endif
-	memcpy(w->p, &out, 8);
-	whole = w->n >> 3;
-	w->p += whole;
-	w->bits = whole == 8 ? 0 : w->bits >> (whole * 8);
-	w->n &= 7;
-}
-
-/* Append the times of a kind in Elias-Fano form. */
-void
-cd_encode_times(StringInfo buf, const uint64 *offsets, int n)
-{
-	uint64		most = offsets[n - 1];
 	int			low_bits = 0;
-	uint64		low_bytes,
-				high_bytes,
-				mask;
-	int			i;
-	uint8	   *p;
 
 	if (most > (uint64) n)
 	{
@@ -81,18 +37,32 @@ cd_encode_times(StringInfo buf, const uint64 *offsets, int n)
 		if (low_bits < 56 && (uint64) n + (most >> (low_bits + 1)) < (most >> low_bits))
 			low_bits++;
 	}
+	*low_bytes = ((uint64) n * low_bits + 7) / 8;
+	*high_bytes = ((uint64) n + (most >> low_bits) + 7) / 8;
+	return low_bits;
+}
+
+/* Append sorted numbers, such as the times of a kind, in Elias-Fano form. */
+void
+cd_encode_times(StringInfo buf, const uint64 *offsets, int n)
+{
+	uint64		low_bytes,
+				high_bytes,
+				mask;
+	int			low_bits = sequence_bits(offsets[n - 1], n, &low_bytes, &high_bytes);
+	int			i;
+	uint8	   *p;
+
 	mask = (UINT64CONST(1) << low_bits) - 1;
-	low_bytes = ((uint64) n * low_bits + 7) / 8;
-	high_bytes = ((uint64) n + (most >> low_bits) + 7) / 8;
 	p = cd_buffer_room(buf, 1 + CD_VARINT_MAX + low_bytes + high_bytes + 8);
 	*p++ = (uint8) low_bits;
 	p = cd_write_varint(p, high_bytes);
 	if (low_bits > 0)
 	{
-		BitWriter	w = {p, 0, 0};
+		CdBitWriter	w = {p, 0, 0};
 
 		for (i = 0; i < n; i++)
-			put_bits(&w, offsets[i] & mask, low_bits);
+			cd_put_bits(&w, offsets[i] & mask, low_bits);
 		p += low_bytes;
 	}
 	memset(p, 0, high_bytes);
@@ -103,149 +73,6 @@ cd_encode_times(StringInfo buf, const uint64 *offsets, int n)
 		p[bit >> 3] |= 1 << (bit & 7);
 	}
 	cd_buffer_upto(buf, p + high_bytes);
-}
-
-#define EXACT_MOST	9007199254740991.0
-
-/* Up to here a scaled decimal is the same integer at every larger scale. */
-#define EXACT_SAFE	1125899906842624.0
-
-/* The nearest integer, the even one of two. */
-static inline double
-nearest(double number)
-{
-	/* Adding 1.5 * 2^52 leaves no bits for a fraction. */
-	if (likely(fabs(number) < EXACT_SAFE))
-		return (number + 6755399441055744.0) - 6755399441055744.0;
-	return rint(number);
-}
-
-/* Decimal places that write the number exactly, or -1; at least scale. */
-static inline int
-exact_scale(double number, int scale)
-{
-	for (; scale <= CD_MAX_SCALE; scale++)
-	{
-		double		scaled = nearest(number * cd_power10[scale]);
-
-		if (fabs(scaled) > EXACT_MOST)
-			return -1;
-		if (scaled / cd_power10[scale] == number)
-			return scale;
-	}
-	return -1;
-}
-
-/* Decimal places that write all numbers of a column exactly, or -1. */
-static int
-column_scale(const double *numbers, const bool *present, int n)
-{
-	double		most = 0;
-	int			scale = 0;
-	int			i;
-
-	for (i = 0; i < n; i++)
-	{
-		if (!present[i])
-			continue;
-		scale = exact_scale(numbers[i], scale);
-		if (scale < 0)
-			return -1;
-		most = Max(most, fabs(numbers[i]));
-	}
-	if (most * cd_power10[scale] < EXACT_SAFE)
-		return scale;
-
-	/* More places can push an earlier number out of range. */
-	for (i = 0; i < n; i++)
-		if (present[i] && exact_scale(numbers[i], scale) != scale)
-			return -1;
-	return scale;
-}
-
-/* Append one column of numbers as they are, absent ones as not-a-number. */
-static void
-put_raw(StringInfo buf, const CdPackKind *kind, const CdPackColumn *col, uint8 flags)
-{
-	uint8	   *p = cd_buffer_room(buf, 3 + (Size) kind->n * 8);
-	int			i,
-				b;
-
-	*p++ = flags | CD_COLF_RAW;
-	*p++ = 64;
-	*p++ = 0;
-	for (i = 0; i < kind->n; i++)
-	{
-		uint64		code = col->present[i] ? col->cells[i] : UINT64CONST(0x7ff8000000000000);
-
-		for (b = 0; b < 8; b++)
-			*p++ = (uint8) (code >> (8 * b));
-	}
-	cd_buffer_upto(buf, p);
-}
-
-/* Append one column: its description and its codes. */
-void
-cd_encode_column(CdPack *pack, StringInfo buf, CdPackKind *kind, CdPackColumn *col)
-{
-	bool		nullable = col->npresent < kind->n;
-	int			n = kind->n;
-	int			scale = 0;
-	int			shift = nullable ? 1 : 0;
-	int			i,
-				width;
-	int64		low = PG_INT64_MAX,
-				high = PG_INT64_MIN;
-	uint8		flags = nullable ? CD_COLF_NULLABLE : 0;
-	int64	   *ints = (int64 *) col->cells;
-	uint64		bytes;
-	uint8	   *p;
-
-	cd_append_varint(buf, (uint64) col->which << 2 | col->type);
-	if (col->type == CD_TYPE_NUMBER && col->which != CD_COL_EVENT_ID)
-	{
-		const double *numbers = (const double *) col->cells;
-
-		scale = column_scale(numbers, col->present, n);
-		if (scale < 0)
-		{
-			put_raw(buf, kind, col, flags);
-			return;
-		}
-		for (i = 0; i < n; i++)
-			if (col->present[i])
-				ints[i] = (int64) nearest(numbers[i] * cd_power10[scale]);
-	}
-	else if (col->type != CD_TYPE_NUMBER)
-	{
-		/* Texts and booleans: cells are code + 1, 0 for absent. */
-		col->present = cd_scratch_alloc(pack->scratch, n * sizeof(bool));
-		for (i = 0; i < n; i++)
-			col->present[i] = ints[i]-- != 0;
-	}
-
-	/* From here on cells are integers. */
-	for (i = 0; i < n; i++)
-	{
-		if (!col->present[i])
-			continue;
-		low = Min(low, ints[i]);
-		high = Max(high, ints[i]);
-	}
-	width = bit_width((uint64) high - (uint64) low + shift);
-	bytes = ((uint64) n * width + 7) / 8;
-	p = cd_buffer_room(buf, 2 + CD_VARINT_MAX + bytes + 8);
-	*p++ = flags | scale << CD_COLF_SCALE_SHIFT;
-	*p++ = (uint8) width;
-	p = cd_write_varint(p, cd_zigzag(low));
-	if (width > 0)
-	{
-		BitWriter	w = {p, 0, 0};
-
-		for (i = 0; i < n; i++)
-			put_bits(&w, col->present[i] ? (uint64) ints[i] - (uint64) low + shift : 0, width);
-	}
-	cd_buffer_upto(buf, p + bytes);
 }
 
 /* Read an id written as a plain integer, as we would write it. */
@@ -293,7 +120,7 @@ read_integer_ids(CdPack *pack, CdPackKind *kind, CdPackColumn *col, int64 *ints)
 		low = Min(low, ints[i]);
 		high = Max(high, ints[i]);
 	}
-	return bit_width((uint64) high - (uint64) low + 1) <= 56;
+	return cd_bit_width((uint64) high - (uint64) low + 1) <= 56;
 }
 
 /* Keep event ids as integers when all of them are, else as texts. */
@@ -440,6 +267,167 @@ shared_bytes(const Ref *a, const Ref *b)
 	return shared;
 }
 
+/* Bytes that front coding takes, counted up to a limit. */
+static Size
+front_coded(Ref *const *sorted, int n, Size limit)
+{
+	Size		size = 0;
+	int			i;
+
+	for (i = 0; i < n && size <= limit; i++)
+	{
+		size += 1 + sorted[i]->len;
+		if (i % CD_DICT_BLOCK != 0)
+			size -= shared_bytes(sorted[i], sorted[i - 1]);
+	}
+	return size;
+}
+
+/* How texts become numbers (see timeline_dict.c). */
+typedef struct Numbering
+{
+	int			shared;			/* bytes that all begin with */
+	int			digits;			/* the most that follow */
+	uint8		least;
+	uint64		base;
+} Numbering;
+
+/* Up to eight bytes of a text behind what all begin with, zeros behind its end; the first is the lowest. */
+static inline uint64
+bytes_behind(const Ref *ref, int shared)
+{
+	uint64		bytes;
+
+	if (likely(ref->pooled && ref->len <= 8))
+	{
+#ifdef WORDS_BIGENDIAN
+		bytes = __builtin_bswap64(ref->key);
+#else
+		bytes = ref->key;
+#endif
+		return shared < 8 ? bytes >> (8 * shared) : 0;
+	}
+	bytes = cd_first_bytes(ref->str + shared, ref->len - shared);
+#ifdef WORDS_BIGENDIAN
+	bytes = __builtin_bswap64(bytes);
+#endif
+	return bytes;
+}
+
+/* Find out how sorted texts become numbers; false when they are too long. */
+static bool
+find_numbering(Ref *const *sorted, int n, Numbering *numbering)
+{
+	int			shared = shared_bytes(sorted[0], sorted[n - 1]);
+	int			digits = 0;
+	uint8		least = UINT8_MAX,
+				greatest = 0;
+	uint64		most = 1;
+	int			i,
+				k;
+
+	for (i = 0; i < n; i++)
+		digits = Max(digits, sorted[i]->len - shared);
+	if (digits < 1 || digits > CD_NUMBER_BITS)
+		return false;
+	for (i = 0; i < n; i++)
+	{
+		uint64		bytes = bytes_behind(sorted[i], shared);
+
+		/* As many for each, so that no length is foretold wrongly; no text has a byte 0. */
+		for (k = 0; k < Min(digits, 8); k++, bytes >>= 8)
+		{
+			uint8		byte = bytes & 0xff;
+
+			least = Min(least, byte == 0 ? UINT8_MAX : byte);
+			greatest = Max(greatest, byte);
+		}
+		for (k = shared + 8; k < sorted[i]->len; k++)
+		{
+			least = Min(least, (uint8) sorted[i]->str[k]);
+			greatest = Max(greatest, (uint8) sorted[i]->str[k]);
+		}
+	}
+	numbering->shared = shared;
+	numbering->digits = digits;
+	numbering->least = least;
+	numbering->base = greatest - least + 2;
+	if (numbering->base > UINT8_MAX)
+		return false;
+	for (k = 0; k < digits && most >> CD_NUMBER_BITS == 0; k++)
+		most *= numbering->base;
+	return most >> CD_NUMBER_BITS == 0;
+}
+
+/* The number of a text. */
+static inline uint64
+text_number(const Numbering *numbering, const Ref *ref)
+{
+	uint64		bytes = bytes_behind(ref, numbering->shared);
+	uint64		number = 0;
+	int			k;
+
+	for (k = 0; k < Min(numbering->digits, 8); k++, bytes >>= 8)
+	{
+		uint64		byte = bytes & 0xff;
+
+		number = number * numbering->base + (byte == 0 ? 0 : byte - numbering->least + 1);
+	}
+	for (; k < numbering->digits; k++)
+	{
+		int			at = numbering->shared + k;
+
+		number = number * numbering->base + (at < ref->len ? (uint8) ref->str[at] - numbering->least + 1 : 0);
+	}
+	return number;
+}
+
+/* Append sorted texts as numbers, where that is possible and shorter than front coding. */
+static bool
+put_numbers(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
+{
+	Numbering	numbering;
+	int			shared;
+	uint64	   *numbers;
+	uint64		first,
+				low_bytes,
+				high_bytes;
+	Size		size;
+	int			start,
+				i;
+	uint8	   *p;
+
+	if (n < 2 || !find_numbering(sorted, n, &numbering))
+		return false;
+	shared = numbering.shared;
+	numbers = cd_scratch_alloc(pack->scratch, n * sizeof(uint64));
+	for (i = 0; i < n; i++)
+		numbers[i] = text_number(&numbering, sorted[i]);
+	first = numbers[0];
+	for (i = 0; i < n; i++)
+		numbers[i] -= first;
+	(void) sequence_bits(numbers[n - 1], n, &low_bytes, &high_bytes);
+	size = 2 + low_bytes + high_bytes + CD_NUMBERS_TAIL + shared;
+	/* Front coding takes at least two bytes each. */
+	if ((Size) n * 2 <= size && front_coded(sorted, n, size) <= size)
+		return false;
+
+	cd_append_varint(buf, (uint64) n << 1 | 1);
+	cd_encode_times(buf, numbers, n);
+	start = buf->len;
+	p = cd_buffer_room(buf, 3 + 2 * CD_VARINT_MAX + shared + CD_NUMBERS_TAIL);
+	*p++ = (uint8) numbering.digits;
+	*p++ = (uint8) numbering.base;
+	*p++ = numbering.least;
+	p = cd_write_varint(p, shared);
+	memcpy(p, sorted[0]->str, shared);
+	p = cd_write_varint(p + shared, first);
+	while ((char *) p - buf->data < start + CD_NUMBERS_TAIL)
+		*p++ = 0;
+	cd_buffer_upto(buf, p);
+	return true;
+}
+
 /* Append sorted texts, front-coded in blocks. */
 static void
 put_dictionary(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
@@ -455,7 +443,7 @@ put_dictionary(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
 	uint8	   *p;
 
 	/* The table of blocks is left out at first: it moves the entries at the end. */
-	cd_append_varint(buf, n);
+	cd_append_varint(buf, (uint64) n << 1);
 	start = buf->len;
 	for (i = 0; i < n; i++)
 		size += (Size) sorted[i]->len + 1 + 2 * CD_VARINT_MAX;
@@ -489,7 +477,7 @@ put_dictionary(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
 	{
 		uint8	   *entries = (uint8 *) buf->data + start;
 
-		width = (bit_width(starts[nblocks - 1]) + 7) / 8;
+		width = (cd_bit_width(starts[nblocks - 1]) + 7) / 8;
 		table = 1 + (Size) (nblocks - 1) * width;
 		memmove(entries + table, entries, p - entries);
 		p += table;
@@ -618,7 +606,8 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 			sorted[n - 1]->code = n;
 		}
 	}
-	put_dictionary(pack, out, sorted, n);
+	if (!put_numbers(pack, out, sorted, n))
+		put_dictionary(pack, out, sorted, n);
 	for (k = 0; k < ncolumns; k++)
 	{
 		uint64	   *cells = columns[k].cells;

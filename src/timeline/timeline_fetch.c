@@ -58,14 +58,14 @@ fetch_dictionary(Parts *parts, const CdTimeline *tl, const CdCondition *cond)
 		return;
 	for (i = 0; i < tl->nprops; i++)
 	{
-		int			len = cd_read_length(&pos, tl->columns, tl->columns - pos);
+		int			len = cd_read_length(&pos, tl->layouts, tl->layouts - pos);
 		const uint8 *name = pos;
 		uint32		dict_len;
 
-		if (len > tl->columns - pos)
+		if (len > tl->layouts - pos)
 			cd_timeline_corrupt();
 		pos += len;
-		dict_len = cd_read_length(&pos, tl->columns, tl->end - dict);
+		dict_len = cd_read_length(&pos, tl->layouts, tl->end - dict);
 		if (len == cond->namelen && memcmp(name, cond->name, len) == 0)
 		{
 			fetch(parts, dict - data, dict_len);

@@ -10,7 +10,14 @@
 /* Every so many strings of a dictionary one is stored in full. */
 #define CD_DICT_BLOCK		16
 
+/* Strings that are kept as numbers: at most so many bits, and so many bytes behind all numbers. */
+#define CD_NUMBER_BITS		56
+#define CD_NUMBERS_TAIL		7
+
 extern uint64 cd_read_varint(const uint8 **pos, const uint8 *end);
+extern void cd_timeline_property(const CdTimeline *tl, int prop, const char **name, int *len,
+								 const uint8 **dict, uint32 *dict_len);
+extern void cd_kind_sequence(CdKind *kind, const uint8 *section, uint32 len, int n);
 extern int	cd_compare_strings(const char *a, int alen, const char *b, int blen);
 
 /* Read a varint of up to 8 bytes at once where so many bytes are left. */

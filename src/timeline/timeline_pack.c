@@ -440,12 +440,12 @@ cd_builder_finish(CdBuilder *builder)
 	StringInfo	head = &pool->sections[0];
 	StringInfo	kinds = &pool->sections[1];
 	StringInfo	props = &pool->sections[2];
-	StringInfo	columns = &pool->sections[3];
-	StringInfo	ties = &pool->sections[4];
-	StringInfo	ids = &pool->sections[5];
-	StringInfo	dicts = &pool->sections[6];
-	int			i,
-				c;
+	StringInfo	layouts = &pool->sections[3];
+	StringInfo	columns = &pool->sections[4];
+	StringInfo	ties = &pool->sections[5];
+	StringInfo	ids = &pool->sections[6];
+	StringInfo	dicts = &pool->sections[7];
+	int			i;
 	Size		size;
 	uint8	   *p;
 	struct varlena *result;
@@ -477,15 +477,14 @@ cd_builder_finish(CdBuilder *builder)
 		cd_append_bytes(props, name->str, name->len);
 		cd_append_varint(props, dicts->len - before);
 	}
+	cd_encode_layouts(&pack, layouts);
 	for (i = 0; i < pack.nkinds; i++)
 	{
-		CdPackKind *kind = &pack.kinds[i];
+		const CdPackKind *kind = &pack.kinds[i];
 		int			before = columns->len;
 
 		cd_encode_times(columns, pack.offsets + kind->first, kind->n);
-		cd_append_varint(columns, kind->ncols);
-		for (c = 0; c < kind->ncols; c++)
-			cd_encode_column(&pack, columns, kind, &kind->cols[c]);
+		cd_encode_columns(&pack, columns, kind);
 		cd_append_varint(kinds, kind->namelen);
 		cd_append_bytes(kinds, kind->name, kind->namelen);
 		cd_append_varint(kinds, kind->n);
@@ -495,7 +494,7 @@ cd_builder_finish(CdBuilder *builder)
 	while (ties->len + ids->len + dicts->len < 8)
 		appendStringInfoChar(dicts, '\0');
 
-	p = cd_buffer_room(head, 1 + 10 * CD_VARINT_MAX);
+	p = cd_buffer_room(head, 1 + 11 * CD_VARINT_MAX);
 	*p++ = CD_TIMELINE_VERSION;
 	p = cd_write_varint(p, pack.n);
 	p = cd_write_varint(p, cd_zigzag(pack.base));
@@ -504,12 +503,13 @@ cd_builder_finish(CdBuilder *builder)
 	p = cd_write_varint(p, kinds->len);
 	p = cd_write_varint(p, pack.nprops);
 	p = cd_write_varint(p, props->len);
+	p = cd_write_varint(p, layouts->len);
 	p = cd_write_varint(p, columns->len);
 	p = cd_write_varint(p, ties->len);
 	p = cd_write_varint(p, ids->len);
 	cd_buffer_upto(head, p);
 
-	size = VARHDRSZ + head->len + (Size) kinds->len + props->len + columns->len + ties->len + ids->len + dicts->len;
+	size = VARHDRSZ + head->len + (Size) kinds->len + props->len + layouts->len + columns->len + ties->len + ids->len + dicts->len;
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -59,6 +59,7 @@ open_image(CdTimeline *tl, const uint8 *p, const uint8 *end)
 {
 	uint32		kinds_len,
 				props_len,
+				layouts_len,
 				columns_len,
 				ties_len,
 				ids_len;
@@ -71,7 +72,8 @@ open_image(CdTimeline *tl, const uint8 *p, const uint8 *end)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("unknown timeline format %u", *p),
-				 errdetail("This version of customer_data reads formats up to %d.", CD_TIMELINE_PARTS)));
+				 errdetail("This version of customer_data reads formats %d and %d.", CD_TIMELINE_VERSION, CD_TIMELINE_PARTS),
+				 errhint("Rebuild it from its source, for instance with refresh_timelines().")));
 	p++;
 	tl->nevents = cd_read_length(&p, end, CD_MAX_EVENTS);
 	if (tl->nevents == 0)
@@ -82,15 +84,17 @@ open_image(CdTimeline *tl, const uint8 *p, const uint8 *end)
 	kinds_len = cd_read_length(&p, end, MaxAllocSize);
 	tl->nprops = cd_read_length(&p, end, CD_MAX_PROPERTIES);
 	props_len = cd_read_length(&p, end, MaxAllocSize);
+	layouts_len = cd_read_length(&p, end, MaxAllocSize);
 	columns_len = cd_read_length(&p, end, MaxAllocSize);
 	ties_len = cd_read_length(&p, end, MaxAllocSize);
 	ids_len = cd_read_length(&p, end, MaxAllocSize);
 	if (tl->unit <= 0 || tl->nkinds == 0 ||
-		(uint64) kinds_len + props_len + columns_len + ties_len + ids_len > (uint64) (end - p))
+		(uint64) kinds_len + props_len + layouts_len + columns_len + ties_len + ids_len > (uint64) (end - p))
 		cd_timeline_corrupt();
 	tl->kinds = p;
 	tl->props = tl->kinds + kinds_len;
-	tl->columns = tl->props + props_len;
+	tl->layouts = tl->props + props_len;
+	tl->columns = tl->layouts + layouts_len;
 	tl->ties = tl->columns + columns_len;
 	tl->ids = tl->ties + ties_len;
 	tl->dicts = tl->ids + ids_len;
@@ -153,7 +157,7 @@ cd_timeline_open_parts(CdParts *parts, const struct varlena *value)
 }
 
 /* Fill in a kind from its section. */
-static inline void
+static pg_attribute_always_inline void
 open_section(CdKind *kind, const uint8 *section, uint32 len)
 {
 	const uint8 *p = section;
@@ -171,6 +175,15 @@ open_section(CdKind *kind, const uint8 *section, uint32 len)
 	kind->high = p + low_bytes;
 	kind->cols = kind->high + kind->high_bytes;
 	kind->end = end;
+}
+
+/* Numbers in order, kept like the times of a kind; what follows them is at kind->cols. */
+void
+cd_kind_sequence(CdKind *kind, const uint8 *section, uint32 len, int n)
+{
+	memset(kind, 0, sizeof(*kind));
+	kind->n = n;
+	open_section(kind, section, len);
 }
 
 /* Prepare to look for a name. */
@@ -628,22 +641,22 @@ cd_timeline_find_property(const CdTimeline *tl, const char *name, int len)
 
 	for (i = 0; i < tl->nprops; i++)
 	{
-		int			namelen = cd_read_length(&pos, tl->columns, tl->columns - pos);
+		int			namelen = cd_read_length(&pos, tl->layouts, tl->layouts - pos);
 
-		if (namelen > tl->columns - pos)
+		if (namelen > tl->layouts - pos)
 			cd_timeline_corrupt();
 		if (namelen == len && memcmp(pos, name, len) == 0)
 			return i;
 		pos += namelen;
-		(void) cd_read_length(&pos, tl->columns, MaxAllocSize);
+		(void) cd_read_length(&pos, tl->layouts, MaxAllocSize);
 	}
 	return -1;
 }
 
 /* Step through the property directory to one entry. */
-static void
-find_property(const CdTimeline *tl, int prop, const char **name, int *len,
-			  const uint8 **dict, uint32 *dict_len)
+void
+cd_timeline_property(const CdTimeline *tl, int prop, const char **name, int *len,
+					 const uint8 **dict, uint32 *dict_len)
 {
 	const uint8 *pos = tl->props;
 	const uint8 *d = tl->dicts;
@@ -653,12 +666,12 @@ find_property(const CdTimeline *tl, int prop, const char **name, int *len,
 		cd_timeline_corrupt();
 	for (i = 0;; i++)
 	{
-		*len = cd_read_length(&pos, tl->columns, tl->columns - pos);
+		*len = cd_read_length(&pos, tl->layouts, tl->layouts - pos);
 		*name = (const char *) pos;
-		if (*len > tl->columns - pos)
+		if (*len > tl->layouts - pos)
 			cd_timeline_corrupt();
 		pos += *len;
-		*dict_len = cd_read_length(&pos, tl->columns, tl->end - d);
+		*dict_len = cd_read_length(&pos, tl->layouts, tl->end - d);
 		*dict = d;
 		if (i == prop)
 			return;
@@ -673,267 +686,65 @@ cd_timeline_property_name(const CdTimeline *tl, int prop, const char **name, int
 	const uint8 *dict;
 	uint32		dict_len;
 
-	find_property(tl, prop, name, len, &dict, &dict_len);
+	cd_timeline_property(tl, prop, name, len, &dict, &dict_len);
 }
 
-/* Where the columns of a kind start, and how many there are. */
-const uint8 *
-cd_kind_columns(const CdKind *kind, int *ncols)
+/* Prepare to step through the columns of a kind. */
+void
+cd_kind_columns(const CdKind *kind, CdColumnScan *scan)
 {
-	const uint8 *pos = kind->cols;
+	const CdTimeline *tl = kind->tl;
 
-	*ncols = cd_read_length(&pos, kind->end, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
-	return pos;
+	scan->data = kind->cols;
+	scan->pos = tl->layouts + cd_read_length(&scan->data, kind->end, tl->columns - tl->layouts);
+	scan->left = cd_read_length(&scan->pos, tl->columns, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
 }
 
-/* Read one column and answer where the next one starts. */
-const uint8 *
-cd_kind_next_column(const CdKind *kind, const uint8 *pos, CdColumn *col)
+/* The next column; false at the end. */
+bool
+cd_kind_next_column(const CdKind *kind, CdColumnScan *scan, CdColumn *col)
 {
-	uint32		id = cd_read_length(&pos, kind->end, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
+	const uint8 *end = kind->tl->columns;
+	uint32		id;
 	uint8		flags;
 	uint64		bytes;
 
-	if (kind->end - pos < 2)
+	if (scan->left <= 0)
+		return false;
+	scan->left--;
+	id = cd_read_length(&scan->pos, end, (CD_MAX_PROPERTIES + CD_COL_PROPERTY) * 4);
+	if (end - scan->pos < 2)
 		cd_timeline_corrupt();
 	col->which = id >> 2;
 	col->type = id & 3;
-	flags = *pos++;
-	col->width = *pos++;
+	flags = *scan->pos++;
+	col->width = *scan->pos++;
 	col->nullable = (flags & CD_COLF_NULLABLE) != 0;
 	col->raw = (flags & CD_COLF_RAW) != 0;
 	col->scale = flags >> CD_COLF_SCALE_SHIFT;
-	col->base = cd_unzigzag(cd_read_varint(&pos, kind->end));
+	col->base = cd_unzigzag(cd_read_number(&scan->pos, end));
 	bytes = ((uint64) kind->n * col->width + 7) / 8;
 	if ((col->width > 56 && !(col->width == 64 && col->raw)) || (col->raw && col->width != 64) ||
-		col->scale > CD_MAX_SCALE || bytes > (uint64) (kind->end - pos))
+		col->scale > CD_MAX_SCALE || bytes > (uint64) (kind->end - scan->data))
 		cd_timeline_corrupt();
-	col->data = pos;
-	return pos + bytes;
+	col->data = scan->data;
+	scan->data += bytes;
+	return true;
 }
 
 /* Find one column; any type when type is negative. */
 bool
 cd_kind_find_column(const CdKind *kind, int which, int type, CdColumn *col)
 {
-	int			n;
-	const uint8 *pos = cd_kind_columns(kind, &n);
+	CdColumnScan scan;
 
-	while (n-- > 0)
+	cd_kind_columns(kind, &scan);
+	while (cd_kind_next_column(kind, &scan, col))
 	{
-		pos = cd_kind_next_column(kind, pos, col);
 		if (col->which == which && (type < 0 || col->type == type))
 			return true;
 		if (col->which > which)
 			break;
 	}
 	return false;
-}
-
-/* Open the dictionary of a property or of the event ids. */
-void
-cd_dict_open(const CdTimeline *tl, int which, CdDict *dict)
-{
-	const uint8 *pos;
-	const char *name;
-	int			namelen;
-	uint32		len;
-
-	if (which == CD_COL_EVENT_ID)
-	{
-		pos = tl->ids;
-		len = tl->dicts - tl->ids;
-	}
-	else
-		find_property(tl, which - CD_COL_PROPERTY, &name, &namelen, &pos, &len);
-	dict->n = 0;
-	dict->blocks = dict->entries = dict->end = pos + len;
-	dict->block_width = 0;
-	if (len == 0)
-		return;
-	dict->n = cd_read_length(&pos, dict->end, len);
-	if (dict->n > CD_DICT_BLOCK)
-	{
-		uint64		bytes;
-
-		if (pos >= dict->end)
-			cd_timeline_corrupt();
-		dict->block_width = *pos++;
-		if (dict->block_width < 1 || dict->block_width > 4)
-			cd_timeline_corrupt();
-		bytes = (uint64) ((dict->n - 1) / CD_DICT_BLOCK) * dict->block_width;
-		if (bytes > (uint64) (dict->end - pos))
-			cd_timeline_corrupt();
-		dict->blocks = pos;
-		pos += bytes;
-	}
-	dict->entries = pos;
-}
-
-/* Start of a block of strings. */
-static const uint8 *
-dict_block(const CdDict *dict, int block)
-{
-	const uint8 *p;
-	uint32		offset = 0;
-	int			i;
-
-	if (block == 0)
-		return dict->entries;
-	p = dict->blocks + (block - 1) * dict->block_width;
-	for (i = 0; i < dict->block_width; i++)
-		offset |= (uint32) p[i] << (8 * i);
-	if (offset > dict->end - dict->entries)
-		cd_timeline_corrupt();
-	return dict->entries + offset;
-}
-
-/* Read the next string into the cursor's buffer. */
-static void
-dict_step(CdDictCursor *cursor)
-{
-	const CdDict *dict = cursor->dict;
-	uint32		shared = 0,
-				suffix;
-
-	if (cursor->i % CD_DICT_BLOCK == 0)
-		suffix = cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
-	else
-	{
-		uint8		head;
-
-		if (cursor->pos >= dict->end)
-			cd_timeline_corrupt();
-		head = *cursor->pos++;
-		shared = head >> 4;
-		suffix = head & 15;
-		if (shared == 15)
-			shared += cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
-		if (suffix == 15)
-			suffix += cd_read_length(&cursor->pos, dict->end, CD_MAX_TEXT);
-	}
-	if (shared > (uint32) cursor->len || suffix > (uint64) (dict->end - cursor->pos) ||
-		shared + suffix > CD_MAX_TEXT)
-		cd_timeline_corrupt();
-	if (shared + suffix + 1 > (uint32) cursor->size)
-	{
-		cursor->size = Max(64, (shared + suffix + 1) * 2);
-		cursor->buf = cursor->buf == NULL ? palloc(cursor->size) : repalloc(cursor->buf, cursor->size);
-	}
-	memcpy(cursor->buf + shared, cursor->pos, suffix);
-	cursor->len = shared + suffix;
-	cursor->buf[cursor->len] = '\0';
-	cursor->pos += suffix;
-	cursor->i++;
-}
-
-/* Prepare to read strings from one on. */
-void
-cd_dict_seek(const CdDict *dict, int from, CdDictCursor *cursor)
-{
-	memset(cursor, 0, sizeof(*cursor));
-	cursor->dict = dict;
-	cursor->i = from / CD_DICT_BLOCK * CD_DICT_BLOCK;
-	if (cursor->i >= dict->n)
-	{
-		cursor->i = dict->n;
-		return;
-	}
-	cursor->pos = dict_block(dict, cursor->i / CD_DICT_BLOCK);
-	while (cursor->i < from && cursor->i < dict->n)
-		dict_step(cursor);
-}
-
-/* The next string; false at the end. */
-bool
-cd_dict_next(CdDictCursor *cursor, const char **str, int *len)
-{
-	if (cursor->i >= cursor->dict->n)
-		return false;
-	dict_step(cursor);
-	*str = cursor->buf;
-	*len = cursor->len;
-	return true;
-}
-
-/* Order of strings: bytes, shorter first. */
-int
-cd_compare_strings(const char *a, int alen, const char *b, int blen)
-{
-	int			c = memcmp(a, b, Min(alen, blen));
-
-	return c != 0 ? c : (alen > blen) - (alen < blen);
-}
-
-/* First string not less than str (dict->n when none), and whether it is str. */
-int
-cd_dict_find(const CdDict *dict, const char *str, int len, bool *found)
-{
-	CdDictCursor cursor;
-	const char *s;
-	int			slen,
-				low = 0,
-				high = dict->n == 0 ? 0 : (dict->n - 1) / CD_DICT_BLOCK,
-				answer = dict->n;
-
-	*found = false;
-	if (dict->n == 0)
-		return 0;
-
-	/* The last block whose first string is not greater. */
-	while (low < high)
-	{
-		int			mid = (low + high + 1) / 2;
-		const uint8 *p = dict_block(dict, mid);
-
-		slen = cd_read_length(&p, dict->end, dict->end - p);
-		if (slen > dict->end - p)
-			cd_timeline_corrupt();
-		if (cd_compare_strings((const char *) p, slen, str, len) <= 0)
-			low = mid;
-		else
-			high = mid - 1;
-	}
-	cd_dict_seek(dict, low * CD_DICT_BLOCK, &cursor);
-	while (cd_dict_next(&cursor, &s, &slen))
-	{
-		int			c = cd_compare_strings(s, slen, str, len);
-
-		if (c >= 0)
-		{
-			*found = c == 0;
-			answer = cursor.i - 1;
-			break;
-		}
-	}
-	if (cursor.buf != NULL)
-		pfree(cursor.buf);
-	return answer;
-}
-
-/* All strings of a dictionary, in their order. */
-void
-cd_dict_strings(const CdDict *dict, const char ***strings, int **lengths)
-{
-	CdDictCursor cursor;
-	const char *s;
-	int			len,
-				i = 0;
-	StringInfoData all;
-	Size	   *starts = palloc(Max(dict->n, 1) * sizeof(Size));
-
-	*strings = palloc(Max(dict->n, 1) * sizeof(char *));
-	*lengths = palloc(Max(dict->n, 1) * sizeof(int));
-	initStringInfo(&all);
-	cd_dict_seek(dict, 0, &cursor);
-	while (cd_dict_next(&cursor, &s, &len))
-	{
-		starts[i] = all.len;
-		(*lengths)[i++] = len;
-		appendBinaryStringInfo(&all, s, len);
-		appendStringInfoChar(&all, '\0');
-	}
-	for (i = 0; i < dict->n; i++)
-		(*strings)[i] = all.data + starts[i];
-	pfree(starts);
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
+#include "port/pg_bitutils.h"
 #include "timeline/timeline.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -51,7 +52,7 @@ typedef struct CdShape
 } CdShape;
 
 /* Parts of an image that are put together apart. */
-#define CD_SECTIONS		7
+#define CD_SECTIONS		8
 
 /* A string of the pool. */
 typedef struct CdPooled
@@ -310,6 +311,16 @@ cd_scratch_alloc(CdScratch *scratch, Size size)
 
 /* ---- packing ---- */
 
+/* How the codes of a column are written. */
+typedef struct CdForm
+{
+	bool		nullable;
+	bool		raw;			/* float8 as it is; the rest does not matter then */
+	int			scale;
+	int64		low;			/* least and greatest, as integers of that scale */
+	int64		high;
+} CdForm;
+
 /* A column in the making: one cell per event of the kind, 0 for absent. */
 typedef struct CdPackColumn
 {
@@ -319,6 +330,7 @@ typedef struct CdPackColumn
 	uint64	   *cells;
 	bool	   *present;		/* numbers only: 0 is a number */
 	int			npresent;
+	CdForm		form;			/* how its codes would be written by themselves */
 } CdPackColumn;
 
 /* The events of one kind in the making. */
@@ -332,6 +344,7 @@ typedef struct CdPackKind
 	CdPackColumn *cols;
 	int			ncols;
 	int			cap;
+	int			layout;
 } CdPackKind;
 
 /* A timeline in the making. */
@@ -354,6 +367,7 @@ typedef struct CdPack
 	TimestampTz base;
 	int64		unit;
 	uint64	   *offsets;		/* in units, by kind */
+	struct CdLayout *layouts;
 } CdPack;
 
 /* Keep event ids as integers when all of them are, else as texts. */
@@ -363,7 +377,12 @@ extern void cd_encode_ids(CdPack *pack, StringInfo dictionary);
 extern void cd_encode_dictionary(CdPack *pack, int which, StringInfo out);
 
 extern void cd_encode_times(StringInfo buf, const uint64 *offsets, int n);
-extern void cd_encode_column(CdPack *pack, StringInfo buf, CdPackKind *kind, CdPackColumn *col);
+
+/* Decide how each column is written and describe that: kinds alike share a description. */
+extern void cd_encode_layouts(CdPack *pack, StringInfo buf);
+
+/* The columns of a kind, by its layout. */
+extern void cd_encode_columns(const CdPack *pack, StringInfo buf, const CdPackKind *kind);
 
 /* Write a varint; answers where it ends. */
 static inline uint8 *
@@ -415,6 +434,42 @@ cd_append_bytes(StringInfo buf, const void *bytes, Size len)
 {
 	memcpy(cd_buffer_room(buf, len), bytes, len);
 	buf->len += len;
+}
+
+/* Bits needed to write a number. */
+static inline int
+cd_bit_width(uint64 v)
+{
+	return v == 0 ? 0 : pg_leftmost_one_pos64(v) + 1;
+}
+
+/* Writes codes of a fixed width; the last write may touch 8 bytes more. */
+typedef struct CdBitWriter
+{
+	uint8	   *p;
+	uint64		bits;
+	int			n;
+} CdBitWriter;
+
+/* Write the low bits of a code; width at most 56. */
+static inline void
+cd_put_bits(CdBitWriter *w, uint64 code, int width)
+{
+	uint64		out;
+	int			whole;
+
+	w->bits |= code << w->n;
+	w->n += width;
+#ifdef WORDS_BIGENDIAN
+	out = __builtin_bswap64(w->bits);
+#else
+	out = w->bits;
+#endif
+	memcpy(w->p, &out, 8);
+	whole = w->n >> 3;
+	w->p += whole;
+	w->bits = whole == 8 ? 0 : w->bits >> (whole * 8);
+	w->n &= 7;
 }
 
 /* ---- copying ---- */

@@ -125,8 +125,10 @@ cd_reader_begin(CdReader *reader, const struct varlena *value, TimestampTz since
 	for (k = 0; k < tl->nkinds; k++)
 	{
 		const CdKind *kind = &reader->walk.kinds[k];
-		const uint8 *pos = cd_kind_columns(kind, &reader->ncols[k]);
+		CdColumnScan scan;
 
+		cd_kind_columns(kind, &scan);
+		reader->ncols[k] = scan.left;
 		reader->cols[k] = palloc(Max(reader->ncols[k], 1) * sizeof(CdColumn));
 		for (c = 0; c < reader->ncols[k]; c++)
 		{
@@ -134,7 +136,7 @@ cd_reader_begin(CdReader *reader, const struct varlena *value, TimestampTz since
 			CdTexts    *texts;
 			CdDict		dict;
 
-			pos = cd_kind_next_column(kind, pos, col);
+			(void) cd_kind_next_column(kind, &scan, col);
 			if (col->which >= CD_COL_PROPERTY + tl->nprops ||
 				(col->which < CD_COL_EVENT_ID && col->type != CD_TYPE_NUMBER) ||
 				(col->which == CD_COL_EVENT_ID && col->type > CD_TYPE_NUMBER) ||
