@@ -289,12 +289,14 @@ TimestampTz
 cd_plus_span(TimestampTz at, const Interval *span)
 {
 	TimestampTz later = at;
+	int64		days;
 	long		offset;
 
 	/* Days are 24 hours where the clock never changes; what may overflow is left to the operator. */
 	if (span->month == 0 && !TIMESTAMP_NOT_FINITE(at) &&
 		(span->day == 0 || pg_get_timezone_offset(session_timezone, &offset)) &&
-		!pg_add_s64_overflow(at, (int64) span->day * USECS_PER_DAY, &later) && IS_VALID_TIMESTAMP(later) &&
+		!pg_mul_s64_overflow(span->day, USECS_PER_DAY, &days) &&
+		!pg_add_s64_overflow(at, days, &later) && IS_VALID_TIMESTAMP(later) &&
 		!pg_add_s64_overflow(later, span->time, &later) && IS_VALID_TIMESTAMP(later))
 		return later;
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,

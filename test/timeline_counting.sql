@@ -2,7 +2,7 @@
 -- rows the timelines were made of; and until when the answers hold.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(193);
+SELECT plan(194);
 
 -- The first question of a session, before anything was reset: its answer notes until when it holds.
 SET customer_data.as_of = '2026-03-20 00:00+00';
@@ -242,6 +242,7 @@ $$;
 SELECT is((SELECT sum(pg_temp.sums(zone)) FROM unnest('{UTC,Asia/Shanghai,Europe/Vienna,America/New_York,Australia/Lord_Howe,+05:30}'::text[]) zone), 0::numeric, 'plus_span() is the operator');
 SET timezone = 'UTC';
 SELECT throws_ok($$SELECT plus_span('294276-12-31 12:00+00', '100000 days')$$, '22008', NULL, 'plus_span() beyond the calendar');
+SELECT throws_ok($$SELECT plus_span('2020-01-01', '213503983 days')$$, '22008', NULL, 'and beyond what an integer counts');
 CREATE FUNCTION pg_temp.plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query; END $$;
 CREATE TEMP TABLE since AS SELECT c, t, min(at) + random() * interval '60 days' AS registered FROM tl JOIN ev USING (c) GROUP BY 1, 2;
 SELECT ok((SELECT bool_or(line LIKE '%plus_span(registered%plus_span(registered%') FROM pg_temp.plan_of($$SELECT event_count(t, 'view', since => registered + interval '1 day', until => registered + interval '9 days') FROM since$$) line),
