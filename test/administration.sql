@@ -5,7 +5,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
-SELECT plan(14);
+SELECT plan(15);
 CREATE TABLE account (id int PRIMARY KEY, name text);
 CREATE TABLE event (id int PRIMARY KEY, account int, at timestamptz, what text);
 INSERT INTO account SELECT i, 'name ' || i FROM generate_series(1, 500) i;
@@ -37,6 +37,8 @@ DROP INDEX other, another, even;
 SET statement_timeout = '20s';
 SELECT is((SELECT count(*) FROM try_expression('true', '{0-4294967295}')), 500::bigint, 'of a set of all ids those that are customers are asked');
 SELECT is((SELECT array_agg(customer_id) FROM try_expression('true', '{0,77,400,10000-20000,1000000-4294967295}')), '{77,400}', 'and of parts of it');
+-- Batches of 256 and 512: the second finds nobody and ends with the last id there is.
+SELECT is((SELECT count(*) FROM try_expression('true', '{1-256,4294966784-4294967295}')), 256::bigint, 'and each once, up to the last id');
 SELECT refresh_metrics() \g /dev/null
 SELECT is((SELECT count(*) FROM customer WHERE customer_id <@ '{2-4294967295}'::customer_set), 499::bigint, 'nor does an index need them one by one');
 INSERT INTO customer_metric (customer_id) VALUES (1000000), (200000000), (4294967295);

@@ -878,7 +878,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 		if (!evaluation->raises)
 			cd_progress_set(done += n);
 		MemoryContextReset(evaluation->batch_context);
-		if (evaluation->nrows == 0 && more && !sifted)
+		if (evaluation->nrows == 0 && more && !sifted && ids[n - 1] < PG_UINT32_MAX)
 		{
 			MemoryContextSwitchTo(evaluation->context);
 			asked = only_customers(evaluation, asked, ids[n - 1] + 1);
