@@ -55,6 +55,7 @@ typedef struct LeafSets
 /* What the rows of a leaf share: room for members, which the next row takes over, and verdicts. */
 typedef struct Room
 {
+	MemoryContext context;		/* of all this, while what else a row takes goes with it */
 	uint32		size;
 	int64	   *ids;
 	uint32	   *kept;
@@ -138,9 +139,9 @@ read_members(Row *row)
 			pfree(room->passes);
 		}
 		room->size = Max(row->count, 1024);
-		room->ids = palloc_extended(room->size * sizeof(int64), MCXT_ALLOC_HUGE);
-		room->kept = palloc_extended(room->size * sizeof(uint32), MCXT_ALLOC_HUGE);
-		room->passes = palloc_extended(room->size * sizeof(bool), MCXT_ALLOC_HUGE);
+		room->ids = MemoryContextAllocHuge(room->context, room->size * sizeof(int64));
+		room->kept = MemoryContextAllocHuge(room->context, room->size * sizeof(uint32));
+		room->passes = MemoryContextAllocHuge(room->context, room->size * sizeof(bool));
 	}
 	row->ids = room->ids;
 	cd_set_to_int64(row->members, row->ids);
@@ -291,7 +292,7 @@ filter_hundredths(Room *room, const CdSet *members, const uint8 *scores, const b
 			if (room->values != NULL)
 				pfree(room->values);
 			room->values_size = c.cardinality;
-			room->values = palloc((c.cardinality + 64) * sizeof(uint16));
+			room->values = MemoryContextAlloc(room->context, (c.cardinality + 64) * sizeof(uint16));
 		}
 		values = room->values;
 		if (c.kind == KIND_ARRAY)
@@ -377,9 +378,7 @@ row_matches(Row *row, const CdTagNode *leaf, TimestampTz moment)
 			kept += passes[i];
 		}
 	}
-	result = cd_set_from_sorted(row->room->kept, kept);
-	pfree(row->members);
-	return result;
+	return cd_set_from_sorted(row->room->kept, kept);
 }
 
 /* The first path after all those below a prefix; the prefix ends with a dot, after which comes a slash */
@@ -435,7 +434,8 @@ read_leaf(const Postings *postings, const CdTagNode *leaf, LeafSets *result)
 	SysScanDesc scan = begin_rows(postings, leaf->path, leaf->length);
 	CdSetBuilder **builders = palloc0(postings->nlayers * sizeof(CdSetBuilder *));
 	HeapTuple	tuple;
-	Room		room = {0};
+	Room		room = {.context = CurrentMemoryContext};
+	MemoryContext of_row = AllocSetContextCreate(CurrentMemoryContext, "a row of the index by tag", ALLOCSET_DEFAULT_SIZES);
 	int			i;
 
 	result->sets = palloc0(postings->nlayers * sizeof(CdSet *));
@@ -448,11 +448,14 @@ read_leaf(const Postings *postings, const CdTagNode *leaf, LeafSets *result)
 		i = layer_of(postings, tuple, row.desc);
 		if (i < 0)
 			continue;
+		MemoryContextReset(of_row);
+		MemoryContextSwitchTo(of_row);
 		matches = row_matches(&row, leaf, postings->moment);
+		MemoryContextSwitchTo(room.context);
 		/* Often there is but one row. */
 		if (result->sets[i] == NULL && builders[i] == NULL)
 		{
-			result->sets[i] = matches;
+			result->sets[i] = cd_set_copy(matches);
 			continue;
 		}
 		if (builders[i] == NULL)
@@ -462,9 +465,9 @@ read_leaf(const Postings *postings, const CdTagNode *leaf, LeafSets *result)
 			pfree(result->sets[i]);
 		}
 		cd_set_builder_or(builders[i], matches);
-		pfree(matches);
 	}
 	systable_endscan(scan);
+	MemoryContextDelete(of_row);
 	for (i = 0; i < postings->nlayers; i++)
 	{
 		if (builders[i] != NULL)
@@ -718,7 +721,7 @@ cd_tag_posting_counts(PG_FUNCTION_ARGS)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
-		Room		room = {0};
+		Room		room = {.context = context};
 		Row			row = {tuple, RelationGetDescr(postings.relation), &room, NULL, NULL, 0};
 		Datum		values[3];
 		bool		nulls[3] = {false, false, !scored};
