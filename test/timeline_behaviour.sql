@@ -1,7 +1,7 @@
 -- Funnels, sequences, sessions, paths and retention against slow twins in SQL.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(88);
+SELECT plan(92);
 
 \set seed 2024
 \ir include/seed.sql
@@ -183,6 +183,12 @@ SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, sessions_agg('3 s', at, kind 
 SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, next_event_agg('a', 'b|c', at, kind ORDER BY ord) AS n, previous_event_agg('a', '*', at, kind ORDER BY ord) AS p FROM ev GROUP BY c) e USING (c)
            WHERE e.n::text <> coalesce((SELECT array_agg(s::text::neighbour) FROM next_event(t, 'a', 'b|c') s), '{}')::text
               OR e.p::text <> coalesce((SELECT array_agg(s::text::neighbour) FROM previous_event(t, 'a') s), '{}')::text), 0::bigint, 'neighbours of rows');
+SELECT is((SELECT count(*) FROM tl JOIN (SELECT c, event_paths_agg('a|b', 4, '2 s', false, at, kind ORDER BY ord) AS n, event_paths_agg('c', 3, '3 s', true, at, kind ORDER BY ord) AS p FROM ev GROUP BY c) e USING (c)
+           WHERE e.n::text <> coalesce((SELECT array_agg(s::text::event_path) FROM event_paths(t, 'a|b', 4, '2 s') s), '{}')::text
+              OR e.p::text <> coalesce((SELECT array_agg(s::text::event_path) FROM event_paths(t, 'c', 3, '3 s', true) s), '{}')::text), 0::bigint, 'paths of rows');
+SELECT cmp_ok((SELECT sum(cardinality(n)) FROM (SELECT event_paths_agg('a|b', 4, '2 s', false, at, kind ORDER BY ord) AS n FROM ev GROUP BY c) e), '>', 100::bigint, 'of which there are some');
+SELECT throws_ok($$SELECT event_paths_agg('a', 0, '1 s', false, now(), 'a')$$, '22023', 'a path has between 1 and 100 steps, not 0', 'a path has steps');
+SELECT throws_ok($$SELECT event_paths_agg('a', c, '1 s', false, at, kind) FROM ev WHERE c BETWEEN 1 AND 9$$, '22023', 'steps and direction of paths must not change within a group', 'as many for all rows');
 SELECT throws_ok($$SELECT sessions_agg(NULL, now(), 'a')$$, '22004', NULL, 'a gap must be known');
 SELECT throws_ok($$SELECT sessions_agg('-1 s', now(), 'a')$$, '22023', NULL, 'and not be negative');
 SELECT is((SELECT sessions_agg('1 s', NULL::timestamptz, 'a')), '{}'::session[], 'rows without a time are left out');

@@ -138,6 +138,18 @@ CREATE AGGREGATE customer_data.previous_event_agg(pattern customer_data.event_pa
     SFUNC = customer_data.neighbour_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.previous_event_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE customer_data.previous_event_agg(customer_data.event_pattern, customer_data.event_pattern, timestamptz, text) IS 'For each row of a group that matches, the one before it among others, as previous_event() has it of a timeline';
 
+CREATE TYPE customer_data.event_path AS (at timestamptz, path text[]);
+COMMENT ON TYPE customer_data.event_path IS 'An event and the kinds of a path from it, as event_paths_agg() answers it';
+CREATE FUNCTION customer_data.event_paths_trans(internal, customer_data.event_pattern, integer, interval, boolean, timestamptz, text) RETURNS internal
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_paths_trans';
+COMMENT ON FUNCTION customer_data.event_paths_trans(internal, customer_data.event_pattern, integer, interval, boolean, timestamptz, text) IS 'Transition of event_paths_agg';
+CREATE FUNCTION customer_data.event_paths_final(internal) RETURNS customer_data.event_path[]
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_paths_final';
+COMMENT ON FUNCTION customer_data.event_paths_final(internal) IS 'Result of event_paths_agg';
+CREATE AGGREGATE customer_data.event_paths_agg(pattern customer_data.event_pattern, steps integer, gap interval, backward boolean, at timestamptz, kind text) (
+    SFUNC = customer_data.event_paths_trans, STYPE = internal, SSPACE = 1024, FINALFUNC = customer_data.event_paths_final, PARALLEL = SAFE);
+COMMENT ON AGGREGATE customer_data.event_paths_agg(customer_data.event_pattern, integer, interval, boolean, timestamptz, text) IS 'From each row of a group that matches, the kinds that follow (or precede) it in its session, as event_paths() has them of a timeline';
+
 CREATE FUNCTION customer_data.retention_trans(bigint, VARIADIC boolean[]) RETURNS bigint
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_retention_trans';
 COMMENT ON FUNCTION customer_data.retention_trans(bigint, boolean[]) IS 'Transition of retention_agg';

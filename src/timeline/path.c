@@ -212,14 +212,17 @@ cd_previous_event(PG_FUNCTION_ARGS)
 }
 
 /*
- * State of sessions_agg, next_event_agg and previous_event_agg: what they were
- * asked, and the rows so far as timeline_agg gathers them.
+ * State of sessions_agg, next_event_agg, previous_event_agg and
+ * event_paths_agg: what they were asked, and the rows so far as timeline_agg
+ * gathers them.
  */
 typedef struct PathState
 {
 	Interval	gap;
-	struct varlena *of;			/* patterns; NULL for sessions */
+	struct varlena *of;			/* patterns */
 	struct varlena *among;
+	int			nsteps;
+	bool		backward;
 	Datum		rows;			/* state of timeline_agg, NULL before the first row that counts */
 	bool		empty;
 } PathState;
@@ -272,11 +275,10 @@ must_not_change(const char *what)
 			 errmsg("%s must not change within a group", what)));
 }
 
+/* A gap that is asked for: kept, or the same as the one kept. */
 static void
-asked_gap(FunctionCallInfo fcinfo, PathState *state, bool first)
+asked_gap(const Interval *gap, PathState *state, bool first)
 {
-	const Interval *gap = PG_GETARG_INTERVAL_P(1);
-
 	if (first)
 	{
 		check_gap(gap);
@@ -303,10 +305,34 @@ asked_pattern(FunctionCallInfo fcinfo, int i, struct varlena **kept, bool first)
 }
 
 static void
-asked_patterns(FunctionCallInfo fcinfo, PathState *state, bool first)
+asked_session(FunctionCallInfo fcinfo, PathState *state, bool first)
+{
+	asked_gap(PG_GETARG_INTERVAL_P(1), state, first);
+}
+
+static void
+asked_neighbour(FunctionCallInfo fcinfo, PathState *state, bool first)
 {
 	asked_pattern(fcinfo, 1, &state->of, first);
 	asked_pattern(fcinfo, 2, &state->among, first);
+}
+
+static void
+asked_path(FunctionCallInfo fcinfo, PathState *state, bool first)
+{
+	int			nsteps = PG_GETARG_INT32(2);
+	bool		backward = PG_GETARG_BOOL(4);
+
+	asked_pattern(fcinfo, 1, &state->of, first);
+	asked_gap(PG_GETARG_INTERVAL_P(3), state, first);
+	if (first)
+	{
+		cd_path_check(nsteps, &state->gap);
+		state->nsteps = nsteps;
+		state->backward = backward;
+	}
+	else if (nsteps != state->nsteps || backward != state->backward)
+		must_not_change("steps and direction of paths");
 }
 
 /* sessions_trans(internal, gap, at, kind) */
@@ -314,7 +340,7 @@ PG_FUNCTION_INFO_V1(cd_sessions_trans);
 Datum
 cd_sessions_trans(PG_FUNCTION_ARGS)
 {
-	return gather_row(fcinfo, 4, asked_gap);
+	return gather_row(fcinfo, 4, asked_session);
 }
 
 /* neighbour_trans(internal, pattern, among, at, kind) */
@@ -322,59 +348,15 @@ PG_FUNCTION_INFO_V1(cd_neighbour_trans);
 Datum
 cd_neighbour_trans(PG_FUNCTION_ARGS)
 {
-	return gather_row(fcinfo, 5, asked_patterns);
+	return gather_row(fcinfo, 5, asked_neighbour);
 }
 
-/* The rows of a state as an array of the composite type that the aggregate answers. */
-static Datum
-path_final(FunctionCallInfo fcinfo, int direction)
-{
-	LOCAL_FCINFO(inner, 1);
-	PathState  *state;
-	Rows		rows = {0};
-	CdTimeline	tl;
-	Datum		answer;
-
-	(void) cd_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	state = (PathState *) PG_GETARG_POINTER(0);
-	InitFunctionCallInfoData(*inner, fcinfo->flinfo, 1, fcinfo->fncollation, fcinfo->context, NULL);
-	inner->args[0].value = state->rows;
-	inner->args[0].isnull = state->empty;
-	cd_timeline_open(&tl, (struct varlena *) DatumGetPointer(cd_timeline_agg_final(inner)));
-	rows.type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
-	rows.desc = lookup_rowtype_tupdesc(rows.type, -1);
-	rows.array = initArrayResult(rows.type, CurrentMemoryContext, false);
-	if (state->of == NULL)
-		list_sessions(&tl, &state->gap, &rows);
-	else
-		list_neighbours(&tl, cd_pattern_read(state->of), cd_pattern_read(state->among), direction, &rows);
-	answer = makeArrayResult(rows.array, CurrentMemoryContext);
-	ReleaseTupleDesc(rows.desc);
-	return answer;
-}
-
-/* sessions_final(internal), next_event_final(internal), previous_event_final(internal) */
-PG_FUNCTION_INFO_V1(cd_sessions_final);
+/* event_paths_trans(internal, pattern, steps, gap, backward, at, kind) */
+PG_FUNCTION_INFO_V1(cd_event_paths_trans);
 Datum
-cd_sessions_final(PG_FUNCTION_ARGS)
+cd_event_paths_trans(PG_FUNCTION_ARGS)
 {
-	return path_final(fcinfo, 0);
-}
-
-PG_FUNCTION_INFO_V1(cd_next_event_final);
-Datum
-cd_next_event_final(PG_FUNCTION_ARGS)
-{
-	return path_final(fcinfo, 1);
-}
-
-PG_FUNCTION_INFO_V1(cd_previous_event_final);
-Datum
-cd_previous_event_final(PG_FUNCTION_ARGS)
-{
-	return path_final(fcinfo, -1);
+	return gather_row(fcinfo, 7, asked_path);
 }
 
 /* Refuse a number of steps or a gap that makes no sense. */
@@ -436,7 +418,6 @@ cd_paths(const CdTimeline *tl, TimestampTz since, TimestampTz until, const CdPat
 static void
 put_path(void *arg, const CdWalk *walk, const CdPathEvent *start, const int *kinds, int length)
 {
-	ReturnSetInfo *rsinfo = arg;
 	Datum		path[CD_MAX_PATH];
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
@@ -446,7 +427,7 @@ put_path(void *arg, const CdWalk *walk, const CdPathEvent *start, const int *kin
 		path[i] = kind_name(walk, kinds[i]);
 	values[0] = TimestampTzGetDatum(start->at);
 	values[1] = PointerGetDatum(construct_array(path, length, TEXTOID, -1, false, TYPALIGN_INT));
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	put_row(arg, values, nulls);
 }
 
 /* event_paths(timeline, start, steps, gap, backward) */
@@ -455,12 +436,98 @@ Datum
 cd_event_paths(PG_FUNCTION_ARGS)
 {
 	const CdPattern *start = cd_pattern_cached(fcinfo, 0, 1, PG_GETARG_DATUM(1));
+	Rows		rows = {.set = (ReturnSetInfo *) fcinfo->resultinfo};
 	CdTimeline	tl;
 
 	InitMaterializedSRF(fcinfo, 0);
 	cd_path_check(PG_GETARG_INT32(2), PG_GETARG_INTERVAL_P(3));
 	cd_timeline_open(&tl, PG_GETARG_TIMELINE(0));
 	cd_paths(&tl, DT_NOBEGIN, DT_NOEND, start, PG_GETARG_INT32(2), PG_GETARG_INTERVAL_P(3),
-			 PG_GETARG_BOOL(4) ? -1 : 1, put_path, fcinfo->resultinfo);
+			 PG_GETARG_BOOL(4) ? -1 : 1, put_path, &rows);
 	return (Datum) 0;
+}
+
+/* The rows that list makes of a state, as an array of the composite type that the aggregate answers. */
+static Datum
+path_final(FunctionCallInfo fcinfo, void (*list) (const CdTimeline *tl, const PathState *state, Rows *rows))
+{
+	LOCAL_FCINFO(inner, 1);
+	PathState  *state;
+	Rows		rows = {0};
+	CdTimeline	tl;
+	Datum		answer;
+
+	(void) cd_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (PathState *) PG_GETARG_POINTER(0);
+	InitFunctionCallInfoData(*inner, fcinfo->flinfo, 1, fcinfo->fncollation, fcinfo->context, NULL);
+	inner->args[0].value = state->rows;
+	inner->args[0].isnull = state->empty;
+	cd_timeline_open(&tl, (struct varlena *) DatumGetPointer(cd_timeline_agg_final(inner)));
+	rows.type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	rows.desc = lookup_rowtype_tupdesc(rows.type, -1);
+	rows.array = initArrayResult(rows.type, CurrentMemoryContext, false);
+	list(&tl, state, &rows);
+	answer = makeArrayResult(rows.array, CurrentMemoryContext);
+	ReleaseTupleDesc(rows.desc);
+	return answer;
+}
+
+/* Rows of sessions_agg. */
+static void
+sessions_of(const CdTimeline *tl, const PathState *state, Rows *rows)
+{
+	list_sessions(tl, &state->gap, rows);
+}
+
+/* Rows of next_event_agg. */
+static void
+next_of(const CdTimeline *tl, const PathState *state, Rows *rows)
+{
+	list_neighbours(tl, cd_pattern_read(state->of), cd_pattern_read(state->among), 1, rows);
+}
+
+/* Rows of previous_event_agg. */
+static void
+previous_of(const CdTimeline *tl, const PathState *state, Rows *rows)
+{
+	list_neighbours(tl, cd_pattern_read(state->of), cd_pattern_read(state->among), -1, rows);
+}
+
+/* Rows of event_paths_agg. */
+static void
+paths_of(const CdTimeline *tl, const PathState *state, Rows *rows)
+{
+	cd_paths(tl, DT_NOBEGIN, DT_NOEND, cd_pattern_read(state->of), state->nsteps, &state->gap,
+			 state->backward ? -1 : 1, put_path, rows);
+}
+
+/* sessions_final, next_event_final, previous_event_final, event_paths_final: (internal) */
+PG_FUNCTION_INFO_V1(cd_sessions_final);
+Datum
+cd_sessions_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, sessions_of);
+}
+
+PG_FUNCTION_INFO_V1(cd_next_event_final);
+Datum
+cd_next_event_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, next_of);
+}
+
+PG_FUNCTION_INFO_V1(cd_previous_event_final);
+Datum
+cd_previous_event_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, previous_of);
+}
+
+PG_FUNCTION_INFO_V1(cd_event_paths_final);
+Datum
+cd_event_paths_final(PG_FUNCTION_ARGS)
+{
+	return path_final(fcinfo, paths_of);
 }
