@@ -90,6 +90,8 @@ FROM stage_history h JOIN customer c USING (customer_id) WHERE c.full_name = 'Ad
 SELECT add_stage('buying', 'x', 'now() > registered_at');
 SELECT add_stage('buying', 'x', 'EXISTS (SELECT FROM public.event)');
 SELECT add_stage('buying', 'x', 'registerd_at IS NULL');
+SELECT add_stage('buying', '', 'true');
+SELECT add_journey(NULL);
 SELECT add_stage('buying', 'x', 'monetary >= top_percent(''monetary'', 10)');
 SELECT add_stage('buying', 'fan', 'true');
 SELECT alter_stage('buying', 'fan', lapse => '-1 day');

@@ -257,6 +257,9 @@ DECLARE
     j     customer_data.journey_definition := customer_data.own_journey(journey);
     today record;
 BEGIN
+    IF coalesce(stage, '') = '' THEN
+        RAISE EXCEPTION 'a stage of journey "%" needs a name', journey USING ERRCODE = 'invalid_name';
+    END IF;
     IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
         RAISE EXCEPTION 'journey "%" already has a stage "%"', journey, stage
             USING ERRCODE = 'duplicate_object', HINT = 'Change it with customer_data.alter_stage().';
@@ -346,6 +349,9 @@ AS $$
 DECLARE
     m customer_data.journey_model;
 BEGIN
+    IF coalesce(name, '') = '' THEN
+        RAISE EXCEPTION 'a journey needs a name' USING ERRCODE = 'invalid_name';
+    END IF;
     IF EXISTS (SELECT FROM customer_data.journey_definition j WHERE j.name = add_journey.name) THEN
         RAISE EXCEPTION 'journey "%" already exists', name
             USING ERRCODE = 'duplicate_object', HINT = 'Drop it first, with customer_data.drop_journey().';

@@ -181,7 +181,7 @@ BEGIN
             DETAIL = 'Only that role and its members can add columns to it.',
             HINT = 'Write the expression into the tag, segment or stage that is to use it, or have that role add the metric.';
     END IF;
-    IF name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+    IF name IS NULL OR name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_name',
             MESSAGE = format('metric name "%s" is not usable as a column', name),
             HINT = 'Use lower-case letters, digits and underscores, beginning with a letter.';

@@ -263,13 +263,17 @@ DECLARE
     above text;
     checked record;
 BEGIN
+    IF path IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+            MESSAGE = 'the path of a tag must not be NULL', HINT = 'Write labels joined by dots, as in industry.retail.fashion.';
+    END IF;
     PERFORM customer_data.set_tag('{}', path);
-    IF kind NOT IN ('rule', 'metric', 'behaviour', 'affinity', 'text', 'risk', 'predicted', 'manual', 'imported') THEN
+    IF kind IS NULL OR kind NOT IN ('rule', 'metric', 'behaviour', 'affinity', 'text', 'risk', 'predicted', 'manual', 'imported') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('there is no kind of tag "%s"', kind),
             HINT = 'Kinds are rule, metric, behaviour, affinity, text, risk, predicted, manual, imported.';
     END IF;
-    IF branch NOT IN ('base', 'business') THEN
+    IF branch IS NULL OR branch NOT IN ('base', 'business') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('there is no branch "%s"', branch), HINT = 'Branches are base and business.';
     END IF;
@@ -318,7 +322,8 @@ COMMENT ON FUNCTION customer_data.reset_tag_group(text) IS 'Has all tags of a gr
 CREATE FUNCTION customer_data.check_tag_cycles(path text) RETURNS void
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
-    IF (SELECT max(d.depth) FROM customer_data.tag_depth() d) >= 20 THEN
+    IF (SELECT max(d.depth) FROM customer_data.tag_depth() d) >= 20
+       OR EXISTS (SELECT FROM customer_data.tag t WHERE t.path = check_tag_cycles.path AND t.path = ANY (t.uses_tags)) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_recursion',
             MESSAGE = format('tag "%s" would depend on itself', path),
             DETAIL = 'Expressions name tags that in turn name it.',

@@ -43,7 +43,10 @@ DECLARE
     pattern text;
     outranked text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.customer c WHERE c.customer_id = explain_tag.customer_id) THEN
+    IF to_regclass('customer_data.customer') IS NOT NULL THEN
+        PERFORM FROM customer_data.customer c WHERE c.customer_id = explain_tag.customer_id;
+    END IF;
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no customer %s', explain_tag.customer_id);
     END IF;
     SELECT t.* INTO defined FROM customer_data.tag t

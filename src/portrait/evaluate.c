@@ -64,6 +64,7 @@ struct CdEvaluation
 	OwnerGroup	   *groups;
 	int			ngroups;
 	bool		raises;			/* errors are raised, not parked */
+	List	   *unseen;			/* tags that no expression sees */
 	TupleDesc	desc;			/* of profile */
 	int			events;			/* attribute number of events, or 0 */
 	CdBank	   *bank;			/* decayed sums, columns after those of profile */
@@ -190,8 +191,10 @@ prepare_query(const char *query, int nargs, Oid *types)
 
 /* What a column of profile is made of: an expression over c, m and t */
 static char *
-column_source(const char *name)
+column_source(const CdEvaluation *evaluation, const char *name)
 {
+	char	   *source;
+	ListCell   *cell;
 	Oid			types[2] = {TEXTOID, BOOLOID};
 	Datum		values[2] = {CStringGetTextDatum(name), BoolGetDatum(cd_recomputes_past())};
 
@@ -205,7 +208,13 @@ column_source(const char *name)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of customer_data.profile is not in customer_data.profile_column", name),
 				 errhint("Make the view again: SELECT customer_data.rebuild_profile().")));
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (strcmp(name, "tags") == 0)
+	{
+		foreach(cell, evaluation->unseen)
+			source = psprintf("customer_data.remove_tag(%s, %s)", source, quote_literal_cstr((char *) lfirst(cell)));
+	}
+	return source;
 }
 
 static bool
@@ -264,7 +273,7 @@ prepare_fetch(CdEvaluation *evaluation)
 			continue;
 		}
 		evaluation->columns[evaluation->ncolumns++] = i;
-		sources = lappend(sources, column_source(name));
+		sources = lappend(sources, column_source(evaluation, name));
 	}
 	for (i = 0; i < evaluation->count; i++)
 		evaluation->uses_events[i] = evaluation->events > 0 && bms_is_member(evaluation->events, evaluation->expressions[i].columns);
@@ -315,6 +324,7 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->affinities = palloc0(Max(count, 1) * sizeof(CdAffinity *));
 	evaluation->uses_events = palloc0(Max(count, 1) * sizeof(bool));
 	evaluation->raises = count > 0 && expressions[0].raises;
+	evaluation->unseen = count > 0 ? expressions[0].unseen : NIL;
 	profile = table_open(cd_profile_relation(), AccessShareLock);
 	evaluation->desc = CreateTupleDescCopy(RelationGetDescr(profile));
 	table_close(profile, NoLock);

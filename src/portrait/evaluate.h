@@ -42,6 +42,7 @@ typedef struct CdExpression
 	bool		keeps_decay;	/* its result is kept with its half-life */
 	bool		takes_lists;	/* a tagset may come as a CdTagList */
 	bool		raises;			/* the first one's: errors are raised, not parked */
+	List	   *unseen;			/* the first one's: tags, paths or path.*, that no expression sees */
 
 	/* Found when it is prepared */
 	Expr	   *tree;			/* as planned; NULL where it needs a query */

@@ -58,6 +58,7 @@ typedef struct Tag
 	int			top;
 	CdPopulation *population;
 	CdTagPaths *below;			/* paths of what hangs below it; of a tree */
+	List	   *branches;		/* prefixes, up to the dot, of which it asks for all tags; "": all there are */
 	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
@@ -595,6 +596,69 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 	}
 }
 
+/* Of the paths and prefixes that an expression asks tags for the prefixes */
+static List *
+read_branches(ArrayType *uses)
+{
+	List	   *branches = NIL;
+	Datum	   *paths;
+	int			count,
+				i;
+
+	deconstruct_array(uses, TEXTOID, -1, false, TYPALIGN_INT, &paths, NULL, &count);
+	for (i = 0; i < count; i++)
+	{
+		char	   *path = TextDatumGetCString(paths[i]);
+		int			length = strlen(path);
+
+		if (length > 0 && path[length - 1] == '*')
+			branches = lappend(branches, pnstrdup(path, length - 1));
+	}
+	return branches;
+}
+
+/* Does a branch hold a tag, or some of what hangs below it? */
+static bool
+holds_tag(const char *branch, const Tag *tag)
+{
+	int			length = strlen(branch);
+
+	if (tag->length > length)
+		return memcmp(tag->path, branch, length) == 0;
+	return tag->result == RESULT_TAGS && length > tag->length && branch[tag->length] == '.' &&
+		memcmp(tag->path, branch, tag->length) == 0;
+}
+
+/*
+ * Who asks for a branch, or for all tags, is evaluated after those it asks for,
+ * and would find what he himself said the last time among them: tags that are
+ * evaluated together do not see each other.
+ */
+static List *
+unseen_tags(Refresh *refresh)
+{
+	List	   *unseen = NIL;
+	int			i,
+				k;
+
+	for (k = 0; k < refresh->count; k++)
+	{
+		Tag		   *tag = &refresh->tags[k];
+		bool		seen = true;
+
+		for (i = 0; i < refresh->count && seen; i++)
+		{
+			ListCell   *cell;
+
+			foreach(cell, refresh->tags[i].branches)
+				seen &= !holds_tag(lfirst(cell), tag);
+		}
+		if (!seen)
+			unseen = lappend(unseen, tag->result == RESULT_TAGS ? psprintf("%s.*", tag->path) : pstrdup(tag->path));
+	}
+	return unseen;
+}
+
 /* Read one tag's definition */
 static void
 read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
@@ -609,7 +673,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	Datum		value;
 
 	SPI_execute_with_args("SELECT path, expression, result::pg_catalog.regtype, owner, time_zone,"
-						  " half_life, min_score, exclusive_group, weighing, prior, top"
+						  " half_life, min_score, exclusive_group, weighing, prior, top, uses_tags"
 						  " FROM customer_data.tag WHERE tag_id OPERATOR(pg_catalog.=) $1",
 						  1, types, &id, NULL, true, 1);
 	if (SPI_processed == 0)
@@ -640,6 +704,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	tag->weighing = cd_weighing(SPI_getvalue(tuple, desc, 9));
 	tag->prior = DatumGetFloat8(SPI_getbinval(tuple, desc, 10, &isnull));
 	tag->top = DatumGetInt32(SPI_getbinval(tuple, desc, 11, &isnull));
+	tag->branches = read_branches(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 12, &isnull)));
 	SPI_freetuptable(SPI_tuptable);
 	if (tag->weighing != CD_WEIGH_NOT)
 	{
@@ -725,6 +790,9 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->expressions[count + 1].owner = GetUserId();
 	refresh->expressions[count + 1].customers = given;
 	refresh->expressions[0].raises = refresh->past != NULL;
+	/* Of the past nothing is kept from before. */
+	if (refresh->past == NULL)
+		refresh->expressions[0].unseen = unseen_tags(refresh);
 	refresh->context = AllocSetContextCreate(context, "tag batch", BATCH_KEPT, ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 	refresh->store = cd_tag_store_open(refresh->context, refresh->past != NULL);
 	evaluation = cd_evaluation(refresh->expressions, count + 2);

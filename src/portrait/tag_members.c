@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -28,6 +29,7 @@
 #include "timeline/chunk.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -620,7 +622,12 @@ cd_tag_members(PG_FUNCTION_ARGS)
 
 	open_postings(&postings);
 	/* Without the index, as after a restore, and for the past each customer is asked. */
-	if (postings.nlayers == 0 || cd_recomputes_past())
+	if (postings.nlayers == 0 && !OidIsValid(get_relname_relid("profile", get_namespace_oid("customer_data", false))))
+	{
+		MemoryContextSwitchTo(old);
+		result = cd_set_empty();
+	}
+	else if (postings.nlayers == 0 || cd_recomputes_past())
 	{
 		/* Those may ask for an answer themselves. */
 		MemoryContextSwitchTo(old);
