@@ -189,15 +189,17 @@ cd_insertion_add(CdInsertion *insertion, const Datum *values, const bool *nulls)
 
 	if (insertion->plan != NULL)
 	{
-		/* The caller may be going through what a query of his found. */
+		/* The caller may be going through what a query of his found, in a context of his own. */
 		SPITupleTable *found = SPI_tuptable;
 		uint64		processed = SPI_processed;
 		char	   *marks = palloc(insertion->columns);
 		int			i;
 
+		old = CurrentMemoryContext;
 		for (i = 0; i < insertion->columns; i++)
 			marks[i] = nulls[i] ? 'n' : ' ';
 		SPI_execute_plan(insertion->plan, (Datum *) values, marks, false, 0);
+		MemoryContextSwitchTo(old);
 		pfree(marks);
 		SPI_tuptable = found;
 		SPI_processed = processed;

@@ -72,7 +72,10 @@ typedef struct Column
 	Oid			ioparam;
 } Column;
 
-/* Read which columns customer has; -1 where one has a type that only a cast knows how to make. */
+/*
+ * Read which columns customer has; -1 where one has a type that only a cast
+ * knows how to make, or where one that is no attribute takes a default.
+ */
 static int
 read_columns(Column **columns)
 {
@@ -80,9 +83,9 @@ read_columns(Column **columns)
 	bool		isnull;
 
 	SPI_execute("SELECT p.attnum::int, a.ordinal::int, p.atttypid, p.atttypmod"
-				" FROM pg_catalog.pg_attribute p JOIN customer_data.attribute a ON a.name OPERATOR(pg_catalog.=) p.attname"
+				" FROM pg_catalog.pg_attribute p LEFT JOIN customer_data.attribute a ON a.name OPERATOR(pg_catalog.=) p.attname"
 				" WHERE p.attrelid OPERATOR(pg_catalog.=) 'customer_data.customer'::pg_catalog.regclass"
-				" AND p.attnum OPERATOR(pg_catalog.>) 1 AND NOT p.attisdropped", true, 0);
+				" AND p.attnum OPERATOR(pg_catalog.>) 1 AND NOT p.attisdropped AND (a.name IS NOT NULL OR p.atthasdef)", true, 0);
 	n = (int) SPI_processed;
 	*columns = palloc0(sizeof(Column) * Max(n, 1));
 	for (int i = 0; i < n; i++)
@@ -94,6 +97,8 @@ read_columns(Column **columns)
 
 		c->attnum = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
 		c->ordinal = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+		if (isnull)
+			return -1;
 		c->type = DatumGetObjectId(SPI_getbinval(row, desc, 3, &isnull));
 		if ((c->type != TEXTOID && c->type != DATEOID && c->type != TIMESTAMPTZOID) ||
 			DatumGetInt32(SPI_getbinval(row, desc, 4, &isnull)) >= 0)
@@ -277,7 +282,7 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 	if (n > 1)
 		sort_by_customer(place, n);
 	customers = cd_insertion_begin("customer", 0, true);
-	origins = cd_insertion_begin("customer_origin", 0, true);
+	origins = cd_insertion_begin("customer_origin", 2, true);
 	natts = cd_insertion_columns(customers);
 	value = palloc0(sizeof(Datum) * natts);
 	isnull = palloc(sizeof(bool) * natts);

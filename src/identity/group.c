@@ -535,6 +535,9 @@ cd_cluster_records(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Columns of source_record. */
+#define RECORD_COLUMNS	8
+
 /* Records that arrive get the customers of their clusters. */
 typedef struct Founding
 {
@@ -547,8 +550,8 @@ static void
 take_arriving(void *state, uint64 row)
 {
 	Founding   *f = (Founding *) state;
-	Datum		values[8] = {0};
-	bool		nulls[8] = {false};
+	Datum		values[RECORD_COLUMNS] = {0};
+	bool		nulls[RECORD_COLUMNS] = {false};
 
 	for (int i = 0; i < 3; i++)
 		values[i] = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
@@ -607,7 +610,7 @@ cd_found_customers(PG_FUNCTION_ARGS)
 		if (g.c.label[i] == i)
 			((int64 *) ((char *) answer + ARR_OVERHEAD_NONULLS(1)))[n++] = f.customer[i];
 	}
-	f.insertion = cd_insertion_begin("source_record", 0, true);
+	f.insertion = cd_insertion_begin("source_record", RECORD_COLUMNS, true);
 	each_row("SELECT record_id, source_id, key, hash, changed_at FROM customer_data.arriving_record", (Datum) 0, false, take_arriving, &f);
 	cd_insertion_end(f.insertion);
 	report_conflicts(&g, (Datum) 0, false);

@@ -104,10 +104,10 @@ identifier_cause(const CdLayout *layout, uint64 identifiers)
 void
 cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links)
 {
-	CdInsertion *insertion = cd_insertion_begin("match_link", 0, true);
-	const bool	nulls[4] = {false, false, false, false};
-	uint64		identifiers = 0;
 	Datum		values[4];
+	const bool	nulls[lengthof(values)] = {false, false, false, false};
+	CdInsertion *insertion = cd_insertion_begin("match_link", lengthof(values), true);
+	uint64		identifiers = 0;
 	Datum		model = CStringGetTextDatum("model");
 	Datum		cause = model;
 

@@ -31,6 +31,9 @@
 /* Segments from which on they are merged, and the tail with them. */
 #define MOST_SEGMENTS		8
 
+/* Columns of match_posting. */
+#define POSTING_COLUMNS		3
+
 /* Lists being written, bucket by bucket. */
 struct CdPostingWriter
 {
@@ -106,8 +109,8 @@ start_row(CdPostingWriter *writer)
 static void
 end_bucket(CdPostingWriter *writer)
 {
-	const bool	nulls[3] = {false, false, false};
-	Datum		values[3];
+	const bool	nulls[POSTING_COLUMNS] = {false, false, false};
+	Datum		values[POSTING_COLUMNS];
 
 	if (writer->current < 0)
 		return;
@@ -128,7 +131,7 @@ writer_create(MemoryContext context, const CdEngine *engine, int segment, int bi
 	writer->segment = segment;
 	writer->bits = bits;
 	writer->limit = engine->model->oversize * 4;
-	writer->insertion = cd_insertion_begin("match_posting", 0, true);
+	writer->insertion = cd_insertion_begin("match_posting", POSTING_COLUMNS, true);
 	initStringInfo(&writer->row);
 	start_row(writer);
 	MemoryContextSwitchTo(old);

@@ -279,14 +279,17 @@ put_row(Reading *r, const Change *c, bool gone, ArrayType *given, ArrayType *sta
 	pfree(key);
 }
 
+/* Columns of arriving_record, and of record_value. */
+#define RECORD_COLUMNS	5
+
 /* Write a record that nobody knew before, and its values. */
 static void
 write_record(Reading *r, const Change *c, ArrayType *given, ArrayType *standard, ArrayType *issue)
 {
 	const Known *k = &r->known[c->known];
 	text	   *key = cstring_to_text_with_len(r->pool + k->key, k->len);
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	Datum		values[RECORD_COLUMNS];
+	bool		nulls[RECORD_COLUMNS] = {false};
 
 	values[0] = Int64GetDatum(k->record_id);
 	values[1] = Int32GetDatum(r->source_id);
@@ -502,8 +505,8 @@ cd_read_changes(PG_FUNCTION_ARGS)
 		load_known(&r, source_id, NULL);
 	r.source_id = source_id;
 	GetUserIdAndSecContext(&r.userid, &r.sec_context);
-	r.arriving = cd_insertion_begin("arriving_record", 0, true);
-	r.values = cd_insertion_begin("record_value", 0, true);
+	r.arriving = cd_insertion_begin("arriving_record", RECORD_COLUMNS, true);
+	r.values = cd_insertion_begin("record_value", RECORD_COLUMNS, true);
 	row_context = AllocSetContextCreate(CurrentMemoryContext, "customer_data source row",
 										ALLOCSET_DEFAULT_SIZES);
 	cd_run_as_begin(PG_GETARG_OID(2), time_zone, &save);
