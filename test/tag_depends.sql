@@ -2,7 +2,7 @@
 -- itself: refreshed step by step it is what it would be decided anew.
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
-SELECT plan(9);
+SELECT plan(10);
 CREATE TABLE person (id int PRIMARY KEY, mail text, city text, since timestamptz);
 INSERT INTO person SELECT i, 'p' || i || '@posten.org', 'Brno', '2026-01-01' FROM generate_series(1, 8) i;
 SELECT is(tag_members('lively'), '{}', 'without customers nobody has a tag');
@@ -28,6 +28,13 @@ SELECT is(pg_temp.state(), :'stepwise'::text, 'a rebuild changes nothing');
 DELETE FROM customer_tag;
 SELECT count(*) FROM refresh_tags(rebuild => true) \g /dev/null
 SELECT is(pg_temp.state(), :'stepwise'::text, 'nor does deciding all from nothing');
+-- Of one group: the second is decided as if the first were not there, as it is only then that it counts.
+SELECT add_tag('home.brno', $$city = 'Brno'$$, exclusive_group => 'home'), add_tag('home.else', $$NOT has_tag(tags, 'home.brno')$$, exclusive_group => 'home') \g /dev/null
+SELECT count(*) FROM refresh_tags() \g /dev/null
+UPDATE person SET city = 'Lom' WHERE id = 4;
+SELECT count(*) FROM resolve() \g /dev/null
+SELECT count(*) FROM refresh_metrics(), refresh_tags() \g /dev/null
+SELECT is(cardinality(tag_members('home.else & !home.brno')), 4::bigint, 'whoever loses the first of a group gets the second at once');
 SELECT throws_ok($$SELECT add_tag('mirror', 'has_tag(tags, ''mirror'')')$$, '42P19', NULL, 'a tag that asks for itself alone is refused');
 SELECT throws_ok($$SELECT add_tag(NULL, 'true')$$, '42602', NULL, 'as is one without a path');
 SELECT * FROM finish();

@@ -58,7 +58,7 @@ typedef struct Tag
 	int			top;
 	CdPopulation *population;
 	CdTagPaths *below;			/* paths of what hangs below it; of a tree */
-	List	   *branches;		/* prefixes, up to the dot, of which it asks for all tags; "": all there are */
+	List	   *asked;			/* paths and prefixes it asks tags for */
 	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
@@ -596,43 +596,40 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 	}
 }
 
-/* Of the paths and prefixes that an expression asks tags for the prefixes */
+/* Texts of an array */
 static List *
-read_branches(ArrayType *uses)
+read_texts(ArrayType *array)
 {
-	List	   *branches = NIL;
-	Datum	   *paths;
+	List	   *texts = NIL;
+	Datum	   *values;
 	int			count,
 				i;
 
-	deconstruct_array(uses, TEXTOID, -1, false, TYPALIGN_INT, &paths, NULL, &count);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
 	for (i = 0; i < count; i++)
-	{
-		char	   *path = TextDatumGetCString(paths[i]);
-		int			length = strlen(path);
-
-		if (length > 0 && path[length - 1] == '*')
-			branches = lappend(branches, pnstrdup(path, length - 1));
-	}
-	return branches;
+		texts = lappend(texts, TextDatumGetCString(values[i]));
+	return texts;
 }
 
-/* Does a branch hold a tag, or some of what hangs below it? */
+/* Is a tag, or some of what hangs below it, among what is asked for? */
 static bool
-holds_tag(const char *branch, const Tag *tag)
+is_asked(const char *asked, const Tag *tag)
 {
-	int			length = strlen(branch);
+	int			length = strlen(asked);
+	bool		branch = length > 0 && asked[length - 1] == '*';
 
-	if (tag->length > length)
-		return memcmp(tag->path, branch, length) == 0;
-	return tag->result == RESULT_TAGS && length > tag->length && branch[tag->length] == '.' &&
-		memcmp(tag->path, branch, tag->length) == 0;
+	length -= branch;
+	if (branch ? tag->length > length : tag->length == length)
+		return memcmp(tag->path, asked, length) == 0;
+	return tag->result == RESULT_TAGS && length > tag->length && asked[tag->length] == '.' &&
+		memcmp(tag->path, asked, tag->length) == 0;
 }
 
 /*
- * Who asks for a branch, or for all tags, is evaluated after those it asks for,
- * and would find what he himself said the last time among them: tags that are
- * evaluated together do not see each other.
+ * A tag that asks for a branch, or for all tags, is evaluated after those, and
+ * would find what it said itself the last time among them; those of a group are
+ * evaluated together, and the first is the only one.  So tags that are evaluated
+ * together do not see each other.
  */
 static List *
 unseen_tags(Refresh *refresh)
@@ -650,8 +647,8 @@ unseen_tags(Refresh *refresh)
 		{
 			ListCell   *cell;
 
-			foreach(cell, refresh->tags[i].branches)
-				seen &= !holds_tag(lfirst(cell), tag);
+			foreach(cell, refresh->tags[i].asked)
+				seen &= !is_asked(lfirst(cell), tag);
 		}
 		if (!seen)
 			unseen = lappend(unseen, tag->result == RESULT_TAGS ? psprintf("%s.*", tag->path) : pstrdup(tag->path));
@@ -704,7 +701,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	tag->weighing = cd_weighing(SPI_getvalue(tuple, desc, 9));
 	tag->prior = DatumGetFloat8(SPI_getbinval(tuple, desc, 10, &isnull));
 	tag->top = DatumGetInt32(SPI_getbinval(tuple, desc, 11, &isnull));
-	tag->branches = read_branches(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 12, &isnull)));
+	tag->asked = read_texts(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 12, &isnull)));
 	SPI_freetuptable(SPI_tuptable);
 	if (tag->weighing != CD_WEIGH_NOT)
 	{
