@@ -407,11 +407,16 @@ BEGIN
     WHERE r.customer_id = tag_customer.customer_id AND r.gone_at IS NULL;
     IF record IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found',
-            MESSAGE = format('there is no customer %s', customer_id),
+            MESSAGE = format('there is no customer %s', coalesce(customer_id::text, 'NULL')),
             HINT = 'See customer_lineage() for an id that was merged away.';
     END IF;
+    score := coalesce(score, 1);
+    at := coalesce(at, now());
+    until := CASE WHEN until = 'infinity' THEN NULL ELSE coalesce(until, at + defined.valid_for) END;
+    -- What no tagset holds would stop the refresh of everybody's.
+    PERFORM customer_data.set_tag('{}', path, score, at, NULL, until);
     INSERT INTO customer_data.given_tag (record_id, path, score, at, until, note, given_by)
-    VALUES (record, path, score, at, coalesce(until, at + defined.valid_for), note, quote_ident(current_user)::regrole)
+    VALUES (record, path, score, at, until, note, quote_ident(current_user)::regrole)
     ON CONFLICT ON CONSTRAINT given_tag_pkey DO UPDATE
     SET score = excluded.score, at = excluded.at, until = excluded.until, note = excluded.note, given_by = excluded.given_by;
     PERFORM customer_data.touch('tag', ARRAY[tag_customer.customer_id]::customer_data.customer_set);
@@ -462,7 +467,9 @@ DECLARE
 BEGIN
     SELECT array_agg(q.source) AS sources, array_agg(q.key) AS keys, array_agg(q.path) AS paths,
            array_agg(q.score) AS scores, array_agg(q.at) AS ats INTO given
-    FROM customer_data.query_as(quote_ident(current_user)::regrole, current_setting('TimeZone'), query)
+    FROM customer_data.query_as(quote_ident(current_user)::regrole, current_setting('TimeZone'),
+             'SELECT source::text, key::text, path::text, score::double precision, at::timestamptz FROM ('
+             || regexp_replace(query, ';\s*$', '') || E'\n) AS q (source, key, path, score, at)')
          AS q (source text, key text, path text, score double precision, at timestamptz);
     SELECT p INTO unknown FROM (SELECT DISTINCT unnest(given.paths) AS p) d
     WHERE NOT EXISTS (SELECT FROM customer_data.tag t
@@ -472,7 +479,10 @@ BEGIN
             MESSAGE = format('"%s" does not lie below a tag of kind imported', unknown),
             HINT = 'Declare the branch first: SELECT customer_data.add_tag(''crm'', kind => ''imported'').';
     END IF;
-    PERFORM customer_data.set_tag('{}', p) FROM (SELECT DISTINCT unnest(given.paths) AS p) d;
+    -- What no tagset holds would stop the refresh of everybody's.
+    PERFORM customer_data.set_tag('{}', g.path, coalesce(g.score, 1), g.at, NULL, g.at + t.valid_for)
+    FROM unnest(given.paths, given.scores, given.ats) g (path, score, at)
+    JOIN customer_data.tag t ON t.kind = 'imported' AND (t.path = g.path OR starts_with(g.path, t.path || '.'));
     IF replace_path IS NOT NULL THEN
         PERFORM customer_data.tag_to_give(replace_path);
         WITH old AS (
