@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SET timezone = 'UTC';
-SELECT plan(30);
+SELECT plan(31);
 \set seed 77
 \ir include/seed.sql
 
@@ -43,6 +43,7 @@ SELECT cmp_ok((SELECT count(*) FROM asked), '>', 5000::bigint, 'many texts are a
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p=%s]', pg_temp.quoted(q))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND p = q)), 0::bigint, 'equal');
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p!=%s]', pg_temp.quoted(q))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND p <> q)), 0::bigint, 'different');
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p in (%s, %s)]', pg_temp.quoted(q), pg_temp.quoted('7' || q))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND p IN (q, '7' || q))), 0::bigint, 'one of two');
+SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p not in (%s, %s)]', pg_temp.quoted(q), pg_temp.quoted('7' || q))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND p NOT IN (q, '7' || q))), 0::bigint, 'none of two');
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p~%s]', pg_temp.quoted(q || '*'))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND starts_with(p, q))), 0::bigint, 'beginning with');
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE event_count(t, format('*[p~%s]', pg_temp.quoted('*' || q || '*'))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND position(q IN p) > 0)), 0::bigint, 'containing');
 SELECT is((SELECT count(*) FROM asked JOIN tl USING (c) WHERE q !~ '^[0-9]' AND event_count(t, format('*[p<%s]', pg_temp.quoted(q))::event_pattern) <> (SELECT count(*) FROM ev WHERE ev.c = tl.c AND p < q COLLATE "C")), 0::bigint, 'before');

@@ -355,6 +355,7 @@ bind_text(BoundTest *test, const CdCondition *cond, const CdTimeline *tl)
 	int			len,
 				low,
 				high,
+				i,
 				any = 0;
 	bool		found;
 
@@ -387,10 +388,24 @@ bind_text(BoundTest *test, const CdCondition *cond, const CdTimeline *tl)
 		return code_range(test, low, (__int128) high - 1);
 	}
 
-	/* Ask each text of the dictionary once. */
 	test->how = TEST_SET;
 	test->set = palloc0(Max(dict.n, 1));
 	test->nset = dict.n;
+	if ((cond->op == CD_OP_IN || cond->op == CD_OP_NOT_IN) && cond->nliterals <= dict.n / 4)
+	{
+		/* A few texts are looked up. */
+		memset(test->set, cond->op == CD_OP_NOT_IN, dict.n);
+		for (i = 0; i < cond->nliterals; i++)
+		{
+			low = cd_dict_find(&dict, cond->literals[i].str, cond->literals[i].len, &found);
+			if (found)
+				test->set[low] = cond->op == CD_OP_IN;
+			any |= found;
+		}
+		return any != 0 || cond->op == CD_OP_NOT_IN;
+	}
+
+	/* Ask each text of the dictionary once. */
 	cd_dict_seek(&dict, 0, &cursor);
 	while (cd_dict_next(&cursor, &str, &len))
 	{

@@ -717,21 +717,31 @@ cd_window_funnel_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(state);
 }
 
+/* Search the rows of a group; the highest step reached, 0 where there are no rows. */
+static int
+funnel_rows(FunctionCallInfo fcinfo, Funnel *funnel, bool want_path)
+{
+	FunnelState *state;
+
+	(void) cd_aggregate_context(fcinfo);
+	funnel->level = 0;
+	if (PG_ARGISNULL(0))
+		return 0;
+	state = (FunnelState *) PG_GETARG_POINTER(0);
+	cd_step_list_sort(&state->list);
+	funnel_begin(funnel, state->list.nconditions, &state->within, state->mode);
+	funnel->want_path = want_path;
+	return funnel_search(funnel, state->list.steps, state->list.n);
+}
+
 /* window_funnel_agg's result. */
 PG_FUNCTION_INFO_V1(cd_window_funnel_final);
 Datum
 cd_window_funnel_final(PG_FUNCTION_ARGS)
 {
-	FunnelState *state;
 	Funnel		funnel;
 
-	(void) cd_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_INT32(0);
-	state = (FunnelState *) PG_GETARG_POINTER(0);
-	cd_step_list_sort(&state->list);
-	funnel_begin(&funnel, state->list.nconditions, &state->within, state->mode);
-	PG_RETURN_INT32(funnel_search(&funnel, state->list.steps, state->list.n));
+	PG_RETURN_INT32(funnel_rows(fcinfo, &funnel, false));
 }
 
 /* funnel_times_agg's result, of the same state: no times where no step was reached. */
@@ -739,17 +749,9 @@ PG_FUNCTION_INFO_V1(cd_funnel_times_final);
 Datum
 cd_funnel_times_final(PG_FUNCTION_ARGS)
 {
-	FunnelState *state;
 	Funnel		funnel;
 
-	(void) cd_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TIMESTAMPTZOID));
-	state = (FunnelState *) PG_GETARG_POINTER(0);
-	cd_step_list_sort(&state->list);
-	funnel_begin(&funnel, state->list.nconditions, &state->within, state->mode);
-	funnel.want_path = true;
-	(void) funnel_search(&funnel, state->list.steps, state->list.n);
+	(void) funnel_rows(fcinfo, &funnel, true);
 	PG_RETURN_ARRAYTYPE_P(reached_times(&funnel));
 }
 
