@@ -397,6 +397,7 @@ typedef enum CdLikeness
 } CdLikeness;
 
 extern CdLikeness cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b);
+extern bool cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 a, uint32 b);
 extern double cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b);
 extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
 

@@ -247,13 +247,16 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 			r->family_bits = xm >= ym ? xb : yb;
 		}
 	}
+	/* a Western name beside a Chinese one is no other person's */
+	if (r->given == 0 && ff >= CD_CLOSE && cd_tokens_of_two_tongues(engine->dict, x.given[0], y.given[0]))
+		r->given = CD_MISSING;
 	if (x.nmiddle > 0 && y.nmiddle > 0)
 	{
 		CdLikeness	mm = lists_alike(engine, x.middle, x.nmiddle, y.middle, y.nmiddle, &r->middle_bits);
 
 		r->middle = mm >= CD_CLOSE ? 2 : mm >= CD_INITIAL ? 1 : 0;
 	}
-	r->agrees = r->family >= FAMILY_CLOSE || r->given >= GIVEN_CLOSE;
+	r->agrees = r->family >= FAMILY_CLOSE || (r->given >= GIVEN_CLOSE && r->given != CD_MISSING);
 }
 
 /* Count how many decimal digits of two numbers of given width differ. */

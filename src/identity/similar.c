@@ -8,6 +8,7 @@
 
 #include "identity/engine.h"
 #include "identity/glance.h"
+#include "mb/pg_wchar.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 
@@ -180,6 +181,42 @@ judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
 	return best >= 0.86 ? CD_CLOSE : best >= 0.8 ? CD_SIMILAR : CD_DIFFERENT;
 }
 
+/* Is a token written in Chinese characters? */
+static bool
+is_han(const CdDictionary *dict, uint32 token)
+{
+	const CdToken *t = &dict->token[token];
+	uint32		cp[4];
+
+	return !t->ascii && t->len > 0 &&
+		cd_utf8_decode(CD_TOKEN_TEXT(dict, token), Min(pg_utf_mblen((const unsigned char *) CD_TOKEN_TEXT(dict, token)), t->len), cp) > 0 &&
+		cd_is_han(cp[0]);
+}
+
+/*
+ * Is one of two parts of a name in Chinese characters and the other in Latin
+ * letters that are no pinyin?  Who is 王伟 may be David Wang elsewhere.
+ */
+bool
+cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 a, uint32 b)
+{
+	const CdToken *latin = &dict->token[dict->token[a].ascii ? a : b];
+	uint32		cp[64];
+
+	return dict->token[a].ascii != dict->token[b].ascii && is_han(dict, dict->token[a].ascii ? b : a) &&
+		!cd_is_pinyin(cp, cd_utf8_decode(dict->pool + latin->offset, latin->len, cp));
+}
+
+/*
+ * A letter off is a slip of the hand in Latin letters.  Two words in Chinese
+ * characters whose readings differ by one are two words, however alike.
+ */
+static inline CdLikeness
+as_written(CdLikeness likeness, bool characters)
+{
+	return !characters ? likeness : likeness == CD_CLOSE ? CD_SIMILAR : CD_DIFFERENT;
+}
+
 /* How alike two tokens of one namespace are. */
 CdLikeness
 cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
@@ -188,6 +225,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	uint64	   *slot;
 	CdLikeness	answer;
 	bool		across = false;	/* between scripts */
+	bool		written = false;	/* both in Chinese characters */
 
 	if (a == b)
 		return CD_SAME;
@@ -198,6 +236,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 		if (cd_differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
 			return abbreviates(dict, a, b) ? CD_SIMILAR : CD_DIFFERENT;
 		/* what is written in another script is compared by its reading */
+		written = dict->glance[a].roman != a && dict->glance[b].roman != b && is_han(dict, a) && is_han(dict, b);
 		a = dict->glance[a].roman;
 		b = dict->glance[b].roman;
 	}
@@ -217,12 +256,12 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	key = ((uint64) a << 35) | ((uint64) b << 6);
 	slot = &dict->cache[(key * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - CACHE_BITS)];
 	if ((*slot & ~UINT64CONST(63)) == key && (*slot & 32))
-		return (CdLikeness) (*slot & 7);
+		return as_written((CdLikeness) (*slot & 7), written);
 	answer = judge(dict, dict->glance[a].roman, dict->glance[b].roman);
 	if (answer == CD_DIFFERENT && abbreviates(dict, a, b))
 		answer = CD_SIMILAR;
 	if (across && answer < CD_CLOSE)
 		answer = Max(answer, dict->glance[a].roman == a ? judge_spelling(dict, b, a) : judge_spelling(dict, a, b));
 	*slot = key | 32 | (uint64) answer;
-	return answer;
+	return as_written(answer, written);
 }
