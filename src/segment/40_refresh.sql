@@ -33,17 +33,19 @@ COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thr
 
 -- Where the values of a metric are found fastest: in the table of metrics or
 -- of attributes where they are stored, else in profile.
-CREATE FUNCTION customer_data.threshold_relation(metric text, among text DEFAULT NULL) RETURNS text
+CREATE FUNCTION customer_data.threshold_relation(metric text, among text DEFAULT NULL, few boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
     SELECT format('(SELECT p.customer_id, p.%1$I::double precision AS value FROM %2$s p WHERE p.%1$I IS NOT NULL%3$s) one',
                   metric, coalesce(CASE c.expression WHEN format('m.%I', metric) THEN 'customer_data.customer_metric'
                                                      WHEN format('c.%I', metric) THEN 'customer_data.customer' END, 'customer_data.profile'),
-                  ' AND p.customer_id IN (SELECT customer_data.members(' || among || '))')
+                  -- Few are looked up one after the other by one scan of the index.
+                  CASE WHEN few THEN ' AND p.customer_id = ANY (ARRAY(SELECT customer_data.members(' || among || ')))'
+                       ELSE ' AND p.customer_id IN (SELECT customer_data.members(' || among || '))' END)
     FROM (SELECT 1) one LEFT JOIN customer_data.profile_column c ON c.name = metric
 $$;
-COMMENT ON FUNCTION customer_data.threshold_relation(text, text) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with an expression for a set, of its members only';
+COMMENT ON FUNCTION customer_data.threshold_relation(text, text, boolean) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with an expression for a set, of its members only, who may be few';
 
 -- Count anew who has a metric, who lies above each of some thresholds and who
 -- reaches it: by looking at those who may differ, or at everyone.
@@ -60,7 +62,8 @@ DECLARE
     sets    customer_data.customer_set[];
 BEGIN
     EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), ARRAY[%s] FROM %s', substr(parts, 3),
-                   customer_data.threshold_relation(metric, CASE WHEN differing IS NULL THEN population ELSE concat_ws(' OPERATOR(customer_data.&) ', '$1', population) END))
+                   customer_data.threshold_relation(metric, CASE WHEN differing IS NULL THEN population ELSE concat_ws(' OPERATOR(customer_data.&) ', '$1', population) END,
+                                                    few => differing IS NOT NULL))
         INTO holders, sets USING differing;
     INSERT INTO customer_data.condition_rank AS r (threshold_id, value, valued, above, reached)
     SELECT t.threshold_id, t.value,
@@ -304,6 +307,7 @@ AS $$
 DECLARE
     rest     integer := (SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'rest');
     moved    customer_data.customer_set;
+    placed   customer_data.customer_set;
     part     record;
     others   record;
     left_out customer_data.customer_set;
@@ -311,7 +315,9 @@ DECLARE
     into_it  customer_data.customer_set := '{}';
     out_of_it customer_data.customer_set := '{}';
 BEGIN
-    SELECT customer_data.take_touched('rest') | customer_data.customer_set_or_agg(c.entered | c.exited) INTO moved
+    -- Whoever has just entered a segment is in one, and need not be looked for in the others.
+    SELECT customer_data.take_touched('rest') | customer_data.customer_set_or_agg(c.entered | c.exited),
+           coalesce(customer_data.customer_set_or_agg(c.entered) FILTER (WHERE k.room = 'segment'), '{}') INTO moved, placed
     FROM customer_data.condition_change c JOIN customer_data.condition k USING (condition_id)
     WHERE c.refresh_id = refresh AND k.room IN ('segment', 'everyone');
     -- A rebuild looks at all who are, and at all who were.
@@ -320,7 +326,7 @@ BEGIN
             | customer_data.members_of((SELECT c.condition_id FROM customer_data.condition c WHERE c.room = 'everyone'));
     END IF;
     FOR part IN
-        SELECT c.chunk, c.part AS asked, c.part & coalesce(e.members, '{}') AS found
+        SELECT c.chunk, c.part AS asked, (c.part - placed) & coalesce(e.members, '{}') AS found
         FROM customer_data.chunks(moved) c
         LEFT JOIN (SELECT m.chunk, m.members FROM customer_data.member_chunk m JOIN customer_data.condition USING (condition_id)
                    WHERE room = 'everyone') e USING (chunk)

@@ -125,18 +125,6 @@ ask_segment(CdProgram *program, const Leaf *leaf, uint64 customers)
 	return yes;
 }
 
-/*
- * A bit for each customer of the block of whom a condition on "row" is true,
- * whether asked or not: nothing to guess for the processor.
- */
-#define COLLECT(yes, count, condition) \
-	do { \
-		uint64		bits_ = 0; \
-		for (int row = 0; row < (count); row++) \
-			bits_ = bits_ >> 1 | (uint64) (condition) << (CD_BLOCK - 1); \
-		(yes) = bits_ >> (CD_BLOCK - (count)); \
-	} while (0)
-
 /* Compare a column of integers, dates or moments: whatever the operator, a range of them. */
 static uint64
 ask_integer(CdProgram *program, const Leaf *leaf)
@@ -260,8 +248,8 @@ ask_span(const CdSpan *span, const TimestampTz *at, int later, uint64 customers,
 
 			/* Sums beyond the limit are not used. */
 			until[row] = after ? (TimestampTz) ((uint64) moment + (uint64) length) : DT_NOEND;
-			yes |= (uint64) after << row;
-			others |= (uint64) (at[row] >= limit) << row;
+			yes = yes >> 1 | (uint64) after << (CD_BLOCK - 1);
+			others = others >> 1 | (uint64) (at[row] >= limit) << (CD_BLOCK - 1);
 		}
 		others &= customers;
 	}

@@ -335,12 +335,10 @@ add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, cons
 	uint32		day_code = DAY_CODE - (uint32) first_day(run);
 	uint32		hour_code = -(uint32) first_hour(run);
 	IdList	   *grains = &answers->grains;
-	uint64		expiring = 0;
+	uint64		expiring;
 	uint32	   *next;
-	int			row;
 
-	for (row = 0; row < CD_BLOCK; row++)
-		expiring |= (uint64) (until[row] != DT_NOEND) << row;
+	COLLECT(expiring, CD_BLOCK, until[row] != DT_NOEND);
 	expiring &= customers;
 	if (expiring == 0)
 		return;
@@ -358,10 +356,9 @@ add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, cons
 	}
 	for (; expiring != 0; expiring &= expiring - 1)
 	{
-		TimestampTz at;
+		int			row = __builtin_ctzll(expiring);
+		TimestampTz at = until[row];
 
-		row = __builtin_ctzll(expiring);
-		at = until[row];
 		if ((uint64) (at - day) < days)
 			*next++ = ((uint32) ((uint64) at / USECS_PER_DAY) + day_code) << 16 | (ids[row] & 0xFFFF);
 		else if ((uint64) (at - hour) < hours)

@@ -20,6 +20,18 @@
 #define ANSWER_FALSE		1
 #define ANSWER_TRUE			2
 
+/*
+ * A bit for each customer of the block of whom a condition on "row" is true,
+ * whether asked or not: nothing to guess for the processor.
+ */
+#define COLLECT(yes, count, condition) \
+	do { \
+		uint64		bits_ = 0; \
+		for (int row = 0; row < (count); row++) \
+			bits_ = bits_ >> 1 | (uint64) (condition) << (CD_BLOCK - 1); \
+		(yes) = bits_ >> (CD_BLOCK - (count)); \
+	} while (0)
+
 /* A segment that conditions ask for. */
 typedef struct CdNeed
 {
