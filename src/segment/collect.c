@@ -527,14 +527,12 @@ put_turn(CdRun *run, CdAsked *asked, uint32 chunk, const CdSet *all, const CdSet
 	Answers    *answers = asked->results;
 	CdKept		before = {0};
 	CdTurn		turn;
-	const CdSet *sets[4];
+	Datum		sets[CD_TURN_SETS];
+	bool		missing[CD_TURN_SETS];
 	Datum		values[8];
 	bool		nulls[8] = {false, false, false, true, false, true, true, false};
-	Datum		elements[4];
-	bool		missing[4];
-	int			four = 4,
-				one = 1,
-				i;
+	int			others = CD_TURN_SETS - 1;
+	int			one = 1;
 
 	if (row != NULL)
 	{
@@ -550,21 +548,13 @@ put_turn(CdRun *run, CdAsked *asked, uint32 chunk, const CdSet *all, const CdSet
 	}
 	if (!cd_turn(&before, asked->due == NULL ? NULL : all, found, &turn))
 		return;
-	sets[0] = turn.after.joined;
-	sets[1] = turn.after.gone;
-	sets[2] = turn.entered;
-	sets[3] = turn.exited;
-	for (i = 0; i < 4; i++)
-	{
-		elements[i] = PointerGetDatum(sets[i]);
-		missing[i] = sets[i] == NULL;
-	}
+	cd_turn_sets(&turn, sets, missing);
 	values[0] = Int32GetDatum(asked->id);
 	values[1] = CStringGetTextDatum("turn");
 	values[2] = Int32GetDatum((int32) chunk);
-	values[4] = PointerGetDatum(turn.after.members);
-	nulls[4] = turn.after.members == NULL;
-	values[7] = PointerGetDatum(construct_md_array(elements, missing, 1, &four, &one, run->set_type, -1, false, TYPALIGN_INT));
+	values[4] = sets[0];
+	nulls[4] = missing[0];
+	values[7] = PointerGetDatum(construct_md_array(sets + 1, missing + 1, 1, &others, &one, run->set_type, -1, false, TYPALIGN_INT));
 	send_values(run, values, nulls);
 }
 

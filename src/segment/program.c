@@ -132,10 +132,8 @@ note_span(CdProgram *program, const Interval *interval)
 	for (i = 0; i < program->nspans; i++)
 		if (memcmp(&program->spans[i].span, interval, sizeof(Interval)) == 0)
 			return i;
-	program->spans = program->spans == NULL ? palloc(sizeof(CdSpan)) :
-		repalloc(program->spans, (program->nspans + 1) * sizeof(CdSpan));
-	program->span_ready = program->span_ready == NULL ? palloc(sizeof(bool)) :
-		repalloc(program->span_ready, (program->nspans + 1) * sizeof(bool));
+	CD_GROW(program->spans, program->nspans);
+	CD_GROW(program->span_ready, program->nspans);
 	program->spans[i].span = *interval;
 	return program->nspans++;
 }

@@ -41,8 +41,7 @@ cd_scope_measure(CdScope *scope, int pattern, CdMeasure what, text *of, double a
 	entry->most = amount;
 	if (of != NULL)
 		cd_of_read(&entry->of, entry->name, strlen(entry->name));
-	scope->measures = scope->measures == NULL ? palloc(sizeof(ScopeMeasure *)) :
-		repalloc(scope->measures, (scope->nmeasures + 1) * sizeof(ScopeMeasure *));
+	CD_GROW(scope->measures, scope->nmeasures);
 	scope->measures[scope->nmeasures] = entry;
 	MemoryContextSwitchTo(old);
 	return scope->nmeasures++;
@@ -64,8 +63,7 @@ cd_scope_pair(CdScope *scope, int asked, int answered, text *same)
 			return i;
 	}
 	old = MemoryContextSwitchTo(scope->context);
-	scope->pairs = scope->pairs == NULL ? palloc(sizeof(ScopePair)) :
-		repalloc(scope->pairs, (scope->npairs + 1) * sizeof(ScopePair));
+	CD_GROW(scope->pairs, scope->npairs);
 	pair = &scope->pairs[scope->npairs];
 	pair->asked = asked;
 	pair->answered = answered;
@@ -428,8 +426,7 @@ cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount)
 	}
 	if (entry->needed > 0)
 		cd_scope_want_ends(scope, entry->pattern, entry->needed);
-	scope->moments = scope->moments == NULL ? palloc(sizeof(ScopeMoment *)) :
-		repalloc(scope->moments, (scope->nmoments + 1) * sizeof(ScopeMoment *));
+	CD_GROW(scope->moments, scope->nmoments);
 	scope->moments[scope->nmoments] = entry;
 	MemoryContextSwitchTo(old);
 	return scope->nmoments++;

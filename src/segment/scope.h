@@ -19,6 +19,10 @@
 
 #define CD_BLOCK			64
 
+/* Make room for one more in an array, in the current memory context. */
+#define CD_GROW(array, n) \
+	((array) = (array) == NULL ? palloc(sizeof(*(array))) : repalloc((array), ((n) + 1) * sizeof(*(array))))
+
 typedef enum CdMeasure
 {
 	CD_MEASURE_COUNT,			/* events */

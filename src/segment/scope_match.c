@@ -58,8 +58,7 @@ note_name(CdScope *scope, const CdName *name)
 	for (i = 0; i < scope->nnames; i++)
 		if (scope->names[i].len == name->len && memcmp(scope->names[i].str, name->str, name->len) == 0)
 			return i;
-	scope->names = scope->names == NULL ? palloc(sizeof(CdName)) :
-		repalloc(scope->names, (scope->nnames + 1) * sizeof(CdName));
+	CD_GROW(scope->names, scope->nnames);
 	scope->names[scope->nnames] = *name;
 	return scope->nnames++;
 }
@@ -77,8 +76,7 @@ note_property(CdScope *scope, const char *name, int len)
 	property = palloc0(sizeof(ScopeProperty));
 	property->name = name;
 	property->len = len;
-	scope->properties = scope->properties == NULL ? palloc(sizeof(ScopeProperty *)) :
-		repalloc(scope->properties, (scope->nproperties + 1) * sizeof(ScopeProperty *));
+	CD_GROW(scope->properties, scope->nproperties);
 	scope->properties[scope->nproperties] = property;
 	return scope->nproperties++;
 }
@@ -96,8 +94,7 @@ note_field(CdScope *scope, int name, int property)
 	field = palloc0(sizeof(ScopeField));
 	field->name = name;
 	field->property = property;
-	scope->fields = scope->fields == NULL ? palloc(sizeof(ScopeField *)) :
-		repalloc(scope->fields, (scope->nfields + 1) * sizeof(ScopeField *));
+	CD_GROW(scope->fields, scope->nfields);
 	scope->fields[scope->nfields] = field;
 	return scope->nfields++;
 }
@@ -114,9 +111,8 @@ note_literal(ScopeProperty *property, const CdLiteral *literal)
 			return i;
 	if (i == NO_LITERAL)
 		return -1;
-	property->literals = property->literals == NULL ? palloc(sizeof(CdLiteral *)) :
-		repalloc(property->literals, (i + 1) * sizeof(CdLiteral *));
-	property->order = property->order == NULL ? palloc(sizeof(int)) : repalloc(property->order, (i + 1) * sizeof(int));
+	CD_GROW(property->literals, i);
+	CD_GROW(property->order, i);
 	property->literals[property->nliterals++] = literal;
 	for (k = i; k > 0; k--)
 	{
@@ -168,8 +164,7 @@ cd_scope_pattern(CdScope *scope, struct varlena *pattern)
 				entry->field = note_field(scope, entry->name, property);
 		}
 	}
-	scope->patterns = scope->patterns == NULL ? palloc(sizeof(ScopePattern *)) :
-		repalloc(scope->patterns, (scope->npatterns + 1) * sizeof(ScopePattern *));
+	CD_GROW(scope->patterns, scope->npatterns);
 	scope->patterns[scope->npatterns] = entry;
 	MemoryContextSwitchTo(old);
 	return scope->npatterns++;
@@ -588,12 +583,10 @@ cd_scope_want_ends(CdScope *scope, int number, int most)
 		MemoryContext old = MemoryContextSwitchTo(scope->context);
 
 		/* Other texts of the property may have been noted since. */
-		if (pattern->literal >= field->nends)
+		while (field->nends <= pattern->literal)
 		{
-			field->ends = field->ends == NULL ? palloc((pattern->literal + 1) * sizeof(ScopePattern *)) :
-				repalloc(field->ends, (pattern->literal + 1) * sizeof(ScopePattern *));
-			while (field->nends <= pattern->literal)
-				field->ends[field->nends++] = NULL;
+			CD_GROW(field->ends, field->nends);
+			field->ends[field->nends++] = NULL;
 		}
 		field->ends[pattern->literal] = pattern;
 		MemoryContextSwitchTo(old);

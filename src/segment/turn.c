@@ -82,6 +82,19 @@ cd_turn(const CdKept *before, const CdSet *asked, const CdSet *found, CdTurn *tu
 	return true;
 }
 
+void
+cd_turn_sets(const CdTurn *turn, Datum values[CD_TURN_SETS], bool nulls[CD_TURN_SETS])
+{
+	const CdSet *sets[CD_TURN_SETS] = {turn->after.members, turn->after.joined, turn->after.gone, turn->entered, turn->exited};
+	int			i;
+
+	for (i = 0; i < CD_TURN_SETS; i++)
+	{
+		values[i] = PointerGetDatum(sets[i]);
+		nulls[i] = sets[i] == NULL;
+	}
+}
+
 /* An argument that is a set, or NULL. */
 static const CdSet *
 set_argument(FunctionCallInfo fcinfo, int n)
@@ -116,26 +129,13 @@ cd_member_turn(PG_FUNCTION_ARGS)
 {
 	CdKept		before = {set_argument(fcinfo, 0), set_argument(fcinfo, 1), set_argument(fcinfo, 2)};
 	TupleDesc	desc;
-	CdTurn		turn;
-	const CdSet *sets[5] = {0};
-	Datum		values[5];
-	bool		nulls[5];
-	int			i;
+	CdTurn		turn = {0};
+	Datum		values[CD_TURN_SETS];
+	bool		nulls[CD_TURN_SETS];
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("member_turn() does not answer with a row")));
-	if (cd_turn(&before, set_or_empty(set_argument(fcinfo, 3)), set_or_empty(set_argument(fcinfo, 4)), &turn))
-	{
-		sets[0] = turn.after.members;
-		sets[1] = turn.after.joined;
-		sets[2] = turn.after.gone;
-		sets[3] = turn.entered;
-		sets[4] = turn.exited;
-	}
-	for (i = 0; i < 5; i++)
-	{
-		values[i] = PointerGetDatum(sets[i]);
-		nulls[i] = sets[i] == NULL;
-	}
+	(void) cd_turn(&before, set_or_empty(set_argument(fcinfo, 3)), set_or_empty(set_argument(fcinfo, 4)), &turn);
+	cd_turn_sets(&turn, values, nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -27,6 +27,10 @@ typedef struct CdTurn
 	const CdSet *exited;
 } CdTurn;
 
+/* Its sets in this order: members, joined, gone, entered, exited. */
+#define CD_TURN_SETS	5
+extern void cd_turn_sets(const CdTurn *turn, Datum values[CD_TURN_SETS], bool nulls[CD_TURN_SETS]);
+
 /* The members of a chunk. */
 extern const CdSet *cd_kept_members(const CdKept *kept);
 
