@@ -112,6 +112,7 @@ list_sessions(const CdTimeline *tl, const Interval *gap, Rows *rows)
 		Datum		values[6];
 		bool		nulls[6] = {false, false, false, false, false, false};
 
+		CHECK_FOR_INTERRUPTS();
 		if (i < n && !beyond(events[i - 1].at, events[i].at, gap))
 			continue;
 		values[0] = Int32GetDatum(++session);
@@ -167,6 +168,7 @@ list_neighbours(const CdTimeline *tl, const CdPattern *of, const CdPattern *amon
 		Datum		values[4];
 		bool		nulls[4] = {false, false, true, true};
 
+		CHECK_FOR_INTERRUPTS();
 		if (!events[i].match)
 			continue;
 		values[0] = TimestampTzGetDatum(events[i].at);
@@ -392,6 +394,7 @@ cd_paths(const CdTimeline *tl, TimestampTz since, TimestampTz until, const CdPat
 		int			at,
 					k;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!events[i].match)
 			continue;
 
