@@ -559,7 +559,11 @@ take_sums(CdEvaluation *evaluation, int e)
 	for (r = 0; r < evaluation->nrows; r++, sum += count)
 		evaluation->values[e][r] = Float8GetDatum(*sum);
 	memset(evaluation->nulls[e], false, evaluation->nrows * sizeof(bool));
-	memcpy(evaluation->valid_until[e], evaluation->next_event, evaluation->nrows * sizeof(TimestampTz));
+	/* Where nobody is left out all sums hold as long in one array. */
+	if (evaluation->wanted[e] == NULL)
+		evaluation->valid_until[e] = evaluation->next_event;
+	else
+		memcpy(evaluation->valid_until[e], evaluation->next_event, evaluation->nrows * sizeof(TimestampTz));
 }
 
 /* What affinity() says of a row, in one piece of the batch's memory */

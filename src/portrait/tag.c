@@ -330,6 +330,9 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 		double		score = DatumGetFloat8(value);
 		double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
 
+		/* Most customers have done nothing for most of many tags. */
+		if (tag->half_life > 0 && score < least)
+			return;
 		if (!isfinite(score) || !isfinite((float4) score))
 			return;
 		if (tag->half_life == 0)
@@ -343,7 +346,7 @@ add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *buil
 
 		/* Kept as of the last event, so that it does not depend on when we look. */
 		if (!seek(&refresh->last_event, tag->customers[tag->place]) ||
-			refresh->last_event.nulls[refresh->last_event.place] || score < least)
+			refresh->last_event.nulls[refresh->last_event.place])
 			return;
 		entry.at = DatumGetTimestampTz(refresh->last_event.values[refresh->last_event.place]);
 		entry.at -= entry.at % USECS_PER_SEC;
