@@ -451,6 +451,9 @@ cd_crew_worker(dsm_segment *segment, shm_toc *toc)
 		case CD_JOB_EXCHANGE:
 			cd_exchange_work(crew);
 			break;
+		case CD_JOB_SAMPLE:
+			cd_sample_work(crew);
+			break;
 		case CD_JOB_SCORE:
 			cd_score_work(crew);
 			break;

@@ -13,6 +13,7 @@ struct ParallelContext;
 typedef enum CdJob
 {
 	CD_JOB_EXCHANGE,			/* exchange.c */
+	CD_JOB_SAMPLE,				/* sample.c */
 	CD_JOB_SCORE				/* parallel.c */
 } CdJob;
 
@@ -53,6 +54,7 @@ extern void cd_crew_end(CdCrew *crew);
 
 /* The jobs, as workers do them. */
 extern void cd_exchange_work(CdCrew *crew);
+extern void cd_sample_work(CdCrew *crew);
 extern void cd_score_work(CdCrew *crew);
 
 #endif							/* CD_CREW_H */

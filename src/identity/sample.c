@@ -2,6 +2,10 @@
  * sample.c
  *		What the model is learned from: levels of random pairs, and agreement
  *		patterns of a sample of the candidates.
+ *
+ * Parallel workers help.  Which pairs are drawn, what stands for a pattern and
+ * the order of the patterns do not depend on how many there are; sums are of
+ * numbers that add up to the same in any order.
  */
 #include "postgres.h"
 
@@ -11,8 +15,50 @@
 
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
+#include "identity/crew.h"
 #include "identity/train.h"
 #include "miscadmin.h"
+#include "port/atomics.h"
+
+/* Pairs drawn, and records looked at, at a time. */
+#define DRAWS_AT_ONCE		8192
+#define RECORDS_AT_ONCE		1024
+/* Pairs for which a worker is worth starting. */
+#define PAIRS_PER_WORKER	100000.0
+/* Patterns that a worker can hand back. */
+#define MOST_PATTERNS		400000
+/* Bits of rarity are added up in this unit, so that the order does not matter. */
+#define RARITY_SCALE		1048576.0
+
+#define ST_SORT sort_patterns
+#define ST_ELEMENT_TYPE Pattern
+#define ST_COMPARE(a, b) ((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Pieces: the state, and what each of those who work found. */
+enum
+{
+	STATE, FOUND, PIECES
+};
+
+typedef struct SampleState
+{
+	pg_atomic_uint32 next;		/* draw or record to take */
+	pg_atomic_uint32 overflow;	/* a worker found too many patterns */
+	bool		patterns;		/* of candidates; else random pairs are counted */
+	int			draws;
+	uint32		step;
+} SampleState;
+
+/* Patterns as a worker hands them back. */
+typedef struct PatternSpace
+{
+	uint32		n;
+	uint64		seen;
+	Pattern		item[FLEXIBLE_ARRAY_MEMBER];
+} PatternSpace;
 
 static void
 count_pair(Counts *counts, const CdAgreement *agreement)
@@ -26,7 +72,7 @@ count_pair(Counts *counts, const CdAgreement *agreement)
 			continue;
 		counts->known[c]++;
 		counts->level[c][k]++;
-		counts->rarity[c][k] += agreement->rarity[c];
+		counts->rarity[c][k] += rint(agreement->rarity[c] * RARITY_SCALE) / RARITY_SCALE;
 		for (int d = 0; d < c; d++)
 		{
 			int			l = agreement->level[d];
@@ -37,39 +83,76 @@ count_pair(Counts *counts, const CdAgreement *agreement)
 	}
 }
 
-/* Compare random pairs, or all if there are few. */
-void
-cd_count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
+/* Compare all pairs. */
+static void
+count_all(CdEngine *engine, CdRecords *records, Counts *counts)
 {
-	pg_prng_state prng;
-	double		all = (double) records->n * (records->n - 1) / 2;
 	CdAgreement agreement;
 
-	if (all <= pairs)
+	for (uint32 a = 1; a < records->n; a++)
 	{
-		for (uint32 a = 1; a < records->n; a++)
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 b = 0; b < a; b++)
 		{
-			CHECK_FOR_INTERRUPTS();
-			for (uint32 b = 0; b < a; b++)
+			cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
+			count_pair(counts, &agreement);
+		}
+	}
+}
+
+/* Take random pairs until none is left; who they are is drawn by everybody. */
+static void
+count_draws(CdCrew *crew, Counts *counts)
+{
+	SampleState *state = crew->piece[STATE];
+	const CdRecords *records = crew->records;
+	pg_prng_state prng;
+	CdAgreement agreement;
+	int			drawn = 0;
+
+	pg_prng_seed(&prng, 20240229);
+	for (;;)
+	{
+		uint32		from = pg_atomic_fetch_add_u32(&state->next, DRAWS_AT_ONCE);
+		int			to = (int) Min(from + DRAWS_AT_ONCE, (uint32) state->draws);
+
+		if (from >= (uint32) state->draws)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		for (; drawn < to; drawn++)
+		{
+			uint32		a = pg_prng_uint64_range(&prng, 0, records->n - 1);
+			uint32		b = pg_prng_uint64_range(&prng, 0, records->n - 1);
+
+			if (drawn < (int) from || a == b)
+				continue;
+			cd_agreement(crew->engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
+			count_pair(counts, &agreement);
+		}
+	}
+}
+
+/* Add what another counted. */
+static void
+add_counts(Counts *counts, const Counts *more)
+{
+	counts->total += more->total;
+	for (int c = 0; c < counts->n; c++)
+	{
+		counts->known[c] += more->known[c];
+		for (int k = 0; k < CD_MAX_LEVELS; k++)
+		{
+			counts->level[c][k] += more->level[c][k];
+			counts->rarity[c][k] += more->rarity[c][k];
+		}
+		for (int d = 0; d < c; d++)
+		{
+			for (int k = 0; k < CD_MAX_LEVELS; k++)
 			{
-				cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
-				count_pair(counts, &agreement);
+				for (int l = 0; l < CD_MAX_LEVELS; l++)
+					counts->joint[c][d][k][l] += more->joint[c][d][k][l];
 			}
 		}
-		return;
-	}
-	pg_prng_seed(&prng, 20240229);
-	for (int i = 0; i < (int) pairs; i++)
-	{
-		uint32		a = pg_prng_uint64_range(&prng, 0, records->n - 1);
-		uint32		b = pg_prng_uint64_range(&prng, 0, records->n - 1);
-
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (a == b)
-			continue;
-		cd_agreement(engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
-		count_pair(counts, &agreement);
 	}
 }
 
@@ -79,8 +162,8 @@ cd_count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *coun
  * a digit without any typing error.  Few records may have one, so that pairs of
  * any two records do not tell.
  */
-void
-cd_count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
+static void
+count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
 {
 	uint32	   *holder = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
 	pg_prng_state prng;
@@ -171,7 +254,7 @@ pair_label(const CdLabels *labels, uint32 a, uint32 b)
 
 /* Add a candidate pair to the patterns, with what is known of it. */
 static void
-take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
+take_pattern(Patterns *patterns, uint32 r, uint32 a, uint32 b, int label, float weight)
 {
 	const CdModel *model = patterns->engine->model;
 	CdAgreement agreement;
@@ -206,6 +289,7 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 	if (patterns->item[at].hash == 0)
 	{
 		patterns->item[at].hash = hash;
+		patterns->item[at].first = r;
 		patterns->item[at].rarity = rarity;
 		patterns->item[at].personal = personal;
 		patterns->item[at].kind = agreement.kind;
@@ -229,16 +313,16 @@ take_pattern(Patterns *patterns, uint32 a, uint32 b, int label, float weight)
 }
 
 /*
- * Add the candidates of a sample of records to the patterns, and of all others
- * those pairs of which the truth is known.
+ * Add the candidates of some records to the patterns, if they are of the
+ * sample, and else those pairs of which the truth is known.
  */
-void
-cd_sample_patterns(Patterns *patterns, CdBlocking *blocking)
+static void
+sample_some(Patterns *patterns, CdBlocking *blocking, uint32 from, uint32 to)
 {
 	const CdRecords *records = patterns->records;
 	const CdLabels *labels = patterns->labels;
 
-	for (uint32 r = 0; r < records->n; r++)
+	for (uint32 r = from; r < to; r++)
 	{
 		bool		sampled = patterns->step <= 1 || murmurhash32(r) % patterns->step == 0;
 		uint32		n;
@@ -256,7 +340,210 @@ cd_sample_patterns(Patterns *patterns, CdBlocking *blocking)
 			if (i + 3 < n)
 				cd_prefetch_tokens(patterns->engine, CD_FORM(records, blocking->touched[i + 3]));
 			if (sampled || label >= 0)
-				take_pattern(patterns, a, b, label, sampled ? patterns->step : 1);
+				take_pattern(patterns, r, a, b, label, sampled ? patterns->step : 1);
 		}
+	}
+}
+
+/* Take records until none is left. */
+static void
+sample_share(CdCrew *crew, Patterns *patterns)
+{
+	SampleState *state = crew->piece[STATE];
+	uint32		n = crew->records->n;
+
+	for (;;)
+	{
+		uint32		from = pg_atomic_fetch_add_u32(&state->next, RECORDS_AT_ONCE);
+
+		if (from >= n)
+			break;
+		sample_some(patterns, crew->blocking, from, from + Min(RECORDS_AT_ONCE, n - from));
+	}
+}
+
+/* Make room for patterns. */
+static void
+patterns_make(Patterns *patterns)
+{
+	patterns->n = 0;
+	patterns->seen = 0;
+	patterns->mask = 16383;
+	patterns->item = MemoryContextAllocExtended(patterns->engine->context, (Size) (patterns->mask + 1) * sizeof(Pattern),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Add patterns that a worker found; the record that stands first in the batch shows how rare the values of a pattern are. */
+static void
+add_patterns(Patterns *patterns, const PatternSpace *more)
+{
+	patterns->seen += more->seen;
+	for (uint32 i = 0; i < more->n; i++)
+	{
+		const Pattern *item = &more->item[i];
+		uint32		at = (uint32) item->hash & patterns->mask;
+		Pattern    *known;
+
+		while (patterns->item[at].hash != 0 && patterns->item[at].hash != item->hash)
+			at = (at + 1) & patterns->mask;
+		known = &patterns->item[at];
+		if (known->hash == 0)
+		{
+			*known = *item;
+			patterns->n++;
+		}
+		else
+		{
+			float		count = known->count + item->count;
+
+			if (item->first < known->first)
+				*known = *item;
+			known->count = count;
+		}
+		if (patterns->n > patterns->mask / 2)
+			patterns_grow(patterns);
+	}
+}
+
+/* Bring patterns one behind the other, in the order of their hash. */
+static void
+patterns_settle(Patterns *patterns)
+{
+	uint32		n = 0;
+
+	for (uint32 i = 0; i <= patterns->mask; i++)
+	{
+		if (patterns->item[i].hash != 0)
+			patterns->item[n++] = patterns->item[i];
+	}
+	if (n > 1)
+		sort_patterns(patterns->item, n);
+}
+
+/* Prepare a job for so many workers, with space for what each finds. */
+static CdCrew *
+begin_sample(CdEngine *engine, CdRecords *records, CdBlocking *blocking, int workers, Size space)
+{
+	Size		size[PIECES];
+	CdCrew	   *crew;
+	SampleState *state;
+
+	size[STATE] = sizeof(SampleState);
+	size[FOUND] = space * workers;
+	crew = cd_crew_begin(engine, records, blocking, CD_JOB_SAMPLE, workers, PIECES, size);
+	state = crew->piece[STATE];
+	memset(state, 0, sizeof(SampleState));
+	pg_atomic_init_u32(&state->next, 0);
+	pg_atomic_init_u32(&state->overflow, 0);
+	state->patterns = blocking != NULL;
+	return crew;
+}
+
+/* Bytes of what a worker hands back. */
+#define COUNTS_SPACE	MAXALIGN(sizeof(Counts))
+#define PATTERN_SPACE	MAXALIGN(offsetof(PatternSpace, item) + MOST_PATTERNS * sizeof(Pattern))
+
+/* Compare so many random pairs, or all if there are few, and numbers of nearly as many. */
+void
+cd_count_random(CdEngine *engine, CdRecords *records, double pairs, double near_pairs, Counts *counts)
+{
+	CdCrew	   *crew;
+	SampleState *state;
+
+	if ((double) records->n * (records->n - 1) / 2 <= pairs)
+	{
+		count_all(engine, records, counts);
+		count_near(engine, records, near_pairs, counts);
+		return;
+	}
+	crew = begin_sample(engine, records, NULL, cd_crew_size(engine, pairs / PAIRS_PER_WORKER), COUNTS_SPACE);
+	state = crew->piece[STATE];
+	state->draws = (int) pairs;
+	for (int i = 1; i < crew->members; i++)
+		memset((char *) crew->piece[FOUND] + (i - 1) * COUNTS_SPACE, 0, sizeof(Counts));
+	cd_crew_start(crew);
+	count_near(engine, records, near_pairs, counts);
+	count_draws(crew, counts);
+	cd_crew_wait(crew);
+	for (int i = 1; i < crew->members; i++)
+		add_counts(counts, (Counts *) ((char *) crew->piece[FOUND] + (i - 1) * COUNTS_SPACE));
+	cd_crew_end(crew);
+}
+
+/*
+ * Gather the candidates of a sample of records as patterns, and of all others
+ * those pairs of which the truth is known; pairs: about so many.
+ */
+void
+cd_sample_patterns(Patterns *patterns, CdRecords *records, CdBlocking *blocking, double pairs)
+{
+	/* labels are not where workers see them */
+	int			workers = patterns->labels != NULL ? 0 : cd_crew_size(patterns->engine, pairs / PAIRS_PER_WORKER);
+	CdCrew	   *crew = begin_sample(patterns->engine, records, blocking, workers, PATTERN_SPACE);
+	SampleState *state = crew->piece[STATE];
+	bool		overflow;
+
+	state->step = patterns->step;
+	for (int i = 1; i < crew->members; i++)
+	{
+		PatternSpace *space = (PatternSpace *) ((char *) crew->piece[FOUND] + (i - 1) * PATTERN_SPACE);
+
+		space->n = 0;
+		space->seen = 0;
+	}
+	patterns_make(patterns);
+	cd_crew_start(crew);
+	sample_share(crew, patterns);
+	cd_crew_wait(crew);
+	overflow = pg_atomic_read_u32(&state->overflow) != 0;
+	for (int i = 1; i < crew->members && !overflow; i++)
+		add_patterns(patterns, (PatternSpace *) ((char *) crew->piece[FOUND] + (i - 1) * PATTERN_SPACE));
+	cd_crew_end(crew);
+	if (overflow)
+	{
+		/* more kinds of pairs than workers can tell of */
+		pfree(patterns->item);
+		patterns_make(patterns);
+		sample_some(patterns, blocking, 0, records->n);
+	}
+	patterns_settle(patterns);
+}
+
+/* A worker's share. */
+void
+cd_sample_work(CdCrew *crew)
+{
+	SampleState *state = crew->piece[STATE];
+
+	if (state->patterns)
+	{
+		PatternSpace *space = (PatternSpace *) ((char *) crew->piece[FOUND] + (crew->member - 1) * PATTERN_SPACE);
+		Patterns	patterns = {0};
+		uint32		n = 0;
+
+		patterns.engine = crew->engine;
+		patterns.records = crew->records;
+		patterns.step = state->step;
+		patterns_make(&patterns);
+		sample_share(crew, &patterns);
+		if (patterns.n > MOST_PATTERNS)
+		{
+			pg_atomic_write_u32(&state->overflow, 1);
+			return;
+		}
+		for (uint32 i = 0; i <= patterns.mask; i++)
+		{
+			if (patterns.item[i].hash != 0)
+				space->item[n++] = patterns.item[i];
+		}
+		space->n = n;
+		space->seen = patterns.seen;
+	}
+	else
+	{
+		Counts	   *counts = (Counts *) ((char *) crew->piece[FOUND] + (crew->member - 1) * COUNTS_SPACE);
+
+		counts->n = crew->engine->model->ncomparisons;
+		count_draws(crew, counts);
 	}
 }

@@ -62,7 +62,7 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 	memset(match, 0, sizeof(Counts));
 	memset(other, 0, sizeof(Counts));
 	match->n = other->n = model->ncomparisons;
-	for (uint32 i = 0; i <= patterns->mask; i++)
+	for (uint32 i = 0; i < patterns->n; i++)
 	{
 		const Pattern *pattern = &patterns->item[i];
 		double		p;
@@ -71,8 +71,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		housemates;
 		int			known = 0;
 
-		if (pattern->hash == 0)
-			continue;
 		for (int c = 0; c < model->ncomparisons; c++)
 			known += pattern->level[c] != CD_MISSING;
 		if (i % 4096 == 0)
@@ -345,8 +343,7 @@ train_others(Training *t, double random_pairs)
 	t->random->n = model->ncomparisons;
 	first_shares(model, &t->population);
 	cd_model_independent(model);
-	cd_count_random(t->engine, t->records, random_pairs, t->random);
-	cd_count_near(t->engine, t->records, NEAR_SHARE * random_pairs, t->random);
+	cd_count_random(t->engine, t->records, random_pairs, NEAR_SHARE * random_pairs, t->random);
 	maximise_other(model, t->defaults, t->population.holders, t->random, NULL, NULL, t->pairs);
 	settle_rarity(model, t->random);
 	cd_model_independent(model);
@@ -366,11 +363,8 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 	patterns.engine = t->engine;
 	patterns.records = t->records;
 	patterns.labels = t->labels;
-	patterns.mask = 16383;
-	patterns.item = MemoryContextAllocExtended(t->engine->context, (Size) (patterns.mask + 1) * sizeof(Pattern),
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	patterns.step = Max(1, (uint32) ceil(t->blocking->expected / sample_pairs));
-	cd_sample_patterns(&patterns, t->blocking);
+	cd_sample_patterns(&patterns, t->records, t->blocking, Min(sample_pairs, t->blocking->expected));
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
 	for (int round = 0; round < rounds && !report->converged; round++)

@@ -32,6 +32,7 @@ typedef struct Counts
 typedef struct Pattern
 {
 	uint64		hash;
+	uint32		first;			/* record whose pair showed it first */
 	float		rarity;			/* sum over comparisons, each by its tf share */
 	float		personal;		/* the same over personal comparisons */
 	float		count;			/* pairs of the sample whose truth is not known */
@@ -47,7 +48,7 @@ typedef struct Patterns
 	CdEngine   *engine;
 	CdRecords  *records;
 	const CdLabels *labels;
-	Pattern    *item;			/* open addressing by hash; 0 is free */
+	Pattern    *item;			/* ascending by hash; while they are gathered, open addressing, 0 is free */
 	uint32		mask;
 	uint32		n;
 	uint32		step;			/* one in so many records is looked at */
@@ -56,14 +57,11 @@ typedef struct Patterns
 	uint64		seen;
 } Patterns;
 
-/* Compare so many random pairs, or all if there are fewer. */
-extern void cd_count_random(CdEngine *engine, CdRecords *records, double pairs, Counts *counts);
+/* Compare so many random pairs, or all if there are fewer, and nearly equal numbers by so many. */
+extern void cd_count_random(CdEngine *engine, CdRecords *records, double pairs, double near_pairs, Counts *counts);
 
-/* Count those whose telephone or other number is nearly another's, by so many pairs. */
-extern void cd_count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts);
-
-/* Add the candidates of a sample of records to the patterns, and all whose truth is known. */
-extern void cd_sample_patterns(Patterns *patterns, CdBlocking *blocking);
+/* Gather the candidates of a sample of records, about so many pairs, and all whose truth is known. */
+extern void cd_sample_patterns(Patterns *patterns, CdRecords *records, CdBlocking *blocking, double pairs);
 
 /* Make parts of an address depend on narrower ones among matches, as far as pairs show it (NULL: none). */
 extern void cd_same_moves(CdModel *model, const Counts *match);
