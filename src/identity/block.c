@@ -391,11 +391,15 @@ cd_blocking_release(CdBlocking *blocking)
 
 /*
  * Add up what record r shares with others; with "below" only with those
- * before it.  Answers how many entries of touched are in use.
+ * before it.  Answers how many entries of touched are in use; r may be one of
+ * them, with nothing added up.
  */
 static Size
 gather(CdBlocking *blocking, uint32 r, bool below)
 {
+	int16	   *score = blocking->score;
+	uint32	   *touched = blocking->touched;
+	uint32		last = below ? r : PG_UINT32_MAX;
 	Size		n = 0;
 
 	for (uint32 i = blocking->recfirst[r]; i < blocking->recfirst[r + 1]; i++)
@@ -408,22 +412,17 @@ gather(CdBlocking *blocking, uint32 r, bool below)
 		if (n + (end - m) > blocking->maxtouched)
 		{
 			blocking->maxtouched = blocking->maxtouched * 2 + (end - m);
-			blocking->touched = repalloc_huge(blocking->touched, blocking->maxtouched * sizeof(uint32));
+			blocking->touched = touched = repalloc_huge(touched, blocking->maxtouched * sizeof(uint32));
 		}
-		for (; m < end; m++)
+		/* whether a record was touched cannot be foreseen: no branch */
+		for (; m < end && *m < last; m++)
 		{
-			if (*m >= r)
-			{
-				if (below)
-					break;
-				if (*m == r)
-					continue;
-			}
-			if (blocking->score[*m] == 0)
-				blocking->touched[n++] = *m;
-			blocking->score[*m] += bits;
+			touched[n] = *m;
+			n += score[*m] == 0;
+			score[*m] += bits;
 		}
 	}
+	score[r] = 0;
 	return n;
 }
 

@@ -526,7 +526,7 @@ typedef struct CdLinks
 
 extern CdLinks *cd_links_create(MemoryContext context);
 extern bool cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, uint32 x, uint32 y, CdLinks *links);
-extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links);
+extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 to, CdLinks *links);
 extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
 
 /* posting.c */

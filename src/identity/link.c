@@ -9,6 +9,7 @@
 #include "identity/engine.h"
 #include "insertion.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 /* Links weaker than this are not kept. */
@@ -54,35 +55,85 @@ cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, ui
 	return true;
 }
 
-/*
- * Score the candidates of a record and keep their links.  Those are dropped
- * first that cannot become one by their numbers, so that only tokens of the
- * others have to be fetched.
- */
-void
-cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, CdLinks *links)
+/* A record whose candidates are on their way through the stages of scoring. */
+typedef struct Pending
 {
-	const CdRecords *records = blocking->records;
-	uint32		n = cd_candidates(engine, blocking, r);
-	uint32	   *candidate = blocking->touched;
-	uint32		kept = 0;
+	uint32		record;
+	uint32		n;				/* candidates left */
+	uint32		max;
+	uint32	   *candidate;
 	CdSide		side;
+} Pending;
 
-	if (n == 0)
-		return;
-	cd_side_note(engine, CD_FORM(records, r), &side);
-	for (uint32 i = 0; i < n; i++)
+/* Find the candidates of a record; their forms begin to come into the caches. */
+static void
+find_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, Pending *pending)
+{
+	pending->record = r;
+	pending->n = cd_candidates(engine, blocking, r);
+	if (pending->n > pending->max)
 	{
-		const CdForm *form = CD_FORM(records, candidate[i]);
+		pending->max = pending->n * 2;
+		if (pending->candidate != NULL)
+			pfree(pending->candidate);
+		pending->candidate = MemoryContextAllocHuge(engine->context, pending->max * sizeof(uint32));
+	}
+	memcpy(pending->candidate, blocking->touched, pending->n * sizeof(uint32));
+}
 
-		if (!cd_side_may_reach(engine, &side, form, LINK_FLOOR))
+/* Drop those that cannot become a link by their numbers; the tokens of the others begin to come. */
+static void
+drop_hopeless(CdEngine *engine, const CdRecords *records, Pending *pending, CdLinks *links)
+{
+	uint32		kept = 0;
+
+	if (pending->n == 0)
+		return;
+	cd_side_note(engine, CD_FORM(records, pending->record), &pending->side);
+	for (uint32 i = 0; i < pending->n; i++)
+	{
+		const CdForm *form = CD_FORM(records, pending->candidate[i]);
+
+		if (!cd_side_may_reach(engine, &pending->side, form, LINK_FLOOR))
 			continue;
 		cd_prefetch_tokens(engine, form);
-		candidate[kept++] = candidate[i];
+		pending->candidate[kept++] = pending->candidate[i];
 	}
-	links->pairs += n - kept;
-	for (uint32 i = 0; i < kept; i++)
-		cd_score_pair(engine, records, &side, r, candidate[i], links);
+	links->pairs += pending->n - kept;
+	pending->n = kept;
+}
+
+/*
+ * Score the candidates of the records from one to another, and keep their
+ * links.  Three records are under way at a time, each in another stage, so
+ * that what a stage reads was fetched while the others were worked on.
+ */
+void
+cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 to, CdLinks *links)
+{
+	const CdRecords *records = blocking->records;
+	Pending		pending[3] = {{0}};
+
+	for (uint32 r = from; r < to + 2; r++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (r < to)
+			find_candidates(engine, blocking, r, &pending[r % 3]);
+		if (r > from && r < to + 1)
+			drop_hopeless(engine, records, &pending[(r - 1) % 3], links);
+		if (r > from + 1)
+		{
+			Pending    *p = &pending[(r - 2) % 3];
+
+			for (uint32 i = 0; i < p->n; i++)
+				cd_score_pair(engine, records, &p->side, p->record, p->candidate[i], links);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+	{
+		if (pending[i].candidate != NULL)
+			pfree(pending[i].candidate);
+	}
 }
 
 /* Name the identifiers that agree. */

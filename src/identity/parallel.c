@@ -20,7 +20,7 @@
 /* Fewer pairs than this are scored sooner than workers start. */
 #define PAIRS_PER_WORKER	500000.0
 /* Records taken at a time. */
-#define RECORDS_AT_ONCE		64
+#define RECORDS_AT_ONCE		128
 
 /* Pieces: the state, parts whose links found no room, and links. */
 enum
@@ -40,13 +40,7 @@ typedef struct ScoringState
 static void
 score_some(CdEngine *engine, CdBlocking *blocking, uint32 from, CdLinks *links)
 {
-	uint32		to = Min(from + RECORDS_AT_ONCE, blocking->records->n);
-
-	for (uint32 r = from; r < to; r++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		cd_score_candidates(engine, blocking, r, links);
-	}
+	cd_score_candidates(engine, blocking, from, from + Min(RECORDS_AT_ONCE, blocking->records->n - from), links);
 }
 
 /* Take the links that workers found. */
