@@ -3,8 +3,8 @@
  *		Standard forms of many records at once, with parallel workers.
  *
  * Values lie in shared memory; whoever has nothing to do takes the next
- * records.  The forms are handed on in the order of the records, so that the
- * number of workers changes nothing.  There are no workers, and nothing else
+ * records.  The forms are handed on in the order of the records, as soon as they
+ * are there, so that the number of workers changes nothing.  There are no workers, and nothing else
  * changes, where the server cannot give shared memory.
  */
 #include "postgres.h"
@@ -17,7 +17,9 @@
 #include "identity/prepare.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
+#include "storage/condition_variable.h"
 #include "text/standard.h"
+#include "utils/wait_event.h"
 
 /* Fewer records than this are standardised sooner than a worker starts. */
 #define RECORDS_PER_WORKER	5000
@@ -39,6 +41,7 @@ typedef struct PrepareState
 {
 	pg_atomic_uint32 next;		/* record to take */
 	pg_atomic_uint64 used;		/* bytes of the space for answers */
+	ConditionVariable progress; /* of workers */
 	Size		space;
 	uint32		n;
 	int32		today;
@@ -53,8 +56,11 @@ typedef struct Answer
 	char	   *data;
 } Answer;
 
-/* Where a worker's answer begins in the space, +1; 0: it is not there. */
-typedef uint64 Place;
+/* Where a worker's answer begins in the space, +1; 0: it is not there yet. */
+typedef pg_atomic_uint64 Place;
+
+/* It found no room. */
+#define NO_ROOM		PG_UINT64_MAX
 
 CdGiven *
 cd_given_create(MemoryContext context)
@@ -162,6 +168,23 @@ workers_for(uint32 n)
 	return Max(Min(max_parallel_maintenance_workers, (int) Min(n / RECORDS_PER_WORKER, MOST_WORKERS)), 0);
 }
 
+/* Standardise the next records oneself; false if none are left. */
+static bool
+prepare_next(PrepareState *shared, const CdGiven *given, CdStandardCache *cache, MemoryContext row, Answer *own,
+			 MemoryContext context)
+{
+	uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
+	uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
+	Answer	   *mine = &own[from / RECORDS_AT_ONCE];
+
+	if (from >= given->n)
+		return false;
+	mine->size = (given->at[to - 1] - given->at[from]) * 2 + 4096;
+	mine->data = MemoryContextAllocHuge(context, mine->size);
+	prepare_some(given->at, given->base, from, to, shared->region, shared->today, cache, row, mine);
+	return true;
+}
+
 /*
  * Standardise the values of all records; region is that of records that name
  * no country.  Forms are handed on in order; "together": what takes them may
@@ -221,48 +244,54 @@ cd_given_standardize(const CdGiven *given, const char *region, bool together, Cd
 	memset(shared, 0, sizeof(PrepareState));
 	pg_atomic_init_u32(&shared->next, 0);
 	pg_atomic_init_u64(&shared->used, 0);
+	ConditionVariableInit(&shared->progress);
 	shared->space = room;
 	shared->n = given->n;
 	shared->today = cd_standard_today();
 	strlcpy(shared->region, region, sizeof(shared->region));
 	memcpy(starts, given->at, given->n * sizeof(Size));
 	memcpy(values, given->base, given->used);
-	memset(place, 0, nanswers * sizeof(Place));
+	for (uint32 i = 0; i < nanswers; i++)
+		pg_atomic_init_u64(&place[i], 0);
 	shm_toc_insert(pcxt->toc, SHARED_STATE, shared);
 	shm_toc_insert(pcxt->toc, SHARED_STARTS, starts);
 	shm_toc_insert(pcxt->toc, SHARED_VALUES, values);
 	shm_toc_insert(pcxt->toc, SHARED_PLACES, place);
 	shm_toc_insert(pcxt->toc, SHARED_SPACE, space);
 	LaunchParallelWorkers(pcxt);
-	for (;;)
-	{
-		uint32		from = pg_atomic_fetch_add_u32(&shared->next, RECORDS_AT_ONCE);
-		uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
-		Answer	   *mine = &own[from / RECORDS_AT_ONCE];
-
-		if (from >= given->n)
-			break;
-		CHECK_FOR_INTERRUPTS();
-		mine->size = (given->at[to - 1] - given->at[from]) * 2 + 4096;
-		mine->data = MemoryContextAllocHuge(context, mine->size);
-		prepare_some(given->at, given->base, from, to, region, shared->today, cache, row, mine);
-	}
-	WaitForParallelWorkersToFinish(pcxt);
+	/* hand on what is there, and make what is not; who waits for a worker has nothing else to do */
 	for (uint32 i = 0; i < nanswers; i++)
 	{
 		uint32		from = i * RECORDS_AT_ONCE;
 		uint32		to = Min(from + RECORDS_AT_ONCE, given->n);
-		char	   *data = own[i].data != NULL ? own[i].data : space + place[i] - 1;
 
-		if (own[i].data == NULL && place[i] == 0)
+		CHECK_FOR_INTERRUPTS();
+		while (own[i].data == NULL && pg_atomic_read_u64(&place[i]) == 0)
 		{
-			/* a worker found no room for them */
+			if (!prepare_next(shared, given, cache, row, own, context))
+			{
+				ConditionVariablePrepareToSleep(&shared->progress);
+				while (pg_atomic_read_u64(&place[i]) == 0)
+					ConditionVariableSleep(&shared->progress, WAIT_EVENT_PARALLEL_FINISH);
+				ConditionVariableCancelSleep();
+			}
+		}
+		pg_read_barrier();
+		if (own[i].data != NULL)
+		{
+			take_some(own[i].data, from, to, take, state);
+			pfree(own[i].data);
+		}
+		else if (pg_atomic_read_u64(&place[i]) != NO_ROOM)
+			take_some(space + pg_atomic_read_u64(&place[i]) - 1, from, to, take, state);
+		else
+		{
 			scratch.used = 0;
 			prepare_some(given->at, given->base, from, to, region, shared->today, cache, row, &scratch);
-			data = scratch.data;
+			take_some(scratch.data, from, to, take, state);
 		}
-		take_some(data, from, to, take, state);
 	}
+	WaitForParallelWorkersToFinish(pcxt);
 	DestroyParallelContext(pcxt);
 	ExitParallelMode();
 	MemoryContextDelete(context);
@@ -298,9 +327,15 @@ cd_prepare_worker(dsm_segment *segment, shm_toc *toc)
 		prepare_some(starts, values, from, to, shared->region, shared->today, cache, row, &scratch);
 		into = pg_atomic_fetch_add_u64(&shared->used, MAXALIGN(scratch.used));
 		if (into + scratch.used > shared->space)
-			continue;
-		memcpy(space + into, scratch.data, scratch.used);
-		place[from / RECORDS_AT_ONCE] = into + 1;
+			into = NO_ROOM;
+		else
+		{
+			memcpy(space + into, scratch.data, scratch.used);
+			into++;
+		}
+		/* the forms are there before it is told where */
+		pg_atomic_exchange_u64(&place[from / RECORDS_AT_ONCE], into);
+		ConditionVariableBroadcast(&shared->progress);
 	}
 	MemoryContextDelete(context);
 }
