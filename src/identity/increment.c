@@ -62,6 +62,8 @@ typedef struct Increment
 	CdRecords  *changed;		/* numbered by themselves */
 	CdRecords	all;			/* these and whom their lists name, by id */
 	uint32	   *number;			/* of changed records among all */
+	uint32	   *number_by_id;	/* of all, from the least id on; NULL: ids are too far apart */
+	int64		least;
 	OwnKey	   *key;
 	Size		nkeys;
 	CdWanted   *wanted;
@@ -74,18 +76,20 @@ typedef struct Increment
 	Size		maxpairs;
 } Increment;
 
-/* Number of a record among all. */
-static uint32
-number_of(const CdRecords *all, int64 id)
+/* Number of a record among all, of which it must be one. */
+static inline uint32
+number_of(const Increment *inc, int64 id)
 {
 	uint32		low = 0,
-				high = all->n;
+				high = inc->all.n;
 
+	if (inc->number_by_id != NULL)
+		return inc->number_by_id[id - inc->least];
 	while (low < high)
 	{
 		uint32		middle = low + (high - low) / 2;
 
-		if (all->id[middle] < id)
+		if (inc->all.id[middle] < id)
 			low = middle + 1;
 		else
 			high = middle;
@@ -125,6 +129,109 @@ gather_keys(Increment *inc)
 	}
 }
 
+/* Ids are looked up in a table where it needs no more entries than this, or than a few per id. */
+#define IDS_ANYWAY	(16 * 1024 * 1024)
+#define IDS_APART	4
+
+/* List the records that hits name and the changed ones, ascending by id, by a table of all ids; NULL where these are too far apart. */
+static int64 *
+list_by_number(Increment *inc, Size *n)
+{
+	const CdHits *hits = &inc->hits;
+	int64		least = PG_INT64_MAX;
+	int64		most = PG_INT64_MIN;
+	uint64		range;
+	int64	   *id;
+
+	for (Size i = 0; i < hits->n; i++)
+	{
+		least = Min(least, hits->item[i].record);
+		most = Max(most, hits->item[i].record);
+	}
+	for (uint32 r = 0; r < inc->changed->n; r++)
+	{
+		least = Min(least, inc->changed->id[r]);
+		most = Max(most, inc->changed->id[r]);
+	}
+	range = most < least ? 0 : (uint64) most - (uint64) least + 1;
+	if (range == 0 || range > Max(IDS_ANYWAY, IDS_APART * (hits->n + inc->changed->n)))
+		return NULL;
+	inc->least = least;
+	inc->number_by_id = MemoryContextAllocExtended(inc->context, range * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	*n = 0;
+	for (Size i = 0; i < hits->n; i++)
+		inc->number_by_id[hits->item[i].record - least] = 1;
+	for (uint32 r = 0; r < inc->changed->n; r++)
+		inc->number_by_id[inc->changed->id[r] - least] = 1;
+	for (uint64 i = 0; i < range; i++)
+		*n += inc->number_by_id[i];
+	id = MemoryContextAllocHuge(inc->context, (*n + 1) * sizeof(int64));
+	*n = 0;
+	for (uint64 i = 0; i < range; i++)
+	{
+		if (inc->number_by_id[i] == 0)
+			continue;
+		id[*n] = least + (int64) i;
+		inc->number_by_id[i] = (uint32) (*n)++;
+	}
+	return id;
+}
+
+/* The same, wherever the ids are. */
+static int64 *
+list_by_sorting(Increment *inc, Size *n)
+{
+	const CdHits *hits = &inc->hits;
+	int64	   *id = MemoryContextAllocHuge(inc->context, (hits->n + inc->changed->n + 1) * sizeof(int64));
+	Size		all = 0;
+
+	for (Size i = 0; i < hits->n; i++)
+		id[all++] = hits->item[i].record;
+	for (uint32 r = 0; r < inc->changed->n; r++)
+		id[all++] = inc->changed->id[r];
+	if (all > 1)
+		sort_numbers(id, all);
+	*n = 0;
+	for (Size i = 0; i < all; i++)
+	{
+		if (i == 0 || id[i] != id[i - 1])
+			id[(*n)++] = id[i];
+	}
+	return id;
+}
+
+/* Bring hits into the order of their keys, and of one key by their records. */
+static void
+order_hits(Increment *inc)
+{
+	CdHits	   *hits = &inc->hits;
+	Size	   *start = MemoryContextAllocExtended(inc->context, ((Size) inc->nwanted + 1) * sizeof(Size), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	CdHit	   *ordered = MemoryContextAllocHuge(inc->context, Max(hits->n, 1) * sizeof(CdHit));
+	Size		from = 0;
+
+	for (Size i = 0; i < hits->n; i++)
+		start[hits->item[i].wanted + 1]++;
+	for (uint32 w = 0; w < inc->nwanted; w++)
+		start[w + 1] += start[w];
+	for (Size i = 0; i < hits->n; i++)
+		ordered[start[hits->item[i].wanted]++] = hits->item[i];
+	/* those of one segment ascend */
+	for (uint32 w = 0; w < inc->nwanted; w++)
+	{
+		bool		ascend = true;
+
+		for (Size i = from + 1; i < start[w] && ascend; i++)
+			ascend = ordered[i - 1].record <= ordered[i].record;
+		if (!ascend)
+			sort_hits(ordered + from, start[w] - from);
+		from = start[w];
+	}
+	pfree(start);
+	pfree(hits->item);
+	hits->item = ordered;
+	hits->max = Max(hits->n, 1);
+}
+
 /* Number all records that lists name, ascending by id; the changed ones are marked. */
 static void
 number_records(Increment *inc)
@@ -133,7 +240,6 @@ number_records(Increment *inc)
 	CdRecords  *all = &inc->all;
 	uint32		limit = inc->engine->model->oversize * 4;
 	Size		kept = 0;
-	Size		n = 0;
 	int64	   *id;
 
 	/* lists that are too long are not followed */
@@ -143,19 +249,9 @@ number_records(Increment *inc)
 			hits->item[kept++] = hits->item[i];
 	}
 	hits->n = kept;
-	id = MemoryContextAllocHuge(inc->context, (hits->n + inc->changed->n + 1) * sizeof(int64));
-	for (Size i = 0; i < hits->n; i++)
-		id[n++] = hits->item[i].record;
-	for (uint32 r = 0; r < inc->changed->n; r++)
-		id[n++] = inc->changed->id[r];
-	if (n > 1)
-		sort_numbers(id, n);
-	kept = 0;
-	for (Size i = 0; i < n; i++)
-	{
-		if (i == 0 || id[i] != id[i - 1])
-			id[kept++] = id[i];
-	}
+	id = list_by_number(inc, &kept);
+	if (id == NULL)
+		id = list_by_sorting(inc, &kept);
 	all->n = (uint32) kept;
 	all->id = id;
 	all->at = MemoryContextAllocHuge(inc->context, (kept + 1) * sizeof(uint32));
@@ -165,7 +261,7 @@ number_records(Increment *inc)
 	inc->number = MemoryContextAllocHuge(inc->context, (inc->changed->n + 1) * sizeof(uint32));
 	for (uint32 r = 0; r < inc->changed->n; r++)
 	{
-		inc->number[r] = number_of(all, inc->changed->id[r]);
+		inc->number[r] = number_of(inc, inc->changed->id[r]);
 		inc->mark[inc->number[r]] = true;
 	}
 }
@@ -182,8 +278,7 @@ lay_out_lists(Increment *inc)
 	uint64		n = 0;
 	uint32	   *next;
 
-	if (hits->n > 1)
-		sort_hits(hits->item, hits->n);
+	order_hits(inc);
 	b->context = inc->context;
 	b->records = &inc->all;
 	b->changed = inc->mark;
@@ -201,7 +296,7 @@ lay_out_lists(Increment *inc)
 			own++;
 		while (hit < hits->n && hits->item[hit].wanted == w)
 		{
-			uint32		record = number_of(&inc->all, hits->item[hit++].record);
+			uint32		record = number_of(inc, hits->item[hit++].record);
 
 			/* what a changed record held before is of no account */
 			if (!inc->mark[record] && (n == start || b->member[n - 1] != record))
@@ -315,7 +410,7 @@ read_candidates(Increment *inc)
 	for (uint32 r = 0; r < inc->changed->n; r++)
 		all->at[inc->number[r]] = inc->changed->at[r];
 	for (uint32 i = 0; i < others->n; i++)
-		all->at[number_of(all, others->id[i])] = (uint32) inc->changed->used + others->at[i];
+		all->at[number_of(inc, others->id[i])] = (uint32) inc->changed->used + others->at[i];
 }
 
 /* Does a pair still share the bits that make a candidate, by the values of today? */
