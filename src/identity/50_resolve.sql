@@ -285,9 +285,9 @@ BEGIN
             -- Who arrives is looked at anyway.
             INSERT INTO customer_data.record_affected (record_id, cause)
             SELECT r, format('link %s', l.name)
-            FROM added f, unnest(ARRAY[f.record_a, f.record_b]) AS r
-            WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL
-              AND NOT EXISTS (SELECT FROM customer_data.arriving_record n WHERE n.record_id = r);
+            FROM (SELECT unnest(ARRAY[f.record_a, f.record_b]) AS r FROM added f
+                  WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL) j
+            WHERE NOT EXISTS (SELECT FROM customer_data.arriving_record n WHERE n.record_id = j.r);
         END IF;
         -- Visitors may be known by the link alone.
         FOR wanted IN
@@ -502,7 +502,7 @@ CREATE FUNCTION customer_data.write_first_golden() RETURNS boolean
 COMMENT ON FUNCTION customer_data.write_first_golden() IS 'Writes the golden rows of all customers, where none has one yet; false where golden_query() must do it';
 
 -- All at once: sorted in memory as far as it reaches.
-CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS void
+CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET work_mem = '256MB' SET jit = off
@@ -510,12 +510,13 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM customer_data.customer) AND NOT EXISTS (SELECT FROM customer_data.customer_origin)
        AND customer_data.write_first_golden() THEN
-        RETURN;
+        RETURN true;
     END IF;
     EXECUTE customer_data.golden_query(false);
+    RETURN false;
 END
 $$;
-COMMENT ON FUNCTION customer_data.write_all_golden_rows() IS 'Writes the golden rows of all customers';
+COMMENT ON FUNCTION customer_data.write_all_golden_rows() IS 'Writes the golden rows of all customers; true where none had one before';
 
 CREATE FUNCTION customer_data.write_golden_rows(customers bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
@@ -531,11 +532,12 @@ AS $$
 DECLARE
     own     pg_catalog.record;
     emptied bigint[];
+    first   boolean := false;
 BEGIN
     IF customers IS NULL THEN
         -- What was empty when it was analysed is not when it is joined: no loops over it. Holds until this function ends.
         PERFORM set_config('enable_nestloop', 'off', true);
-        PERFORM customer_data.write_all_golden_rows();
+        first := customer_data.write_all_golden_rows();
     ELSE
         IF cardinality(customers) * 20 < (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'customer_data.customer'::regclass) THEN
             -- A few of many are looked up, not sought among all.
@@ -573,7 +575,10 @@ BEGIN
                  -- Dates and telephone numbers are taken in standard form.
                  CASE WHEN own.name IN ('birth_date', 'registered_at', 'phone') THEN 'standard' ELSE 'value' END);
     END LOOP;
-    IF customers IS NULL THEN
+    IF first THEN
+        -- Golden rows are made of records: nobody is without any.
+        emptied := NULL;
+    ELSIF customers IS NULL THEN
         SELECT array_agg(c.customer_id) INTO emptied
         FROM customer_data.customer c
         WHERE NOT EXISTS (SELECT FROM customer_data.source_record r WHERE r.customer_id = c.customer_id AND r.gone_at IS NULL);
@@ -618,6 +623,8 @@ DECLARE
     moved   bigint[];
     touched bigint[];
     whole   boolean := affected IS NULL;
+    -- Nobody is known yet: all are new, and nobody else is concerned.
+    first   boolean := whole AND NOT EXISTS (SELECT FROM customer_data.source_record);
 BEGIN
     merged := 0;
     split := 0;
@@ -629,11 +636,15 @@ BEGIN
         ANALYZE customer_data.source_record;
         PERFORM customer_data.report_phase('resolve: golden records');
     END IF;
-    SELECT array_agg(DISTINCT t.id) INTO touched
-    FROM (SELECT unnest(moved) AS id
-          UNION ALL SELECT unnest(customers)
-          UNION ALL SELECT r.customer_id FROM unnest(refreshed) AS f JOIN customer_data.source_record r ON r.record_id = f) t
-    WHERE t.id > 0;
+    IF first THEN
+        touched := moved;
+    ELSE
+        SELECT array_agg(DISTINCT t.id) INTO touched
+        FROM (SELECT unnest(moved) AS id
+              UNION ALL SELECT unnest(customers)
+              UNION ALL SELECT r.customer_id FROM unnest(refreshed) AS f JOIN customer_data.source_record r ON r.record_id = f) t
+        WHERE t.id > 0;
+    END IF;
     IF whole THEN
         PERFORM customer_data.write_golden(NULL);
     ELSIF touched IS NOT NULL THEN

@@ -57,7 +57,7 @@ CREATE VIEW customer_data.account_key_given AS
         UNION ALL SELECT 'account number', lower(btrim(r.key)) WHERE s.kind = 'account'
         UNION ALL SELECT 'domain', lower(v.standard[23])
         UNION ALL SELECT 'domain', customer_data.host_of(v.standard[22])
-        UNION ALL SELECT 'domain', split_part(v.standard[8], '@', 2)
+        UNION ALL SELECT 'domain', m.domain FROM (SELECT split_part(v.standard[8], '@', 2) AS domain OFFSET 0) m
         UNION ALL SELECT 'company name', v.standard[20]
         UNION ALL SELECT 'brand', (customer_data.company_parts(v.given[20])).brand WHERE v.given[20] IS NOT NULL
         UNION ALL SELECT 'key', s.source_id || ' ' || r.key WHERE s.kind = 'account'
@@ -90,7 +90,9 @@ BEGIN
         GROUP BY k.how, k.value
         HAVING count(*) <= 50
     ), pointed AS MATERIALIZED (
-        SELECT m.customer_id, a.account_id, array_agg(DISTINCT m.how) AS hows
+        -- By what, as bits: 8 account number, 4 domain, 2 company name, 1 brand.
+        SELECT m.customer_id, a.account_id,
+               bit_or(CASE m.how WHEN 'account number' THEN 8 WHEN 'domain' THEN 4 WHEN 'company name' THEN 2 ELSE 1 END) AS hows
         FROM mine m
         JOIN named n ON n.how = m.how AND n.value = m.value
         CROSS JOIN unnest(n.accounts) AS a(account_id)
@@ -98,13 +100,16 @@ BEGIN
         GROUP BY m.customer_id, a.account_id
     ), named_score AS MATERIALIZED (
         SELECT p.customer_id, p.account_id, p.hows,
-               CASE WHEN 'account number' = ANY (p.hows) THEN 100 ELSE 0 END
-               + CASE WHEN 'domain' = ANY (p.hows) THEN 12 ELSE 0 END
-               + CASE WHEN 'company name' = ANY (p.hows) THEN 10 WHEN 'brand' = ANY (p.hows) THEN 5 ELSE 0 END AS score,
-               count(*) OVER (PARTITION BY p.customer_id) AS choices
+               CASE WHEN p.hows & 8 > 0 THEN 100 ELSE 0 END + CASE WHEN p.hows & 4 > 0 THEN 12 ELSE 0 END
+               + CASE WHEN p.hows & 2 > 0 THEN 10 WHEN p.hows & 1 > 0 THEN 5 ELSE 0 END AS score
         FROM pointed p
+    ), chosen AS MATERIALIZED (
+        SELECT n.customer_id, count(*) AS choices, max(n.score) AS top FROM named_score n GROUP BY n.customer_id
     ), asked AS MATERIALIZED (
-        SELECT n.customer_id, n.account_id FROM named_score n WHERE n.choices > 1 OR n.score < 7
+        -- The place adds 9 at most: others cannot catch up.
+        SELECT n.customer_id, n.account_id, n.hows, n.score
+        FROM named_score n JOIN chosen c ON c.customer_id = n.customer_id
+        WHERE (c.choices > 1 OR n.score < 7) AND n.score + 9 >= greatest(c.top, 7)
     ), place AS MATERIALIZED (
         SELECT i.id, array_agg(DISTINCT v.standard[13]) FILTER (WHERE v.standard[13] IS NOT NULL) AS cities,
                array_agg(DISTINCT v.standard[15]) FILTER (WHERE v.standard[15] IS NOT NULL) AS postcodes,
@@ -115,26 +120,34 @@ BEGIN
         JOIN customer_data.record_value v ON v.record_id = r.record_id
         GROUP BY i.id
     ), near AS MATERIALIZED (
-        SELECT a.customer_id, a.account_id,
+        SELECT a.customer_id, a.account_id, a.hows, a.score,
                CASE WHEN p.postcodes && o.postcodes THEN 4 ELSE 0 END
                + CASE WHEN p.cities && o.cities THEN 2 ELSE 0 END
                + CASE WHEN p.streets IS NULL OR o.streets IS NULL THEN 0
                       WHEN EXISTS (SELECT FROM unnest(p.streets) AS x, unnest(o.streets) AS y
-                                   WHERE customer_data.address_similarity(x, y) > 0.8) THEN 3 ELSE 0 END AS score
-        FROM asked a JOIN place p ON p.id = a.customer_id JOIN place o ON o.id = a.account_id
+                                   WHERE customer_data.address_similarity(x, y) > 0.8) THEN 3 ELSE 0 END AS near
+        FROM asked a LEFT JOIN place p ON p.id = a.customer_id LEFT JOIN place o ON o.id = a.account_id
+    ), scored AS (
+        SELECT e.customer_id, e.account_id, e.hows, e.near, e.score + e.near AS score FROM near e
+        UNION ALL
+        -- The only one, and sure enough.
+        SELECT n.customer_id, n.account_id, n.hows, 0, n.score
+        FROM named_score n JOIN chosen c ON c.customer_id = n.customer_id
+        WHERE c.choices = 1 AND n.score >= 7
     ), ranked AS (
-        SELECT n.customer_id, n.account_id, n.hows, n.score + coalesce(e.score, 0) AS score, coalesce(e.score, 0) AS near,
-               rank() OVER (PARTITION BY n.customer_id ORDER BY n.score + coalesce(e.score, 0) DESC) AS place_no,
-               count(*) OVER (PARTITION BY n.customer_id, n.score + coalesce(e.score, 0)) AS equals
-        FROM named_score n
-        LEFT JOIN near e ON e.customer_id = n.customer_id AND e.account_id = n.account_id
+        -- Of several with one score none is taken.
+        SELECT s.customer_id, s.score, count(*) AS equals, min(s.account_id) AS account_id, min(s.hows) AS hows, min(s.near) AS near
+        FROM scored s
+        GROUP BY s.customer_id, s.score
+    ), best AS (
+        SELECT DISTINCT ON (r.customer_id) r.* FROM ranked r ORDER BY r.customer_id, r.score DESC
     ), found AS MATERIALIZED (
-        SELECT r.customer_id, r.account_id,
-               (SELECT string_agg(h, ', ' ORDER BY h) FROM unnest(r.hows) AS h
-                WHERE h <> 'brand' OR NOT 'company name' = ANY (r.hows))
-               || CASE WHEN r.near > 0 THEN ', place' ELSE '' END AS how
-        FROM ranked r
-        WHERE r.place_no = 1 AND r.equals = 1 AND r.score >= 7
+        SELECT b.customer_id, b.account_id,
+               concat_ws(', ', CASE WHEN b.hows & 8 > 0 THEN 'account number' END, CASE WHEN b.hows & 3 = 1 THEN 'brand' END,
+                         CASE WHEN b.hows & 2 > 0 THEN 'company name' END, CASE WHEN b.hows & 4 > 0 THEN 'domain' END,
+                         CASE WHEN b.near > 0 THEN 'place' END) AS how
+        FROM best b
+        WHERE b.equals = 1 AND b.score >= 7
     ), gone AS (
         DELETE FROM customer_data.contact_account a
         USING unnest(customers) AS w
@@ -154,6 +167,10 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.write_accounts(bigint[]) IS 'Looks up the accounts of these customers and answers whose account changed';
 
+CREATE FUNCTION customer_data.fill_account_keys() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_fill_account_keys';
+COMMENT ON FUNCTION customer_data.fill_account_keys() IS 'Writes what account_key_given holds into account_key, which must be empty';
+
 -- Everybody at once: by hashing, whatever the planner thinks of the numbers.
 CREATE FUNCTION customer_data.link_all_accounts() RETURNS bigint[]
     LANGUAGE plpgsql VOLATILE
@@ -164,8 +181,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     DELETE FROM customer_data.account_key;
-    INSERT INTO customer_data.account_key (how, value, customer_id, is_account)
-    SELECT DISTINCT k.how, k.value, k.customer_id, k.is_account FROM customer_data.account_key_given k;
+    PERFORM customer_data.fill_account_keys();
     ANALYZE customer_data.account_key;
     RETURN customer_data.write_accounts(ARRAY(SELECT p.customer_id FROM customer_data.account_key p WHERE NOT p.is_account
                                               UNION SELECT a.customer_id FROM customer_data.contact_account a));

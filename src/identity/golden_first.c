@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "identity/golden.h"
+#include "identity/rows.h"
 #include "insertion.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -110,53 +111,54 @@ read_columns(Column **columns)
 	return n;
 }
 
+/* Records being read. */
+typedef struct ReadPlaces
+{
+	Place	   *place;
+	uint32		n;
+	uint32		max;
+	bool		ascending;
+} ReadPlaces;
+
+static void
+take_place(void *state, uint64 row)
+{
+	ReadPlaces *read = state;
+	Datum		value[4];
+	bool		isnull[4];
+	Place	   *p;
+
+	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, value, isnull);
+	if (read->n == read->max)
+	{
+		read->max *= 2;
+		read->place = repalloc_huge(read->place, (Size) read->max * sizeof(Place));
+	}
+	p = &read->place[read->n++];
+	p->record_id = DatumGetInt64(value[0]);
+	p->customer_id = DatumGetInt64(value[1]);
+	p->changed_at = isnull[2] ? DT_NOBEGIN : DatumGetTimestampTz(value[2]);
+	p->trust = DatumGetInt32(value[3]);
+	p->valued = false;
+	read->ascending &= read->n == 1 || p[-1].record_id < p->record_id;
+}
+
 /* Read the records that are there, ascending by id. */
 static Place *
 read_places(MemoryContext context, uint32 *n)
 {
-	Portal		portal;
-	Place	   *place;
-	uint32		max = 4096;
-	bool		ascending = true;
+	ReadPlaces	read = {NULL, 0, 4096, true};
 
-	*n = 0;
-	place = MemoryContextAllocHuge(context, max * sizeof(Place));
-	portal = SPI_cursor_open_with_args(NULL, "SELECT r.record_id, r.customer_id, r.changed_at, s.trust"
-									   " FROM customer_data.source_record r JOIN customer_data.source s"
-									   " ON s.source_id OPERATOR(pg_catalog.=) r.source_id WHERE r.gone_at IS NULL",
-									   0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, 5000);
-		if (SPI_processed == 0)
-			break;
-		CHECK_FOR_INTERRUPTS();
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			Datum		value[4];
-			bool		isnull[4];
-			Place	   *p;
-
-			heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, value, isnull);
-			if (*n == max)
-			{
-				max *= 2;
-				place = repalloc_huge(place, (Size) max * sizeof(Place));
-			}
-			p = &place[(*n)++];
-			p->record_id = DatumGetInt64(value[0]);
-			p->customer_id = DatumGetInt64(value[1]);
-			p->changed_at = isnull[2] ? DT_NOBEGIN : DatumGetTimestampTz(value[2]);
-			p->trust = DatumGetInt32(value[3]);
-			p->valued = false;
-			ascending &= *n == 1 || p[-1].record_id < p->record_id;
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-	if (!ascending)
-		sort_by_record(place, *n);
-	return place;
+	read.place = MemoryContextAllocHuge(context, read.max * sizeof(Place));
+	cd_each_row(SPI_cursor_open_with_args(NULL, "SELECT r.record_id, r.customer_id, r.changed_at, s.trust"
+										  " FROM customer_data.source_record r JOIN customer_data.source s"
+										  " ON s.source_id OPERATOR(pg_catalog.=) r.source_id WHERE r.gone_at IS NULL",
+										  0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL),
+				take_place, &read);
+	if (!read.ascending)
+		sort_by_record(read.place, read.n);
+	*n = read.n;
+	return read.place;
 }
 
 /* Find where the values of the records are. */

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "identity/cluster.h"
+#include "identity/rows.h"
 #include "insertion.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -96,8 +97,7 @@ kept_plan(const char *query)
 
 /* Run a query row by row in batches. */
 static void
-each_row(const char *query, Datum argument, bool has_argument,
-		 void (*take) (void *state, uint64 row), void *state)
+each_row(const char *query, Datum argument, bool has_argument, CdTakeRow take, void *state)
 {
 	Portal		portal;
 
@@ -105,18 +105,7 @@ each_row(const char *query, Datum argument, bool has_argument,
 		portal = SPI_cursor_open(NULL, kept_plan(query), &argument, NULL, false);
 	else
 		portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, false, CURSOR_OPT_NO_SCROLL);
-
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, 5000);
-		if (SPI_processed == 0)
-			break;
-		CHECK_FOR_INTERRUPTS();
-		for (uint64 i = 0; i < SPI_processed; i++)
-			take(state, i);
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
+	cd_each_row(portal, take, state);
 }
 
 typedef struct Grouping

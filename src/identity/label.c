@@ -9,7 +9,7 @@
 
 #include "executor/spi.h"
 #include "identity/engine.h"
-#include "miscadmin.h"
+#include "identity/rows.h"
 
 #define NO_RECORD	PG_UINT32_MAX
 
@@ -32,36 +32,39 @@ cd_record_number(const CdRecords *records, int64 id)
 	return low < records->n && records->id[low] == id ? low : NO_RECORD;
 }
 
+/* Labels being read. */
+typedef struct ReadLabels
+{
+	const CdRecords *records;
+	CdLabels   *labels;
+} ReadLabels;
+
+/* Take which entity a record is. */
+static void
+take_entity(void *state, uint64 row)
+{
+	ReadLabels *read = state;
+	bool		isnull;
+	uint32		r = cd_record_number(read->records, DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull)));
+	Datum		entity = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull);
+	text	   *t;
+
+	if (isnull || r == NO_RECORD)
+		return;
+	t = DatumGetTextPP(entity);
+	read->labels->entity[r] = cd_hash64(0, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+	read->labels->known[r] = true;
+}
+
 /* Read which entity records are, by a query of record and entity. */
 static void
 read_entities(CdEngine *engine, const CdRecords *records, const char *truth, CdLabels *labels)
 {
-	Portal		portal = SPI_cursor_open_with_args(NULL, truth, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL);
+	ReadLabels	read = {records, labels};
 
 	labels->entity = MemoryContextAllocExtended(engine->context, Max(records->n, 1) * sizeof(uint64),
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, 5000);
-		if (SPI_processed == 0)
-			break;
-		CHECK_FOR_INTERRUPTS();
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			uint32		r = cd_record_number(records, DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
-			Datum		entity = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull);
-			text	   *t;
-
-			if (isnull || r == NO_RECORD)
-				continue;
-			t = DatumGetTextPP(entity);
-			labels->entity[r] = cd_hash64(0, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
-			labels->known[r] = true;
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
+	cd_each_row(SPI_cursor_open_with_args(NULL, truth, 0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL), take_entity, &read);
 }
 
 /*
