@@ -232,7 +232,6 @@ typedef struct CdModel
 	double		housemates[CD_PAIR_KINDS];	/* of pairs of one household */
 	float		prior[CD_PAIR_KINDS];	/* log odds of being one against strangers */
 	float		prior_housemates[CD_PAIR_KINDS];	/* and against two of a household */
-	float		all_bits;		/* log2 of the records: what a value of one record says */
 	double		records;		/* of which frequencies were counted */
 	bool		trained;
 	bool		made;			/* frequencies were counted */

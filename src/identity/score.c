@@ -712,7 +712,6 @@ cd_log_other(const CdModel *model, int c, const uint8 *level)
 void
 cd_settle_prior(CdModel *model)
 {
-	model->all_bits = (float) log2(Max(model->records, 2.0));
 	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
 	{
 		model->prior[kind] = (float) log2(model->lambda[kind] / (1.0 - model->lambda[kind]));

@@ -297,21 +297,6 @@ cd_tags_seek(CdTagReader *reader, const char *path, int length)
 	return false;
 }
 
-/* Find a tag by its path, which buffer will hold */
-bool
-cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer)
-{
-	CdTagReader reader;
-
-	cd_tags_begin(&reader, tags);
-	if (!cd_tags_seek(&reader, path, length))
-		return false;
-	*tag = reader.tag;
-	memcpy(buffer, path, length);
-	tag->path = buffer;
-	return true;
-}
-
 const char *
 cd_tagset_fault(const char *bytes, Size length)
 {

@@ -83,7 +83,6 @@ extern void cd_tags_begin(CdTagReader *reader, const CdTagset *tags);
 extern bool cd_tags_next(CdTagReader *reader);
 extern bool cd_tags_seek(CdTagReader *reader, const char *path, int length);
 extern int	cd_tags_count(const CdTagset *tags);
-extern bool cd_tags_find(const CdTagset *tags, const char *path, int length, CdTag *tag, char *buffer);
 /* What is wrong with bytes that claim to be an image, or NULL. */
 extern const char *cd_tagset_fault(const char *bytes, Size length);
 

@@ -58,12 +58,6 @@ cd_attribute_of(const char *name)
 }
 
 const char *
-cd_attribute_name(CdAttribute attribute)
-{
-	return attribute_names[attribute];
-}
-
-const char *
 cd_issue_name(CdIssue issue)
 {
 	return issue > CD_ISSUE_NONE && issue < CD_ISSUE_COUNT ? issue_names[issue] : "";

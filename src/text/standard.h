@@ -86,7 +86,6 @@ typedef enum CdIssue
 
 /* The attribute of a name; CD_ATTR_OTHER if it is not a well-known one. */
 extern CdAttribute cd_attribute_of(const char *name);
-extern const char *cd_attribute_name(CdAttribute attribute);
 
 /* The name of an issue; "" for none. */
 extern const char *cd_issue_name(CdIssue issue);

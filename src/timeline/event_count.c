@@ -823,37 +823,6 @@ cd_event_sum_compare(const CdTimeline *tl, const CdPattern *pattern, const CdWin
 	return compare_total(tl, pattern, window, of, op, threshold);
 }
 
-/* happened(...) */
-bool
-cd_event_happened(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window)
-{
-	CdMatcher	few[CD_FEW];
-	CdMatcher  *matchers;
-	TimestampTz enters;
-	int			n = cd_window_bind(window, pattern, tl, few, &matchers, &enters);
-
-	return note_happened(window, matchers, n, enters);
-}
-
-/* event_first(...), event_last(...) */
-bool
-cd_event_edge(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window,
-			  bool last, TimestampTz *at)
-{
-	CdMatcher	few[CD_FEW];
-	CdMatcher  *matchers;
-	TimestampTz enters;
-	int			n = cd_window_bind(window, pattern, tl, few, &matchers, &enters);
-
-	*at = last ? newest_match(matchers, n) : oldest_match(matchers, n);
-	cd_validity_note(enters);
-	if (TIMESTAMP_NOT_FINITE(*at))
-		return false;
-	if (window->sliding)
-		cd_validity_note(cd_window_turns(window, *at));
-	return true;
-}
-
 /* Arguments of the comparisons in SQL: timeline, pattern, least, last. */
 static bool
 begin_compare(FunctionCallInfo fcinfo, CdTimeline *tl, const CdPattern **pattern, CdWindow *window)

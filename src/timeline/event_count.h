@@ -29,18 +29,13 @@ typedef struct CdOf
 extern void cd_of_read(CdOf *of, const char *name, int len);
 
 /*
- * event_count(...) <op> threshold, event_sum(...) <op> threshold and
- * happened(...), noting the first moment at which the comparison, rather than
- * the count or sum, can change.
+ * event_count(...) <op> threshold and event_sum(...) <op> threshold, noting the
+ * first moment at which the comparison, rather than the count or sum, can
+ * change.
  */
 extern bool cd_event_count_compare(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window,
 								   CdCompare op, double threshold);
 extern bool cd_event_sum_compare(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window,
 								 const CdOf *of, CdCompare op, double threshold);
-extern bool cd_event_happened(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window);
-
-/* event_last / event_first; false when there is none. */
-extern bool cd_event_edge(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *window,
-						  bool last, TimestampTz *at);
 
 #endif							/* CD_EVENT_COUNT_H */

@@ -128,13 +128,6 @@ glob_match(const char *str, int len, const char *glob, int globlen, bool fold)
 	}
 }
 
-/* Whether a text matches a glob. */
-bool
-cd_glob(const char *str, int len, const char *glob, int globlen)
-{
-	return glob_match(str, len, glob, globlen, false);
-}
-
 /* Whether a whole text is a number. */
 static bool
 text_number(const char *str, int len, double *number)

@@ -134,7 +134,4 @@ extern int	cd_matcher_count(const CdMatcher *matcher);
 extern int	cd_matcher_first(const CdMatcher *matcher, int from, int to);
 extern int	cd_matcher_last(const CdMatcher *matcher, int from, int to);
 
-/* Whether a text matches a glob. */
-extern bool cd_glob(const char *str, int len, const char *glob, int globlen);
-
 #endif							/* CD_EVENT_PATTERN_H */
