@@ -34,6 +34,10 @@ COMMENT ON FUNCTION customer_data.index_tags(customer_data.customer_set, custome
 CREATE FUNCTION customer_data.rebuild_tag_index() RETURNS bigint
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
+    -- Before the first source there are no customers, and nothing to index.
+    IF to_regclass('customer_data.customer_tag') IS NULL THEN
+        RETURN 0;
+    END IF;
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     RETURN customer_data.index_tags(NULL, NULL, NULL);
 END
