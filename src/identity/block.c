@@ -389,6 +389,27 @@ cd_blocking_release(CdBlocking *blocking)
 	blocking->nmembers = 0;
 }
 
+/* Bring where the lists of a record begin into the caches, and where those of the next one are. */
+static inline void
+prefetch_lists(const CdBlocking *blocking, uint32 r)
+{
+	for (uint32 i = blocking->recfirst[r]; i < blocking->recfirst[r + 1]; i++)
+	{
+		const char *list = (const char *) (blocking->member + blocking->first[blocking->reckey[i]]);
+
+		cd_prefetch(list);
+		cd_prefetch(list + 64);
+		cd_prefetch(list + 128);
+	}
+	if (r + 1 == blocking->records->n)
+		return;
+	for (uint32 i = blocking->recfirst[r + 1]; i < blocking->recfirst[r + 2]; i++)
+	{
+		cd_prefetch(&blocking->first[blocking->reckey[i]]);
+		cd_prefetch(&blocking->bits[blocking->reckey[i]]);
+	}
+}
+
 /*
  * Add up what record r shares with others; with "below" only with those
  * before it.  Answers how many entries of touched are in use; r may be one of
@@ -402,6 +423,7 @@ gather(CdBlocking *blocking, uint32 r, bool below)
 	uint32		last = below ? r : PG_UINT32_MAX;
 	Size		n = 0;
 
+	prefetch_lists(blocking, r);
 	for (uint32 i = blocking->recfirst[r]; i < blocking->recfirst[r + 1]; i++)
 	{
 		uint32		k = blocking->reckey[i];

@@ -312,7 +312,7 @@ read_tags(Grouping *g, Datum ids, bool some)
 		g->c.limit[i] = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
 		g->c.priority[i] = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
 		g->identifier[i] = SPI_getvalue(row, desc, 4);
-		appendStringInfo(&columns, ", CASE WHEN standard[%d] ~* %s THEN NULL ELSE standard[%d] END", ordinal,
+		appendStringInfo(&columns, ", CASE WHEN standard[%d] !~* %s THEN standard[%d] END", ordinal,
 						 quote_literal_cstr(SPI_getvalue(row, desc, 5)), ordinal);
 	}
 	each_row(psprintf("SELECT record_id%s FROM customer_data.record_value%s", columns.data,
