@@ -145,9 +145,9 @@ bits_between(const uint8 *body, uint32 first, uint32 last)
 		__builtin_popcountll(load64(body + 8 * end) & end_mask);
 }
 
-/* Count what a run container shares with another */
+/* Count what a run container shares with another; stops soon after there is enough */
 static uint32
-common_with_runs(const CdContainer *runs, const CdContainer *other)
+common_with_runs(const CdContainer *runs, const CdContainer *other, uint32 enough)
 {
 	uint32		count = run_count(runs);
 	uint32		others = other->kind == KIND_RUN ? run_count(other) : other->cardinality;
@@ -155,7 +155,7 @@ common_with_runs(const CdContainer *runs, const CdContainer *other)
 	uint32		i,
 				j = 0;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && n < enough; i++)
 	{
 		uint32		first = run_first(runs->body, i);
 		uint32		last = run_last(runs->body, i);
@@ -211,9 +211,9 @@ cd_container_common(const CdContainer *a, const CdContainer *b)
 	if (container_is_full(b))
 		return a->cardinality;
 	if (a->kind == KIND_RUN)
-		return common_with_runs(a, b);
+		return common_with_runs(a, b, PG_UINT32_MAX);
 	if (b->kind == KIND_RUN)
-		return common_with_runs(b, a);
+		return common_with_runs(b, a, PG_UINT32_MAX);
 	if (a->kind == KIND_ARRAY && b->kind == KIND_ARRAY)
 		return common_of_arrays(a, b, NULL);
 	if (a->kind == KIND_BITMAP && b->kind == KIND_BITMAP)
@@ -266,7 +266,7 @@ cd_container_intersects(const CdContainer *a, const CdContainer *b)
 		}
 		return false;
 	}
-	return cd_container_common(a, b) > 0;
+	return (a->kind == KIND_RUN ? common_with_runs(a, b, 1) : common_with_runs(b, a, 1)) > 0;
 }
 
 /* Does a container hold all of another of the same key?  Mostly found out soon. */
