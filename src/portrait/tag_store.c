@@ -226,11 +226,18 @@ cd_tag_store_end_batch(CdTagStore *store)
 													   false, TYPALIGN_SHORT));
 		arguments[1] = PointerGetDatum(construct_array(store->tags, store->count, get_element_type(store->tagset_array), -1,
 													   false, TYPALIGN_INT));
-		/* Nobody else writes meanwhile, so that rows are where they were read. */
+		/* No refresh runs beside this one, so that rows are where they were read, unless somebody writes by hand. */
 		SPI_execute_with_args("UPDATE customer_data.customer_tag t SET tags = u.tags"
 							  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (place, tags)"
 							  " WHERE t.ctid OPERATOR(pg_catalog.=) u.place",
 							  2, types, arguments, NULL, false, 0);
+		if (SPI_processed != (uint64) store->count)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("tags of customers were changed by hand while they were refreshed"),
+					 errdetail("Of %d rows of customer_data.customer_tag " UINT64_FORMAT " are as they were read; nothing was written.",
+							   store->count, (uint64) SPI_processed),
+					 errhint("Run refresh_tags() again.")));
 	}
 	SPI_freetuptable(store->stored_rows);
 	SPI_freetuptable(store->given_rows);
