@@ -123,6 +123,7 @@ cd_insertion_begin(const char *table, int columns, bool indexes_last)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table customer_data.%s does not exist", table)));
+	PreventCommandIfReadOnly("INSERT");
 	insertion->context = context;
 	insertion->relation = table_open(id, RowExclusiveLock);
 	insertion->columns = columns == 0 ? RelationGetDescr(insertion->relation)->natts : columns;

@@ -5,7 +5,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
-SELECT plan(15);
+SELECT plan(16);
 CREATE TABLE account (id int PRIMARY KEY, name text);
 CREATE TABLE event (id int PRIMARY KEY, account int, at timestamptz, what text);
 INSERT INTO account SELECT i, 'name ' || i FROM generate_series(1, 500) i;
@@ -60,6 +60,11 @@ ROLLBACK;
 BEGIN READ ONLY;
 SELECT throws_ok('SELECT refresh_tags()', '25006', NULL, 'nothing is written in a transaction that only reads');
 ROLLBACK;
+BEGIN READ ONLY;
+DO $$ BEGIN PERFORM evaluate_tags('{}', '{}', '{}'); EXCEPTION WHEN read_only_sql_transaction THEN NULL; END $$;
+SELECT pg_current_xact_id_if_assigned() IS NULL AS untouched \gset
+ROLLBACK;
+SELECT ok(:'untouched', 'nor does writing without a statement take a transaction id before it is refused: a standby has none to give');
 
 -- Ranges of parallel workers where there are fewer customers than workers, from the least id on
 INSERT INTO condition (room, expression) VALUES ('segment', 'true');
