@@ -230,6 +230,10 @@ COMMENT ON FUNCTION customer_data.renew_standards(int) IS 'Makes the standard fo
 
 -- Reads declared links anew; notes the records whose links came or went.  A
 -- relation of many links is joined by hashing, whatever the planner expects.
+CREATE FUNCTION customer_data.fill_evidence(link_id int, source_a int, source_b int, keys_a text[], keys_b text[], moments timestamptz[]) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_fill_evidence';
+COMMENT ON FUNCTION customer_data.fill_evidence(int, int, int, text[], text[], timestamptz[]) IS 'Writes pairs that a declared link names, where all records are arriving';
+
 CREATE FUNCTION customer_data.read_links() RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -269,7 +273,10 @@ BEGIN
         FROM incoming i
         WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
                           WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b);
-        IF cardinality(keys_a) > 0 THEN
+        IF cardinality(keys_a) > 0 AND NOT EXISTS (SELECT FROM customer_data.source_record) THEN
+            -- All who are named arrive, and are looked at anyway.
+            PERFORM customer_data.fill_evidence(l.link_id, l.source_a, l.source_b, keys_a, keys_b, moments);
+        ELSIF cardinality(keys_a) > 0 THEN
             WITH named AS (
                 SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
                 UNION ALL
