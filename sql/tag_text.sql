@@ -80,6 +80,7 @@ FROM expected e JOIN review_shop.who w ON w.id = e.account JOIN customer_tag c U
 SELECT tag, count, round(share::numeric, 3) AS share, customers, round(population_share::numeric, 4) AS population_share,
        round(tfidf::numeric, 3) AS tfidf, round(lift::numeric, 2) AS lift, round(lift_low::numeric, 2) AS low, round(lift_high::numeric, 2) AS high
 FROM explain_weighing((SELECT customer_id FROM review_shop.who WHERE id = 1), 'taste.lift');
+SELECT tag, count, round(lift::numeric, 2) AS lift FROM explain_weighing((SELECT customer_id FROM review_shop.who WHERE id = 1), 'taste.lift.tea');
 SELECT explain_weighing(0, 'about');
 
 -- a changed topic reaches everyone at the next refresh, a rebuild changes nothing

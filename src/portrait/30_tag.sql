@@ -123,6 +123,19 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.find_tag(text) IS 'A tag by path, or an error that names the nearest';
 
+CREATE FUNCTION customer_data.tag_deciding(path text) RETURNS customer_data.tag
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    found customer_data.tag;
+BEGIN
+    SELECT t.* INTO found FROM customer_data.tag t
+    WHERE t.path = tag_deciding.path OR t.result = 'customer_data.tagset' AND starts_with(tag_deciding.path, t.path || '.')
+    ORDER BY length(t.path) DESC LIMIT 1;
+    RETURN CASE WHEN found.path IS NULL THEN customer_data.find_tag(path) ELSE found END;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_deciding(text) IS 'The tag that decides about a path: that of the path, or one below which tags hang; or an error that names the nearest';
+
 CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
 #variable_conflict use_column

@@ -49,12 +49,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no customer %s', explain_tag.customer_id);
     END IF;
-    SELECT t.* INTO defined FROM customer_data.tag t
-    WHERE t.path = explain_tag.path OR t.result = 'customer_data.tagset' AND starts_with(explain_tag.path, t.path || '.')
-    ORDER BY length(t.path) DESC LIMIT 1;
-    IF defined.path IS NULL THEN
-        defined := customer_data.find_tag(explain_tag.path);
-    END IF;
+    defined := customer_data.tag_deciding(explain_tag.path);
     SELECT c.tags INTO has FROM customer_data.customer_tag c WHERE c.customer_id = explain_tag.customer_id;
     has := customer_data.tags_under(coalesce(has, '{}'), explain_tag.path);
 
@@ -118,7 +113,7 @@ CREATE FUNCTION customer_data.explain_weighing(customer_id bigint, path text)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    defined customer_data.tag := customer_data.find_tag(explain_weighing.path);
+    defined customer_data.tag := customer_data.tag_deciding(explain_weighing.path);
     counts customer_data.tagset;
     everyone double precision;
 BEGIN
@@ -140,6 +135,7 @@ BEGIN
           FROM customer_data.tags(counts) g GROUP BY 1) n
     LEFT JOIN customer_data.tag_population p ON p.tag_id = defined.tag_id AND p.label = n.label
     CROSS JOIN LATERAL (SELECT (n.n + defined.prior) / nullif(n.total * coalesce(p.share, 0) + defined.prior, 0)) l (lift)
+    WHERE explain_weighing.path IN (defined.path, format('%s.%s', defined.path, coalesce(p.shown, n.shown, n.label)))
     ORDER BY CASE defined.weighing WHEN 'tfidf' THEN n.n / (n.total + defined.prior) * ln((1 + everyone) / (1 + p.customers))
                                    WHEN 'share' THEN n.n ELSE l.lift END DESC NULLS LAST, 1;
 END
