@@ -1,7 +1,7 @@
 -- One record at a time: found, doubtful, unknown; explained; golden names.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(29);
+SELECT plan(32);
 
 CREATE TABLE public.person (id int PRIMARY KEY, given text, family text, mail text, tel text, born date, city text);
 INSERT INTO public.person VALUES
@@ -65,4 +65,10 @@ SELECT is((SELECT m.decision FROM match_customer('{"full_name": "Esmeralda Fuent
 DELETE FROM person WHERE id = 2;
 SELECT resolve();
 SELECT is((SELECT m.decision FROM match_customer('{"full_name": "Bartholomew Quigley", "email": "bq@clover.org"}') m), 'none', 'a record that is gone is not found');
+-- Namesakes are told apart by the numbers in their mailboxes; a slip of the hand stays one.
+SELECT upsert_record('shop', x.key, jsonb_build_object('full_name', 'Lena Walmore', 'email', x.email))
+FROM (VALUES ('L1', 'walmorel27@mail.org'), ('L2', 'walmorel76@mail.org'), ('L3', 'wallmorel27@mail.org'), ('L4', 'lena4820173@mail.org'), ('L5', 'lena4820178@mail.org')) AS x(key, email) \g /dev/null
+SELECT is((SELECT e.level FROM explain_match('shop', 'L1', 'shop', 'L2') e WHERE e.attribute = 'email'), 'e-mail addresses differ', 'mailboxes made from one name with other numbers are two');
+SELECT is((SELECT e.level FROM explain_match('shop', x.a, 'shop', x.b) e WHERE e.attribute = 'email'), 'same mailbox elsewhere, or one letter off', x.what)
+FROM (VALUES ('L1', 'L3', 'a letter off with the same number is a slip'), ('L4', 'L5', 'and so is a digit off in a long number')) AS x(a, b, what) ORDER BY x.a;
 SELECT * FROM finish();

@@ -33,6 +33,12 @@ is_word_byte(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || IS_HIGHBIT_SET(c);
 }
 
+static inline bool
+is_letter_byte(char c)
+{
+	return is_word_byte(c) && !(c >= '0' && c <= '9');
+}
+
 static inline char
 lower_byte(char c)
 {
@@ -397,11 +403,11 @@ mailbox_bits(const char *mailbox, int len, const Names *names)
 
 		if (covered[i] || !is_word_byte(mailbox[i]))
 			continue;
-		/* one letter beside a name or a dot, if it starts one of the names */
+		/* one letter beside a name, a number or a dot, if it starts one of the names */
 		for (int j = 0; j < names->n && !initial; j++)
 			initial = (names->nroman[j] > 0 ? names->roman[j][0] : names->piece[j].text[0]) == mailbox[i];
-		if (initial && (i + 1 == len || covered[i + 1] || !is_word_byte(mailbox[i + 1])) &&
-			(i == 0 || covered[i - 1] || !is_word_byte(mailbox[i - 1])))
+		if (initial && (i + 1 == len || covered[i + 1] || !is_letter_byte(mailbox[i + 1])) &&
+			(i == 0 || covered[i - 1] || !is_letter_byte(mailbox[i - 1])))
 			continue;
 		bits += (mailbox[i] >= '0' && mailbox[i] <= '9') ? 3 : 4;
 	}

@@ -12,6 +12,9 @@
 #include "identity/glance.h"
 #include "identity/score.h"
 
+/* In numbers of so many bits a digit is mistyped sooner than a namesake has the next. */
+#define LONG_NUMBER		15
+
 /* An equal number or mailbox says what was learned of such, if no more records than these hold it. */
 #define IDENTIFYING_HOLDERS	4.0f
 
@@ -314,9 +317,33 @@ cd_compare_births(uint32 a, uint32 b)
 	return 0;
 }
 
+/* Have two tokens the same digits, in order? */
+static bool
+same_digits(const CdDictionary *dict, uint32 a, uint32 b)
+{
+	const char *s = CD_TOKEN_TEXT(dict, a);
+	const char *t = CD_TOKEN_TEXT(dict, b);
+	const char *s_end = s + dict->token[a].len;
+	const char *t_end = t + dict->token[b].len;
+
+	for (;; s++, t++)
+	{
+		while (s < s_end && (*s < '0' || *s > '9'))
+			s++;
+		while (t < t_end && (*t < '0' || *t > '9'))
+			t++;
+		if (s == s_end || t == t_end)
+			return s == s_end && t == t_end;
+		if (*s != *t)
+			return false;
+	}
+}
+
 /*
  * E-mail addresses.  An address made from the name says little where the
  * names agree: how it is made, and the domain; on another domain nothing.
+ * Namesakes are told apart by numbers: with others it is another mailbox,
+ * unless a long one differs by a digit.
  */
 static uint8
 compare_emails(CdEngine *engine, const CdComparison *comparison, const uint32 *a, const uint32 *b,
@@ -335,6 +362,9 @@ compare_emails(CdEngine *engine, const CdComparison *comparison, const uint32 *a
 		return derived ? 3 : 4;
 	}
 	box = cd_token_likeness(engine->dict, a[0], b[0]);
+	if (name_agrees && box != CD_SAME && box != CD_DIFFERENT && !same_digits(engine->dict, a[0], b[0]) &&
+		(own < LONG_NUMBER || cd_token_distance(engine->dict, a[0], b[0], 1) > 1))
+		return 0;
 	near = a[1] == b[1] || cd_token_likeness(engine->dict, a[1], b[1]) >= CD_SIMILAR;
 	if (box == CD_SAME || (box == CD_CLOSE && near))
 	{
