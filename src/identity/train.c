@@ -69,10 +69,14 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		pm;
 		double		pu;
 		double		housemates;
-		int			known = 0;
+		int			known[CD_MAX_COMPARISONS];	/* comparisons that say something */
+		int			nknown = 0;
 
 		for (int c = 0; c < model->ncomparisons; c++)
-			known += pattern->level[c] != CD_MISSING;
+		{
+			if (pattern->level[c] != CD_MISSING)
+				known[nknown++] = c;
+		}
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 		p = pattern_probability(model, pattern, &housemates);
@@ -84,16 +88,15 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		other->total += pu;
 		match->kind[pattern->kind] += pm;
 		other->housemates[pattern->kind] += housemates * pattern->count * patterns->step;
-		for (int c = 0; c < model->ncomparisons; c++)
+		for (int x = 0; x < nknown; x++)
 		{
+			int			c = known[x];
 			int			k = pattern->level[c];
 
-			if (k == CD_MISSING)
-				continue;
 			match->level[c][k] += pm;
 			other->level[c][k] += pu;
 			match->known[c] += pm;
-			match->alone[c] += known > 1 ? 0 : pm - pattern->same;
+			match->alone[c] += nknown > 1 ? 0 : pm - pattern->same;
 			if (pattern->kind == CD_PAIR_ACCOUNTS)
 			{
 				match->accounts[c] += pm;
@@ -102,14 +105,12 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			other->known[c] += pu;
 			if (k == model->comparison[c].identifying && !pattern->crowded)
 				other->strangers[c] += Max(pu - housemates * pattern->count * patterns->step, 0);
-			for (int d = 0; d < c; d++)
+			for (int y = 0; y < x; y++)
 			{
-				int			l = pattern->level[d];
+				int			d = known[y];
 
-				if (l == CD_MISSING)
-					continue;
-				match->joint[c][d][k][l] += pm;
-				other->joint[c][d][k][l] += pu;
+				match->joint[c][d][k][pattern->level[d]] += pm;
+				other->joint[c][d][k][pattern->level[d]] += pu;
 			}
 		}
 	}
