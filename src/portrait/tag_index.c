@@ -392,6 +392,7 @@ read_customers(CdTagIndex *index, const CdSet *customers)
 		cd_set_begin(&it, customers);
 		while (more)
 		{
+			CHECK_FOR_INTERRUPTS();
 			more = cd_set_next(&it, &id);
 			if (any && (!more || id - last > MOST_GAP))
 			{
@@ -421,7 +422,7 @@ cd_open_tag_table(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),
-				 errhint("GRANT SELECT ON customer_data.tag_layer, customer_data.tag_posting TO %s;",
+				 errhint("GRANT SELECT ON customer_data.%s TO %s;", name,
 						 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 	if (check_enable_rls(id, InvalidOid, false) == RLS_ENABLED)
 		ereport(ERROR,

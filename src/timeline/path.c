@@ -246,7 +246,8 @@ gather_row(FunctionCallInfo fcinfo, int nargs, void (*asked) (FunctionCallInfo f
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("what is asked for must not be NULL")));
+					 errmsg("argument %d of the aggregate must not be NULL", i),
+					 errhint("Only the moment and the kind of a row may be NULL: such a row is left out.")));
 	}
 	if (state == NULL)
 	{
