@@ -314,44 +314,68 @@ bytes_behind(const Ref *ref, int shared)
 	return bytes;
 }
 
-/* Find out how sorted texts become numbers; false when they are too long. */
+/* Eight bytes at once. */
+typedef uint8 Bytes __attribute__((vector_size(8)));
+
+/* The digits of eight bytes; where there is none, 0. */
+static inline Bytes
+digits_of(const Numbering *numbering, uint64 bytes)
+{
+	Bytes		v = (Bytes) bytes;
+
+	return (v - (uint8) (numbering->least - 1)) & (Bytes) (v != 0);
+}
+
+/*
+ * Find out how sorted texts become numbers, and list the first eight bytes of
+ * each behind what all begin with; false when they are too long.
+ */
 static bool
-find_numbering(Ref *const *sorted, int n, Numbering *numbering)
+find_numbering(Ref *const *sorted, int n, Numbering *numbering, uint64 *behind)
 {
 	int			shared = shared_bytes(sorted[0], sorted[n - 1]);
 	int			digits = 0;
-	uint8		least = UINT8_MAX,
-				greatest = 0;
+	Bytes		least = ~(Bytes) {0},
+				greatest = {0};
+	uint8		low = UINT8_MAX,
+				high = 0;
 	uint64		most = 1;
 	int			i,
 				k;
 
 	for (i = 0; i < n; i++)
-		digits = Max(digits, sorted[i]->len - shared);
-	if (digits < 1 || digits > CD_NUMBER_BITS)
-		return false;
-	for (i = 0; i < n; i++)
 	{
-		uint64		bytes = bytes_behind(sorted[i], shared);
+		Bytes		bytes = (Bytes) (behind[i] = bytes_behind(sorted[i], shared));
+		Bytes		none = (Bytes) (bytes == 0),
+					less,
+					greater;
 
-		/* As many for each, so that no length is foretold wrongly; no text has a byte 0. */
-		for (k = 0; k < Min(digits, 8); k++, bytes >>= 8)
-		{
-			uint8		byte = bytes & 0xff;
-
-			least = Min(least, byte == 0 ? UINT8_MAX : byte);
-			greatest = Max(greatest, byte);
-		}
-		for (k = shared + 8; k < sorted[i]->len; k++)
-		{
-			least = Min(least, (uint8) sorted[i]->str[k]);
-			greatest = Max(greatest, (uint8) sorted[i]->str[k]);
-		}
+		/* No text has a byte 0: that stands behind its end. */
+		greater = (Bytes) (bytes > greatest);
+		greatest = (bytes & greater) | (greatest & ~greater);
+		bytes |= none;
+		less = (Bytes) (bytes < least);
+		least = (bytes & less) | (least & ~less);
+		digits = Max(digits, sorted[i]->len - shared);
 	}
+	for (k = 0; k < 8; k++)
+	{
+		low = Min(low, least[k]);
+		high = Max(high, greatest[k]);
+	}
+	if (digits > CD_NUMBER_BITS)
+		return false;
+	if (unlikely(digits > 8))
+		for (i = 0; i < n; i++)
+			for (k = shared + 8; k < sorted[i]->len; k++)
+			{
+				low = Min(low, (uint8) sorted[i]->str[k]);
+				high = Max(high, (uint8) sorted[i]->str[k]);
+			}
 	numbering->shared = shared;
 	numbering->digits = digits;
-	numbering->least = least;
-	numbering->base = greatest - least + 2;
+	numbering->least = low;
+	numbering->base = high - low + 2;
 	if (numbering->base > UINT8_MAX)
 		return false;
 	for (k = 0; k < digits && most >> CD_NUMBER_BITS == 0; k++)
@@ -359,20 +383,16 @@ find_numbering(Ref *const *sorted, int n, Numbering *numbering)
 	return most >> CD_NUMBER_BITS == 0;
 }
 
-/* The number of a text. */
+/* The number of a text, of which the first eight bytes are known. */
 static inline uint64
-text_number(const Numbering *numbering, const Ref *ref)
+text_number(const Numbering *numbering, const Ref *ref, uint64 behind)
 {
-	uint64		bytes = bytes_behind(ref, numbering->shared);
+	uint64		digits = (uint64) digits_of(numbering, behind);
 	uint64		number = 0;
 	int			k;
 
-	for (k = 0; k < Min(numbering->digits, 8); k++, bytes >>= 8)
-	{
-		uint64		byte = bytes & 0xff;
-
-		number = number * numbering->base + (byte == 0 ? 0 : byte - numbering->least + 1);
-	}
+	for (k = 0; k < Min(numbering->digits, 8); k++, digits >>= 8)
+		number = number * numbering->base + (digits & 0xff);
 	for (; k < numbering->digits; k++)
 	{
 		int			at = numbering->shared + k;
@@ -397,12 +417,14 @@ put_numbers(CdPack *pack, StringInfo buf, Ref *const *sorted, int n)
 				i;
 	uint8	   *p;
 
-	if (n < 2 || !find_numbering(sorted, n, &numbering))
+	if (n < 2)
+		return false;
+	numbers = cd_scratch_alloc(pack->scratch, n * sizeof(uint64));
+	if (!find_numbering(sorted, n, &numbering, numbers))
 		return false;
 	shared = numbering.shared;
-	numbers = cd_scratch_alloc(pack->scratch, n * sizeof(uint64));
 	for (i = 0; i < n; i++)
-		numbers[i] = text_number(&numbering, sorted[i]);
+		numbers[i] = text_number(&numbering, sorted[i], numbers[i]);
 	first = numbers[0];
 	for (i = 0; i < n; i++)
 		numbers[i] -= first;

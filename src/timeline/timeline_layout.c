@@ -85,6 +85,13 @@ column_scale(const double *numbers, const bool *present, int n)
 	return scale;
 }
 
+/* Bits that codes of a form need. */
+static inline int
+code_width(const CdForm *form)
+{
+	return form->raw ? 64 : cd_bit_width((uint64) form->high - (uint64) form->low + (form->nullable ? 1 : 0));
+}
+
 /* Turn the cells of a column into integers and note what they span. */
 static void
 measure_column(CdPack *pack, const CdPackKind *kind, CdPackColumn *col)
@@ -96,10 +103,8 @@ measure_column(CdPack *pack, const CdPackKind *kind, CdPackColumn *col)
 	int			n = kind->n;
 	int			i;
 
+	memset(form, 0, sizeof(*form));
 	form->nullable = col->npresent < n;
-	form->raw = false;
-	form->scale = 0;
-	form->low = form->high = 0;
 	if (col->type == CD_TYPE_NUMBER && col->which != CD_COL_EVENT_ID)
 	{
 		const double *numbers = (const double *) col->cells;
@@ -109,6 +114,7 @@ measure_column(CdPack *pack, const CdPackKind *kind, CdPackColumn *col)
 		{
 			form->raw = true;
 			form->scale = 0;
+			form->width = 64;
 			return;
 		}
 		for (i = 0; i < n; i++)
@@ -118,26 +124,25 @@ measure_column(CdPack *pack, const CdPackKind *kind, CdPackColumn *col)
 	else if (col->type != CD_TYPE_NUMBER)
 	{
 		/* Texts and booleans: cells are code + 1, 0 for absent. */
-		col->present = cd_scratch_alloc(pack->scratch, n * sizeof(bool));
+		if (form->nullable)
+			col->present = cd_scratch_alloc(pack->scratch, n * sizeof(bool));
 		for (i = 0; i < n; i++)
-			col->present[i] = ints[i]-- != 0;
+		{
+			if (form->nullable)
+				col->present[i] = ints[i] != 0;
+			ints[i]--;
+		}
 	}
 	for (i = 0; i < n; i++)
 	{
-		if (!col->present[i])
+		if (form->nullable && !col->present[i])
 			continue;
 		low = Min(low, ints[i]);
 		high = Max(high, ints[i]);
 	}
 	form->low = low;
 	form->high = high;
-}
-
-/* Bits of each code. */
-static inline int
-form_width(const CdForm *form)
-{
-	return form->raw ? 64 : cd_bit_width((uint64) form->high - (uint64) form->low + (form->nullable ? 1 : 0));
+	form->width = code_width(form);
 }
 
 /* Write the integers of a form at a larger scale; false where that may not be exact. */
@@ -171,7 +176,8 @@ join_forms(const CdForm *a, const CdForm *b, CdForm *joined)
 		return false;
 	joined->low = Min(joined->low, other.low);
 	joined->high = Max(joined->high, other.high);
-	return form_width(joined) <= 56;
+	joined->width = code_width(joined);
+	return joined->width <= 56;
 }
 
 /* Describe one column of a layout. */
@@ -180,33 +186,23 @@ put_form(uint8 *p, const CdPackColumn *col, const CdForm *form)
 {
 	p = cd_write_varint(p, (uint64) col->which << 2 | col->type);
 	*p++ = (form->nullable ? CD_COLF_NULLABLE : 0) | (form->raw ? CD_COLF_RAW : 0) | form->scale << CD_COLF_SCALE_SHIFT;
-	*p++ = (uint8) form_width(form);
+	*p++ = (uint8) form->width;
 	return cd_write_varint(p, cd_zigzag(form->low));
 }
 
 #define FORM_MOST	(2 + 2 * CD_VARINT_MAX)
 
-/* Bits it takes to describe the columns of a kind by themselves. */
-static int
-description_bits(const CdPackKind *kind)
-{
-	uint8		buf[FORM_MOST];
-	int			bytes = 1;
-	int			c;
-
-	for (c = 0; c < kind->ncols; c++)
-		bytes += put_form(buf, &kind->cols[c], &kind->cols[c].form) - buf;
-	return bytes * 8;
-}
+/* What it takes to describe a column, in bits, as a rule. */
+#define FORM_BITS	40
 
 /*
- * Have a kind written like those of a layout if that takes no more than a
- * description of its own; forms is room for its columns.
+ * Have a kind written like those of a layout if that takes no more than about
+ * a description of its own; forms is room for its columns.
  */
 static bool
 join_layout(CdLayout *layout, const CdPackKind *kind, CdForm *forms)
 {
-	int64		more = -description_bits(kind);
+	int64		more = -FORM_BITS * kind->ncols;
 	int			c;
 
 	if (layout->kind->ncols != kind->ncols)
@@ -215,13 +211,11 @@ join_layout(CdLayout *layout, const CdPackKind *kind, CdForm *forms)
 	{
 		const CdPackColumn *ours = &kind->cols[c];
 		const CdPackColumn *theirs = &layout->kind->cols[c];
-		int			width;
 
 		if (ours->which != theirs->which || ours->type != theirs->type ||
 			!join_forms(&layout->forms[c], &ours->form, &forms[c]))
 			return false;
-		width = form_width(&forms[c]);
-		more += (int64) (width - form_width(&layout->forms[c])) * layout->n + (int64) (width - form_width(&ours->form)) * kind->n;
+		more += (int64) (forms[c].width - layout->forms[c].width) * layout->n + (int64) (forms[c].width - ours->form.width) * kind->n;
 	}
 	if (more > 0)
 		return false;
@@ -300,7 +294,7 @@ put_codes(StringInfo buf, const CdPackKind *kind, const CdPackColumn *col, const
 	const int64 *ints = (const int64 *) col->cells;
 	int64		factor = (int64) cd_power10[form->scale - col->form.scale];
 	int			shift = form->nullable ? 1 : 0;
-	int			width = form_width(form);
+	int			width = form->width;
 	uint64		bytes = ((uint64) kind->n * width + 7) / 8;
 	uint8	   *p = cd_buffer_room(buf, bytes + 8);
 	CdBitWriter	w = {p, 0, 0};
@@ -308,7 +302,11 @@ put_codes(StringInfo buf, const CdPackKind *kind, const CdPackColumn *col, const
 
 	if (width > 0)
 		for (i = 0; i < kind->n; i++)
-			cd_put_bits(&w, col->present[i] ? (uint64) (ints[i] * factor) - (uint64) form->low + shift : 0, width);
+		{
+			bool		present = !col->form.nullable || col->present[i];
+
+			cd_put_bits(&w, present ? (uint64) (ints[i] * factor) - (uint64) form->low + shift : 0, width);
+		}
 	cd_buffer_upto(buf, p + bytes);
 }
 

@@ -319,6 +319,7 @@ typedef struct CdForm
 	int			scale;
 	int64		low;			/* least and greatest, as integers of that scale */
 	int64		high;
+	int			width;			/* bits of a code */
 } CdForm;
 
 /* A column in the making: one cell per event of the kind, 0 for absent. */
@@ -328,7 +329,7 @@ typedef struct CdPackColumn
 	int			which;			/* final number */
 	int			type;
 	uint64	   *cells;
-	bool	   *present;		/* numbers only: 0 is a number */
+	bool	   *present;		/* of numbers, as 0 is one, and where some are absent */
 	int			npresent;
 	CdForm		form;			/* how its codes would be written by themselves */
 } CdPackColumn;
