@@ -179,6 +179,7 @@ typedef struct Hand
 	const void *wanted;
 } Hand;
 
+/* Find the pieces of an exchange. */
 static void
 take_hand(Hand *hand, CdCrew *crew)
 {
@@ -317,6 +318,7 @@ copy_bucket(Hand *hand, uint32 bucket, bool back)
 	return n;
 }
 
+/* Sort a bucket, and tell that it is. */
 static void
 sort_bucket(Hand *hand, uint32 bucket)
 {
@@ -502,6 +504,7 @@ exchange_slice(CdEngine *engine, CdRecords *records, CdGathering what, double ex
 	return done;
 }
 
+/* Slice by slice, as memory allows. */
 void
 cd_exchange(CdEngine *engine, CdRecords *records, CdGathering what, bool together,
 			bool (*has) (const void *wanted, uint64 hash), const void *wanted, CdTakeSorted take, void *state)

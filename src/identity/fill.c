@@ -21,6 +21,7 @@ typedef struct Filling
 	bool		isnull[MOST_COLUMNS];
 } Filling;
 
+/* Take a row to write. */
 static void
 take_new_row(void *state, uint64 row)
 {

@@ -120,6 +120,7 @@ typedef struct ReadPlaces
 	bool		ascending;
 } ReadPlaces;
 
+/* Take a record. */
 static void
 take_place(void *state, uint64 row)
 {

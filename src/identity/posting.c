@@ -223,6 +223,7 @@ typedef struct Building
 	const CdRecords *records;
 } Building;
 
+/* Put sorted postings into the lists. */
 static void
 take_postings(void *state, const void *entry, Size n)
 {
