@@ -1,5 +1,5 @@
 -- customer_set against arrays and plain SQL, on random sets of all densities.
-SELECT plan(6);
+SELECT plan(8);
 SET search_path = customer_data, public;
 \set seed 17
 \ir include/seed.sql
@@ -116,4 +116,9 @@ CREATE TABLE lookup AS SELECT pg_temp.random_ids()::customer_set AS members FROM
 INSERT INTO lookup VALUES ('{}'), ('{4294967295}');
 SELECT is((SELECT count(*) FROM lookup WHERE pg_temp.bought(members, true) <> pg_temp.bought(members, false)), 0::bigint, 'an index finds what a scan finds');
 SELECT ok((SELECT bool_or(pg_temp.bought(members, true) <> '{}') FROM lookup) AND (SELECT count(*) FROM lookup WHERE members @> 4294967295) > 0, 'among it rows, and the last id');
+-- A union that comes to hold all ids of a chunk, and goes on.
+SELECT is((SELECT customer_set_or_agg(s ORDER BY n) FROM unnest('{"{0-40000}","{30000-65535}","{7,65535,65536-131071}","{65540,131072}"}'::customer_set[]) WITH ORDINALITY x (s, n)),
+          '{0-131072}'::customer_set, 'runs that come to cover a chunk, and more after them');
+SELECT is((SELECT customer_set_or_agg(s ORDER BY n) FROM (SELECT g % 3, customer_set_agg(g) FROM generate_series(0, 131071) g GROUP BY 1 UNION ALL SELECT 3, '{5,131072}') x (n, s)),
+          '{0-131072}'::customer_set, 'scattered ids that come to cover a chunk, and more after them');
 SELECT * FROM finish();

@@ -152,6 +152,21 @@ chunk_is_full(const Chunk *chunk)
 	return chunk->body != NULL && chunk->kind == KIND_RUN && chunk->count == CHUNK_IDS;
 }
 
+/* All ids of a chunk as one run */
+static const uint8 full_run[] = {1, 0, 0, 0, 0xFF, 0xFF};
+
+/* Are all ids of a bitmap set?  Mostly found out at the first word. */
+static bool
+bits_are_full(const uint8 *bits)
+{
+	uint32		i;
+
+	for (i = 0; i < BITMAP_WORDS; i++)
+		if (load64(bits + 8 * i) != ~UINT64CONST(0))
+			return false;
+	return true;
+}
+
 /* Add values, in any order, to a chunk */
 static void
 add_values(CdSetBuilder *builder, Chunk *chunk, const uint32 *ids, uint32 count)
@@ -252,6 +267,14 @@ add_container(CdSetBuilder *builder, Chunk *chunk, const CdContainer *c, bool so
 	{
 		make_bitmap(builder, chunk);
 		cd_container_to_bits(c, chunk->body);
+		/* Nothing can be added to all ids: kept as one run, it is known at once. */
+		if (bits_are_full(chunk->body))
+		{
+			memcpy(chunk->body, full_run, sizeof(full_run));
+			chunk->kind = KIND_RUN;
+			chunk->count = CHUNK_IDS;
+			chunk->sorted = true;
+		}
 	}
 }
 
