@@ -136,6 +136,7 @@ ask_integer(CdProgram *program, const Leaf *leaf)
 	int64		most = most_open ? PG_INT64_MAX : leaf->integer;
 	uint64		width;
 	uint64		yes = 0;
+	int			row;
 
 	if (leaf->strategy == BTLessStrategyNumber && pg_sub_s64_overflow(most, 1, &most))
 		return 0;
@@ -164,6 +165,7 @@ ask_number(CdProgram *program, const Leaf *leaf)
 	const Datum *values = leaf->values + program->first;
 	double		number = leaf->number;
 	uint64		yes = 0;
+	int			row;
 
 	switch (leaf->strategy)
 	{
@@ -217,6 +219,7 @@ without_nulls(CdProgram *program, const Leaf *leaf, uint64 customers)
 {
 	const bool *nulls = leaf->nulls + program->first;
 	uint64		unknown = 0;
+	int			row;
 
 	COLLECT(unknown, program->count, nulls[row]);
 	return customers & ~unknown;

@@ -337,6 +337,7 @@ add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, cons
 	IdList	   *grains = &answers->grains;
 	uint64		expiring;
 	uint32	   *next;
+	int			row;
 
 	COLLECT(expiring, CD_BLOCK, until[row] != DT_NOEND);
 	expiring &= customers;
@@ -356,9 +357,10 @@ add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, cons
 	}
 	for (; expiring != 0; expiring &= expiring - 1)
 	{
-		int			row = __builtin_ctzll(expiring);
-		TimestampTz at = until[row];
+		TimestampTz at;
 
+		row = __builtin_ctzll(expiring);
+		at = until[row];
 		if ((uint64) (at - day) < days)
 			*next++ = ((uint32) ((uint64) at / USECS_PER_DAY) + day_code) << 16 | (ids[row] & 0xFFFF);
 		else if ((uint64) (at - hour) < hours)

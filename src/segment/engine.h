@@ -21,13 +21,13 @@
 #define ANSWER_TRUE			2
 
 /*
- * A bit for each customer of the block of whom a condition on "row" is true,
- * whether asked or not: nothing to guess for the processor.
+ * A bit for each customer of the block of whom a condition on the caller's
+ * "row" is true, whether asked or not: nothing to guess for the processor.
  */
 #define COLLECT(yes, count, condition) \
 	do { \
 		uint64		bits_ = 0; \
-		for (int row = 0; row < (count); row++) \
+		for (row = 0; row < (count); row++) \
 			bits_ = bits_ >> 1 | (uint64) (condition) << (CD_BLOCK - 1); \
 		(yes) = bits_ >> (CD_BLOCK - (count)); \
 	} while (0)
