@@ -301,7 +301,7 @@ maximise_match(CdModel *model, int account_slot, const CdModel *defaults, const 
 	return moved;
 }
 
-/* Find what rarity the levels speak of that count it in part only. */
+/* Find what rarity the levels speak of that count it in part only; the others speak of u, see cd_model_independent. */
 static void
 settle_rarity(CdModel *model, const Counts *random)
 {
@@ -311,7 +311,7 @@ settle_rarity(CdModel *model, const Counts *random)
 
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
-			if (comparison->tf[k] == 1.0f || random->level[c][k] < SEEN)
+			if (random->level[c][k] < SEEN)
 				comparison->tf_base[k] = (float) -log2(comparison->u[k]);
 			else
 				comparison->tf_base[k] = random->rarity[c][k] / random->level[c][k];
