@@ -207,7 +207,6 @@ $$;
 CREATE FUNCTION random_int(n int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT floor(random() * n)::int';
 
 CREATE TABLE done (step int, moment timestamptz);
-CREATE TABLE reached (journey text, stage text, PRIMARY KEY (journey, stage));
 CREATE TABLE found (step int, moment timestamptz, what text, beside text, journey text, customer_id bigint, stage text, entered_at timestamptz, left_at timestamptz, stored boolean);
 CREATE TABLE kept (step int, moment timestamptz, journey text, customer_id bigint, stage text);
 
@@ -324,7 +323,6 @@ BEGIN
             FROM customer_data.customer c CROSS JOIN customer_data.journey_definition j
             LEFT JOIN customer_data.customer_stage s ON s.customer_id = c.customer_id AND s.journey = j.name;
         END IF;
-        INSERT INTO reached SELECT DISTINCT journey, stage FROM stored WHERE stage IS NOT NULL ON CONFLICT DO NOTHING;
         INSERT INTO done VALUES (i, moment);
         EXIT WHEN EXISTS (SELECT FROM found);
         COMMIT;
@@ -334,11 +332,13 @@ $$;
 
 SET TimeZone = 'America/New_York';
 UPDATE journey_definition SET time_zone = 'America/New_York';
+-- Some are there from the beginning, else a short run may meet hardly anybody.
+INSERT INTO contact SELECT i, 'Brno', NULL, '2024-02-01 00:00+00'::timestamptz + i * interval '1 day' FROM generate_series(1, 12) i;
 CALL run(:steps, (:seed % 1000) / 1000.0, true);
 SELECT is((SELECT count(*) FROM found), 0::bigint, 'stages equal plain SQL and a full walk after each of ' || :steps || ' steps');
 SELECT is((SELECT count(*) FROM done), :steps::bigint, 'all steps were taken');
 SELECT diag(format('step %s at %s (%s), beside %s: %s, customer %s, %s from %s to %s, stored %s', step, moment, what, beside, journey, customer_id, stage, entered_at, left_at, stored)) FROM found LIMIT 8;
-SELECT cmp_ok((SELECT count(*) FROM reached), '>=', 10::bigint, 'most stages were reached');
+SELECT cmp_ok((SELECT count(DISTINCT (journey, stage)) FROM stored), '>=', 10::bigint, 'most stages were reached');
 SELECT is((SELECT string_agg(DISTINCT error, '; ') FROM journey), NULL, 'no stage failed');
 
 -- From here on nothing arrives late.
