@@ -73,6 +73,17 @@ is(log_lines($node, 'job "fails" \(run \d+, attempt \d\) failed: division by zer
 cmp_ok(log_lines($node, "It is parked. SELECT customer_data.resume\\('fails'\\)", $offset), '==', 1, 'and the hint when it is parked');
 sleep 1.5;
 is(ask($node, q{SELECT count(*) FROM customer_data.job_run WHERE job = 'fails'}), '4', 'a parked job is not started');
+
+# the wait doubles no further than customer_data.max_backoff, which takes a reload
+ask($node, q{SELECT customer_data.schedule('waits', '@yearly', 'SELECT 1 / 0', max_retries => NULL, backoff => '1 hour')});
+$node->append_conf('postgresql.conf', 'customer_data.max_backoff = 1s');
+$node->reload;
+ok(defined wait_for($node, q{SELECT setting = '1' FROM pg_settings WHERE name = 'customer_data.max_backoff'}), 'max_backoff is set');
+my $run = ask($node, q{SELECT run_id FROM customer_data.run_job('waits')});
+ok(defined wait_for($node, "SELECT max(attempt) >= 3 FROM customer_data.job_run WHERE run_id = $run"), 'an hour of backoff is cut to max_backoff');
+ask($node, q{SELECT customer_data.unschedule('waits')});
+$node->append_conf('postgresql.conf', 'customer_data.max_backoff = 1h');
+$node->reload;
 ask($node, q{SELECT customer_data.alter_job('fails', command => $$INSERT INTO public.done VALUES (customer_data.run_id(), customer_data.run_attempt(), clock_timestamp(), 'mended')$$)});
 ask($node, q{SELECT customer_data.resume('fails')});
 ok(defined wait_for($node, q{SELECT count(*) > 0 FROM public.done WHERE note = 'mended' AND attempt = 5}), 'resume takes the same run up again');

@@ -15,7 +15,9 @@ srand($seed);
 diag("seed $seed");
 my $kills = ($ENV{TEST_LONG} // '') eq 'on' ? 250 : 50;
 
-my $node = server('crash', 'restart_after_crash = on', 'fsync = off', 'log_min_messages = warning');
+# Each kill ends all that runs, and each loss of a run doubles its wait: unbounded,
+# the tenth in a row would wait for a minute.
+my $node = server('crash', 'restart_after_crash = on', 'fsync = off', 'log_min_messages = warning', 'customer_data.max_backoff = 5s');
 ask($node, q{CREATE TABLE public.effect (run bigint, attempt int, job text, at timestamptz DEFAULT clock_timestamp())});
 
 # The promise: an effect for each success, no effect without, none twice.
