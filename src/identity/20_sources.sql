@@ -30,6 +30,13 @@ $$;
 COMMENT ON FUNCTION customer_data.source_named(text) IS 'The source of that name, or an error that lists the sources';
 
 -- Checks what an expression is for and answers the type of the golden column.
+CREATE FUNCTION customer_data.is_column_name(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    -- What SQL takes for an identifier without quotes, whatever the locale takes for letters.
+    SELECT $1 ~ '^[a-z_\u0080-\U0010ffff][a-z0-9_\u0080-\U0010ffff]*$' AND $1 !~ '[[:space:]]' AND $1 = lower($1) AND octet_length($1) <= 63
+$$;
+COMMENT ON FUNCTION customer_data.is_column_name(text) IS 'May an attribute or a metric be called so? Lower-case letters of any script, digits and underscores';
+
 CREATE FUNCTION customer_data.check_mapping(item text, mapping jsonb) RETURNS TABLE (attribute text, type text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -52,10 +59,10 @@ BEGIN
                 USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is: %s', m.value),
                       HINT = format('Write {%s: "column"}.', to_json(m.key));
         END IF;
-        IF m.key !~ '^[[:alpha:]_][[:alnum:]_]*$' OR m.key <> lower(m.key) OR octet_length(m.key) > 63 THEN
+        IF NOT customer_data.is_column_name(m.key) THEN
             RAISE EXCEPTION '"%" cannot be the name of an attribute', m.key
                 USING ERRCODE = 'invalid_name',
-                      HINT = 'Use lower-case letters, digits and underscores, at most 63 bytes.';
+                      HINT = 'Use lower-case letters, digits and underscores, at most 63 bytes, beginning with a letter.';
         END IF;
         IF m.key IN ('customer_id', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid')
            OR EXISTS (SELECT FROM customer_data.profile_column p WHERE p.name = m.key AND p.origin <> 'attribute') THEN

@@ -172,8 +172,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage
             USING ERRCODE = 'undefined_object',
-                  HINT = (SELECT 'Stages: ' || string_agg(quote_literal(s.name), ', ' ORDER BY s.position) || '.'
-                          FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id);
+                  HINT = coalesce((SELECT 'Stages: ' || string_agg(quote_literal(s.name), ', ' ORDER BY s.position) || '.'
+                                   FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id),
+                                  'It has none yet: declare one with customer_data.add_stage().');
     END IF;
     RETURN answer;
 END
@@ -293,6 +294,7 @@ CREATE FUNCTION customer_data.alter_stage(journey text, stage text, condition te
 AS $$
 DECLARE
     j     customer_data.journey_definition := customer_data.own_journey(journey);
+    had   customer_data.journey_stage := customer_data.stage_named(journey, stage);
     today record;
 BEGIN
     IF minimum_stay < interval '0' OR lapse < interval '0' THEN
@@ -312,13 +314,7 @@ BEGIN
         description = coalesce(alter_stage.description, s.description),
         content = coalesce(alter_stage.content, s.content),
         name = coalesce(alter_stage.new_name, s.name)
-    WHERE s.journey_id = j.journey_id AND s.name = stage;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage
-            USING ERRCODE = 'undefined_object',
-                  HINT = (SELECT 'Stages: ' || string_agg(quote_literal(s.name), ', ' ORDER BY s.position) || '.'
-                          FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id);
-    END IF;
+    WHERE s.stage_id = had.stage_id;
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
     PERFORM customer_data.refuse_circle(d.condition_id) FROM customer_data.segment_definition d WHERE d.name = ANY (today.segments);
 END
@@ -330,13 +326,11 @@ CREATE FUNCTION customer_data.drop_stage(journey text, stage text) RETURNS void
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    j customer_data.journey_definition := customer_data.own_journey(journey);
+    j   customer_data.journey_definition := customer_data.own_journey(journey);
+    had customer_data.journey_stage := customer_data.stage_named(journey, stage);
 BEGIN
     PERFORM customer_data.refuse_asked_stage(journey, stage);
-    DELETE FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage USING ERRCODE = 'undefined_object';
-    END IF;
+    DELETE FROM customer_data.journey_stage s WHERE s.stage_id = had.stage_id;
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
 END
 $$;

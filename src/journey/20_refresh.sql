@@ -6,6 +6,8 @@ CREATE FUNCTION customer_data.walk_part(journey_id integer, customers customer_d
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
+DECLARE
+    missed bigint;
 BEGIN
     -- Planned anew each time: the history grows while its parts are written.
     EXECUTE $walk$
@@ -25,9 +27,11 @@ BEGIN
         RETURNING o.customer_id
     ), lost AS (
         DELETE FROM customer_data.stage_stay o USING good g WHERE g.what = 'delete' AND o.ctid = g.place
+        RETURNING 1
     ), altered AS (
         UPDATE customer_data.stage_stay o SET left_at = g.left_at, stage_id = g.stage_id, why = g.why
         FROM good g WHERE g.what = 'update' AND o.ctid = g.place
+        RETURNING 1
     ), turn AS MATERIALIZED (
         SELECT p.stage_id, p.chunk, coalesce(m.members, '{}') AS before,
                (coalesce(m.members, '{}') - p.part) | coalesce(n.members, '{}') AS after
@@ -46,8 +50,16 @@ BEGIN
            (SELECT coalesce(customer_data.customer_set_or_agg(t.before # t.after), '{}') FROM turn t WHERE t.before <> t.after),
            (SELECT coalesce(format('stage "%s": ', s.name), '') || f.message
             FROM failed f LEFT JOIN customer_data.journey_stage s USING (stage_id)),
-           (SELECT f.customer_id FROM failed f)
-    $walk$ INTO changed, moved, error, error_customer USING walk_part.journey_id, walk_part.customers;
+           (SELECT f.customer_id FROM failed f),
+           (SELECT count(*) FROM good g WHERE g.what IN ('update', 'delete'))
+               - (SELECT count(*) FROM altered) - (SELECT count(*) FROM lost)
+    $walk$ INTO changed, moved, error, error_customer, missed USING walk_part.journey_id, walk_part.customers;
+    -- Rows are written where they were read, which no other refresh changes meanwhile.
+    IF missed <> 0 THEN
+        RAISE EXCEPTION 'stays of customers changed while a refresh was writing them' USING ERRCODE = 'serialization_failure',
+            DETAIL = format('Rows of customer_data.stage_stay that were not found again: %s.', missed),
+            HINT = 'Run the refresh again; nothing but refreshes should write that table.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_data.walk_part(integer, customer_data.customer_set) IS 'Part of refresh_journeys(): walks with some customers; how many histories changed, and who is in another stage now';
@@ -245,14 +257,10 @@ CREATE FUNCTION customer_data.stage_members(journey text, stage text) RETURNS cu
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
 DECLARE
-    j customer_data.journey_definition := customer_data.journey_named(journey);
+    asked customer_data.journey_stage := customer_data.stage_named(journey, stage);
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
-        RAISE EXCEPTION 'journey "%" has no stage "%"', journey, stage USING ERRCODE = 'undefined_object';
-    END IF;
     RETURN (SELECT coalesce(customer_data.customer_set_or_agg(m.members), '{}')
-            FROM customer_data.stage_member m JOIN customer_data.journey_stage s USING (stage_id)
-            WHERE s.journey_id = j.journey_id AND s.name = stage);
+            FROM customer_data.stage_member m WHERE m.stage_id = asked.stage_id);
 END
 $$;
 COMMENT ON FUNCTION customer_data.stage_members(text, text) IS 'Who is in a stage, as of the last refresh';

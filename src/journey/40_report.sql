@@ -13,7 +13,7 @@ AS $$
         WINDOW w AS (PARTITION BY y.customer_id ORDER BY y.entered_at)
     ), move AS (
         SELECT s.customer_id, s.origin, CASE WHEN s.next_at = s.at THEN s.target END AS target
-        FROM step s WHERE s.at >= $2 AND s.at < $3
+        FROM step s WHERE s.at >= coalesce($2, '-infinity') AND s.at < coalesce($3, 'infinity')
     ), sum AS (
         SELECT m.origin, m.target, count(DISTINCT m.customer_id) AS customers, count(*) AS moves FROM move m GROUP BY 1, 2
     )
@@ -67,7 +67,7 @@ AS $$
           WINDOW w AS (PARTITION BY y.customer_id ORDER BY y.entered_at)) x
     JOIN customer_data.journey_stage a ON a.stage_id = x.stage_id
     LEFT JOIN customer_data.journey_stage b ON b.stage_id = x.target AND x.next_at = x.left_at
-    WHERE x.left_at >= $2 AND x.left_at < $3 AND coalesce(b.position, -1) < a.position
+    WHERE x.left_at >= coalesce($2, '-infinity') AND x.left_at < coalesce($3, 'infinity') AND coalesce(b.position, -1) < a.position
     ORDER BY x.left_at, x.customer_id
 $$;
 COMMENT ON FUNCTION customer_data.journey_regressions(text, timestamptz, timestamptz) IS 'Who fell back to an earlier stage, or out of the journey, and when';
@@ -85,7 +85,7 @@ AS $$
         SELECT r.*, min(r.at) OVER (PARTITION BY r.customer_id) AS start, lag(r.at) OVER (PARTITION BY r.customer_id ORDER BY r.at) AS before
         FROM reached r
     ), cohort AS (
-        SELECT * FROM begun b WHERE b.start >= $2 AND b.start < $3
+        SELECT * FROM begun b WHERE b.start >= coalesce($2, '-infinity') AND b.start < coalesce($3, 'infinity')
     )
     SELECT s.name, count(c.customer_id), round(100.0 * count(c.customer_id) / nullif((SELECT count(DISTINCT x.customer_id) FROM cohort x), 0), 1),
            justify_hours(make_interval(secs => percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM c.at - c.start)) FILTER (WHERE isfinite(c.start)))),
@@ -123,6 +123,9 @@ DECLARE
     held integer[] := '{}';
     s    customer_data.journey_stage;
 BEGIN
+    IF customer_id IS NULL THEN
+        RETURN;
+    END IF;
     SELECT NULL::timestamptz AS entered_at, NULL::text AS why, g.* INTO here FROM customer_data.journey_stage g WHERE false;
     FOR w IN SELECT * FROM customer_data.walk_journey(j.journey_id, ARRAY[explain_stage.customer_id]::customer_data.customer_set) LOOP
         IF w.what = 'error' THEN

@@ -85,6 +85,13 @@ CREATE FUNCTION customer_data.tag_score(tags customer_data.tagset, path text) RE
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score';
 COMMENT ON FUNCTION customer_data.tag_score(customer_data.tagset, text) IS 'Score of a tag as of as_of(), decayed by its half-life; the highest below a prefix; NULL without such a tag';
 
+CREATE FUNCTION customer_data.has_tag(tags customer_data.tagset, path text, min_score double precision, at timestamptz) RETURNS boolean
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_has_tag_then';
+COMMENT ON FUNCTION customer_data.has_tag(customer_data.tagset, text, double precision, timestamptz) IS 'The same as of a given moment, by the decay and the validity that the tags carry; min_score NULL: any score';
+CREATE FUNCTION customer_data.tag_score(tags customer_data.tagset, path text, at timestamptz) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score_of_then';
+COMMENT ON FUNCTION customer_data.tag_score(customer_data.tagset, text, timestamptz) IS 'Score of a tag as of a given moment, by the decay and the validity that the tags carry';
+
 CREATE FUNCTION customer_data.tag_score_ge(tags customer_data.tagset, path text, threshold double precision) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_score_ge';
 COMMENT ON FUNCTION customer_data.tag_score_ge(customer_data.tagset, text, double precision) IS 'tag_score(tags, path) >= threshold, knowing until when that holds';

@@ -2,7 +2,7 @@
 
 CREATE TABLE customer_data.metric (
     metric_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
-    name text PRIMARY KEY CHECK (name ~ '^[a-z_][a-z0-9_]{0,62}$'),
+    name text PRIMARY KEY CHECK (customer_data.is_column_name(name)),
     expression text NOT NULL,
     moving boolean NOT NULL DEFAULT false,
     type text NOT NULL,
@@ -181,10 +181,10 @@ BEGIN
             DETAIL = 'Only that role and its members can add columns to it.',
             HINT = 'Write the expression into the tag, segment or stage that is to use it, or have that role add the metric.';
     END IF;
-    IF name IS NULL OR name !~ '^[a-z_][a-z0-9_]{0,62}$' THEN
+    IF customer_data.is_column_name(name) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_name',
             MESSAGE = format('metric name "%s" is not usable as a column', name),
-            HINT = 'Use lower-case letters, digits and underscores, beginning with a letter.';
+            HINT = 'Use lower-case letters, digits and underscores, at most 63 bytes, beginning with a letter.';
     END IF;
     IF EXISTS (SELECT FROM customer_data.metric m WHERE m.name = add_metric.name) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
@@ -197,6 +197,12 @@ BEGIN
     END IF;
     PERFORM customer_data.rebuild_profile();
     checked := customer_data.check_expression(expression);
+    -- Values are written as arrays of them.
+    IF (SELECT t.typarray FROM pg_type t WHERE t.oid = checked.type) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('a metric cannot be of type %s', checked.type),
+            HINT = 'Make a list one value with to_jsonb() or array_to_string().';
+    END IF;
     -- Numbers are kept as double precision, so that thresholds and models fit any.
     kept := CASE WHEN checked.type IN ('integer'::regtype, 'bigint', 'smallint', 'real', 'numeric')
                  THEN 'double precision'::regtype ELSE checked.type END;

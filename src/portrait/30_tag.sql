@@ -177,6 +177,8 @@ CREATE FUNCTION customer_data.check_tag(kind text, expression text, half_life in
 DECLARE
     result regtype;
 BEGIN
+    -- What no tagset holds would stop the refresh of everybody's.
+    PERFORM customer_data.set_tag('{}', 'a', 1, now(), half_life);
     IF kind IN ('manual', 'imported') THEN
         IF expression IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -491,6 +493,14 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('"%s" does not lie below a tag of kind imported', unknown),
             HINT = 'Declare the branch first: SELECT customer_data.add_tag(''crm'', kind => ''imported'').';
+    END IF;
+    SELECT g.source INTO unknown FROM unnest(given.sources) g (source)
+    WHERE NOT EXISTS (SELECT FROM customer_data.source s WHERE s.name = g.source) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+            MESSAGE = format('source "%s" does not exist', unknown),
+            HINT = coalesce('Sources: ' || (SELECT string_agg(quote_literal(s.name), ', ' ORDER BY s.name) FROM customer_data.source s) || '.',
+                            'Declare it with customer_data.add_source().');
     END IF;
     -- What no tagset holds would stop the refresh of everybody's.
     PERFORM customer_data.set_tag('{}', g.path, coalesce(g.score, 1), g.at, NULL, g.at + t.valid_for)

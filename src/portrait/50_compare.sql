@@ -37,6 +37,7 @@ CREATE FUNCTION customer_data.explain_tag(customer_id bigint, path text)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     defined customer_data.tag;
+    all_tags customer_data.tagset;
     has customer_data.tagset;
     row_of jsonb;
     history customer_data.timeline;
@@ -47,11 +48,11 @@ BEGIN
         PERFORM FROM customer_data.customer c WHERE c.customer_id = explain_tag.customer_id;
     END IF;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no customer %s', explain_tag.customer_id);
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no customer %s', coalesce(explain_tag.customer_id::text, 'NULL'));
     END IF;
     defined := customer_data.tag_deciding(explain_tag.path);
-    SELECT c.tags INTO has FROM customer_data.customer_tag c WHERE c.customer_id = explain_tag.customer_id;
-    has := customer_data.tags_under(coalesce(has, '{}'), explain_tag.path);
+    SELECT p.tags INTO all_tags FROM customer_data.profile p WHERE p.customer_id = explain_tag.customer_id;
+    has := customer_data.tags_under(coalesce(all_tags, '{}'), explain_tag.path);
 
     RETURN QUERY SELECT 'tag', explain_tag.path,
         CASE WHEN customer_data.tag_count(has) = 0 THEN 'not there'
@@ -78,9 +79,8 @@ BEGIN
                                                    defined.owner, defined.time_zone) t;
     IF defined.exclusive_group IS NOT NULL THEN
         SELECT string_agg(t.path, ', ' ORDER BY t.tag_id) INTO outranked
-        FROM customer_data.tag t, customer_data.customer_tag c
-        WHERE t.exclusive_group = defined.exclusive_group AND t.tag_id < defined.tag_id
-          AND c.customer_id = explain_tag.customer_id AND customer_data.has_tag(c.tags, t.path);
+        FROM customer_data.tag t
+        WHERE t.exclusive_group = defined.exclusive_group AND t.tag_id < defined.tag_id AND customer_data.has_tag(all_tags, t.path);
         RETURN QUERY SELECT 'group', 'first of group ' || defined.exclusive_group, coalesce(outranked || ' comes before', 'nothing comes before');
     END IF;
 

@@ -692,17 +692,23 @@ cd_score_value(float4 score)
 }
 
 bool
-cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score)
+cd_tag_score_then(const CdTag *tag, TimestampTz moment, double *score)
 {
-	if (!TIMESTAMP_IS_NOEND(tag->until))
-	{
-		if (moment >= tag->until)
-			return false;
-		cd_validity_note(tag->until);
-	}
+	if (moment >= tag->until && !TIMESTAMP_IS_NOEND(tag->until))
+		return false;
 	*score = cd_score_value(tag->score);
 	if (tag->half_life > 0 && !TIMESTAMP_NOT_FINITE(tag->at) && moment > tag->at)
 		*score *= exp2(-((double) (moment - tag->at) / USECS_PER_SEC) / (double) tag->half_life);
+	return true;
+}
+
+bool
+cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score)
+{
+	if (!cd_tag_score_then(tag, moment, score))
+		return false;
+	if (!TIMESTAMP_IS_NOEND(tag->until))
+		cd_validity_note(tag->until);
 	return true;
 }
 

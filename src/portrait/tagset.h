@@ -121,6 +121,9 @@ extern double cd_score_value(float4 score);
  */
 extern bool cd_tag_score_at(const CdTag *tag, TimestampTz moment, double *score);
 
+/* The same, noting nothing. */
+extern bool cd_tag_score_then(const CdTag *tag, TimestampTz moment, double *score);
+
 /* Is the score at a moment at least (more than, if strict) a threshold?  Notes until when. */
 extern bool cd_tag_reaches(const CdTag *tag, TimestampTz moment, double threshold, bool strict);
 

@@ -123,6 +123,60 @@ cd_tag_score(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(best);
 }
 
+/* Score as of a given moment; the highest where a prefix matches several, false without such a tag */
+static bool
+best_score_then(const CdTagset *tags, const text *path, TimestampTz moment, double *best)
+{
+	const char *pattern = VARDATA_ANY(path);
+	int			length = VARSIZE_ANY_EXHDR(path);
+	CdTagReader reader;
+	bool		found = false;
+
+	if (TIMESTAMP_NOT_FINITE(moment))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the moment must be a finite one"),
+				 errhint("Leave it out to ask as of customer_data.as_of().")));
+	check_pattern(pattern, length);
+	cd_tags_begin(&reader, tags);
+	while (next_match(&reader, pattern, length))
+	{
+		double		score;
+
+		if (!cd_tag_score_then(&reader.tag, moment, &score))
+			continue;
+		if (!found || score > *best)
+			*best = score;
+		found = true;
+	}
+	return found;
+}
+
+/* has_tag(tags, path, min_score, at) */
+PG_FUNCTION_INFO_V1(cd_has_tag_then);
+Datum
+cd_has_tag_then(PG_FUNCTION_ARGS)
+{
+	double		best;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(best_score_then(PG_GETARG_TAGSET(0), PG_GETARG_TEXT_PP(1), PG_GETARG_TIMESTAMPTZ(3), &best) &&
+				   (PG_ARGISNULL(2) || best >= PG_GETARG_FLOAT8(2)));
+}
+
+/* tag_score(tags, path, at) */
+PG_FUNCTION_INFO_V1(cd_tag_score_of_then);
+Datum
+cd_tag_score_of_then(PG_FUNCTION_ARGS)
+{
+	double		best;
+
+	if (!best_score_then(PG_GETARG_TAGSET(0), PG_GETARG_TEXT_PP(1), PG_GETARG_TIMESTAMPTZ(2), &best))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(best);
+}
+
 /* tag_score(tags, path) >= threshold and > threshold, with a validity */
 static Datum
 compare_score(FunctionCallInfo fcinfo, bool strict)
