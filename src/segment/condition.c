@@ -7,6 +7,8 @@
 
 #include "portrait/evaluate.h"
 #include "segment/condition.h"
+#include "segment/moment.h"
+#include "window.h"
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
@@ -180,6 +182,36 @@ reads_surroundings(Form_pg_proc proc)
 		strncmp(name, "table_to_", 9) == 0 || strncmp(name, "query_to_", 9) == 0;
 }
 
+/* Refuse now, with its position, what a time-aware function of ours would refuse of every customer. */
+static void
+check_constant_times(CheckContext *context, const char *name)
+{
+	ParseCallbackState state;
+	ListCell   *cell;
+
+	/* These take any span, to moments after as_of(), too; funnels say themselves what they take. */
+	if (!IsA(context->node, FuncExpr) || strcmp(name, "plus_span") == 0 || strcmp(name, "compare_with_as_of") == 0 ||
+		strcmp(name, "window_funnel") == 0 || strcmp(name, "funnel_times") == 0)
+		return;
+	foreach(cell, ((FuncExpr *) context->node)->args)
+	{
+		Node	   *arg = lfirst(cell);
+		Oid			type = exprType(arg);
+
+		if (type != INTERVALOID && (type != INT4OID || strcmp(name, "is_anniversary") != 0))
+			continue;
+		arg = eval_const_expressions(NULL, IsA(arg, NamedArgExpr) ? (Node *) ((NamedArgExpr *) arg)->arg : arg);
+		if (!IsA(arg, Const) || ((Const *) arg)->constisnull)
+			continue;
+		setup_parser_errposition_callback(&state, context->pstate, exprLocation(lfirst(cell)));
+		if (type == INTERVALOID)
+			cd_check_window(DatumGetIntervalP(((Const *) arg)->constvalue));
+		else
+			cd_check_days_around(DatumGetInt32(((Const *) arg)->constvalue));
+		cancel_parser_errposition_callback(&state);
+	}
+}
+
 /* Refuse volatile functions; remember those whose use of time is unknown. */
 static bool
 check_function(Oid funcid, void *arg)
@@ -206,6 +238,8 @@ check_function(Oid funcid, void *arg)
 		!is_own_function(proc) &&
 		(proc->pronamespace != PG_CATALOG_NAMESPACE || reads_surroundings(proc)))
 		context->condition->untracked = psprintf("%s()", NameStr(proc->proname));
+	if (proc->provolatile == PROVOLATILE_STABLE && is_own_function(proc))
+		check_constant_times(context, NameStr(proc->proname));
 	ReleaseSysCache(tuple);
 	return false;
 }

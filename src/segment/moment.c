@@ -121,6 +121,15 @@ anniversary_in(int year, int month, int day)
 	return date2j(year, month, day) - POSTGRES_EPOCH_JDATE;
 }
 
+void
+cd_check_days_around(int days)
+{
+	if (days < 0 || days > 180)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("before and after must be between 0 and 180 days")));
+}
+
 /* is_anniversary(day, before, after): as_of()'s day is a later year's, or near it */
 PG_FUNCTION_INFO_V1(cd_is_anniversary);
 Datum
@@ -142,10 +151,8 @@ cd_is_anniversary(PG_FUNCTION_ARGS)
 				this_day;
 	int			y;
 
-	if (before < 0 || after < 0 || before > 180 || after > 180)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("before and after must be between 0 and 180 days")));
+	cd_check_days_around(before);
+	cd_check_days_around(after);
 	if (DATE_NOT_FINITE(date))
 		PG_RETURN_BOOL(false);
 

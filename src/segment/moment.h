@@ -10,4 +10,7 @@
 /* at <op> now - span, op a btree strategy number; notes until when it holds. */
 extern bool cd_compare_cut(TimestampTz at, const Interval *span, int op, TimestampTz now);
 
+/* Refuse days before or after an anniversary that is_anniversary() does not take. */
+extern void cd_check_days_around(int days);
+
 #endif							/* CD_MOMENT_H */
