@@ -1,7 +1,7 @@
 -- Event sources against a slow and obvious twin: random inserts, updates,
 -- deletes, truncations and late arrivals in every mode; after each refresh the
 -- stored histories are the rows of the tables, neither fewer nor more.
-SELECT plan(9);
+SELECT plan(11);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 \ir include/seed.sql
@@ -158,4 +158,20 @@ FROM (VALUES ('full', NULL), ('sequence', 'id'), ('timestamp', 'loaded_at')) v (
 SELECT count(*) FROM refresh_timelines('review_full') UNION ALL SELECT count(*) FROM refresh_timelines('review_sequence') UNION ALL SELECT count(*) FROM refresh_timelines('review_timestamp') \g /dev/null
 SELECT results_eq($$SELECT name, rows, rejected, (SELECT reason FROM event_rejection r WHERE r.event_source = name) FROM event_source WHERE name LIKE 'review%' ORDER BY 1$$,
     $$SELECT 'review_' || m, 2::bigint, 1::bigint, 'a property is longer than 1 MB'::text FROM unnest('{full,sequence,timestamp}'::text[]) m ORDER BY 1$$, 'a text beyond the limit rejects its row alone');
+
+-- A key longer than any record may have, as a visitor can write one into a cookie: its rows alone are rejected.
+CREATE TABLE visit (who text, at timestamptz, id bigserial, loaded_at timestamptz DEFAULT now());
+SELECT count(add_event_source('visit_' || m, 'public.visit', 'account', 'who', 'at', $$'visit'$$, mode => m, cursor_column => c))
+FROM (VALUES ('full', NULL), ('sequence', 'id'), ('timestamp', 'loaded_at'), ('trigger', NULL)) v (m, c) \g /dev/null
+CREATE FUNCTION pg_temp.long_key(n int) RETURNS text LANGUAGE sql RETURN (SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 400) i);
+CREATE FUNCTION pg_temp.refused() RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT name, rows, rejected, (SELECT string_agg(reason || ' ' || events, ',') FROM event_rejection r WHERE r.event_source = name), error FROM event_source WHERE name LIKE 'visit%' ORDER BY 1 $$;
+INSERT INTO visit (who, at) VALUES ('1', '2026-02-01'), (pg_temp.long_key(1), '2026-02-02'), (left(pg_temp.long_key(2), 2000), '2026-02-02');
+SELECT count(*) FROM unnest('{full,sequence,timestamp,trigger}'::text[]) m, refresh_timelines('visit_' || m) \g /dev/null
+SELECT results_eq($$SELECT * FROM pg_temp.refused() r (name text, rows bigint, rejected bigint, reasons text, error text)$$,
+    $$SELECT 'visit_' || m, 2::bigint, 1::bigint, 'key is longer than 2000 bytes 1', NULL FROM unnest('{full,sequence,timestamp,trigger}'::text[]) m ORDER BY 1$$, 'a key beyond the limit rejects its row alone');
+INSERT INTO visit (who, at) VALUES ('1', '2026-02-03'), (pg_temp.long_key(1), '2026-02-02'), (pg_temp.long_key(3), '2026-02-04');
+SELECT count(*) FROM unnest('{full,sequence,timestamp,trigger}'::text[]) m, refresh_timelines('visit_' || m) \g /dev/null
+SELECT results_eq($$SELECT * FROM pg_temp.refused() r (name text, rows bigint, rejected bigint, reasons text, error text)$$,
+    $$SELECT 'visit_' || m, 3::bigint, 3::bigint, 'key is longer than 2000 bytes 3', NULL FROM unnest('{full,sequence,timestamp,trigger}'::text[]) m ORDER BY 1$$, 'and so it does the next time');
 SELECT * FROM finish();

@@ -2,7 +2,7 @@
 -- rows the timelines were made of; and until when the answers hold.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(194);
+SELECT plan(195);
 
 -- The first question of a session, before anything was reset: its answer notes until when it holds.
 SET customer_data.as_of = '2026-03-20 00:00+00';
@@ -253,5 +253,18 @@ SELECT is((SELECT count(*) FROM since WHERE (event_count(t, 'view', since => reg
                                      event_sum(t, '*', since => registered, until => (SELECT registered + interval '30 hours')),
                                      greatest(max(at) FILTER (WHERE at < registered + interval '3 days'), (SELECT max(at) FROM ev e WHERE e.c = since.c AND e.at >= registered - interval '3 days' AND e.at < registered + interval '3 days')))
                              FROM ev WHERE ev.c = since.c AND at >= registered)), 0::bigint, 'windows between a column and a column plus an interval');
+
+-- Patience has an end: a glob that almost matches everywhere takes minutes in a long text.
+CREATE FUNCTION pg_temp.cancelled(q text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE q;
+    RETURN false;
+EXCEPTION WHEN query_canceled THEN
+    RETURN true;
+END $$;
+SET statement_timeout = '3s';
+SELECT ok(pg_temp.cancelled($$SELECT event_matches(('x[t ~ ''*' || repeat('a', 20000) || 'b*'']')::event_pattern, 'x', 1, NULL, NULL, jsonb_build_object('t', repeat('a', 1000000)))$$),
+    'a search in a long text can be cancelled');
+RESET statement_timeout;
 
 SELECT * FROM finish();

@@ -1,12 +1,19 @@
 -- Timeline, refresh: what is new in an event source becomes chunks.
 
+-- Keys that are kept as text may be too long for the index of records.
+CREATE FUNCTION customer_data.event_key_is_text(d customer_data.event_source_definition) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    RETURN coalesce(NOT d.key_type = ANY ('{int2,int4,int8,uuid}'::regtype[]), true);
+COMMENT ON FUNCTION customer_data.event_key_is_text(customer_data.event_source_definition) IS 'Whether an event source''s rows are grouped by the text of their keys';
+
 -- The expression rows are grouped by: keys keep a type that can be grouped fast
 -- and has statistics.
 CREATE FUNCTION customer_data.event_key_expression(d customer_data.event_source_definition) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
     RETURN format(E'(%s\n)%s', d.key,
-        CASE WHEN d.key_type = ANY ('{int2,int4,int8,uuid}'::regtype[]) THEN ''
+        CASE WHEN NOT customer_data.event_key_is_text(d) THEN ''
              WHEN d.key_type = ANY ('{text,varchar}'::regtype[]) THEN ' COLLATE "C"' ELSE '::text COLLATE "C"' END);
 COMMENT ON FUNCTION customer_data.event_key_expression(customer_data.event_source_definition) IS 'The expression an event source''s rows are grouped by';
 
@@ -17,7 +24,7 @@ CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_defin
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
     SELECT format($q$SELECT e.*,
-    CASE WHEN e.key IS NULL THEN 'key is NULL' WHEN e.at IS NULL THEN 'time is NULL'
+    CASE WHEN e.key IS NULL THEN 'key is NULL'%s WHEN e.at IS NULL THEN 'time is NULL'
          WHEN NOT isfinite(e.at) THEN 'time is infinite'
          WHEN e.kind IS NULL THEN 'kind is NULL' WHEN e.kind = '' THEN 'kind is empty'
          WHEN octet_length(e.kind) > 255 THEN 'kind is longer than 255 bytes'
@@ -32,6 +39,7 @@ FROM (SELECT %s AS key, (%s
 )::float8 AS value, (%s
 )::float8 AS quantity, (%s
 )::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row%s FROM %s%s) e$q$,
+        CASE WHEN customer_data.event_key_is_text(d) THEN $q$ WHEN octet_length(e.key) > 2000 THEN 'key is longer than 2000 bytes'$q$ ELSE '' END,
         CASE WHEN d.cursor_column IS NULL THEN '' ELSE $q$ WHEN e.cursor IS NULL THEN 'cursor column is NULL'$q$ END,
         customer_data.event_key_expression(d),
         d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
@@ -72,10 +80,11 @@ CREATE FUNCTION customer_data.event_group_query(d customer_data.event_source_def
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    SELECT format($q$SELECT t.key::text, (t.batch).events, CASE WHEN t.key IS NULL THEN 0 ELSE (t.batch).taken END,
-    (t.batch).rejected + CASE WHEN t.key IS NULL THEN (t.batch).taken ELSE 0 END, t.hashes, t.cursors%s
+    SELECT format($q$SELECT t.key::text, (t.batch).events, CASE WHEN %s THEN 0 ELSE (t.batch).taken END,
+    (t.batch).rejected + CASE WHEN %1$s THEN (t.batch).taken ELSE 0 END, t.hashes, t.cursors%s
 FROM (SELECT e.key, customer_data.event_batch_agg(%s, e.kind, e.raw_value, e.raw_quantity, e.event_id%s) AS batch, %s%s
 FROM (%s) e GROUP BY e.key%s) t$q$,
+        CASE WHEN customer_data.event_key_is_text(d) THEN '(t.key IS NULL OR octet_length(t.key) > 2000)' ELSE 't.key IS NULL' END,
         ', t.' || also_by,
         CASE WHEN d.cursor_column IS NULL THEN 'e.at' ELSE 'CASE WHEN e.cursor IS NOT NULL THEN e.at END' END,
         p.arguments,

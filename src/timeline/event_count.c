@@ -251,7 +251,7 @@ typedef struct Sample
 	__int128	exact;			/* times 10 to the scale, when not raw */
 } Sample;
 
-/* Order samples by time; those at the same instant stay as they came. */
+/* Order samples by time. */
 static int
 compare_samples(const void *a, const void *b)
 {
@@ -351,6 +351,7 @@ sum_numbers(const CdMatcher *matchers, int n, const CdOf *of, Sum *sum)
 		{
 			Sample	   *sample = &samples[nsamples];
 
+			CHECK_FOR_INTERRUPTS();
 			sample->at = cd_times_next(&times);
 			if (cd_matcher_test(m, k) && cd_column_number(&cols[i], k, &sample->number))
 				nsamples++;
@@ -485,6 +486,7 @@ event_days(FunctionCallInfo fcinfo, Form form, int next)
 			TimestampTz at = cd_times_next(&times);
 			int64		day;
 
+			CHECK_FOR_INTERRUPTS();
 			if (!cd_matcher_test(m, k))
 				continue;
 			if (fixed)
@@ -560,6 +562,7 @@ event_distinct(FunctionCallInfo fcinfo, Form form, int next)
 				double		number;
 				int64		code;
 
+				CHECK_FOR_INTERRUPTS();
 				if (!cd_matcher_test(m, k))
 					continue;
 				if (type == CD_TYPE_NUMBER && which != CD_COL_EVENT_ID)

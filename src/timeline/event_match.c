@@ -122,6 +122,7 @@ glob_match(const char *str, int len, const char *glob, int globlen, bool fold)
 		}
 		if (star == NULL)
 			return false;
+		CHECK_FOR_INTERRUPTS();
 		g = star;
 		(void) next_char(&retry, send, false);
 		s = retry;

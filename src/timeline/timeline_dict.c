@@ -16,6 +16,7 @@
 
 #include "customer_data.h"
 
+#include "miscadmin.h"
 #include "timeline/timeline.h"
 #include "timeline/timeline_format.h"
 #include "utils/memutils.h"
@@ -345,6 +346,7 @@ cd_dict_strings(const CdDict *dict, const char ***strings, int **lengths)
 	cd_dict_seek(dict, 0, &cursor);
 	while (cd_dict_next(&cursor, &s, &len))
 	{
+		CHECK_FOR_INTERRUPTS();
 		starts[i] = all.len;
 		(*lengths)[i++] = len;
 		appendBinaryStringInfo(&all, s, len);
