@@ -506,7 +506,7 @@ COMMENT ON FUNCTION customer_data.golden_query(boolean) IS 'The query that write
 
 CREATE FUNCTION customer_data.write_first_golden() RETURNS boolean
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'cd_write_first_golden';
-COMMENT ON FUNCTION customer_data.write_first_golden() IS 'Writes the golden rows of all customers, where none has one yet; false where golden_query() must do it';
+COMMENT ON FUNCTION customer_data.write_first_golden() IS 'Writes the golden rows and accounts of all customers, where none has one yet; false where golden_query() and link_accounts() must do it';
 
 -- All at once: sorted in memory as far as it reaches.
 CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS boolean
@@ -516,6 +516,7 @@ CREATE FUNCTION customer_data.write_all_golden_rows() RETURNS boolean
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM customer_data.customer) AND NOT EXISTS (SELECT FROM customer_data.customer_origin)
+       AND NOT EXISTS (SELECT FROM customer_data.account_key) AND NOT EXISTS (SELECT FROM customer_data.contact_account)
        AND customer_data.write_first_golden() THEN
         RETURN true;
     END IF;
@@ -523,14 +524,14 @@ BEGIN
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION customer_data.write_all_golden_rows() IS 'Writes the golden rows of all customers; true where none had one before';
+COMMENT ON FUNCTION customer_data.write_all_golden_rows() IS 'Writes the golden rows of all customers; true where none had one before, and accounts were written, too';
 
 CREATE FUNCTION customer_data.write_golden_rows(customers bigint[]) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_write_golden_rows';
 COMMENT ON FUNCTION customer_data.write_golden_rows(bigint[]) IS 'Writes the golden rows of some customers, by golden_query(); the plan is kept';
 
 -- Writes the golden rows of these customers, and removes those without records.
-CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS void
+CREATE FUNCTION customer_data.write_golden(customers bigint[]) RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     -- What is set below for a while goes back where it is named here.
@@ -614,9 +615,10 @@ BEGIN
     JOIN customer_data.customer c ON c.customer_id = h.customer_id
     WHERE (SELECT g.kind FROM customer_data.customer_change g
            WHERE g.customer_id = h.customer_id AND g.kind IN ('gone', 'back') ORDER BY g.change_id DESC LIMIT 1) = 'gone';
+    RETURN first;
 END
 $$;
-COMMENT ON FUNCTION customer_data.write_golden(bigint[]) IS 'Writes the golden rows of these customers (NULL: all); a customer without a record goes';
+COMMENT ON FUNCTION customer_data.write_golden(bigint[]) IS 'Writes the golden rows of these customers (NULL: all); a customer without a record goes; true where accounts were written, too';
 
 -- Clusters records anew and writes what follows from it.  refreshed: records
 -- whose values changed though they may stay where they are.
@@ -632,6 +634,7 @@ DECLARE
     whole   boolean := affected IS NULL;
     -- Nobody is known yet: all are new, and nobody else is concerned.
     first   boolean := whole AND NOT EXISTS (SELECT FROM customer_data.source_record);
+    linked  boolean := false;
 BEGIN
     merged := 0;
     split := 0;
@@ -653,14 +656,17 @@ BEGIN
         WHERE t.id > 0;
     END IF;
     IF whole THEN
-        PERFORM customer_data.write_golden(NULL);
+        linked := customer_data.write_golden(NULL);
+        linked := linked AND first;
     ELSIF touched IS NOT NULL THEN
         PERFORM customer_data.write_golden(touched);
     END IF;
-    IF whole THEN
+    IF linked THEN
+        ANALYZE customer_data.account_key;
+    ELSIF whole THEN
         PERFORM customer_data.report_phase('resolve: linking accounts');
     END IF;
-    IF whole OR touched IS NOT NULL THEN
+    IF NOT linked AND (whole OR touched IS NOT NULL) THEN
         touched := touched || customer_data.link_accounts(CASE WHEN NOT whole THEN touched END);
     END IF;
     PERFORM customer_data.touch_customers(touched);

@@ -5,7 +5,8 @@
  * Where customer holds no row yet, none has to be compared: records are put in
  * the order of their customers, their values fetched by their place, and the
  * rows written in bulk.  What survives is chosen by the same rules as in
- * golden_query().
+ * golden_query().  Which company each person belongs to is found in the same
+ * pass, since the values are at hand.
  */
 #include "postgres.h"
 
@@ -18,6 +19,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "identity/account.h"
 #include "identity/golden.h"
 #include "identity/rows.h"
 #include "insertion.h"
@@ -36,6 +38,8 @@
 #define STANDARD		4
 #define ISSUE			5
 
+#define NO_COMPANY		PG_UINT32_MAX
+
 /* A record and where its values are. */
 typedef struct Place
 {
@@ -43,9 +47,18 @@ typedef struct Place
 	int64		customer_id;
 	TimestampTz changed_at;
 	int32		trust;
+	uint32		company;		/* number of a company's record among these, NO_COMPANY */
 	ItemPointerData tid;
 	bool		valued;
+	bool		known;			/* of a person or company, not of a visitor */
 } Place;
+
+/* What a company's record is called. */
+typedef struct CompanyName
+{
+	int32		source_id;
+	text	   *key;
+} CompanyName;
 
 #define ST_SORT sort_by_record
 #define ST_ELEMENT_TYPE Place
@@ -118,15 +131,35 @@ typedef struct ReadPlaces
 	uint32		n;
 	uint32		max;
 	bool		ascending;
+	MemoryContext context;
+	CompanyName *company;
+	uint32		ncompanies;
+	uint32		maxcompanies;
 } ReadPlaces;
+
+/* Keep what a company's record is called; answers its number. */
+static uint32
+keep_company(ReadPlaces *read, int32 source_id, Datum key)
+{
+	MemoryContext old = MemoryContextSwitchTo(read->context);
+
+	if (read->ncompanies == read->maxcompanies)
+	{
+		read->maxcompanies *= 2;
+		read->company = repalloc_huge(read->company, (Size) read->maxcompanies * sizeof(CompanyName));
+	}
+	read->company[read->ncompanies] = (CompanyName) {source_id, DatumGetTextPCopy(key)};
+	MemoryContextSwitchTo(old);
+	return read->ncompanies++;
+}
 
 /* Take a record. */
 static void
 take_place(void *state, uint64 row)
 {
 	ReadPlaces *read = state;
-	Datum		value[4];
-	bool		isnull[4];
+	Datum		value[7];
+	bool		isnull[7];
 	Place	   *p;
 
 	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, value, isnull);
@@ -140,26 +173,28 @@ take_place(void *state, uint64 row)
 	p->customer_id = DatumGetInt64(value[1]);
 	p->changed_at = isnull[2] ? DT_NOBEGIN : DatumGetTimestampTz(value[2]);
 	p->trust = DatumGetInt32(value[3]);
+	p->known = DatumGetBool(value[4]);
+	p->company = isnull[6] ? NO_COMPANY : keep_company(read, DatumGetInt32(value[5]), value[6]);
 	p->valued = false;
 	read->ascending &= read->n == 1 || p[-1].record_id < p->record_id;
 }
 
 /* Read the records that are there, ascending by id. */
-static Place *
-read_places(MemoryContext context, uint32 *n)
+static void
+read_places(MemoryContext context, ReadPlaces *read)
 {
-	ReadPlaces	read = {NULL, 0, 4096, true};
-
-	read.place = MemoryContextAllocHuge(context, read.max * sizeof(Place));
-	cd_each_row(SPI_cursor_open_with_args(NULL, "SELECT r.record_id, r.customer_id, r.changed_at, s.trust"
+	*read = (ReadPlaces) {.max = 4096, .maxcompanies = 1024, .ascending = true, .context = context};
+	read->place = MemoryContextAllocHuge(context, read->max * sizeof(Place));
+	read->company = MemoryContextAllocHuge(context, read->maxcompanies * sizeof(CompanyName));
+	cd_each_row(SPI_cursor_open_with_args(NULL, "SELECT r.record_id, r.customer_id, r.changed_at, s.trust,"
+										  " s.kind OPERATOR(pg_catalog.=) ANY (ARRAY['known', 'account']), r.source_id,"
+										  " CASE WHEN s.kind OPERATOR(pg_catalog.=) 'account' THEN r.key END"
 										  " FROM customer_data.source_record r JOIN customer_data.source s"
 										  " ON s.source_id OPERATOR(pg_catalog.=) r.source_id WHERE r.gone_at IS NULL",
 										  0, NULL, NULL, NULL, true, CURSOR_OPT_NO_SCROLL),
-				take_place, &read);
-	if (!read.ascending)
-		sort_by_record(read.place, read.n);
-	*n = read.n;
-	return read.place;
+				take_place, read);
+	if (!read->ascending)
+		sort_by_record(read->place, read->n);
 }
 
 /* Find where the values of the records are. */
@@ -229,6 +264,43 @@ fetch_entry(Relation values, const Place *place, TupleTableSlot *slot, CdGoldenE
 	entry->issue = isnull ? NULL : DatumGetArrayTypeP(issue);
 }
 
+/* What accounts are found with: all records, in the order of their customers, and their values. */
+typedef struct Found
+{
+	const Place *place;
+	uint32		n;
+	Relation	values;
+	TupleTableSlot *slot;
+} Found;
+
+/* Standard forms of a customer's records, one after the other. */
+static ArrayType *
+next_forms(void *state, int64 customer, int number)
+{
+	const Found *found = state;
+	CdGoldenEntry entry;
+	uint32		low = 0,
+				high = found->n;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (found->place[middle].customer_id < customer)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < found->n && found->place[low].customer_id == customer; low++)
+	{
+		if (!found->place[low].valued || number-- > 0)
+			continue;
+		fetch_entry(found->values, &found->place[low], found->slot, &entry);
+		return entry.standard;
+	}
+	return NULL;
+}
+
 /* Make a value of a column of the text that survives. */
 static Datum
 value_of(Column *column, char *text)
@@ -240,7 +312,8 @@ value_of(Column *column, char *text)
 
 /*
  * write_first_golden() → boolean: write the golden rows of all customers, of
- * whom none has one yet; false, and nothing done, where it takes golden_query().
+ * whom none has one yet, and their accounts; false, and nothing done, where it
+ * takes golden_query().
  */
 PG_FUNCTION_INFO_V1(cd_write_first_golden);
 Datum
@@ -253,10 +326,12 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 	CdGoldenConfig *config;
 	Column	   *column;
 	int			ncolumns;
+	ReadPlaces	read;
 	Place	   *place;
 	uint32		n;
 	Relation	values;
 	TupleTableSlot *slot;
+	CdAccounts *accounts;
 	CdInsertion *customers;
 	CdInsertion *origins;
 	Datum	   *value;
@@ -278,7 +353,10 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	}
 	config = cd_golden_config(context);
-	place = read_places(context, &n);
+	accounts = cd_accounts_begin(context);
+	read_places(context, &read);
+	place = read.place;
+	n = read.n;
 	values = table_open(relid, AccessShareLock);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	find_values(values, place, n);
@@ -310,8 +388,17 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 		entry = MemoryContextAllocHuge(row, sizeof(CdGoldenEntry) * (to - from));
 		for (uint32 i = from; i < to; i++)
 		{
-			if (place[i].valued)
-				fetch_entry(values, &place[i], slot, &entry[count++]);
+			if (!place[i].valued)
+				continue;
+			fetch_entry(values, &place[i], slot, &entry[count]);
+			if (accounts != NULL && place[i].known)
+			{
+				const CompanyName *company = place[i].company == NO_COMPANY ? NULL : &read.company[place[i].company];
+
+				cd_accounts_note(accounts, place[i].customer_id, company != NULL, company == NULL ? 0 : company->source_id,
+								 company == NULL ? NULL : company->key, entry[count].given, entry[count].standard);
+			}
+			count++;
 		}
 		last = cd_golden_choose(config, entry, count, text, record);
 		memset(isnull, true, sizeof(bool) * natts);
@@ -340,6 +427,8 @@ cd_write_first_golden(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(row);
 	}
+	if (accounts != NULL)
+		cd_accounts_end(accounts, next_forms, &(Found) {place, n, values, slot});
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(values, AccessShareLock);
 	PopActiveSnapshot();
