@@ -1,5 +1,5 @@
 -- customer_set against arrays and plain SQL, on random sets of all densities.
-SELECT plan(8);
+SELECT plan(10);
 SET search_path = customer_data, public;
 \set seed 17
 \ir include/seed.sql
@@ -121,4 +121,17 @@ SELECT is((SELECT customer_set_or_agg(s ORDER BY n) FROM unnest('{"{0-40000}","{
           '{0-131072}'::customer_set, 'runs that come to cover a chunk, and more after them');
 SELECT is((SELECT customer_set_or_agg(s ORDER BY n) FROM (SELECT g % 3, customer_set_agg(g) FROM generate_series(0, 131071) g GROUP BY 1 UNION ALL SELECT 3, '{5,131072}') x (n, s)),
           '{0-131072}'::customer_set, 'scattered ids that come to cover a chunk, and more after them');
+-- Unions of sets that are nothing but stretches, few or many, short or long, among them such as come to cover all.
+CREATE TABLE stretch AS
+SELECT part, n, f, f + floor(random() * longest)::bigint AS t
+FROM generate_series(1, CASE current_setting('test.long', true) WHEN 'on' THEN 100 ELSE 8 END) part, generate_series(1, 12) n,
+LATERAL (SELECT (ARRAY[4, 40, 3000])[1 + floor(random() * 3)] AS longest, (ARRAY[2, 30, 400, 1500])[1 + floor(random() * 4)] AS many WHERE part + n > 0) d,
+LATERAL (SELECT floor(random() * 90000)::bigint AS f FROM generate_series(1, many) WHERE part + n > 0) x;
+CREATE TABLE stretches AS SELECT part, n, ('{' || string_agg(f || '-' || t, ',') || '}')::customer_set AS s FROM stretch GROUP BY 1, 2;
+SELECT is((SELECT count(*) FROM (SELECT part, customer_set_or_agg(s ORDER BY n) AS joined, customer_set_or_count_agg(s ORDER BY n) AS counted FROM stretches GROUP BY 1) o
+           JOIN (SELECT part, range_agg(int8range(f, t, '[]')) AS ranges FROM stretch GROUP BY 1) e USING (part)
+           WHERE (SELECT range_agg(int8range(m, m, '[]')) FROM members(joined) m) IS DISTINCT FROM ranges OR counted <> cardinality(joined)), 0::bigint,
+          'unions of stretches cover what multiranges do');
+SELECT is((SELECT count(*) FROM (SELECT part, customer_set_or_agg(s ORDER BY n) AS joined FROM stretches GROUP BY 1) o
+           WHERE customer_set_send(joined) <> customer_set_send(joined::bigint[]::customer_set)), 0::bigint, 'and take the smallest form');
 SELECT * FROM finish();

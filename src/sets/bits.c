@@ -294,33 +294,60 @@ fill_lanes(void)
 #define OCCUR(x, among) \
 	_mm_extract_epi32(_mm_cmpestrm(among, 8, x, 8, _SIDD_UWORD_OPS | _SIDD_CMP_EQUAL_ANY | _SIDD_BIT_MASK), 0)
 
+/* The same, where none of the values is 0, which ends a text: it takes half as long */
+#define OCCUR_NOT_ZERO(x, among) \
+	_mm_extract_epi32(_mm_cmpistrm(among, x, _SIDD_UWORD_OPS | _SIDD_CMP_EQUAL_ANY | _SIDD_BIT_MASK), 0)
+
 /* Write the lanes of a mask, as eight values of which only so many count */
 #define KEEP(x, mask, out) \
 	_mm_storeu_si128((__m128i *) (out), _mm_shuffle_epi8(x, _mm_loadu_si128((const __m128i *) lanes[mask])))
 
-/* Eight by eight: the block whose last value is less is done with. */
+/*
+ * Eight by eight: the block whose last value is less is done with.  Which one
+ * that is, is guessed by the processor, right more often than not, and the
+ * next blocks are under way before it is known.
+ */
 BASE static uint32
 common_sse42(const uint8 *a, uint32 na, const uint8 *b, uint32 nb, uint8 *out)
 {
-	uint32		i = 0,
-				j = 0,
-				n = 0;
-	uint32		end_a = na & ~7,
-				end_b = nb & ~7;
+	/* Only the first value can be 0; it is dealt with by itself. */
+	uint32		i = load16(a) == 0,
+				j = load16(b) == 0;
+	uint32		n = i & j;
+	uint32		end_a = i + ((na - i) & ~7),
+				end_b = j + ((nb - j) & ~7);
+	__m128i		x,
+				y;
 
-	while (i < end_a && j < end_b)
+	if (n > 0 && out != NULL)
+		store16(out, 0);
+	if (i == end_a || j == end_b)
+		return common_rest(a, i, na, b, j, nb, out, n);
+	x = _mm_loadu_si128((const __m128i *) (a + 2 * i));
+	y = _mm_loadu_si128((const __m128i *) (b + 2 * j));
+	for (;;)
 	{
-		__m128i		x = _mm_loadu_si128((const __m128i *) (a + 2 * i));
-		__m128i		y = _mm_loadu_si128((const __m128i *) (b + 2 * j));
-		uint32		mask = OCCUR(x, y);
+		uint32		mask = OCCUR_NOT_ZERO(x, y);
 		uint16		last_x = load16(a + 2 * i + 14),
 					last_y = load16(b + 2 * j + 14);
 
 		if (out != NULL)
 			KEEP(x, mask, out + 2 * n);
 		n += __builtin_popcount(mask);
-		i += last_x <= last_y ? 8 : 0;
-		j += last_y <= last_x ? 8 : 0;
+		if (last_x <= last_y)
+		{
+			i += 8;
+			if (i == end_a)
+				break;
+			x = _mm_loadu_si128((const __m128i *) (a + 2 * i));
+		}
+		if (last_y <= last_x)
+		{
+			j += 8;
+			if (j == end_b)
+				break;
+			y = _mm_loadu_si128((const __m128i *) (b + 2 * j));
+		}
 	}
 	return common_rest(a, i, na, b, j, nb, out, n);
 }

@@ -16,6 +16,7 @@
 
 #define MAX_WAITING		4096
 #define FEW				64		/* values that are sorted by comparing */
+#define MANY_RUNS		8		/* so many times the runs that come, and it is no longer runs that they join */
 #define PAGE_CHUNKS		256
 
 /* The ids of one chunk. */
@@ -262,6 +263,20 @@ add_container(CdSetBuilder *builder, Chunk *chunk, const CdContainer *c, bool so
 		chunk->sorted = chunk->sorted && sorted && load16(chunk->body + 2 * chunk->count - 2) < load16(c->body);
 		memcpy(chunk->body + 2 * chunk->count, c->body, bytes);
 		chunk->count += c->cardinality;
+	}
+	else if (chunk->kind == KIND_RUN && c->kind == KIND_RUN && load16(chunk->body) <= MANY_RUNS * (FEW + run_count(c)))
+	{
+		/* Few runs stay runs: each set that comes costs what it is made of. */
+		uint8		out[CONTAINER_ROOM];
+		CdContainer before = contents(chunk, 0),
+					made;
+
+		bytes = cd_container_combine(CD_OR, &before, c, out, &made);
+		reserve(builder, chunk, bytes);
+		memcpy(chunk->body, made.body, bytes);
+		chunk->kind = made.kind;
+		chunk->count = made.kind == KIND_BITMAP ? 0 : made.cardinality;
+		chunk->sorted = true;
 	}
 	else
 	{
