@@ -1,6 +1,6 @@
--- Decayed scores of many tags, computed in one walk over each timeline, are
--- what decayed_sum() says of each, and what plain SQL says.
-SELECT plan(4);
+-- Decayed scores and affinities of many tags, computed in one walk over each
+-- timeline, are what decayed_sum() and affinity() say of each, and what plain SQL says.
+SELECT plan(8);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -14,11 +14,13 @@ CREATE TABLE event AS
 SELECT n AS id, 1 + floor(random() * 290)::int AS account, '2026-01-01'::timestamptz - random() * interval '90 days' AS at,
        (ARRAY['view', 'view_page', 'purchase', 'cart'])[1 + floor(random() * 4)] AS what,
        (ARRAY['"tea"', '"outdoor"', '"5"', '"t ea"', NULL])[1 + floor(random() * 5)]::jsonb AS category,
-       (ARRAY['"5"', '5', '5.0', 'true', '"x"', NULL, '{"a": 1}'])[1 + floor(random() * 7)]::jsonb AS mixed
+       (ARRAY['"5"', '5', '5.0', 'true', '"x"', NULL, '{"a": 1}'])[1 + floor(random() * 7)]::jsonb AS mixed,
+       -- Some are no labels as they are, some become the same one.
+       (ARRAY['a.b', 'a_b', ' a', 'a ', '', '*', 'plain', 'red', 'blue', 'green', repeat('long', 40), E'a\tb', '茶'])[1 + floor(random() * (2 + n % 12))] AS odd
 FROM generate_series(1, 4000) n;
 SELECT add_source('shop', 'account', 'id', '{"cookie_id": "id::text"}', kind => 'anonymous') \g /dev/null
 SELECT resolve() \g /dev/null
-SELECT add_event_source('shop', 'event', 'shop', 'account', 'at', 'what', properties => '{"category": "category", "mixed": "mixed"}') \g /dev/null
+SELECT add_event_source('shop', 'event', 'shop', 'account', 'at', 'what', properties => '{"category": "category", "mixed": "mixed", "odd": "odd"}') \g /dev/null
 SELECT refresh_timelines() \g /dev/null
 
 CREATE TABLE asked (n int GENERATED ALWAYS AS IDENTITY, pattern event_pattern, half_life interval);
@@ -31,6 +33,14 @@ FROM unnest(ARRAY['*', 'view', 'view*', 'view|cart', 'view[category=tea]', 'view
 CROSS JOIN unnest(ARRAY['10 days', '1 day']::interval[]) h(half_life);
 SELECT add_tag('score.t' || n, format('decayed_sum(events, %L, %L)', pattern::text, half_life::text), 'behaviour', half_life => half_life, min_score => 0.0001) FROM asked \g /dev/null
 SELECT add_tag('both', $$decayed_sum(events, 'view', '10 days') + 3 * decayed_sum(events, 'purchase[category=tea]', '10 days')$$, 'behaviour', half_life => '10 days', min_score => 0.0001) \g /dev/null
+CREATE TABLE liked (n int GENERATED ALWAYS AS IDENTITY, pattern event_pattern, property text, half_life interval, prior float8, top int);
+INSERT INTO liked (pattern, property, half_life, prior, top)
+SELECT p.pattern::event_pattern, o.property, h.half_life, o.prior, o.top
+FROM unnest(ARRAY['*', 'view', 'view*', 'view|cart', 'purchase|nothing', 'view*|cart', '*[category=tea]', 'nothing']) p(pattern)
+CROSS JOIN (VALUES ('category', 3, 25), ('category', 0, 2), ('mixed', 3, 10), ('odd', 1.5, 25), ('odd', 3, 3), ('none', 3, 10)) o(property, prior, top)
+CROSS JOIN (VALUES (NULL::interval), ('10 days')) h(half_life)
+WHERE h.half_life IS NULL OR o.top > 3;
+SELECT add_tag('like.t' || n, format('affinity(events, %L, %L, %L, %L, %L)', pattern::text, property, half_life::text, prior, top), 'affinity') FROM liked \g /dev/null
 SET customer_data.as_of = '2026-01-01';
 SELECT bring_metrics(false) \g /dev/null
 SELECT failed FROM bring_tags(false) \gset
@@ -47,4 +57,21 @@ SELECT is((SELECT count(*) FROM customer c LEFT JOIN customer_tag t USING (custo
                                            * 2 ^ (-extract(epoch FROM as_of() - e.at)::float8 / 86400 / 10)) AS score
                  FROM event e JOIN source_record r ON r.key = e.account::text GROUP BY 1) e USING (customer_id)
            WHERE abs(coalesce(tag_score(t.tags, 'both'), 0) - coalesce(e.score, 0)) > 1e-5 * e.score + 0.00011), 0::bigint, 'and sums of them are what plain SQL says');
+
+CREATE TEMP TABLE found AS
+SELECT l.n, c.customer_id, split_part(g.path, '.', 3) AS label, g.score
+FROM customer c JOIN customer_tag t USING (customer_id), tags(t.tags) g JOIN liked l ON l.n = substring(g.path FROM '^like\.t(\d+)\.')::int;
+CREATE TEMP TABLE alone AS
+SELECT l.n, c.customer_id, a.path AS label, a.score
+FROM liked l CROSS JOIN customer c, tags(affinity(customer_events(c.customer_id), l.pattern, l.property, l.half_life, l.prior, l.top)) a;
+SELECT is((SELECT array_agg(DISTINCT n) FROM (TABLE found EXCEPT ALL TABLE alone) x), NULL, 'no affinity is found but what its call alone says');
+SELECT is((SELECT array_agg(DISTINCT n) FROM (TABLE alone EXCEPT ALL TABLE found) x), NULL, 'and all of that is');
+SELECT ok((SELECT count(DISTINCT n) FROM found) >= 55, 'most affinities find something');
+SELECT is((SELECT count(*) FROM (
+               SELECT r.customer_id, e.category #>> '{}' AS label,
+                      count(*) / (sum(count(*)) OVER (PARTITION BY r.customer_id) + 3.0) AS score
+               FROM event e JOIN source_record r ON r.key = e.account::text WHERE e.category IS NOT NULL GROUP BY 1, 2) x
+           FULL JOIN (SELECT f.* FROM found f JOIN liked l USING (n) WHERE l.pattern::text = '*' AND l.property = 'category' AND l.half_life IS NULL AND l.top = 25) f
+               USING (customer_id, label)
+           WHERE abs(x.score - f.score) < 1e-6 IS NOT TRUE), 0::bigint, 'an affinity of all events is the share that plain SQL counts');
 SELECT * FROM finish();

@@ -1,15 +1,16 @@
 /*
  * bank.c
- *		Many decayed sums over one timeline in one walk.
+ *		Many decayed sums and counts of values over one timeline in one walk.
  *
  * Fifty tags that each ask for the decayed sum of another category would open
  * a timeline, bind a pattern and compute powers fifty times.  The bank reads
  * each dictionary once, finds for each of its texts the sums that want it, and
- * computes each event's weight once per half-life.
+ * computes each event's weight once per half-life.  How often a property has
+ * each of its values, as affinity() asks, is counted on the way.
  *
  * It takes patterns of one alternative, or of several for different kinds,
- * with no condition or one of the form property = text or property in (...).
- * Other patterns are left to decayed_sum().
+ * with no condition or, for sums, one of the form property = text or property
+ * in (...).  Other patterns are left to decayed_sum() and affinity().
  */
 #include "postgres.h"
 
@@ -45,12 +46,30 @@ typedef struct Literal
 	int			nwants;
 } Literal;
 
+/* A count that wants events of some kinds, by the values of a property. */
+typedef struct CountWant
+{
+	int			tally;
+	int			selector;
+} CountWant;
+
 typedef struct Property
 {
 	const char *name;
 	int			len;
 	Literal    *literals;		/* sorted */
 	int			nliterals;
+	CountWant  *counts;
+	int			ncounts;
+	int		   *slots;			/* literals by hash, -1: none; made when the first timeline comes */
+	uint32		mask;
+
+	/* Of the timeline at hand */
+	int			column;			/* its number, -1: no event has it */
+	int			texts;			/* in its dictionary */
+	int		   *literal_of;		/* by text the place among the literals, or -1 */
+	const char **strings;		/* the texts, where counts want them */
+	int		   *lengths;
 } Property;
 
 /* One call, and the pattern to fall back to. */
@@ -60,6 +79,14 @@ typedef struct Sum
 	const CdPattern *pattern;
 	int			half_life;
 } Sum;
+
+/* What events weigh by one half-life. */
+typedef struct Weights
+{
+	double	   *of;				/* by event */
+	int			room;
+	bool		known;			/* of the kind at hand */
+} Weights;
 
 struct CdBank
 {
@@ -77,6 +104,16 @@ struct CdBank
 	int			nplain;
 	Property   *properties;
 	int			nproperties;
+	CdBankTally *tallies;
+	int		   *tallied;		/* properties of theirs */
+	int			ntallies;
+
+	/* Of the kind at hand */
+	bool	   *meant;			/* by selector */
+	Weights    *weights;		/* by half-life */
+	uint64	   *offsets;		/* by event */
+	int		   *codes;
+	int			room;			/* events */
 };
 
 CdBank *
@@ -161,18 +198,17 @@ find_half_life(CdBank *bank, int64 seconds)
 }
 
 static Property *
-find_property(CdBank *bank, const CdCondition *condition)
+find_property(CdBank *bank, const char *name, int len)
 {
 	int			i;
 
 	for (i = 0; i < bank->nproperties; i++)
 	{
-		if (bank->properties[i].len == condition->namelen &&
-			memcmp(bank->properties[i].name, condition->name, condition->namelen) == 0)
+		if (bank->properties[i].len == len && memcmp(bank->properties[i].name, name, len) == 0)
 			return &bank->properties[i];
 	}
 	bank->properties = GROW(bank->properties, bank->nproperties);
-	bank->properties[bank->nproperties] = (Property) {condition->name, condition->namelen, NULL, 0};
+	bank->properties[bank->nproperties] = (Property) {.name = name, .len = len};
 	return &bank->properties[bank->nproperties++];
 }
 
@@ -193,6 +229,8 @@ compare_literal(const Literal *literal, uint64 key, const char *str, int len)
 
 	if (literal->key != key)
 		return literal->key < key ? -1 : 1;
+	if (literal->len <= (int) sizeof(key) && len <= (int) sizeof(key))
+		return literal->len - len;
 	order = memcmp(literal->str, str, Min(literal->len, len));
 	return order != 0 ? order : literal->len - len;
 }
@@ -216,6 +254,47 @@ search_literal(const Property *property, const char *str, int len, bool *found)
 	}
 	*found = low < property->nliterals && compare_literal(&property->literals[low], key, str, len) == 0;
 	return low;
+}
+
+static inline uint32
+hash_text(uint64 key, int len)
+{
+	return (uint32) (((key ^ (uint64) len) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
+}
+
+/* Have the literals of a property found by hash */
+static void
+hash_literals(CdBank *bank, Property *property)
+{
+	uint32		size = 16;
+	int			i;
+
+	while (size < (uint32) property->nliterals * 2)
+		size *= 2;
+	property->slots = MemoryContextAllocHuge(bank->context, size * sizeof(int));
+	property->mask = size - 1;
+	memset(property->slots, -1, size * sizeof(int));
+	for (i = 0; i < property->nliterals; i++)
+	{
+		uint32		slot = hash_text(property->literals[i].key, property->literals[i].len) & property->mask;
+
+		while (property->slots[slot] >= 0)
+			slot = (slot + 1) & property->mask;
+		property->slots[slot] = i;
+	}
+}
+
+/* Place of a text among those wanted of a property, or -1 */
+static inline int
+find_literal(const Property *property, const char *str, int len)
+{
+	uint64		key = sort_key(str, len);
+	uint32		slot = hash_text(key, len) & property->mask;
+	int			place;
+
+	while ((place = property->slots[slot]) >= 0 && compare_literal(&property->literals[place], key, str, len) != 0)
+		slot = (slot + 1) & property->mask;
+	return place;
 }
 
 static void
@@ -244,7 +323,7 @@ add_pattern(CdBank *bank, int sum, const CdPattern *pattern, int half_life)
 			add_want(&bank->plain, &bank->nplain, want);
 			continue;
 		}
-		property = find_property(bank, condition);
+		property = find_property(bank, condition->name, condition->namelen);
 		for (l = 0; l < condition->nliterals; l++)
 		{
 			const CdLiteral *literal = &condition->literals[l];
@@ -344,103 +423,219 @@ cd_bank_take(CdBank *bank, Node *tree)
 	return take_mutator(tree, bank);
 }
 
-/* Weights of a kind's events by one half-life */
-static const double *
-weigh_events(const CdBank *bank, const CdKind *kind, int half_life, TimestampTz now, double **weights)
+int
+cd_bank_tally(CdBank *bank, const CdPattern *pattern, const char *property, int length)
 {
-	double		rate = 1.0 / USECS_PER_SEC / (double) bank->half_lives[half_life];
-	CdTimes		times;
+	MemoryContext old;
+	Property   *at;
 	int			i;
 
-	if (weights[half_life] != NULL)
-		return weights[half_life];
-	weights[half_life] = palloc(kind->n * sizeof(double));
-	cd_times_begin(&times, kind, 0);
-	for (i = 0; i < kind->n; i++)
+	if (!is_countable(pattern))
+		return -1;
+	for (i = 0; i < pattern->n; i++)
 	{
-		TimestampTz at = cd_times_next(&times);
-
-		weights[half_life][i] = at < now ? exp2(-(double) (now - at) * rate) : 1;
+		if (pattern->alternatives[i].nconditions > 0)
+			return -1;
 	}
-	return weights[half_life];
+	old = MemoryContextSwitchTo(bank->context);
+	at = find_property(bank, property, length);
+	bank->tallies = GROW(bank->tallies, bank->ntallies);
+	bank->tallied = GROW(bank->tallied, bank->ntallies);
+	bank->tallied[bank->ntallies] = at - bank->properties;
+	for (i = 0; i < pattern->n; i++)
+	{
+		int			selector = find_selector(bank, &pattern->alternatives[i]);
+
+		at->counts = GROW(at->counts, at->ncounts);
+		at->counts[at->ncounts++] = (CountWant) {bank->ntallies, selector};
+	}
+	MemoryContextSwitchTo(old);
+	return bank->ntallies++;
 }
 
-/* Sums of one kind that look at a property */
-static void
-add_property(const CdBank *bank, const CdTimeline *tl, const CdKind *kind, const Property *property,
-			 const int *literal_of, int texts, const bool *meant, TimestampTz now, double **weights, double *sums)
+const CdBankTally *
+cd_bank_tallied(const CdBank *bank, int tally)
 {
-	int			which = cd_timeline_find_property(tl, property->name, property->len);
+	return &bank->tallies[tally];
+}
+
+/* Forget the kind before; room for the events of the next */
+static void
+begin_kind(CdBank *bank, const CdKind *kind)
+{
+	MemoryContext old = MemoryContextSwitchTo(bank->context);
+	int			i;
+
+	if (bank->meant == NULL)
+	{
+		bank->meant = palloc(Max(bank->nselectors, 1) * sizeof(bool));
+		bank->weights = palloc0(Max(bank->nhalf_lives, 1) * sizeof(Weights));
+	}
+	if (kind->n > bank->room)
+	{
+		if (bank->room > 0)
+		{
+			pfree(bank->offsets);
+			pfree(bank->codes);
+		}
+		bank->room = Max(kind->n, 64);
+		bank->offsets = palloc_extended(bank->room * sizeof(uint64), MCXT_ALLOC_HUGE);
+		bank->codes = palloc_extended(bank->room * sizeof(int), MCXT_ALLOC_HUGE);
+	}
+	MemoryContextSwitchTo(old);
+	for (i = 0; i < bank->nhalf_lives; i++)
+		bank->weights[i].known = false;
+	for (i = 0; i < bank->nselectors; i++)
+	{
+		const CdAlternative *a = bank->selectors[i];
+
+		bank->meant[i] = (a->prefix ? kind->namelen >= a->name.len : kind->namelen == a->name.len) &&
+			memcmp(kind->name, a->name.str, a->name.len) == 0;
+	}
+}
+
+/* Weights of a kind's events by one half-life */
+static const double *
+weigh_events(CdBank *bank, const CdKind *kind, int half_life, TimestampTz now)
+{
+	Weights    *weights = &bank->weights[half_life];
+	double		rate = 1.0 / USECS_PER_SEC / (double) bank->half_lives[half_life];
+	uint64		base = (uint64) kind->tl->base;
+	uint64		unit = (uint64) kind->tl->unit;
+	int			i;
+
+	if (weights->known)
+		return weights->of;
+	if (weights->room < bank->room)
+	{
+		if (weights->room > 0)
+			pfree(weights->of);
+		weights->room = bank->room;
+		weights->of = MemoryContextAllocHuge(bank->context, weights->room * sizeof(double));
+	}
+	cd_kind_offsets(kind, bank->offsets);
+	for (i = 0; i < kind->n; i++)
+	{
+		TimestampTz at = (TimestampTz) (base + bank->offsets[i] * unit);
+
+		weights->of[i] = at < now ? exp2(-(double) (now - at) * rate) : 1;
+	}
+	weights->known = true;
+	return weights->of;
+}
+
+/* Sums and counts of one kind that look at a property; the sums only if its values are all texts */
+static void
+add_property(CdBank *bank, const CdKind *kind, const Property *property, bool summed, TimestampTz now, double *sums)
+{
 	CdColumn	column;
+	int		   *codes = bank->codes;
 	int			i,
 				w;
 
-	if (which < 0 || !cd_kind_find_column(kind, CD_COL_PROPERTY + which, CD_TYPE_TEXT, &column))
+	if (property->column < 0 || !cd_kind_find_column(kind, property->column, CD_TYPE_TEXT, &column))
 		return;
 	for (i = 0; i < kind->n; i++)
 	{
 		int64		code;
-		const Literal *literal;
 
 		if (!cd_column_integer(&column, i, &code))
-			continue;
-		if (code < 0 || code >= texts)
+			code = -1;
+		else if (code < 0 || code >= property->texts)
 			cd_timeline_corrupt();
-		if (literal_of[code] < 0)
+		codes[i] = (int) code;
+	}
+	for (w = 0; w < property->ncounts; w++)
+	{
+		CdBankTally *tally = &bank->tallies[property->counts[w].tally];
+
+		if (!bank->meant[property->counts[w].selector])
 			continue;
-		literal = &property->literals[literal_of[code]];
+		for (i = 0; i < kind->n; i++)
+		{
+			if (codes[i] < 0)
+				continue;
+			tally->counts[codes[i]]++;
+			tally->total++;
+		}
+	}
+	for (i = 0; summed && property->nliterals > 0 && i < kind->n; i++)
+	{
+		const Literal *literal;
+
+		if (codes[i] < 0 || property->literal_of[codes[i]] < 0)
+			continue;
+		literal = &property->literals[property->literal_of[codes[i]]];
 		for (w = 0; w < literal->nwants; w++)
 		{
 			const Want *want = &literal->wants[w];
 
-			if (meant[want->selector])
-				sums[want->sum] += weigh_events(bank, kind, want->half_life, now, weights)[i];
+			if (bank->meant[want->selector])
+				sums[want->sum] += weigh_events(bank, kind, want->half_life, now)[i];
 		}
 	}
 }
 
-/* For each text of a property's dictionary its place among those wanted, or -1 */
-static int *
-map_dictionary(const CdTimeline *tl, const Property *property, int *texts)
+/* Read a property's dictionary: for each text its place among those wanted, and the texts where they are counted */
+static void
+open_property(CdBank *bank, const CdTimeline *tl, Property *property)
 {
 	int			which = cd_timeline_find_property(tl, property->name, property->len);
 	CdDict		dict;
 	CdDictCursor cursor;
 	const char *str;
-	int			len;
-	int		   *map;
+	int			len,
+				i;
 
+	property->column = which < 0 ? -1 : CD_COL_PROPERTY + which;
+	property->texts = 0;
 	if (which < 0)
-		return NULL;
-	cd_dict_open(tl, CD_COL_PROPERTY + which, &dict);
-	*texts = dict.n;
-	map = palloc((dict.n + 1) * sizeof(int));
-	cd_dict_seek(&dict, 0, &cursor);
-	while (cd_dict_next(&cursor, &str, &len))
+		return;
+	cd_dict_open(tl, property->column, &dict);
+	property->texts = dict.n;
+	if (property->ncounts > 0)
+		cd_dict_strings(&dict, &property->strings, &property->lengths);
+	else
+		cd_dict_seek(&dict, 0, &cursor);
+	if (property->slots == NULL)
+		hash_literals(bank, property);
+	property->literal_of = palloc((dict.n + 1) * sizeof(int));
+	for (i = 0; i < dict.n && property->nliterals > 0; i++)
 	{
-		bool		found;
-		int			place = search_literal(property, str, len, &found);
-
-		map[cursor.i - 1] = found ? place : -1;
+		if (property->ncounts > 0)
+		{
+			str = property->strings[i];
+			len = property->lengths[i];
+		}
+		else
+			(void) cd_dict_next(&cursor, &str, &len);
+		property->literal_of[i] = find_literal(property, str, len);
 	}
-	return map;
 }
 
 /* Does a kind have another column of a property than one of texts? */
 static bool
-has_other_column(const CdTimeline *tl, const CdKind *kind, const Property *property)
+has_other_column(const CdKind *kind, const Property *property)
 {
-	int			which = cd_timeline_find_property(tl, property->name, property->len);
+	CdColumnScan scan;
 	CdColumn	column;
 
-	return which >= 0 && (cd_kind_find_column(kind, CD_COL_PROPERTY + which, CD_TYPE_NUMBER, &column) ||
-						  cd_kind_find_column(kind, CD_COL_PROPERTY + which, CD_TYPE_BOOL, &column) ||
-						  cd_kind_find_column(kind, CD_COL_PROPERTY + which, CD_TYPE_JSON, &column));
+	if (property->column < 0)
+		return false;
+	cd_kind_columns(kind, &scan);
+	while (cd_kind_next_column(kind, &scan, &column))
+	{
+		if (column.which > property->column)
+			break;
+		if (column.which == property->column && column.type != CD_TYPE_TEXT)
+			return true;
+	}
+	return false;
 }
 
 /* Sums of one kind pattern by pattern, where a property's values are not all texts */
 static void
-add_slowly(const CdBank *bank, const CdKind *kind, TimestampTz now, double **weights, double *sums)
+add_slowly(CdBank *bank, const CdKind *kind, TimestampTz now, double *sums)
 {
 	int			s,
 				i;
@@ -452,7 +647,7 @@ add_slowly(const CdBank *bank, const CdKind *kind, TimestampTz now, double **wei
 
 		if (!cd_pattern_bind_kind(bank->sums[s].pattern, kind, &matcher))
 			continue;
-		weight = weigh_events(bank, kind, bank->sums[s].half_life, now, weights);
+		weight = weigh_events(bank, kind, bank->sums[s].half_life, now);
 		for (i = 0; i < kind->n; i++)
 		{
 			if (cd_matcher_test(&matcher, i))
@@ -461,64 +656,63 @@ add_slowly(const CdBank *bank, const CdKind *kind, TimestampTz now, double **wei
 	}
 }
 
+/* Begin to count: nothing so far */
+static void
+begin_tallies(CdBank *bank)
+{
+	int			i;
+
+	for (i = 0; i < bank->ntallies; i++)
+	{
+		const Property *property = &bank->properties[bank->tallied[i]];
+
+		bank->tallies[i] = (CdBankTally) {property->texts, property->strings, property->lengths,
+			palloc0(Max(property->texts, 1) * sizeof(int)), 0};
+	}
+}
+
 void
-cd_bank_compute(const CdBank *bank, struct varlena *events, TimestampTz now, double *sums)
+cd_bank_compute(CdBank *bank, struct varlena *events, TimestampTz now, double *sums)
 {
 	CdTimeline	tl;
 	CdKindScan	scan;
 	CdKind		kind;
-	int		  **maps;
-	int		   *texts;
-	bool	   *meant;
-	double	  **weights;
 	int			i,
 				k;
 
 	memset(sums, 0, bank->nsums * sizeof(double));
 	cd_timeline_open(&tl, events);
+	for (i = 0; i < bank->nproperties; i++)
+	{
+		bank->properties[i].texts = 0;
+		if (tl.nevents > 0)
+			open_property(bank, &tl, &bank->properties[i]);
+	}
+	begin_tallies(bank);
 	if (tl.nevents == 0)
 		return;
-	maps = palloc(Max(bank->nproperties, 1) * sizeof(int *));
-	texts = palloc(Max(bank->nproperties, 1) * sizeof(int));
-	for (i = 0; i < bank->nproperties; i++)
-		maps[i] = map_dictionary(&tl, &bank->properties[i], &texts[i]);
-	meant = palloc(Max(bank->nselectors, 1) * sizeof(bool));
-	weights = palloc(Max(bank->nhalf_lives, 1) * sizeof(double *));
 	cd_kind_scan_begin(&tl, &scan);
 	while (cd_kind_scan_next(&tl, &scan, &kind))
 	{
 		bool		slow = false;
 
-		memset(weights, 0, bank->nhalf_lives * sizeof(double *));
-		for (i = 0; i < bank->nselectors; i++)
-		{
-			const CdAlternative *a = bank->selectors[i];
-
-			meant[i] = (a->prefix ? kind.namelen >= a->name.len : kind.namelen == a->name.len) &&
-				memcmp(kind.name, a->name.str, a->name.len) == 0;
-		}
+		begin_kind(bank, &kind);
 		for (i = 0; i < bank->nproperties; i++)
-			slow |= maps[i] != NULL && has_other_column(&tl, &kind, &bank->properties[i]);
+			slow |= bank->properties[i].nliterals > 0 && has_other_column(&kind, &bank->properties[i]);
 		if (slow)
-		{
-			add_slowly(bank, &kind, now, weights, sums);
-			continue;
-		}
-		for (i = 0; i < bank->nplain; i++)
+			add_slowly(bank, &kind, now, sums);
+		for (i = 0; i < bank->nplain && !slow; i++)
 		{
 			const Want *want = &bank->plain[i];
 			const double *weight;
 
-			if (!meant[want->selector])
+			if (!bank->meant[want->selector])
 				continue;
-			weight = weigh_events(bank, &kind, want->half_life, now, weights);
+			weight = weigh_events(bank, &kind, want->half_life, now);
 			for (k = 0; k < kind.n; k++)
 				sums[want->sum] += weight[k];
 		}
 		for (i = 0; i < bank->nproperties; i++)
-		{
-			if (maps[i] != NULL)
-				add_property(bank, &tl, &kind, &bank->properties[i], maps[i], texts[i], meant, now, weights, sums);
-		}
+			add_property(bank, &kind, &bank->properties[i], !slow, now, sums);
 	}
 }

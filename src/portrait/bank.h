@@ -1,6 +1,6 @@
 /*
  * bank.h
- *		Many decayed sums over one timeline in one walk.
+ *		Many decayed sums and counts of values over one timeline in one walk.
  */
 #ifndef CD_BANK_H
 #define CD_BANK_H
@@ -8,6 +8,7 @@
 #include "customer_data.h"
 
 #include "nodes/primnodes.h"
+#include "timeline/event_pattern.h"
 
 typedef struct CdBank CdBank;
 
@@ -23,7 +24,27 @@ extern Node *cd_bank_take(CdBank *bank, Node *tree);
 /* How many columns there are. */
 extern int	cd_bank_size(const CdBank *bank);
 
-/* Compute them for one timeline as of a moment; memory is the current context's. */
-extern void cd_bank_compute(const CdBank *bank, struct varlena *events, TimestampTz now, double *sums);
+/* How often each text of a property occurs among the events of a pattern. */
+typedef struct CdBankTally
+{
+	int			texts;			/* in the property's dictionary, in order */
+	const char **strings;
+	int		   *lengths;
+	int		   *counts;
+	int			total;			/* of all counts */
+} CdBankTally;
+
+/*
+ * Have texts of a property counted, too: the number of the tally, or -1 where
+ * the pattern is not for the bank.  Pattern and property must live as long as it.
+ */
+extern int	cd_bank_tally(CdBank *bank, const CdPattern *pattern, const char *property, int length);
+
+/*
+ * Compute columns and tallies for one timeline as of a moment; memory is the
+ * current context's.  Tallies live as long as that and until the next timeline.
+ */
+extern void cd_bank_compute(CdBank *bank, struct varlena *events, TimestampTz now, double *sums);
+extern const CdBankTally *cd_bank_tallied(const CdBank *bank, int tally);
 
 #endif							/* CD_BANK_H */

@@ -364,6 +364,58 @@ check_affinity(const CdAffinity *affinity)
 				 errmsg("prior must not be negative and top must be positive")));
 }
 
+/* Is a text a label as it is? */
+static bool
+is_label(const char *text, int length)
+{
+	int			i;
+
+	if (length > CD_MAX_LABEL || (length > 0 && (text[0] == ' ' || text[length - 1] == ' ')))
+		return false;
+	for (i = 0; i < length; i++)
+	{
+		unsigned char c = text[i];
+
+		if (c == '.' || c == '*' || c < ' ' || c == 0x7F)
+			return false;
+	}
+	return true;
+}
+
+CdTagList *
+cd_affinity_counted(const CdAffinity *affinity, const CdBankTally *tally)
+{
+	Size		bytes = 0;
+	int			count = 0;
+	CdTagList  *list;
+	char	   *label;
+	int			i;
+
+	for (i = 0; i < tally->texts; i++)
+	{
+		if (tally->counts[i] == 0)
+			continue;
+		if (++count > affinity->top || !is_label(tally->strings[i], tally->lengths[i]))
+			return NULL;
+		bytes += tally->lengths[i];
+	}
+	list = palloc(sizeof(CdTagList) + count * sizeof(CdTag) + bytes);
+	list->tags = (CdTag *) (list + 1);
+	list->count = 0;
+	label = (char *) (list->tags + count);
+	for (i = 0; i < tally->texts; i++)
+	{
+		int			length = tally->lengths[i];
+
+		if (tally->counts[i] == 0 || length == 0)
+			continue;
+		list->tags[list->count] = (CdTag) {label, length, 1, DT_NOBEGIN, DT_NOEND, 0, 0};
+		list->tags[list->count++].score = (float4) ((double) tally->counts[i] / (tally->total + affinity->prior));
+		label = (char *) memcpy(label, tally->strings[i], length) + length;
+	}
+	return list;
+}
+
 CdTagList *
 cd_affinity_list(const CdAffinity *affinity, struct varlena *events)
 {

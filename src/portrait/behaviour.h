@@ -9,6 +9,7 @@
 
 #include "access/attnum.h"
 #include "nodes/nodes.h"
+#include "portrait/bank.h"
 #include "timeline/event_pattern.h"
 
 /* Set while values are computed that will be kept with their half-life. */
@@ -72,6 +73,13 @@ typedef struct CdTagList
 
 /* What affinity() says of a timeline, palloc'd; labels that are equal come several times, the last counts. */
 extern CdTagList *cd_affinity_list(const CdAffinity *affinity, struct varlena *events);
+
+/*
+ * The same of what was counted of its pattern and property, in one piece; for
+ * affinities without half-life.  NULL where more is to be known of values than
+ * how often they occur.
+ */
+extern CdTagList *cd_affinity_counted(const CdAffinity *affinity, const CdBankTally *tally);
 
 /* What an expression asks for that is but a call of affinity() with constants about an attribute, or NULL. */
 extern CdAffinity *cd_affinity_asked(Node *tree, AttrNumber events);

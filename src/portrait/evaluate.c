@@ -61,6 +61,8 @@ struct CdEvaluation
 	bool	   *uses_events;	/* by expression */
 	AttrNumber *direct;			/* column of the slot that an expression is, or 0 */
 	CdAffinity **affinities;	/* by expression; NULL: it is something else */
+	int		   *tallies;		/* by expression: what the bank counts for its affinity, or -1 */
+	bool		tallied;		/* some expression asks for that */
 	OwnerGroup	   *groups;
 	int			ngroups;
 	bool		raises;			/* errors are raised, not parked */
@@ -71,7 +73,9 @@ struct CdEvaluation
 	bool		shows_sums;		/* some expression reads a sum from the slot */
 	double	   *sums;			/* by row, of the batch */
 	int			summed;			/* rows that have them */
+	int			row;			/* the last one, of which the bank has tallies */
 	int			ncolumns;		/* fetched, besides events */
+	bool		no_rows;		/* nothing is fetched: all asked are customers, and no column is read */
 	int		   *columns;		/* their attribute numbers */
 	SPIPlanPtr	dense;			/* customers between two ids */
 	SPIPlanPtr	sparse;			/* customers of a list */
@@ -91,6 +95,7 @@ struct CdEvaluation
 	Datum	  **values;
 	bool	  **nulls;
 	TimestampTz **valid_until;
+	bool	   *never_null;		/* what sums share */
 	int64		customer;		/* being evaluated */
 };
 
@@ -140,6 +145,14 @@ prepare_one(void *arg)
 		if (expression->takes_lists)
 			evaluation->affinities[task->only] = cd_affinity_asked(tree, get_attnum(cd_profile_relation(), "events"));
 		expression->gives_lists = evaluation->affinities[task->only] != NULL;
+		if (expression->gives_lists && evaluation->affinities[task->only]->half_life == 0)
+		{
+			const CdAffinity *affinity = evaluation->affinities[task->only];
+
+			evaluation->tallies[task->only] =
+				cd_bank_tally(evaluation->bank, affinity->pattern, affinity->property, affinity->length);
+			evaluation->tallied |= evaluation->tallies[task->only] >= 0;
+		}
 	}
 	MemoryContextSwitchTo(old);
 	cd_run_as_end(&save);
@@ -322,6 +335,8 @@ cd_evaluation(CdExpression *expressions, int count)
 	evaluation->states = palloc0(Max(count, 1) * sizeof(ExprState *));
 	evaluation->direct = palloc0(Max(count, 1) * sizeof(AttrNumber));
 	evaluation->affinities = palloc0(Max(count, 1) * sizeof(CdAffinity *));
+	evaluation->tallies = palloc(Max(count, 1) * sizeof(int));
+	memset(evaluation->tallies, -1, Max(count, 1) * sizeof(int));
 	evaluation->uses_events = palloc0(Max(count, 1) * sizeof(bool));
 	evaluation->raises = count > 0 && expressions[0].raises;
 	evaluation->unseen = count > 0 ? expressions[0].unseen : NIL;
@@ -365,10 +380,11 @@ all_customers(void)
 	return set;
 }
 
-/* Everyone that some expression asks for */
+/* Everyone that some expression asks for; *are_customers where they are just those there are */
 static CdSet *
-everyone_asked(CdEvaluation *evaluation)
+everyone_asked(CdEvaluation *evaluation, bool *are_customers)
 {
+	CdSet	   *all = NULL;
 	CdSetBuilder *builder = cd_set_builder();
 	CdSet	   *set;
 	int			i;
@@ -381,7 +397,8 @@ everyone_asked(CdEvaluation *evaluation)
 			continue;
 		if (expression->customers == NULL)
 		{
-			cd_set_builder_or(builder, all_customers());
+			all = all_customers();
+			cd_set_builder_or(builder, all);
 			break;
 		}
 	}
@@ -394,6 +411,7 @@ everyone_asked(CdEvaluation *evaluation)
 	}
 	set = cd_set_builder_value(builder);
 	cd_set_builder_free(builder);
+	*are_customers = all != NULL && cd_set_equal(all, set);
 	return set;
 }
 
@@ -424,6 +442,14 @@ fetch_rows(CdEvaluation *evaluation, const uint32 *asked, int count)
 	uint64		i;
 	int			next = 0;
 
+	if (evaluation->no_rows)
+	{
+		MemoryContextSwitchTo(evaluation->batch_context);
+		evaluation->ids = memcpy(palloc(count * sizeof(uint32)), asked, count * sizeof(uint32));
+		evaluation->nrows = count;
+		SPI_tuptable = NULL;
+		return;
+	}
 	if ((uint64) asked[count - 1] - asked[0] < (uint64) count * 3)
 	{
 		arguments[0] = Int64GetDatum((int64) asked[0]);
@@ -501,6 +527,7 @@ fill_sums(CdEvaluation *evaluation, int r)
 	int			at = evaluation->desc->natts;
 	int			i;
 
+	evaluation->row = -1;
 	if (r >= evaluation->summed)
 	{
 		MemoryContext old = MemoryContextSwitchTo(evaluation->econtext->ecxt_per_tuple_memory);
@@ -508,6 +535,7 @@ fill_sums(CdEvaluation *evaluation, int r)
 		cd_bank_compute(evaluation->bank, (struct varlena *) DatumGetPointer(evaluation->events_of[r]), cd_as_of(), sums);
 		MemoryContextSwitchTo(old);
 		evaluation->summed = r + 1;
+		evaluation->row = r;
 	}
 	for (i = 0; evaluation->shows_sums && i < count; i++)
 	{
@@ -536,7 +564,7 @@ fill_slot(CdEvaluation *evaluation, int r)
 		slot->tts_values[evaluation->events - 1] = evaluation->events_of[r];
 		slot->tts_isnull[evaluation->events - 1] = false;
 	}
-	if (cd_bank_size(evaluation->bank) > 0)
+	if (cd_bank_size(evaluation->bank) > 0 || evaluation->tallied)
 		fill_sums(evaluation, r);
 	ExecStoreVirtualTuple(slot);
 }
@@ -548,7 +576,7 @@ is_sum(const CdEvaluation *evaluation, int e)
 	return evaluation->direct[e] > evaluation->desc->natts;
 }
 
-/* Take the results of an expression that is a sum for all rows at once */
+/* Take the results of an expression that is a sum for all rows at once, where they are */
 static void
 take_sums(CdEvaluation *evaluation, int e)
 {
@@ -556,27 +584,37 @@ take_sums(CdEvaluation *evaluation, int e)
 	const double *sum = evaluation->sums + evaluation->direct[e] - evaluation->desc->natts - 1;
 	int			r;
 
+	/* A number passed by value is its own Datum. */
+	if (evaluation->wanted[e] == NULL)
+	{
+		evaluation->values[e] = (Datum *) sum;
+		return;
+	}
 	for (r = 0; r < evaluation->nrows; r++, sum += count)
 		evaluation->values[e][r] = Float8GetDatum(*sum);
 	memset(evaluation->nulls[e], false, evaluation->nrows * sizeof(bool));
-	/* Where nobody is left out all sums hold as long in one array. */
-	if (evaluation->wanted[e] == NULL)
-		evaluation->valid_until[e] = evaluation->next_event;
-	else
-		memcpy(evaluation->valid_until[e], evaluation->next_event, evaluation->nrows * sizeof(TimestampTz));
+	memcpy(evaluation->valid_until[e], evaluation->next_event, evaluation->nrows * sizeof(TimestampTz));
 }
 
-/* What affinity() says of a row, in one piece of the batch's memory */
+/* What the affinity of an expression says of a row, in one piece of the batch's memory */
 static CdTagList *
-evaluate_affinity(CdEvaluation *evaluation, const CdAffinity *affinity, int r)
+evaluate_affinity(CdEvaluation *evaluation, int e, int r)
 {
-	MemoryContext old = MemoryContextSwitchTo(evaluation->econtext->ecxt_per_tuple_memory);
-	CdTagList  *found = cd_affinity_list(affinity, (struct varlena *) DatumGetPointer(evaluation->events_of[r]));
-	Size		size = sizeof(CdTagList) + found->count * sizeof(CdTag);
-	CdTagList  *list;
+	const CdAffinity *affinity = evaluation->affinities[e];
+	MemoryContext old;
+	CdTagList  *found;
+	Size		size;
+	CdTagList  *list = NULL;
 	char	   *label;
 	int			i;
 
+	if (evaluation->tallies[e] >= 0 && evaluation->row == r)
+		list = cd_affinity_counted(affinity, cd_bank_tallied(evaluation->bank, evaluation->tallies[e]));
+	if (list != NULL)
+		return list;
+	old = MemoryContextSwitchTo(evaluation->econtext->ecxt_per_tuple_memory);
+	found = cd_affinity_list(affinity, (struct varlena *) DatumGetPointer(evaluation->events_of[r]));
+	size = sizeof(CdTagList) + found->count * sizeof(CdTag);
 	for (i = 0; i < found->count; i++)
 		size += found->tags[i].length;
 	MemoryContextSwitchTo(old);
@@ -613,7 +651,7 @@ evaluate_one(CdEvaluation *evaluation, int e, int r)
 	if (evaluation->affinities[e] != NULL)
 	{
 		/* It knows no time. */
-		evaluation->values[e][r] = PointerGetDatum(evaluate_affinity(evaluation, evaluation->affinities[e], r));
+		evaluation->values[e][r] = PointerGetDatum(evaluate_affinity(evaluation, e, r));
 		evaluation->nulls[e][r] = false;
 		evaluation->valid_until[e][r] = evaluation->next_event[r];
 		return;
@@ -734,6 +772,7 @@ begin_batch(CdEvaluation *evaluation)
 	evaluation->values = palloc0(evaluation->count * sizeof(Datum *));
 	evaluation->nulls = palloc0(evaluation->count * sizeof(bool *));
 	evaluation->valid_until = palloc0(evaluation->count * sizeof(TimestampTz *));
+	evaluation->never_null = palloc0(n * sizeof(bool));
 	for (e = 0; e < evaluation->count; e++)
 	{
 		CdExpression *expression = &evaluation->expressions[e];
@@ -741,19 +780,27 @@ begin_batch(CdEvaluation *evaluation)
 
 		if (expression->error != NULL)
 			continue;
+		if (expression->customers != NULL)
+		{
+			evaluation->wanted[e] = palloc(n * sizeof(bool));
+			for (r = 0; r < n; r++)
+			{
+				evaluation->wanted[e][r] = cd_set_contains(expression->customers, evaluation->ids[r]);
+				all &= evaluation->wanted[e][r];
+			}
+			if (all)
+				evaluation->wanted[e] = NULL;
+		}
+		/* Sums that nobody is left out of stay where they are, and all hold as long. */
+		if (all && is_sum(evaluation, e))
+		{
+			evaluation->nulls[e] = evaluation->never_null;
+			evaluation->valid_until[e] = evaluation->next_event;
+			continue;
+		}
 		evaluation->values[e] = palloc(n * sizeof(Datum));
 		evaluation->nulls[e] = palloc(n * sizeof(bool));
 		evaluation->valid_until[e] = palloc(n * sizeof(TimestampTz));
-		if (expression->customers == NULL)
-			continue;
-		evaluation->wanted[e] = palloc(n * sizeof(bool));
-		for (r = 0; r < n; r++)
-		{
-			evaluation->wanted[e][r] = cd_set_contains(expression->customers, evaluation->ids[r]);
-			all &= evaluation->wanted[e][r];
-		}
-		if (all)
-			evaluation->wanted[e] = NULL;
 	}
 }
 
@@ -764,6 +811,7 @@ give_results(CdEvaluation *evaluation, int e, CdTakeResults take, void *arg)
 	const bool *wanted = evaluation->wanted[e];
 	uint32	   *ids = evaluation->ids;
 	int			n = evaluation->nrows;
+	CdResults	results;
 
 	if (wanted != NULL)
 	{
@@ -781,8 +829,12 @@ give_results(CdEvaluation *evaluation, int e, CdTakeResults take, void *arg)
 			n++;
 		}
 	}
-	if (n > 0)
-		take(arg, e, n, ids, evaluation->values[e], evaluation->nulls[e], evaluation->valid_until[e]);
+	if (n == 0)
+		return;
+	results = (CdResults) {n, ids, evaluation->values[e], 1, evaluation->nulls[e], evaluation->valid_until[e]};
+	if (wanted == NULL && is_sum(evaluation, e))
+		results.step = cd_bank_size(evaluation->bank);
+	take(arg, e, &results);
 }
 
 /* Evaluate a batch of customers; returns the bytes its timelines took */
@@ -836,7 +888,7 @@ run_batch(CdEvaluation *evaluation, const uint32 *asked, int count, CdTakeResult
 			if (evaluation->expressions[e].error == NULL)
 				give_results(evaluation, e, take, arg);
 		}
-		take(arg, -1, 0, NULL, NULL, NULL, NULL);
+		take(arg, -1, &(CdResults) {0});
 	}
 	SPI_freetuptable(table);
 	ExecClearTuple(evaluation->slot);
@@ -867,7 +919,8 @@ void
 cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 {
 	MemoryContext old = MemoryContextSwitchTo(evaluation->context);
-	CdSet	   *asked = everyone_asked(evaluation);
+	bool		are_customers;
+	CdSet	   *asked = everyone_asked(evaluation, &are_customers);
 	uint32	   *ids = palloc(BATCH_MOST * sizeof(uint32));
 	int			size = BATCH_LEAST;
 	CdSetIterator it;
@@ -875,6 +928,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 	bool		sifted = false;
 	uint64		done = 0;
 
+	evaluation->no_rows = are_customers && evaluation->ncolumns == 0;
 	if (!evaluation->raises)
 		cd_progress_begin("customers", (uint64) cd_set_cardinality(asked));
 	cd_set_begin(&it, asked);

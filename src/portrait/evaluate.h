@@ -62,13 +62,25 @@ typedef struct CdExpression
 	int64		error_customer; /* -1 if it failed before any */
 } CdExpression;
 
-/*
- * One batch of results of one expression; arrays have the length count and
- * live until the batch ends, which a call with expression -1 tells.
- */
-typedef void (*CdTakeResults) (void *arg, int expression, int count, const uint32 *customers,
-							   const Datum *values, const bool *nulls,
-							   const TimestampTz *valid_until);
+/* One batch of results of one expression; arrays live until the batch ends. */
+typedef struct CdResults
+{
+	int			count;
+	const uint32 *customers;	/* ascending; the same array for all who are asked about the same */
+	const Datum *values;
+	int			step;			/* from one customer's value to the next one's */
+	const bool *nulls;
+	const TimestampTz *valid_until;
+} CdResults;
+
+static inline Datum
+cd_result(const CdResults *results, int i)
+{
+	return results->values[(Size) i * results->step];
+}
+
+/* Called for each expression of a batch, and, when the batch ends, with expression -1 and no customers. */
+typedef void (*CdTakeResults) (void *arg, int expression, const CdResults *results);
 
 typedef struct CdEvaluation CdEvaluation;
 

@@ -30,10 +30,7 @@ typedef struct Metric
 	int64		evaluated;
 
 	/* Its results of the batch */
-	int			count;
-	const uint32 *customers;
-	const Datum *values;
-	const bool *nulls;
+	CdResults	results;
 	bool		written;
 } Metric;
 
@@ -49,16 +46,20 @@ typedef struct Refresh
 
 /* Make an array of one column of results */
 static Datum
-column_array(const Datum *values, const bool *nulls, int count, Oid type)
+column_array(const CdResults *results, Oid type)
 {
 	int16		length;
 	bool		by_value;
 	char		align;
-	int			dims[1] = {count};
+	int			dims[1] = {results->count};
 	int			bounds[1] = {1};
+	Datum	   *values = palloc(results->count * sizeof(Datum));
+	int			i;
 
+	for (i = 0; i < results->count; i++)
+		values[i] = cd_result(results, i);
 	get_typlenbyvalalign(type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(unconstify(Datum *, values), unconstify(bool *, nulls), 1,
+	return PointerGetDatum(construct_md_array(values, unconstify(bool *, results->nulls), 1,
 											  dims, bounds, type, length, by_value, align));
 }
 
@@ -82,7 +83,7 @@ write_metrics(Refresh *refresh, int *members, int count)
 	int			i;
 
 	types[0] = INT8ARRAYOID;
-	arguments[0] = cd_ids_array(first->customers, first->count);
+	arguments[0] = cd_ids_array(first->results.customers, first->results.count);
 	initStringInfo(&names);
 	initStringInfo(&sources);
 	initStringInfo(&updates);
@@ -96,7 +97,7 @@ write_metrics(Refresh *refresh, int *members, int count)
 		const char *comma = i > 0 ? ", " : "";
 
 		types[i + 1] = get_array_type(type);
-		arguments[i + 1] = column_array(metric->values, metric->nulls, metric->count, type);
+		arguments[i + 1] = column_array(&metric->results, type);
 		appendStringInfo(&names, ", %s", name);
 		appendStringInfo(&sources, ", $%d", i + 2);
 		appendStringInfo(&updates, "%s%s = excluded.%s", comma, name, name);
@@ -137,21 +138,21 @@ end_batch(Refresh *refresh)
 		Metric	   *metric = &refresh->metrics[i];
 		int			n = 0;
 
-		if (metric->written || metric->count == 0)
+		if (metric->written || metric->results.count == 0)
 			continue;
 		for (j = i; j < refresh->count; j++)
 		{
 			Metric	   *other = &refresh->metrics[j];
 
-			if (!other->written && other->count == metric->count &&
-				memcmp(other->customers, metric->customers, metric->count * sizeof(uint32)) == 0)
+			if (!other->written && other->results.count == metric->results.count &&
+				memcmp(other->results.customers, metric->results.customers, metric->results.count * sizeof(uint32)) == 0)
 				members[n++] = j;
 		}
 		write_metrics(refresh, members, n);
 	}
 	for (i = 0; i < refresh->count; i++)
 	{
-		refresh->metrics[i].count = 0;
+		refresh->metrics[i].results.count = 0;
 		refresh->metrics[i].written = false;
 	}
 	MemoryContextSwitchTo(old);
@@ -160,8 +161,7 @@ end_batch(Refresh *refresh)
 
 /* Take one metric's results of a batch */
 static void
-take_results(void *arg, int expression, int count, const uint32 *customers,
-			 const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+take_results(void *arg, int expression, const CdResults *results)
 {
 	Refresh    *refresh = arg;
 	Metric	   *metric;
@@ -173,17 +173,14 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 		return;
 	}
 	metric = &refresh->metrics[expression];
-	metric->count = count;
-	metric->customers = customers;
-	metric->values = values;
-	metric->nulls = nulls;
-	metric->evaluated += count;
+	metric->results = *results;
+	metric->evaluated += results->count;
 	if (!refresh->expressions[expression].restless)
 	{
-		for (i = 0; i < count; i++)
+		for (i = 0; i < results->count; i++)
 		{
-			if (!TIMESTAMP_IS_NOEND(valid_until[i]))
-				cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+			if (!TIMESTAMP_IS_NOEND(results->valid_until[i]))
+				cd_due_add(refresh->due, expression, results->valid_until[i], results->customers[i]);
 		}
 	}
 }

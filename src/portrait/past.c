@@ -153,14 +153,13 @@ keep(PastCache *cache, uint32 customer, Datum value, bool isnull, bool by_value,
 }
 
 static void
-take_values(void *arg, int expression, int count, const uint32 *customers,
-			const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+take_values(void *arg, int expression, const CdResults *results)
 {
 	PastCache  *cache = arg;
 	int			i;
 
-	for (i = 0; i < count; i++)
-		keep(cache, customers[i], values[i], nulls[i], cache->metric.typbyval, cache->metric.typlen);
+	for (i = 0; i < results->count; i++)
+		keep(cache, results->customers[i], cd_result(results, i), results->nulls[i], cache->metric.typbyval, cache->metric.typlen);
 }
 
 static void

@@ -17,7 +17,7 @@
  */
 extern bool cd_recomputes_past(void);
 
-/* Called with each tag's owner-given result; arrays as in CdTakeResults. */
+/* Called with each tag's owner-given result; arrays as in CdResults. */
 typedef void (*CdTakePastTags) (void *arg, uint32 customer, const CdTagset *tags);
 
 /* The tags of customers as of as_of(), inside SPI_connect(). */

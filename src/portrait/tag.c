@@ -62,11 +62,8 @@ typedef struct Tag
 	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
-	int			count;
+	CdResults	results;
 	int			place;
-	const uint32 *customers;
-	const Datum *values;
-	const bool *nulls;
 } Tag;
 
 typedef struct Refresh
@@ -84,6 +81,9 @@ typedef struct Refresh
 	char	  **given_roots;	/* paths of manual and imported tags */
 	bool	   *root_is_tree;
 	int			nroots;
+	bool		together;		/* of the batch: all tags have results for the same customers */
+	bool	   *has;			/* of a customer: by tag whether there is a result, */
+	bool	   *present;		/* and whether it gave tags */
 	CdSetBuilder *changed;
 	CdDue	   *due;
 	MemoryContext context;		/* for a batch */
@@ -130,9 +130,11 @@ has_path(const CdTag *tag, const char *path, int length)
 static bool
 seek(Tag *tag, uint32 customer)
 {
-	while (tag->place < tag->count && tag->customers[tag->place] < customer)
+	const CdResults *results = &tag->results;
+
+	while (tag->place < results->count && results->customers[tag->place] < customer)
 		tag->place++;
-	return tag->place < tag->count && tag->customers[tag->place] == customer;
+	return tag->place < results->count && results->customers[tag->place] == customer;
 }
 
 /* Is an entry replaced by what was evaluated for this customer? */
@@ -195,6 +197,8 @@ index_paths(Refresh *refresh)
 	refresh->by_path = palloc((refresh->count + 1) * sizeof(int));
 	refresh->trees = palloc((refresh->count + 1) * sizeof(int));
 	refresh->order = palloc((refresh->count + 1) * sizeof(int));
+	refresh->has = palloc0((refresh->count + 1) * sizeof(bool));
+	refresh->present = palloc0((refresh->count + 1) * sizeof(bool));
 	for (i = 0; i < refresh->count; i++)
 	{
 		refresh->order[i] = i;
@@ -283,88 +287,112 @@ add_below(const Tag *tag, const CdTag *child, CdTagBuilder *builder)
 		cd_tag_builder_add(builder, &entry);
 }
 
-/* Add what one tag's result says */
+/* Add the tags that hang below another, as its result says */
 static void
-add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
+add_tree(Refresh *refresh, Tag *tag, Datum value, CdTagBuilder *builder)
 {
-	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number};
-	Datum		value = tag->values[tag->place];
-
-	if (tag->nulls[tag->place])
-		return;
-	if (tag->result == RESULT_PRESENCE)
+	if (refresh->expressions[tag - refresh->tags].gives_lists)
 	{
-		if (DatumGetBool(value))
-			cd_tag_builder_add(builder, &entry);
-		return;
-	}
-	if (tag->result == RESULT_TAGS)
-	{
-		if (refresh->expressions[tag - refresh->tags].gives_lists)
-		{
-			const CdTagList *list = (const CdTagList *) DatumGetPointer(value);
-			int			i;
+		const CdTagList *list = (const CdTagList *) DatumGetPointer(value);
+		int			i;
 
-			for (i = 0; i < list->count; i++)
-				add_below(tag, &list->tags[i], builder);
-		}
-		else
-		{
-			CdTagset   *given = (CdTagset *) PG_DETOAST_DATUM_PACKED(value);
-			CdTagReader reader;
-
-			if (tag->weighing != CD_WEIGH_NOT)
-			{
-				cd_weigh(tag->population, tag->weighing, tag->prior, tag->top, tag->has_min, tag->min_score,
-						 given, tag->path, tag->length, builder);
-				return;
-			}
-			cd_tags_begin(&reader, given);
-			while (cd_tags_next(&reader))
-				add_below(tag, &reader.tag, builder);
-		}
-		return;
+		for (i = 0; i < list->count; i++)
+			add_below(tag, &list->tags[i], builder);
 	}
 	else
 	{
-		double		score = DatumGetFloat8(value);
-		double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
+		CdTagset   *given = (CdTagset *) PG_DETOAST_DATUM_PACKED(value);
+		CdTagReader reader;
 
-		/* Most customers have done nothing for most of many tags. */
-		if (tag->half_life > 0 && score < least)
-			return;
-		if (!isfinite(score) || !isfinite((float4) score))
-			return;
-		if (tag->half_life == 0)
+		if (tag->weighing != CD_WEIGH_NOT)
 		{
-			if (tag->has_min ? score < tag->min_score : score == 0)
-				return;
-			entry.score = (float4) score;
-			cd_tag_builder_add(builder, &entry);
+			cd_weigh(tag->population, tag->weighing, tag->prior, tag->top, tag->has_min, tag->min_score,
+					 given, tag->path, tag->length, builder);
 			return;
 		}
+		cd_tags_begin(&reader, given);
+		while (cd_tags_next(&reader))
+			add_below(tag, &reader.tag, builder);
+	}
+}
 
-		/* Kept as of the last event, so that it does not depend on when we look. */
-		if (!seek(&refresh->last_event, tag->customers[tag->place]) ||
-			refresh->last_event.nulls[refresh->last_event.place])
-			return;
-		entry.at = DatumGetTimestampTz(refresh->last_event.values[refresh->last_event.place]);
-		entry.at -= entry.at % USECS_PER_SEC;
-		if (entry.at < refresh->now)
-			score *= growth_since(refresh, entry.at, tag->half_life);
-		if (!isfinite((float4) score))
+/* The last event of the customer whose result a tag is at, false if there is none */
+static inline bool
+last_event_of(Refresh *refresh, const Tag *tag, TimestampTz *at)
+{
+	Tag		   *last = &refresh->last_event;
+
+	if (last->results.customers == tag->results.customers)
+		last->place = tag->place;
+	else if (!seek(last, tag->results.customers[tag->place]))
+		return false;
+	if (last->results.nulls[last->place])
+		return false;
+	*at = DatumGetTimestampTz(cd_result(&last->results, last->place));
+	return true;
+}
+
+/* Add a score, if it is one */
+static void
+add_score(Refresh *refresh, const Tag *tag, double score, const OldEntries *old, CdTagBuilder *builder)
+{
+	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number};
+	double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
+
+	if (!isfinite(score) || !isfinite((float4) score))
+		return;
+	if (tag->half_life == 0)
+	{
+		if (tag->has_min ? score < tag->min_score : score == 0)
 			return;
 		entry.score = (float4) score;
-		entry.half_life = tag->half_life;
-		if (least > 0)
-		{
-			double		life = (double) tag->half_life * log2(score / least);
-
-			if (life < (double) (CD_TAG_SECOND_MOST - entry.at / USECS_PER_SEC))
-				entry.until = entry.at + (int64) ceil(life) * USECS_PER_SEC;
-		}
-		settle(old, &entry);
 		cd_tag_builder_add(builder, &entry);
+		return;
+	}
+
+	/* Kept as of the last event, so that it does not depend on when we look. */
+	if (!last_event_of(refresh, tag, &entry.at))
+		return;
+	entry.at -= entry.at % USECS_PER_SEC;
+	if (entry.at < refresh->now)
+		score *= growth_since(refresh, entry.at, tag->half_life);
+	if (!isfinite((float4) score))
+		return;
+	entry.score = (float4) score;
+	entry.half_life = tag->half_life;
+	if (least > 0)
+	{
+		double		life = (double) tag->half_life * log2(score / least);
+
+		if (life < (double) (CD_TAG_SECOND_MOST - entry.at / USECS_PER_SEC))
+			entry.until = entry.at + (int64) ceil(life) * USECS_PER_SEC;
+	}
+	settle(old, &entry);
+	cd_tag_builder_add(builder, &entry);
+}
+
+/* Add what one tag's result says */
+static inline void
+add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
+{
+	Datum		value = cd_result(&tag->results, tag->place);
+
+	if (tag->results.nulls[tag->place])
+		return;
+	switch (tag->result)
+	{
+		case RESULT_PRESENCE:
+			if (DatumGetBool(value))
+				cd_tag_builder_add(builder, &(CdTag) {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number});
+			break;
+		case RESULT_TAGS:
+			add_tree(refresh, tag, value, builder);
+			break;
+		case RESULT_SCORE:
+			/* Most customers have done nothing for most of many tags. */
+			if (tag->half_life == 0 || !(DatumGetFloat8(value) < (tag->has_min ? tag->min_score : LEAST_SCORE)))
+				add_score(refresh, tag, DatumGetFloat8(value), old, builder);
+			break;
 	}
 }
 
@@ -405,22 +433,23 @@ batch_customers(Refresh *refresh, int *count)
 	CdSet	   *set;
 	uint64		n;
 	uint32	   *ids;
-	const Tag  *last = NULL;
+	const CdResults *last = NULL;
 	int			i,
 				k;
 
 	for (i = 0; i <= refresh->count; i++)
 	{
-		Tag		   *tag = i < refresh->count ? &refresh->tags[i] : &refresh->given;
+		const CdResults *results = i < refresh->count ? &refresh->tags[i].results : &refresh->given.results;
 
 		/* Most are asked about the same customers. */
-		if (last != NULL && tag->count == last->count &&
-			memcmp(tag->customers, last->customers, tag->count * sizeof(uint32)) == 0)
+		if (last != NULL && results->count == last->count &&
+			(results->customers == last->customers ||
+			 memcmp(results->customers, last->customers, results->count * sizeof(uint32)) == 0))
 			continue;
-		for (k = 0; k < tag->count; k++)
-			cd_set_builder_add(builder, tag->customers[k]);
-		if (tag->count > 0)
-			last = tag;
+		for (k = 0; k < results->count; k++)
+			cd_set_builder_add(builder, results->customers[k]);
+		if (results->count > 0)
+			last = results;
 	}
 	set = cd_set_builder_value(builder);
 	cd_set_builder_free(builder);
@@ -450,8 +479,8 @@ is_outranked(Refresh *refresh, int i, const bool *present)
 static CdTagset *
 make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given, CdTagBuilder *builder)
 {
-	bool	   *has = palloc0((refresh->count + 1) * sizeof(bool));
-	bool	   *present = palloc0((refresh->count + 1) * sizeof(bool));
+	bool	   *has = refresh->has;
+	bool	   *present = refresh->present;
 	bool		has_given = seek(&refresh->given, customer);
 	CdTagReader reader;
 	OldEntries	entries;
@@ -459,7 +488,16 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 				k;
 
 	for (i = 0; i < refresh->count; i++)
-		has[i] = seek(&refresh->tags[i], customer);
+	{
+		if (i == 0 || !refresh->together)
+			has[i] = seek(&refresh->tags[i], customer);
+		else
+		{
+			has[i] = has[0];
+			refresh->tags[i].place = refresh->tags[0].place;
+		}
+		present[i] = false;
+	}
 	cd_tags_begin(&reader, old);
 	entries.count = 0;
 	entries.tags = palloc((reader.left + 1) * sizeof(CdTag));
@@ -517,7 +555,10 @@ end_batch(Refresh *refresh)
 	CdNewTagNames *unknown = refresh->past == NULL ? cd_new_tag_names() : NULL;
 	int			i;
 
-	if (refresh->given.count > 0 && refresh->nroots > 0)
+	refresh->together = true;
+	for (i = 1; i < refresh->count; i++)
+		refresh->together &= refresh->tags[i].results.customers == refresh->tags[0].results.customers;
+	if (refresh->given.results.count > 0 && refresh->nroots > 0)
 		given = cd_tag_store_given(refresh->store, customers, count, &ngiven);
 	old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
 		cd_tag_store_fetch(refresh->store, customers, count, &nold);
@@ -560,17 +601,15 @@ end_batch(Refresh *refresh)
 	}
 	cd_tag_store_end_batch(refresh->store);
 	for (i = 0; i < refresh->count; i++)
-		refresh->tags[i].count = refresh->tags[i].place = 0;
-	refresh->given.count = refresh->given.place = 0;
-	refresh->last_event.count = refresh->last_event.place = 0;
+		refresh->tags[i].results = (CdResults) {0};
+	refresh->given.results = refresh->last_event.results = (CdResults) {0};
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(refresh->context);
 }
 
 /* Take the results of a batch of one expression */
 static void
-take_results(void *arg, int expression, int count, const uint32 *customers,
-			 const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+take_results(void *arg, int expression, const CdResults *results)
 {
 	Refresh    *refresh = arg;
 	Tag		   *tag;
@@ -583,18 +622,15 @@ take_results(void *arg, int expression, int count, const uint32 *customers,
 	}
 	tag = expression < refresh->count ? &refresh->tags[expression] :
 		expression == refresh->count ? &refresh->last_event : &refresh->given;
-	tag->count = count;
+	tag->results = *results;
 	tag->place = 0;
-	tag->customers = customers;
-	tag->values = values;
-	tag->nulls = nulls;
-	tag->evaluated += count;
+	tag->evaluated += results->count;
 	if (expression < refresh->count && !refresh->expressions[expression].restless)
 	{
-		for (i = 0; i < count; i++)
+		for (i = 0; i < results->count; i++)
 		{
-			if (!TIMESTAMP_IS_NOEND(valid_until[i]))
-				cd_due_add(refresh->due, expression, valid_until[i], customers[i]);
+			if (!TIMESTAMP_IS_NOEND(results->valid_until[i]))
+				cd_due_add(refresh->due, expression, results->valid_until[i], results->customers[i]);
 		}
 	}
 }

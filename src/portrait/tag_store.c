@@ -78,7 +78,8 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	store->among = prepare("SELECT customer_id, tags, ctid FROM customer_data.customer_tag"
 						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
-	store->insertion = cd_insertion_begin("customer_tag", 2, false);
+	/* The first tags of all go without index entries until all are there. */
+	store->insertion = cd_insertion_begin("customer_tag", 2, store->is_empty);
 	store->layers = cd_tag_layers(&store->nlayers, &everyone);
 	if (store->is_empty || store->nlayers > 0)
 		store->index = cd_tag_index_begin(store->nlayers == 0 ? CD_EVERYONE + 1 : store->layers[0].number + 1);

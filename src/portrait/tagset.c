@@ -455,26 +455,29 @@ seconds_of(TimestampTz moment)
 	return moment % USECS_PER_SEC < 0 ? seconds - 1 : seconds;
 }
 
-/* The shortest form of a score, and the number to be written */
-static uint8
+/*
+ * The shortest form of a score, and the number to be written.  Hundredths that
+ * say it exactly are ten-thousandths that do.
+ */
+static inline uint8
 score_form(float4 score, uint64 *number)
 {
-	double		hundredths = rint((double) score * 100);
-	double		myriadths = rint((double) score * 10000);
+	int			myriadths;
 
 	if (score == 1)
 		return SCORE_ONE;
-	if (hundredths >= 0 && hundredths < MOST_HUNDREDTHS && (float4) (hundredths / 100) == score)
+	if (!(score >= 0 && score < MOST_MYRIADTHS / 10000))
+		return SCORE_RAW;
+	myriadths = (int) ((double) score * 10000 + 0.5);
+	if ((float4) ((double) myriadths / 10000) != score)
+		return SCORE_RAW;
+	if (myriadths % 100 == 0 && myriadths / 100 < MOST_HUNDREDTHS)
 	{
-		*number = (uint64) hundredths;
+		*number = (uint64) myriadths / 100;
 		return SCORE_HUNDREDTHS;
 	}
-	if (myriadths >= 0 && myriadths < MOST_MYRIADTHS && (float4) (myriadths / 10000) == score)
-	{
-		*number = (uint64) myriadths;
-		return SCORE_MYRIADTHS;
-	}
-	return SCORE_RAW;
+	*number = (uint64) myriadths;
+	return SCORE_MYRIADTHS;
 }
 
 /* Which times a tag has */

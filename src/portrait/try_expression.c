@@ -82,21 +82,20 @@ typedef struct TryContext
 
 /* Put a batch of results into the rows returned */
 static void
-take_rows(void *arg, int expression, int count, const uint32 *customers,
-		  const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+take_rows(void *arg, int expression, const CdResults *results)
 {
 	TryContext *context = arg;
 	int			i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < results->count; i++)
 	{
 		Datum		row[3];
-		bool		row_nulls[3] = {false, nulls[i], false};
+		bool		row_nulls[3] = {false, results->nulls[i], false};
 
-		row[0] = Int64GetDatum((int64) customers[i]);
-		if (!nulls[i])
-			row[1] = CStringGetTextDatum(OutputFunctionCall(&context->output, values[i]));
-		row[2] = TimestampTzGetDatum(valid_until[i]);
+		row[0] = Int64GetDatum((int64) results->customers[i]);
+		if (!results->nulls[i])
+			row[1] = CStringGetTextDatum(OutputFunctionCall(&context->output, cd_result(results, i)));
+		row[2] = TimestampTzGetDatum(results->valid_until[i]);
 		tuplestore_putvalues(context->rsinfo->setResult, context->rsinfo->setDesc, row, row_nulls);
 	}
 }

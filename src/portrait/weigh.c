@@ -343,17 +343,16 @@ add_customer(CdPopulation *population, const CdTagset *counts)
 
 /* Take a batch of customers' counts */
 static void
-take_counts(void *arg, int expression, int count, const uint32 *customers,
-			const Datum *values, const bool *nulls, const TimestampTz *valid_until)
+take_counts(void *arg, int expression, const CdResults *results)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "counts of customers", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	int			i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < results->count; i++)
 	{
-		if (!nulls[i])
-			add_customer(arg, (CdTagset *) PG_DETOAST_DATUM_PACKED(values[i]));
+		if (!results->nulls[i])
+			add_customer(arg, (CdTagset *) PG_DETOAST_DATUM_PACKED(cd_result(results, i)));
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
