@@ -1,6 +1,6 @@
 -- Odd names, expressions and questions: what cannot be kept is refused where
 -- it is declared, not found by the refresh of everybody; what can be kept is.
-SELECT plan(42);
+SELECT plan(49);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -79,6 +79,21 @@ SELECT add_stage('旅程', '買', 'happened(events, ''purchase'', last => ''30 d
 SELECT refresh_journeys() \g /dev/null
 SELECT is((SELECT array_agg(t::text) FROM journey_transitions('旅程', NULL, NULL) t), (SELECT array_agg(t::text) FROM journey_transitions('旅程') t), 'NULL is no bound');
 SELECT ok((SELECT count(*) FROM journey_transitions('旅程', NULL, '1900-01-01')) > 0, 'moves before 1900');
+-- a stage gets another name, another place, and keeps whom it let go
+SELECT throws_ok(format('SELECT alter_stage(''旅程'', ''買'', new_name => %L)', n), c, m, m)
+FROM (VALUES ('新', '42710', 'journey "旅程" already has a stage "新"'), ('', '42602', 'a stage of journey "旅程" needs a name')) v (n, c, m);
+SELECT add_stage('旅程', '回', 'happened(events, ''refund'')') \g /dev/null
+SELECT alter_stage('旅程', '回', new_name => '退', place => 2, minimum_stay => '1 day') \g /dev/null
+SELECT alter_stage('旅程', '新', place => 9) \g /dev/null
+SELECT alter_stage('旅程', '新', place => 1) \g /dev/null
+SELECT is((SELECT array_agg(stage || position ORDER BY position) FROM journey WHERE name = '旅程'), '{新1,退2,買3}', 'stages move among each other');
+SELECT is(stage_of(:one, '旅程', '2026-03-01'), '退', 'they decide by their place');
+SELECT alter_stage('旅程', '買', fall_back => false) \g /dev/null
+SELECT is(stage_of(:one, '旅程', '2026-03-01'), '買', 'a stage that is made to keep customers keeps them');
+SELECT alter_stage('旅程', '買', lapse => '1 year', fall_back => false) \g /dev/null
+SELECT is(ARRAY[stage_of(:one, '旅程', '2026-03-01'), stage_of(:one, '旅程', '2027-03-01')], '{買,退}', 'or for a while');
+SELECT alter_stage('旅程', '買', lapse => '0', fall_back => true) \g /dev/null
+SELECT is((SELECT failed FROM refresh_journeys()), 0, 'and the refresh walks with all that');
 -- stays that are not where the refresh read them
 CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER meddle BEFORE UPDATE OR DELETE ON stage_stay FOR EACH ROW EXECUTE FUNCTION pg_temp.meddle();

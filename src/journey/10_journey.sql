@@ -248,6 +248,22 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment, and which segments it asks for';
 
+CREATE FUNCTION customer_data.check_stage_name(j customer_data.journey_definition, name text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(name, '') = '' THEN
+        RAISE EXCEPTION 'a stage of journey "%" needs a name', j.name USING ERRCODE = 'invalid_name';
+    END IF;
+    IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = check_stage_name.name) THEN
+        RAISE EXCEPTION 'journey "%" already has a stage "%"', j.name, name
+            USING ERRCODE = 'duplicate_object', HINT = 'Change it with customer_data.alter_stage().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_stage_name(customer_data.journey_definition, text) IS 'Refuses a name for a new stage of a journey, or a renamed one, that is none or taken';
+
 CREATE FUNCTION customer_data.add_stage(journey text, stage text, condition text, place integer DEFAULT NULL,
         fall_back boolean DEFAULT true, minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL,
         label text DEFAULT NULL, description text DEFAULT NULL, content text[] DEFAULT NULL)
@@ -258,13 +274,7 @@ DECLARE
     j     customer_data.journey_definition := customer_data.own_journey(journey);
     today record;
 BEGIN
-    IF coalesce(stage, '') = '' THEN
-        RAISE EXCEPTION 'a stage of journey "%" needs a name', journey USING ERRCODE = 'invalid_name';
-    END IF;
-    IF EXISTS (SELECT FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id AND s.name = stage) THEN
-        RAISE EXCEPTION 'journey "%" already has a stage "%"', journey, stage
-            USING ERRCODE = 'duplicate_object', HINT = 'Change it with customer_data.alter_stage().';
-    END IF;
+    PERFORM customer_data.check_stage_name(j, stage);
     IF minimum_stay < interval '0' OR lapse < interval '0' THEN
         RAISE EXCEPTION 'minimum_stay and lapse must not be negative' USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -288,7 +298,8 @@ COMMENT ON FUNCTION customer_data.add_stage(text, text, text, integer, boolean, 
 
 CREATE FUNCTION customer_data.alter_stage(journey text, stage text, condition text DEFAULT NULL,
         minimum_stay interval DEFAULT NULL, lapse interval DEFAULT NULL, label text DEFAULT NULL,
-        description text DEFAULT NULL, content text[] DEFAULT NULL, new_name text DEFAULT NULL)
+        description text DEFAULT NULL, content text[] DEFAULT NULL, new_name text DEFAULT NULL,
+        place integer DEFAULT NULL, fall_back boolean DEFAULT NULL)
     RETURNS void LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -303,13 +314,23 @@ BEGIN
     today := customer_data.check_stage_condition(coalesce(alter_stage.condition, 'true'));
     IF new_name <> stage THEN
         PERFORM customer_data.refuse_asked_stage(journey, stage);
+        PERFORM customer_data.check_stage_name(j, new_name);
+    END IF;
+    -- Whoever is at the place now, and all after it, move one on.
+    IF place <> had.position THEN
+        UPDATE customer_data.journey_stage s
+        SET position = CASE WHEN s.stage_id = had.stage_id THEN alter_stage.place ELSE s.position + 1 END
+        WHERE s.journey_id = j.journey_id AND (s.stage_id = had.stage_id OR s.position >= alter_stage.place
+              AND EXISTS (SELECT FROM customer_data.journey_stage t WHERE t.journey_id = j.journey_id AND t.position = alter_stage.place));
     END IF;
     UPDATE customer_data.journey_stage s
     SET condition = coalesce(alter_stage.condition, s.condition),
         as_today = CASE WHEN alter_stage.condition IS NULL THEN s.as_today ELSE today.as_today END,
         segments = CASE WHEN alter_stage.condition IS NULL THEN s.segments ELSE today.segments END,
         minimum_stay = coalesce(alter_stage.minimum_stay, s.minimum_stay),
-        lapse = coalesce(alter_stage.lapse, s.lapse),
+        lapse = CASE WHEN fall_back THEN coalesce(alter_stage.lapse, s.lapse, '0')
+                     WHEN NOT fall_back THEN alter_stage.lapse
+                     ELSE coalesce(alter_stage.lapse, s.lapse) END,
         label = coalesce(alter_stage.label, s.label),
         description = coalesce(alter_stage.description, s.description),
         content = coalesce(alter_stage.content, s.content),
@@ -319,7 +340,7 @@ BEGIN
     PERFORM customer_data.refuse_circle(d.condition_id) FROM customer_data.segment_definition d WHERE d.name = ANY (today.segments);
 END
 $$;
-COMMENT ON FUNCTION customer_data.alter_stage(text, text, text, interval, interval, text, text, text[], text) IS 'Changes what is given of a stage; the next refresh walks with everyone again';
+COMMENT ON FUNCTION customer_data.alter_stage(text, text, text, interval, interval, text, text, text[], text, integer, boolean) IS 'Changes what is given of a stage, its place among the others and whether customers fall back from it too; the next refresh walks with everyone again';
 
 CREATE FUNCTION customer_data.drop_stage(journey text, stage text) RETURNS void
     LANGUAGE plpgsql VOLATILE
