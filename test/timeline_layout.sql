@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
 SET timezone = 'UTC';
-SELECT plan(31);
+SELECT plan(33);
 \set seed 77
 \ir include/seed.sql
 
@@ -108,4 +108,14 @@ SELECT is((SELECT count(*) FROM grown a JOIN grown b ON b.n = a.n + 1 WHERE time
 -- Bytes of an earlier format are refused
 CREATE CAST (bytea AS timeline) WITHOUT FUNCTION;
 SELECT throws_ok($$SELECT event_count('\x0101000100'::bytea::timeline, '*')$$, 'XX001', 'unknown timeline format 1', 'an earlier format');
+
+-- More texts than a query keeps for all its groups: those beyond stay in their rows, with the same result.
+CREATE TEMP TABLE many AS
+    SELECT i, i % 10 AS c, timestamptz '2026-01-01+00' + i * interval '1 s' AS at, 'session ' || i % 290000 AS session FROM generate_series(1, 300000) i;
+SELECT is((SELECT count(*) FROM (SELECT c, e.at, e.properties ->> 's' FROM (SELECT c, timeline_columns_agg(at, 'view', NULL::float8, 's', session) AS t FROM many GROUP BY c) g, events(t) e
+                                 EXCEPT ALL SELECT c, at, session FROM many) x), 0::bigint, 'texts that do not repeat are those of the rows');
+SELECT is((SELECT t || t = t AND event_distinct(t, 'view', 's') = 290000
+           FROM (SELECT timeline_agg(at, 'view', NULL, NULL, i::text, jsonb_build_object('s', session)) AS t FROM many) x), true, 'and joining twice the same adds nothing');
+DROP TABLE many;
+
 SELECT * FROM finish();

@@ -182,11 +182,13 @@ cd_builder_event_id(CdBuilder *builder, const char *str, int len)
 void
 cd_builder_text(CdBuilder *builder, int property, int type, const char *str, int len)
 {
+	int			number = cd_pool_text_number(builder->pool, str, len);
+
 	check_text("property", len);
-	if (len > CD_POOLED)
+	if (number < 0)
 		add_bytes(builder, CD_COL_PROPERTY + property, type, str, len);
 	else
-		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_intern(builder->pool, str, len));
+		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, number);
 }
 
 /* Give the event a property that is a number or a boolean. */
@@ -466,6 +468,7 @@ copy_field(CdCopy *copy, const CdColumn *col, int i)
 	int64		code;
 	const char *str;
 	int			len;
+	int		   *pooled;
 
 	if (col->which == CD_COL_EVENT_ID)
 	{
@@ -493,16 +496,13 @@ copy_field(CdCopy *copy, const CdColumn *col, int i)
 			copy->pooled[col->which] = palloc(n * sizeof(int));
 			memset(copy->pooled[col->which], 0xff, n * sizeof(int));
 		}
-		if (len > CD_POOLED)
-			cd_builder_text(builder, property, col->type, str, len);
-		else
-		{
-			int		   *pooled = &copy->pooled[col->which][code];
-
-			if (*pooled < 0)
-				*pooled = cd_pool_intern(builder->pool, str, len);
+		pooled = &copy->pooled[col->which][code];
+		if (*pooled < 0)
+			*pooled = cd_pool_text_number(builder->pool, str, len);
+		if (*pooled >= 0)
 			cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, col->type, *pooled);
-		}
+		else
+			add_bytes(builder, CD_COL_PROPERTY + property, col->type, str, len);
 	}
 }
 

@@ -567,7 +567,7 @@ cd_encode_dictionary(CdPack *pack, int which, StringInfo out)
 		return;
 
 	/* The pool of an aggregate no longer grows when its groups are finished. */
-	if (pool->unranked / 8 > pool->n)
+	if (pool->ranked < pool->n && pool->unranked / 8 > pool->n)
 		cd_pool_rank(pool);
 	refs = cd_scratch_alloc(pack->scratch, most * sizeof(Ref));
 	pool->epoch++;

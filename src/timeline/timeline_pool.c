@@ -69,9 +69,9 @@ grow_pool(CdPool *pool)
 	}
 }
 
-/* Number of a string, the same for equal strings. */
-int
-cd_pool_intern(CdPool *pool, const char *str, int len)
+/* Number of a string, the same for equal strings; -1 where it would be one more than the most. */
+static pg_attribute_always_inline int
+intern(CdPool *pool, const char *str, int len, int most)
 {
 	uint64		key = cd_first_bytes(str, len);
 	uint64		tail = 0;
@@ -109,6 +109,8 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 		}
 		slot = (slot + 1) & (pool->table_size - 1);
 	}
+	if (pool->n >= most)
+		return -1;
 	if (pool->n >= pool->cap)
 	{
 		grow_pool(pool);
@@ -134,6 +136,23 @@ cd_pool_intern(CdPool *pool, const char *str, int len)
 	pool->arena += len;
 	pool->arena_left -= len;
 	return pool->n - 1;
+}
+
+/* Number of a string, the same for equal strings. */
+int
+cd_pool_intern(CdPool *pool, const char *str, int len)
+{
+	return intern(pool, str, len, PG_INT32_MAX);
+}
+
+/*
+ * Number of a text.  What does not repeat must not fill memory for as long as
+ * a query runs: a full pool answers -1, and the text stays in its row.
+ */
+int
+cd_pool_text_number(CdPool *pool, const char *str, int len)
+{
+	return len > CD_POOLED ? -1 : intern(pool, str, len, CD_POOL_MOST);
 }
 
 /* Where the search for a shape begins. */

@@ -18,8 +18,9 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* Texts up to this length go into the pool. */
+/* Texts up to this length go into the pool, until it holds so many strings. */
 #define CD_POOLED		64
+#define CD_POOL_MOST	262144
 
 /*
  * A row: the event's moment, the number of its shape (i32), and what the
@@ -111,6 +112,9 @@ struct CdPool
 	StringInfoData sections[CD_SECTIONS];	/* of the image being made */
 };
 
+/* Number of a text, -1 when it is long, or not among the strings of a full pool. */
+extern int	cd_pool_text_number(CdPool *pool, const char *str, int len);
+
 /* Rank all strings of the pool by bytes. */
 extern void cd_pool_rank(CdPool *pool);
 
@@ -199,9 +203,9 @@ cd_mix_bytes(uint64 key, int len)
 	return (key ^ (uint64) len) * UINT64CONST(0x9e3779b97f4a7c15);
 }
 
-/* Number of a string, found at once when it is short and was met lately. */
+/* Number of a string that is short and was met lately, else -1. */
 static inline int
-cd_pool_number(CdPool *pool, const char *str, int len)
+cd_pool_memo(const CdPool *pool, const char *str, int len)
 {
 	if (len <= 8 && len > 0)
 	{
@@ -211,7 +215,16 @@ cd_pool_number(CdPool *pool, const char *str, int len)
 		if (likely(memo->key == key && memo->len == len))
 			return memo->number;
 	}
-	return cd_pool_intern(pool, str, len);
+	return -1;
+}
+
+/* Number of a string, found at once when it is short and was met lately. */
+static inline int
+cd_pool_number(CdPool *pool, const char *str, int len)
+{
+	int			number = cd_pool_memo(pool, str, len);
+
+	return likely(number >= 0) ? number : cd_pool_intern(pool, str, len);
 }
 
 extern void cd_builder_grow(CdBuilder *builder, Size more);
@@ -286,8 +299,10 @@ cd_builder_put_pooled(CdBuilder *builder, int which, int type, int32 pooled)
 static inline void
 cd_builder_put_text(CdBuilder *builder, int property, int type, const char *str, int len)
 {
-	if (likely(len <= CD_POOLED))
-		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, cd_pool_number(builder->pool, str, len));
+	int			number = cd_pool_memo(builder->pool, str, len);
+
+	if (likely(number >= 0))
+		cd_builder_put_pooled(builder, CD_COL_PROPERTY + property, type, number);
 	else
 		cd_builder_text(builder, property, type, str, len);
 }
