@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(39);
+SELECT plan(45);
 
 \set seed 77
 \ir include/seed.sql
@@ -125,4 +125,10 @@ SELECT is(event_sum(t, 'purchase', since => '2021-01-01', until => '2022-01-01')
 -- limits
 SELECT throws_ok($$SELECT timeline_agg(now(), repeat('k', 256))$$, '22026', 'event kind of 256 bytes is too long', 'a kind that is too long');
 SELECT throws_ok($$SELECT timeline_agg(now(), 'k' || i) FROM generate_series(1, 4097) i$$, '54000', 'a timeline cannot hold more than 4096 kinds of events', 'too many kinds');
+
+-- an event has each field once: given twice, with different types, it could not be read back
+SELECT throws_ok(format('SELECT %L::timeline', text), '22P02', NULL, 'given twice: ' || text)
+FROM unnest('{2026-01-01 x value=1 value=2,2026-01-01 x quantity=1 quantity=1,2026-01-01 x id=1 value=3 id=2,"2026-01-01 x {\"a\": 1} {\"a\": \"x\"}"}'::text[]) text;
+SELECT throws_ok($$SELECT timeline_columns_agg(timestamptz '2026-01-01', 'x', NULL::float8, 'a', 1, 'a', 'x'::text)$$, '22023', 'an event is given the property "a" twice', 'a property in two columns');
+SELECT throws_ok($$SELECT timeline_columns_agg(timestamptz '2026-01-01', 'x', 1.5, n, 1, m, 2) FROM (VALUES ('a', 'b'), ('c', 'c')) v (n, m)$$, '22023', 'an event is given the property "c" twice', 'the names of which meet in one row');
 SELECT * FROM finish();

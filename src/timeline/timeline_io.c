@@ -421,12 +421,23 @@ read_properties(Parser *parser, CdBuilder *builder)
 	return true;
 }
 
+/* Note that a field of the event is given, which must be the first time. */
+static bool
+once(Parser *parser, int *given, int field)
+{
+	if (*given & field)
+		return expected(parser, "each of value=, quantity=, id= and {properties} once");
+	*given |= field;
+	return true;
+}
+
 /* Read one event. */
 static bool
 read_event(Parser *parser, CdBuilder *builder, StringInfo name)
 {
 	TimestampTz at;
 	double		number;
+	int			given = 0;
 
 	if (!read_moment(parser, &at))
 		return false;
@@ -443,6 +454,8 @@ read_event(Parser *parser, CdBuilder *builder, StringInfo name)
 			return true;
 		if (strncmp(parser->p, "value=", 6) == 0)
 		{
+			if (!once(parser, &given, 1))
+				return false;
 			parser->p += 6;
 			if (!read_number(parser, &number))
 				return false;
@@ -450,6 +463,8 @@ read_event(Parser *parser, CdBuilder *builder, StringInfo name)
 		}
 		else if (strncmp(parser->p, "quantity=", 9) == 0)
 		{
+			if (!once(parser, &given, 2))
+				return false;
 			parser->p += 9;
 			if (!read_number(parser, &number))
 				return false;
@@ -457,6 +472,8 @@ read_event(Parser *parser, CdBuilder *builder, StringInfo name)
 		}
 		else if (strncmp(parser->p, "id=", 3) == 0)
 		{
+			if (!once(parser, &given, 4))
+				return false;
 			parser->p += 3;
 			if (!read_name(parser, name, "an event id"))
 				return false;
@@ -464,7 +481,7 @@ read_event(Parser *parser, CdBuilder *builder, StringInfo name)
 		}
 		else if (*parser->p == '{')
 		{
-			if (!read_properties(parser, builder))
+			if (!once(parser, &given, 8) || !read_properties(parser, builder))
 				return false;
 		}
 		else

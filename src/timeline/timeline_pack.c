@@ -276,8 +276,7 @@ make_columns(CdPack *pack)
 {
 	CdPool	   *pool = pack->builder->pool;
 	int			i,
-				f,
-				k;
+				f;
 
 	pool->epoch++;
 	for (i = 0; i < pack->nshapes; i++)
@@ -288,13 +287,8 @@ make_columns(CdPack *pack)
 		shape->cols = cd_scratch_alloc(pack->scratch, shape->nfields * sizeof(int));
 		for (f = 0; f < shape->nfields; f++)
 		{
-			bool		again = false;
-
 			shape->cols[f] = column_for(pack, kind, shape->fields[f] & ~CD_FIELD_IN_ROW);
-			for (k = 0; k < f && !again; k++)
-				again = shape->cols[k] == shape->cols[f];
-			if (!again)
-				kind->cols[shape->cols[f]].npresent += shape->count;
+			kind->cols[shape->cols[f]].npresent += shape->count;
 		}
 	}
 }

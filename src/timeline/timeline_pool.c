@@ -234,16 +234,37 @@ cd_shape_of_kind(CdPool *pool, int kind)
 	return entry->shape;
 }
 
+/* Report a field that an event is given twice. */
+static void
+refuse_twice(const CdPool *pool, uint32 column)
+{
+	const char *own[] = {"value", "quantity", "event id"};
+
+	if (column < CD_COL_PROPERTY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an event is given its %s twice", own[column])));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("an event is given the property \"%.*s\" twice",
+					pool->entries[column - CD_COL_PROPERTY].len, pool->entries[column - CD_COL_PROPERTY].str)));
+}
+
 /* The shape that has one field more than another one. */
 int
 cd_shape_find(CdPool *pool, int shape, uint32 field)
 {
 	const CdShape *before = &pool->shapes[shape];
 	int			n = before->nfields;
+	uint32		column = (field & ~CD_FIELD_IN_ROW) >> 2;
 	uint32		few[16];
 	uint32	   *fields = n < (int) lengthof(few) ? few : palloc((n + 1) * sizeof(uint32));
-	int			found;
+	int			found,
+				i;
 
+	for (i = 0; i < n; i++)
+		if ((before->fields[i] & ~CD_FIELD_IN_ROW) >> 2 == column)
+			refuse_twice(pool, column);
 	memcpy(fields, before->fields, n * sizeof(uint32));
 	fields[n] = field;
 	found = intern_shape(pool, before->kind, fields, n + 1);
