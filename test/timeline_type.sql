@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(45);
+SELECT plan(46);
 
 \set seed 77
 \ir include/seed.sql
@@ -120,6 +120,7 @@ SELECT is(event_total(t), 100000, 'a long history') FROM long;
 SELECT cmp_ok(pg_column_size(t), '<', 500000, 'takes less than five bytes an event') FROM long;
 SELECT is(event_count(t, p), event_count(t || empty_timeline(), p), 'read in parts: ' || p::text)
 FROM long, (VALUES ('purchase'::event_pattern), ('purchase[product=p40]'), ('purchase[product~p7*, value>50]'), ('nothing'), ('view[product=p1]')) v(p);
+SELECT is(event_distinct(t, 'view', 'product'), 777, 'different texts of it, without reading the texts') FROM long;
 SELECT is(event_sum(t, 'purchase', since => '2021-01-01', until => '2022-01-01'), event_sum(t || '', 'purchase', since => '2021-01-01', until => '2022-01-01'), 'sums, too') FROM long;
 
 -- limits

@@ -443,13 +443,32 @@ compare_keys(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* How many different keys there are. */
+/* How many different keys there are: marked where they lie close, as codes and days do, else sorted. */
 static int
 count_distinct(uint64 *keys, Size n)
 {
+	uint64		low = PG_UINT64_MAX,
+				high = 0;
 	Size		i;
 	int			distinct = 0;
 
+	for (i = 0; i < n; i++)
+	{
+		low = Min(low, keys[i]);
+		high = Max(high, keys[i]);
+	}
+	if (n > 16 && high - low < n * 8)
+	{
+		bool	   *seen = palloc0(high - low + 1);
+
+		for (i = 0; i < n; i++)
+		{
+			distinct += !seen[keys[i] - low];
+			seen[keys[i] - low] = true;
+		}
+		pfree(seen);
+		return distinct;
+	}
 	if (n > 1)
 		qsort(keys, n, sizeof(uint64), compare_keys);
 	for (i = 0; i < n; i++)
