@@ -91,6 +91,7 @@ CREATE TABLE customer_data.source (
     compared_at timestamptz,
     high_water  timestamptz,
     read_snapshot pg_snapshot,
+    read_mark   text,
     read_hash   bigint,
     standard_version text,
     CHECK ((relation IS NULL) = (key IS NULL))
@@ -111,7 +112,8 @@ COMMENT ON COLUMN customer_data.source.owner IS 'The expressions run with the ri
 COMMENT ON COLUMN customer_data.source.read_at IS 'When resolve() read the source last';
 COMMENT ON COLUMN customer_data.source.compared_at IS 'When resolve() compared the whole relation last';
 COMMENT ON COLUMN customer_data.source.high_water IS 'Latest changed_at seen';
-COMMENT ON COLUMN customer_data.source.read_snapshot IS 'What was committed when resolve() read the source last, where changed_at is a transaction';
+COMMENT ON COLUMN customer_data.source.read_snapshot IS 'What was committed when resolve() read the source last, where changed_at is a transaction or rows tell what was written since';
+COMMENT ON COLUMN customer_data.source.read_mark IS 'Of which table that holds: see row_mark(); NULL where the relation is compared as a whole each time';
 COMMENT ON COLUMN customer_data.source.standard_version IS 'Versions of ICU, libphonenumber and rules that the standard forms of the records were made with';
 COMMENT ON COLUMN customer_data.source.read_hash IS 'Fingerprint of the declaration that the records were read with; a different one means read everything';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.source', '');

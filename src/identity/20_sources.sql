@@ -175,7 +175,7 @@ BEGIN
         PERFORM customer_data.declared_expression(item, declared.key, 'key');
         PERFORM customer_data.take_attributes(item, declared.mapping);
         IF declared.changed_at IS NULL THEN
-            declared.promise := 'every new, changed and deleted row at each resolve(); the whole relation is read and compared';
+            declared.promise := 'every new, changed and deleted row at each resolve(); all of its rows are looked at each time';
         ELSE
             found := customer_data.declared_expression(item, declared.changed_at, 'changed_at');
             IF found NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype, 'xid8'::regtype) THEN
@@ -250,7 +250,7 @@ BEGIN
     UPDATE customer_data.source s
     SET name = declared.name, relation = declared.relation, key = declared.key, mapping = declared.mapping,
         trust = declared.trust, changed_at = declared.changed_at, region = declared.region, kind = declared.kind,
-        one_to_one = declared.one_to_one, promise = declared.promise, read_snapshot = NULL,
+        one_to_one = declared.one_to_one, promise = declared.promise, read_snapshot = NULL, read_mark = NULL,
         owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
     WHERE s.source_id = old.source_id;
     IF customer_data.ensure_customer_table() OR to_regclass('customer_data.profile') IS NULL THEN

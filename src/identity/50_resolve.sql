@@ -77,6 +77,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.follows_transactions(customer_data.source) IS 'Does changed_at of a source name the transaction that wrote a row';
 
+CREATE FUNCTION customer_data.row_mark(owner regrole, time_zone text, query text) RETURNS text
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cd_row_mark';
+COMMENT ON FUNCTION customer_data.row_mark(regrole, text, text) IS 'Where rows of one table alone decide what a query answers: a mark of that table, which changes when rows no longer tell what was written since; else NULL';
+
+-- What may have been committed since a snapshot, by the row alone.  A
+-- subtransaction has a later number than its transaction, which a snapshot
+-- names: so it is whatever began when that was still open, and not only what
+-- the snapshot did not see.
+CREATE FUNCTION customer_data.written_since(past pg_snapshot) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN format('pg_catalog.age(xmin) OPERATOR(pg_catalog.<=) pg_catalog.age(%L::pg_catalog.xid)',
+                  mod(pg_snapshot_xmin(past)::text::numeric, 4294967296)::text);
+COMMENT ON FUNCTION customer_data.written_since(pg_snapshot) IS 'Condition on rows of a table that transactions wrote which a snapshot may not have seen';
+
 -- The query that reads a source: key, changed_at, values by ordinal.
 CREATE FUNCTION customer_data.source_query(declared customer_data.source, since timestamptz, past pg_snapshot) RETURNS text
     LANGUAGE plpgsql VOLATILE
@@ -104,11 +118,53 @@ BEGIN
                   CASE WHEN by_xact AND past IS NOT NULL
                        THEN format(E' WHERE (%1$s\n) >= %2$L::xid8 AND NOT pg_catalog.pg_visible_in_snapshot((%1$s\n), %3$L::pg_snapshot)',
                                    declared.changed_at, pg_snapshot_xmin(past), past)
-                       WHEN NOT by_xact AND since IS NOT NULL
+                       WHEN past IS NOT NULL THEN ' WHERE ' || customer_data.written_since(past)
+                       WHEN since IS NOT NULL
                        THEN format(E' WHERE (%s\n) >= %L::timestamptz', declared.changed_at, since) ELSE '' END);
 END
 $$;
 COMMENT ON FUNCTION customer_data.source_query(customer_data.source, timestamptz, pg_snapshot) IS 'The query that resolve() reads a source with';
+
+-- Rows that nobody wrote since were read before, and are of records that are
+-- there.  So what is missing is told by numbers: there are as many rows as
+-- records and new rows together, and their keys come to the same sum, which
+-- they would not where a key went and another is there twice.
+CREATE FUNCTION customer_data.rows_missing(declared customer_data.source, past pg_snapshot) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+    item    text := customer_data.relation_item(declared.relation);
+    pushed  boolean;
+    present bigint;
+    fresh   bigint;
+    found   bigint;
+    present_keys numeric;
+    fresh_keys   numeric;
+    found_keys   numeric;
+BEGIN
+    SELECT count(*), coalesce(sum(hashtextextended(r.key COLLATE "C", 0)), 0), coalesce(bool_or(r.pushed), false)
+    INTO present, present_keys, pushed
+    FROM customer_data.source_record r WHERE r.source_id = declared.source_id AND r.hash IS NOT NULL AND r.gone_at IS NULL;
+    IF pushed THEN
+        -- They need not be in the relation.
+        RETURN true;
+    END IF;
+    SELECT count(*), coalesce(sum(hashtextextended(q.key COLLATE "C", 0)), 0) INTO fresh, fresh_keys
+    FROM customer_data.query_as(declared.owner, declared.time_zone,
+                                format(E'SELECT (%s\n)::text FROM %s WHERE %s', declared.key, item, customer_data.written_since(past))) AS q(key text)
+    WHERE q.key IS NOT NULL
+      AND NOT EXISTS (SELECT FROM customer_data.source_record r
+                      WHERE r.source_id = declared.source_id AND r.key = q.key AND r.hash IS NOT NULL AND r.gone_at IS NULL);
+    SELECT q.rows, q.keys INTO found, found_keys
+    FROM customer_data.query_as(declared.owner, declared.time_zone,
+                                format(E'SELECT count(k.key), coalesce(sum(pg_catalog.hashtextextended(k.key COLLATE "C", 0)), 0) '
+                                       'FROM (SELECT (%s\n)::text AS key FROM %s) k', declared.key, item)) AS q(rows bigint, keys numeric);
+    RETURN found <> present + fresh OR found_keys <> present_keys + fresh_keys;
+END
+$$;
+COMMENT ON FUNCTION customer_data.rows_missing(customer_data.source, pg_snapshot) IS 'May rows of a source be gone that were there at a snapshot, by the numbers of rows and records and their keys';
 
 -- Brings the records of one source up to date.  changed: new records and
 -- those whose values differ; stirred: only their time differs.
@@ -128,6 +184,7 @@ DECLARE
     past     pg_snapshot;
     current  pg_snapshot;
     partly   boolean;
+    mark     text;
     latest   timestamptz;
     wanted   text;
 BEGIN
@@ -142,6 +199,14 @@ BEGIN
         -- Transactions are counted anew in a server that a dump was restored into.
         IF by_xact AND pg_snapshot_xmax(declared.read_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) THEN
             past := declared.read_snapshot;
+        END IF;
+    END IF;
+    IF declared.changed_at IS NULL THEN
+        mark := customer_data.row_mark(declared.owner, declared.time_zone, customer_data.source_query(declared, NULL, NULL));
+        IF mark = declared.read_mark AND NOT whole AND NOT anew AND declared.compared_at > now() - interval '1 day'
+           AND pg_snapshot_xmax(pg_current_snapshot())::text::numeric - pg_snapshot_xmin(declared.read_snapshot)::text::numeric
+               BETWEEN 0 AND 1000000000 THEN
+            past := CASE WHEN NOT customer_data.rows_missing(declared, declared.read_snapshot) THEN declared.read_snapshot END;
         END IF;
     END IF;
     partly := since IS NOT NULL OR past IS NOT NULL;
@@ -176,7 +241,8 @@ BEGIN
     UPDATE customer_data.source s
     SET read_at = now(), read_hash = print, high_water = greatest(s.high_water, latest),
         compared_at = CASE WHEN partly THEN s.compared_at ELSE now() END,
-        read_snapshot = CASE WHEN by_xact THEN current END
+        read_snapshot = CASE WHEN by_xact OR mark IS NOT NULL THEN current END,
+        read_mark = mark
     WHERE s.source_id = declared.source_id;
 END
 $$;

@@ -582,7 +582,15 @@ cd_read_changes(PG_FUNCTION_ARGS)
 		check_doubles(r.name, query);
 	cd_run_as_end(&save);
 	if (r.partly)
+	{
 		take_waiting(&r, &w, source_id, rsinfo->setDesc);
+		if (r.doubles)
+		{
+			cd_run_as_begin(PG_GETARG_OID(2), time_zone, &save);
+			check_doubles(r.name, query);
+			cd_run_as_end(&save);
+		}
+	}
 	flush_changes(&r);
 	cd_insertion_end(r.arriving);
 	cd_insertion_end(r.values);
