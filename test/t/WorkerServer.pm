@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Exporter 'import';
 
-our @EXPORT = qw(server revive ask try_ask wait_for log_lines pids);
+our @EXPORT = qw(server revive ask try_ask wait_for wait_for_end log_lines wait_for_lines pids hold release);
 
 # A started server with these further settings.
 sub server
@@ -60,18 +60,31 @@ sub try_ask
 }
 
 # Ask until the answer is true; how long it took in seconds, undef if it never was.
-# A server that is down for the moment is asked again.
+# A server that is down for the moment is asked again.  Seconds are those of a
+# machine with nothing else to do, where a question and its answer take less than
+# a tenth: on one that is slower or busy with others they last for longer, as what
+# is waited for does.
 sub wait_for
 {
 	my ($node, $sql, $seconds, $database) = @_;
-	my $began = time;
-	while (time - $began < ($seconds || 20))
+	my ($began, $asked) = (time, 0);
+	my $took = sub { my $passed = time - $began; return $passed < 0.1 * $asked ? $passed : 0.1 * $asked; };
+	while ($took->() < ($seconds || 20))
 	{
 		my $out = try_ask($node, $sql, $database);
-		return time - $began if defined $out && $out eq 't';
+		$asked++;
+		return $took->() if defined $out && $out eq 't';
 		sleep 0.05;
 	}
 	return undef;
+}
+
+# Wait until a killed process of ours is no more: its place in shared memory is
+# free only after the server has begun anew.
+sub wait_for_end
+{
+	my ($node, $pid, $seconds) = @_;
+	return wait_for($node, "SELECT NOT EXISTS (SELECT FROM customer_data.worker WHERE pid = $pid)", $seconds || 30);
 }
 
 # How many lines of the server's log match, from an offset on.
@@ -81,6 +94,34 @@ sub log_lines
 	my $log = slurp_file($node->logfile, $offset || 0);
 	my $count = () = $log =~ /^.*$pattern.*$/mg;
 	return $count;
+}
+
+# How many do once there are so many: a line is written after what it tells of is seen.
+sub wait_for_lines
+{
+	my ($node, $pattern, $offset, $least) = @_;
+	for (1 .. 400)
+	{
+		last if log_lines($node, $pattern, $offset) >= $least;
+		sleep 0.05;
+	}
+	return log_lines($node, $pattern, $offset);
+}
+
+# A session that holds what jobs of the command 'SELECT pg_advisory_xact_lock_shared(N)'
+# wait for, so that they are at work for as long as a test needs them to be.
+sub hold
+{
+	my ($node, @numbers) = @_;
+	my $session = $node->background_psql('shop');
+	$session->query_safe("SELECT pg_advisory_lock($_)") foreach @numbers;
+	return $session;
+}
+
+sub release
+{
+	my ($session, $number) = @_;
+	return $session->query_safe("SELECT pg_advisory_unlock($number)");
 }
 
 # Process ids of a kind: launcher, scheduler, job.
