@@ -61,9 +61,9 @@ ok(defined wait_for($node, q{SELECT count(*) = 0 FROM customer_data.job_run WHER
 my $holder = $node->background_psql('shop');
 $holder->query_safe('BEGIN; LOCK TABLE shop.event');
 ask($node, q{SELECT customer_data.run_job('refresh')});
+ok(defined wait_for($node, q{SELECT string_agg(phase || ' ' || done, ', ' ORDER BY level) LIKE 'refresh_all 1, refresh_timelines%' FROM customer_data.progress WHERE job = 'refresh'}), 'progress shows the step it is at');
 my ($rc, $out, $err) = $node->psql('shop', 'CALL customer_data.refresh_all()');
 like($err, qr/a refresh is already running.*It runs in process \d+.*customer_data.progress/s, 'a second refresh is refused while one runs');
-ok(defined wait_for($node, q{SELECT string_agg(phase || ' ' || done, ', ' ORDER BY level) LIKE 'refresh_all 1, refresh_timelines%' FROM customer_data.progress WHERE job = 'refresh'}), 'progress shows the step it is at');
 $holder->query_safe('COMMIT');
 ok(defined wait_for($node, q{SELECT last_result = 'succeeded' FROM customer_data.job WHERE name = 'refresh'}), 'the refresh ends well');
 is(ask($node, 'CALL customer_data.refresh_all(); SELECT 1'), '1', 'and by hand it runs, also inside a transaction');
