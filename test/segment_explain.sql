@@ -74,7 +74,7 @@ BEGIN
         FROM generate_series(1, c.times) i, LATERAL (SELECT c.value::jsonb AS e) x, LATERAL (SELECT e -> 'properties' AS p) y;
     WHEN 'remove' THEN
         DELETE FROM event WHERE id IN (
-            SELECT e.id FROM event e WHERE e.contact = contact_id AND e.at <= now()
+            SELECT e.id FROM event e WHERE e.contact = contact_id AND e.at <= customer_data.as_of()
               AND event_matches(c.subject::event_pattern, e.kind, e.amount::float8, e.quantity::float8, NULL,
                                 jsonb_strip_nulls(jsonb_build_object('category', category, 'product', product, 'channel', channel)))
             ORDER BY e.at DESC, e.id DESC LIMIT c.times);
@@ -83,14 +83,28 @@ END
 $$;
 
 CREATE TABLE tried (round int, n int, condition text, customer_id bigint, contact int, was boolean, changes int, words text, now_is boolean, plain boolean);
+-- What is explained, changed, refreshed and asked in plain SQL is so at one moment: while the wall
+-- clock goes on, an answer may expire between two of them.
+CREATE FUNCTION refresh_at(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM customer_data.bring_metrics(false);
+    PERFORM customer_data.bring_tags(false);
+    PERFORM set_config('customer_data.as_of', '', false);
+    PERFORM customer_data.refresh_conditions(false, moment);
+    PERFORM set_config('customer_data.as_of', moment::text, false);
+END
+$$;
 CREATE PROCEDURE run(rounds int) LANGUAGE plpgsql AS $$
 DECLARE
+    moment timestamptz := now();
     t     record;
     c     record;
     is_plain boolean;
     made  text;
 BEGIN
     FOR this_round IN 1 .. rounds LOOP
+        moment := moment + interval '50 minutes';
+        PERFORM set_config('customer_data.as_of', moment::text, false);
         FOR n IN 1 .. 50 LOOP
             made := random_condition(1 + floor(random() * random() * 5)::int);
             PERFORM customer_data.add_segment('case ' || n, made);
@@ -98,7 +112,7 @@ BEGIN
         END LOOP;
         UPDATE tried SET contact = x.id, customer_id = customer_data.customer_id_of('crm', x.id::text)
         FROM (SELECT id, row_number() OVER (ORDER BY random()) AS n FROM contact) x WHERE x.n = tried.n AND tried.round = this_round;
-        PERFORM customer_data.refresh_segments();
+        PERFORM refresh_at(moment);
         COMMIT;
         FOR t IN SELECT * FROM tried WHERE tried.round = this_round LOOP
             UPDATE tried SET was = customer_data.is_member('case ' || t.n, t.customer_id),
@@ -111,9 +125,11 @@ BEGIN
             END LOOP;
         END LOOP;
         COMMIT;
+        PERFORM set_config('customer_data.as_of', '', false);
         PERFORM customer_data.resolve();
         PERFORM customer_data.refresh_timelines();
-        PERFORM customer_data.refresh_segments();
+        PERFORM set_config('customer_data.as_of', moment::text, false);
+        PERFORM refresh_at(moment);
         FOR t IN SELECT * FROM tried WHERE tried.round = this_round LOOP
             EXECUTE format('SELECT (%s) IS TRUE FROM customer_data.profile WHERE customer_id = $1', t.condition) INTO is_plain USING t.customer_id;
             UPDATE tried SET now_is = customer_data.is_member('case ' || t.n, t.customer_id), plain = is_plain
