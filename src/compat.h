@@ -70,6 +70,23 @@ extern int no_such_variable
 	list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL))
 #endif
 
+/* Which index entries an updated row needs: 16 tells those that only sum up. */
+#if PG_VERSION_NUM >= 160000
+#define cd_updated_indexes		TU_UpdateIndexes
+#define cd_insert_updated_entries(target, slot, estate, indexes) \
+	do { \
+		if ((indexes) != TU_None) \
+			list_free(ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, (indexes) == TU_Summarizing)); \
+	} while (0)
+#else
+#define cd_updated_indexes		bool
+#define cd_insert_updated_entries(target, slot, estate, indexes) \
+	do { \
+		if (indexes) \
+			cd_insert_index_entries(target, slot, estate); \
+	} while (0)
+#endif
+
 /* 18 counts the searches of an index scan for EXPLAIN. */
 #if PG_VERSION_NUM >= 180000
 #define cd_index_beginscan(relation, index, snapshot, keys) \

@@ -4,6 +4,9 @@
  *		are filled with one record in the log each, and no statement is planned
  *		or asked about conflicts row by row.
  *
+ * Rows are replaced where they lie by the same rules, without a statement that
+ * would look for each again.
+ *
  * Into a table that has no page yet rows may go without their index entries;
  * the indexes are built when all rows are there, sorted and by parallel workers
  * where the server has some.  Until the transaction ends nobody else can read
@@ -49,6 +52,8 @@ struct CdInsertion
 	int			columns;		/* given, of the first */
 	SPIPlanPtr	plan;			/* rows are written by INSERT, one by one */
 	bool		deferred;		/* indexes are built at the end */
+	bool		replaces;		/* an UPDATE has nothing more to do, either */
+	TupleTableSlot *replacement;
 	EState	   *estate;
 	ResultRelInfo *target;
 	CommandId	cid;
@@ -111,6 +116,18 @@ is_plain(Relation relation, int columns)
 		   triggers->trig_insert_before_statement || triggers->trig_insert_after_statement));
 }
 
+/* Of a table whose INSERT is plain: has an UPDATE nothing to do but to write rows and check them? */
+static bool
+is_plainly_updated(Relation relation)
+{
+	const TriggerDesc *triggers = relation->trigdesc;
+
+	return pg_class_aclcheck(RelationGetRelid(relation), GetUserId(), ACL_UPDATE) == ACLCHECK_OK &&
+		(triggers == NULL ||
+		 !(triggers->trig_update_before_row || triggers->trig_update_after_row || triggers->trig_update_instead_row ||
+		   triggers->trig_update_before_statement || triggers->trig_update_after_statement));
+}
+
 CdInsertion *
 cd_insertion_begin(const char *table, int columns, bool indexes_last)
 {
@@ -131,6 +148,7 @@ cd_insertion_begin(const char *table, int columns, bool indexes_last)
 		insertion->plan = prepare_insert(insertion->relation, insertion->columns);
 	else
 	{
+		insertion->replaces = is_plainly_updated(insertion->relation);
 		insertion->deferred = indexes_last && RelationGetNumberOfBlocks(insertion->relation) == 0;
 		insertion->estate = CreateExecutorState();
 		insertion->target = makeNode(ResultRelInfo);
@@ -221,6 +239,41 @@ cd_insertion_add(CdInsertion *insertion, const Datum *values, const bool *nulls)
 		write_rows(insertion);
 }
 
+bool
+cd_insertion_replaces(const CdInsertion *insertion)
+{
+	return insertion->replaces;
+}
+
+bool
+cd_insertion_replace(CdInsertion *insertion, ItemPointer place, const Datum *values, const bool *nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(insertion->context);
+	TupleDesc	desc = RelationGetDescr(insertion->relation);
+	TM_FailureData failure;
+	LockTupleMode lock;
+	cd_updated_indexes indexes;
+	TM_Result	result;
+
+	Assert(insertion->replaces && !insertion->deferred);
+	CHECK_FOR_INTERRUPTS();
+	if (insertion->replacement == NULL)
+		insertion->replacement = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+	ExecStoreHeapTuple(heap_form_tuple(desc, unconstify(Datum *, values), unconstify(bool *, nulls)), insertion->replacement, true);
+	insertion->replacement->tts_tableOid = RelationGetRelid(insertion->relation);
+	MemoryContextSwitchTo(GetPerTupleMemoryContext(insertion->estate));
+	if (desc->constr != NULL)
+		ExecConstraints(insertion->target, insertion->replacement, insertion->estate);
+	result = table_tuple_update(insertion->relation, place, insertion->replacement, insertion->cid, GetActiveSnapshot(),
+								InvalidSnapshot, true, &failure, &lock, &indexes);
+	if (result == TM_Ok)
+		cd_insert_updated_entries(insertion->target, insertion->replacement, insertion->estate, indexes);
+	ExecClearTuple(insertion->replacement);
+	MemoryContextSwitchTo(old);
+	ResetPerTupleExprContext(insertion->estate);
+	return result == TM_Ok;
+}
+
 /* Build the indexes of a table that was empty */
 static void
 build_indexes(Oid table)
@@ -255,6 +308,8 @@ cd_insertion_end(CdInsertion *insertion)
 		write_rows(insertion);
 		for (i = 0; i < ROWS_AT_ONCE && insertion->rows[i] != NULL; i++)
 			ExecDropSingleTupleTableSlot(insertion->rows[i]);
+		if (insertion->replacement != NULL)
+			ExecDropSingleTupleTableSlot(insertion->replacement);
 		if (!deferred)
 			ExecCloseIndices(insertion->target);
 		FreeExecutorState(insertion->estate);

@@ -1,9 +1,12 @@
 /*
  * insertion.h
- *		Insert many rows that are new to one of our tables, as COPY would.
+ *		Insert many rows that are new to one of our tables, as COPY would, and
+ *		replace others.
  */
 #ifndef CD_INSERTION_H
 #define CD_INSERTION_H
+
+#include "storage/itemptr.h"
 
 typedef struct CdInsertion CdInsertion;
 
@@ -24,6 +27,15 @@ extern int	cd_insertion_columns(const CdInsertion *insertion);
 
 /* Add a row; values and nulls by attribute number less one are copied. */
 extern void cd_insertion_add(CdInsertion *insertion, const Datum *values, const bool *nulls);
+
+/* Are rows replaced without a statement? */
+extern bool cd_insertion_replaces(const CdInsertion *insertion);
+
+/*
+ * Put a row in place of another that the active snapshot sees; false where
+ * that is no longer as it was.  Only if cd_insertion_replaces().
+ */
+extern bool cd_insertion_replace(CdInsertion *insertion, ItemPointer place, const Datum *values, const bool *nulls);
 
 /* Write what is left; the commands that follow see the rows. */
 extern void cd_insertion_end(CdInsertion *insertion);

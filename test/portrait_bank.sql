@@ -1,6 +1,6 @@
 -- Decayed scores and affinities of many tags, computed in one walk over each
 -- timeline, are what decayed_sum() and affinity() say of each, and what plain SQL says.
-SELECT plan(8);
+SELECT plan(10);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -22,6 +22,9 @@ SELECT add_source('shop', 'account', 'id', '{"cookie_id": "id::text"}', kind => 
 SELECT resolve() \g /dev/null
 SELECT add_event_source('shop', 'event', 'shop', 'account', 'at', 'what', properties => '{"category": "category", "mixed": "mixed", "odd": "odd"}') \g /dev/null
 SELECT refresh_timelines() \g /dev/null
+-- Some records are found by the index alone, some pages are looked at.
+VACUUM source_record;
+UPDATE source_record SET changed_at = now() WHERE customer_id <= 40;
 
 CREATE TABLE asked (n int GENERATED ALWAYS AS IDENTITY, pattern event_pattern, half_life interval);
 INSERT INTO asked (pattern, half_life)
@@ -58,10 +61,10 @@ SELECT is((SELECT count(*) FROM customer c LEFT JOIN customer_tag t USING (custo
                  FROM event e JOIN source_record r ON r.key = e.account::text GROUP BY 1) e USING (customer_id)
            WHERE abs(coalesce(tag_score(t.tags, 'both'), 0) - coalesce(e.score, 0)) > 1e-5 * e.score + 0.00011), 0::bigint, 'and sums of them are what plain SQL says');
 
-CREATE TEMP TABLE found AS
+CREATE TEMP VIEW found AS
 SELECT l.n, c.customer_id, split_part(g.path, '.', 3) AS label, g.score
 FROM customer c JOIN customer_tag t USING (customer_id), tags(t.tags) g JOIN liked l ON l.n = substring(g.path FROM '^like\.t(\d+)\.')::int;
-CREATE TEMP TABLE alone AS
+CREATE TEMP VIEW alone AS
 SELECT l.n, c.customer_id, a.path AS label, a.score
 FROM liked l CROSS JOIN customer c, tags(affinity(customer_events(c.customer_id), l.pattern, l.property, l.half_life, l.prior, l.top)) a;
 SELECT is((SELECT array_agg(DISTINCT n) FROM (TABLE found EXCEPT ALL TABLE alone) x), NULL, 'no affinity is found but what its call alone says');
@@ -74,4 +77,15 @@ SELECT is((SELECT count(*) FROM (
            FULL JOIN (SELECT f.* FROM found f JOIN liked l USING (n) WHERE l.pattern::text = '*' AND l.property = 'category' AND l.half_life IS NULL AND l.top = 25) f
                USING (customer_id, label)
            WHERE abs(x.score - f.score) < 1e-6 IS NOT TRUE), 0::bigint, 'an affinity of all events is the share that plain SQL counts');
+
+-- The same of few customers that are far from each other.
+INSERT INTO event (id, account, at, what, category, mixed, odd)
+SELECT 10000 + n, n * 20, '2025-12-31', 'view', '"tea"', '5', 'green' FROM generate_series(1, 14) n;
+RESET customer_data.as_of;
+SELECT refresh_timelines() \g /dev/null
+SET customer_data.as_of = '2026-01-01';
+SELECT bring_metrics(false) \g /dev/null
+SELECT (bring_tags(false)).customers AS few \gset
+SELECT is(:few, 14, 'few have other tags after few events');
+SELECT is((SELECT array_agg(DISTINCT n) FROM ((TABLE found EXCEPT ALL TABLE alone) UNION ALL (TABLE alone EXCEPT ALL TABLE found)) x), NULL, 'and they are what they are alone');
 SELECT * FROM finish();

@@ -133,7 +133,8 @@ CREATE TABLE customer_data.source_record (
     pushed      boolean NOT NULL DEFAULT false,
     UNIQUE (source_id, key)
 );
-CREATE INDEX source_record_customer ON customer_data.source_record (customer_id);
+-- Whose a record is is read from the index alone.
+CREATE INDEX source_record_customer ON customer_data.source_record (customer_id) INCLUDE (record_id);
 CREATE INDEX source_record_gone ON customer_data.source_record (customer_id) WHERE gone_at IS NOT NULL;
 COMMENT ON TABLE customer_data.source_record IS 'One row per source row ever seen, and the customer it belongs to';
 COMMENT ON COLUMN customer_data.source_record.hash IS 'Hash of the mapped values; NULL: nothing but the key is known (an event or a link named it)';

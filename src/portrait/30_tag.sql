@@ -562,7 +562,7 @@ BEGIN
     IF to_regclass('customer_data.customer') IS NULL OR to_regclass('customer_data.customer_tag') IS NULL THEN
         RETURN;
     END IF;
-    -- One refresh at a time; readers wait at most while the very first one builds an index.
+    -- One refresh at a time; readers are not kept waiting.
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     -- What there is before the first refresh of a day is what the days before left.
     IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN

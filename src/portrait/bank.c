@@ -62,7 +62,7 @@ typedef struct Property
 	CountWant  *counts;
 	int			ncounts;
 	int		   *slots;			/* literals by hash, -1: none; made when the first timeline comes */
-	uint32		mask;
+	int			slot_bits;		/* 2 ^ so many */
 
 	/* Of the timeline at hand */
 	int			column;			/* its number, -1: no event has it */
@@ -256,30 +256,32 @@ search_literal(const Property *property, const char *str, int len, bool *found)
 	return low;
 }
 
+/* The slot of a text: the highest bits of a product, as only these depend on all of the key */
 static inline uint32
-hash_text(uint64 key, int len)
+text_slot(const Property *property, uint64 key, int len)
 {
-	return (uint32) (((key ^ (uint64) len) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
+	return (uint32) (((key ^ (uint64) len) * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - property->slot_bits));
 }
 
 /* Have the literals of a property found by hash */
 static void
 hash_literals(CdBank *bank, Property *property)
 {
-	uint32		size = 16;
+	uint32		mask;
 	int			i;
 
-	while (size < (uint32) property->nliterals * 2)
-		size *= 2;
-	property->slots = MemoryContextAllocHuge(bank->context, size * sizeof(int));
-	property->mask = size - 1;
-	memset(property->slots, -1, size * sizeof(int));
+	property->slot_bits = 4;
+	while ((1 << property->slot_bits) < property->nliterals * 2)
+		property->slot_bits++;
+	mask = (1U << property->slot_bits) - 1;
+	property->slots = MemoryContextAllocHuge(bank->context, (mask + 1) * sizeof(int));
+	memset(property->slots, -1, (mask + 1) * sizeof(int));
 	for (i = 0; i < property->nliterals; i++)
 	{
-		uint32		slot = hash_text(property->literals[i].key, property->literals[i].len) & property->mask;
+		uint32		slot = text_slot(property, property->literals[i].key, property->literals[i].len);
 
 		while (property->slots[slot] >= 0)
-			slot = (slot + 1) & property->mask;
+			slot = (slot + 1) & mask;
 		property->slots[slot] = i;
 	}
 }
@@ -289,11 +291,12 @@ static inline int
 find_literal(const Property *property, const char *str, int len)
 {
 	uint64		key = sort_key(str, len);
-	uint32		slot = hash_text(key, len) & property->mask;
+	uint32		mask = (1U << property->slot_bits) - 1;
+	uint32		slot = text_slot(property, key, len);
 	int			place;
 
 	while ((place = property->slots[slot]) >= 0 && compare_literal(&property->literals[place], key, str, len) != 0)
-		slot = (slot + 1) & property->mask;
+		slot = (slot + 1) & mask;
 	return place;
 }
 

@@ -280,11 +280,12 @@ growth_since(Refresh *refresh, TimestampTz at, int64 half_life)
 static inline void
 add_below(const Tag *tag, const CdTag *child, CdTagBuilder *builder)
 {
-	CdTag		entry = *child;
+	CdTag	   *entry = cd_tag_builder_room(builder);
 
+	*entry = *child;
 	if ((!tag->has_min || child->score >= tag->min_score) &&
-		cd_tag_path_below(tag->below, child->path, child->length, &entry))
-		cd_tag_builder_add(builder, &entry);
+		cd_tag_path_below(tag->below, child->path, child->length, entry))
+		builder->count++;
 }
 
 /* Add the tags that hang below another, as its result says */
@@ -336,39 +337,40 @@ last_event_of(Refresh *refresh, const Tag *tag, TimestampTz *at)
 static void
 add_score(Refresh *refresh, const Tag *tag, double score, const OldEntries *old, CdTagBuilder *builder)
 {
-	CdTag		entry = {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number};
+	CdTag	   *entry = cd_tag_builder_room(builder);
 	double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
 
 	if (!isfinite(score) || !isfinite((float4) score))
 		return;
+	*entry = (CdTag) {tag->path, tag->length, 1, DT_NOBEGIN, DT_NOEND, 0, tag->number};
 	if (tag->half_life == 0)
 	{
 		if (tag->has_min ? score < tag->min_score : score == 0)
 			return;
-		entry.score = (float4) score;
-		cd_tag_builder_add(builder, &entry);
+		entry->score = (float4) score;
+		builder->count++;
 		return;
 	}
 
 	/* Kept as of the last event, so that it does not depend on when we look. */
-	if (!last_event_of(refresh, tag, &entry.at))
+	if (!last_event_of(refresh, tag, &entry->at))
 		return;
-	entry.at -= entry.at % USECS_PER_SEC;
-	if (entry.at < refresh->now)
-		score *= growth_since(refresh, entry.at, tag->half_life);
+	entry->at -= entry->at % USECS_PER_SEC;
+	if (entry->at < refresh->now)
+		score *= growth_since(refresh, entry->at, tag->half_life);
 	if (!isfinite((float4) score))
 		return;
-	entry.score = (float4) score;
-	entry.half_life = tag->half_life;
+	entry->score = (float4) score;
+	entry->half_life = tag->half_life;
 	if (least > 0)
 	{
 		double		life = (double) tag->half_life * log2(score / least);
 
-		if (life < (double) (CD_TAG_SECOND_MOST - entry.at / USECS_PER_SEC))
-			entry.until = entry.at + (int64) ceil(life) * USECS_PER_SEC;
+		if (life < (double) (CD_TAG_SECOND_MOST - entry->at / USECS_PER_SEC))
+			entry->until = entry->at + (int64) ceil(life) * USECS_PER_SEC;
 	}
-	settle(old, &entry);
-	cd_tag_builder_add(builder, &entry);
+	settle(old, entry);
+	builder->count++;
 }
 
 /* Add what one tag's result says */

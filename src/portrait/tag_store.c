@@ -6,19 +6,19 @@
 
 #include "portrait/tag_store.h"
 
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "insertion.h"
+#include "lookup.h"
 #include "portrait/refresh.h"
 #include "portrait/tag_index.h"
+#include "timeline/chunk.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-
-/* Of a range of ids at least one in so many must be asked for, or each is looked up. */
-#define MOST_GAPS	3
 
 struct CdTagStore
 {
@@ -26,41 +26,30 @@ struct CdTagStore
 	bool		past;			/* only what was given is read, nothing written */
 	Oid			tagset_array;
 	bool		is_empty;		/* nothing was stored when it was opened */
-	SPIPlanPtr	between;		/* tagsets of customers between two ids */
-	SPIPlanPtr	among;			/* and of a list */
+	Relation	relation;		/* customer_tag */
+	Oid			by_customer;	/* its index */
 	CdInsertion *insertion;		/* of customers that had no row */
 	CdTagIndex *index;			/* a layer of it, written along; NULL: of what is stored some is not indexed */
 	CdTagLayer *layers;			/* that there are, the latest first */
 	int			nlayers;
-	SPITupleTable *stored_rows; /* of the batch */
-	SPITupleTable *given_rows;
+	SPITupleTable *given_rows;	/* of the batch */
+	CdCustomerTags *stored;
+	int			nstored;
+	int			stored_room;
 
 	/* Rows that replace others, by their places */
+	uint32	   *customers;
 	Datum	   *places;
 	Datum	   *tags;
 	int			count;
 	int			size;
 };
 
-static SPIPlanPtr
-prepare(const char *query, int nargs, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
-
-	if (plan == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
-	return plan;
-}
-
 CdTagStore *
 cd_tag_store_open(MemoryContext batch, bool past)
 {
 	MemoryContext context = CurrentMemoryContext;
 	CdTagStore *store = palloc0(sizeof(CdTagStore));
-	Oid			range[2] = {INT8OID, INT8OID};
-	Oid			list[1] = {INT8ARRAYOID};
 	CdSet	   *everyone;
 
 	store->batch = batch;
@@ -72,14 +61,11 @@ cd_tag_store_open(MemoryContext batch, bool past)
 	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
 	store->is_empty = SPI_processed == 0;
 	SPI_freetuptable(SPI_tuptable);
-	store->between = prepare("SELECT customer_id, tags, ctid FROM customer_data.customer_tag"
-							 " WHERE customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"
-							 " ORDER BY customer_id", 2, range);
-	store->among = prepare("SELECT customer_id, tags, ctid FROM customer_data.customer_tag"
-						   " WHERE customer_id OPERATOR(pg_catalog.=) ANY ($1) ORDER BY customer_id", 1, list);
 	MemoryContextSwitchTo(context);
-	/* The first tags of all go without index entries until all are there. */
-	store->insertion = cd_insertion_begin("customer_tag", 2, store->is_empty);
+	store->relation = cd_open_tag_table("customer_tag");
+	store->by_customer = cd_index_on(store->relation, 1);
+	/* Index entries at once: building the index at the end would wait for readers, and they for us. */
+	store->insertion = cd_insertion_begin("customer_tag", 2, false);
 	store->layers = cd_tag_layers(&store->nlayers, &everyone);
 	if (store->is_empty || store->nlayers > 0)
 		store->index = cd_tag_index_begin(store->nlayers == 0 ? CD_EVERYONE + 1 : store->layers[0].number + 1);
@@ -91,6 +77,7 @@ cd_tag_store_close(CdTagStore *store)
 {
 	if (store->past)
 		return false;
+	table_close(store->relation, NoLock);
 	cd_insertion_end(store->insertion);
 	if (store->index == NULL)
 		return false;
@@ -115,35 +102,61 @@ take_tags(CdTagStore *store, int *found)
 
 		list[i].customer = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
 		list[i].tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(SPI_getbinval(row, desc, 2, &isnull));
-		list[i].place = NULL;
-		if (desc->natts > 2)
-			list[i].place = (ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 3, &isnull));
+		ItemPointerSetInvalid(&list[i].place);
 	}
 	*found = (int) SPI_processed;
 	return list;
 }
 
+/* Keep a row of customer_tag */
+static void
+take_stored(void *arg, HeapTuple tuple, TupleDesc desc)
+{
+	CdTagStore *store = arg;
+	CdCustomerTags *tags;
+	bool		isnull;
+
+	if (store->nstored == store->stored_room)
+		store->stored = repalloc_huge(store->stored, (store->stored_room *= 2) * sizeof(CdCustomerTags));
+	tags = &store->stored[store->nstored++];
+	tags->customer = (uint32) DatumGetInt64(heap_getattr(tuple, 1, desc, &isnull));
+	tags->tags = (CdTagset *) PG_DETOAST_DATUM_COPY(heap_getattr(tuple, 2, desc, &isnull));
+	tags->place = tuple->t_self;
+}
+
+static int
+compare_customers(const void *a, const void *b)
+{
+	uint32		x = ((const CdCustomerTags *) a)->customer;
+	uint32		y = ((const CdCustomerTags *) b)->customer;
+
+	return (x > y) - (x < y);
+}
+
 CdCustomerTags *
 cd_tag_store_fetch(CdTagStore *store, const uint32 *ids, int count, int *found)
 {
-	Datum		arguments[2];
+	MemoryContext old;
+	int64	   *values;
+	int			i;
 
 	*found = 0;
 	if (store->is_empty || count == 0)
 		return NULL;
-	if ((int64) ids[count - 1] - ids[0] < (int64) count * MOST_GAPS)
-	{
-		arguments[0] = Int64GetDatum((int64) ids[0]);
-		arguments[1] = Int64GetDatum((int64) ids[count - 1]);
-		SPI_execute_plan(store->between, arguments, NULL, true, 0);
-	}
-	else
-	{
-		arguments[0] = cd_ids_array(ids, count);
-		SPI_execute_plan(store->among, arguments, NULL, true, 0);
-	}
-	store->stored_rows = SPI_tuptable;
-	return take_tags(store, found);
+	old = MemoryContextSwitchTo(store->batch);
+	values = palloc(count * sizeof(int64));
+	for (i = 0; i < count; i++)
+		values[i] = ids[i];
+	store->nstored = 0;
+	store->stored_room = count + 16;
+	store->stored = palloc(store->stored_room * sizeof(CdCustomerTags));
+	cd_lookup(store->relation, store->by_customer, 1, values, count, take_stored, store);
+	pfree(values);
+	if (!OidIsValid(store->by_customer))
+		qsort(store->stored, store->nstored, sizeof(CdCustomerTags), compare_customers);
+	MemoryContextSwitchTo(old);
+	*found = store->nstored;
+	return store->stored;
 }
 
 CdCustomerTags *
@@ -199,18 +212,56 @@ cd_tag_store_put(CdTagStore *store, uint32 customer, const CdTagset *tags, const
 	if (store->places == NULL)
 	{
 		store->size = 256;
+		store->customers = palloc(store->size * sizeof(uint32));
 		store->places = palloc(store->size * sizeof(Datum));
 		store->tags = palloc(store->size * sizeof(Datum));
 	}
 	else if (store->count == store->size)
 	{
 		store->size *= 2;
+		store->customers = repalloc_huge(store->customers, store->size * sizeof(uint32));
 		store->places = repalloc_huge(store->places, store->size * sizeof(Datum));
 		store->tags = repalloc_huge(store->tags, store->size * sizeof(Datum));
 	}
-	store->places[store->count] = PointerGetDatum(stored->place);
+	store->customers[store->count] = customer;
+	store->places[store->count] = PointerGetDatum(&stored->place);
 	store->tags[store->count++] = PointerGetDatum(memcpy(palloc(VARSIZE(tags)), tags, VARSIZE(tags)));
 	MemoryContextSwitchTo(old);
+}
+
+/* Put new tagsets into rows by a statement; answers how many were as they had been read */
+static uint64
+update_rows(CdTagStore *store)
+{
+	Oid			types[2] = {TIDARRAYOID, store->tagset_array};
+	Datum		arguments[2];
+
+	arguments[0] = PointerGetDatum(construct_array(store->places, store->count, TIDOID, sizeof(ItemPointerData),
+												   false, TYPALIGN_SHORT));
+	arguments[1] = PointerGetDatum(construct_array(store->tags, store->count, get_element_type(store->tagset_array), -1,
+												   false, TYPALIGN_INT));
+	SPI_execute_with_args("UPDATE customer_data.customer_tag t SET tags = u.tags"
+						  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (place, tags)"
+						  " WHERE t.ctid OPERATOR(pg_catalog.=) u.place",
+						  2, types, arguments, NULL, false, 0);
+	return SPI_processed;
+}
+
+/* The same without one, where nothing else is to be done */
+static uint64
+replace_rows(CdTagStore *store)
+{
+	bool		nulls[2] = {false, false};
+	uint64		replaced = 0;
+	int			i;
+
+	for (i = 0; i < store->count; i++)
+	{
+		Datum		values[2] = {Int64GetDatum((int64) store->customers[i]), store->tags[i]};
+
+		replaced += cd_insertion_replace(store->insertion, (ItemPointer) DatumGetPointer(store->places[i]), values, nulls);
+	}
+	return replaced;
 }
 
 void
@@ -220,31 +271,23 @@ cd_tag_store_end_batch(CdTagStore *store)
 
 	if (store->count > 0)
 	{
-		Oid			types[2] = {TIDARRAYOID, store->tagset_array};
-		Datum		arguments[2];
+		uint64		written = cd_insertion_replaces(store->insertion) ? replace_rows(store) : update_rows(store);
 
-		arguments[0] = PointerGetDatum(construct_array(store->places, store->count, TIDOID, sizeof(ItemPointerData),
-													   false, TYPALIGN_SHORT));
-		arguments[1] = PointerGetDatum(construct_array(store->tags, store->count, get_element_type(store->tagset_array), -1,
-													   false, TYPALIGN_INT));
 		/* No refresh runs beside this one, so that rows are where they were read, unless somebody writes by hand. */
-		SPI_execute_with_args("UPDATE customer_data.customer_tag t SET tags = u.tags"
-							  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (place, tags)"
-							  " WHERE t.ctid OPERATOR(pg_catalog.=) u.place",
-							  2, types, arguments, NULL, false, 0);
-		if (SPI_processed != (uint64) store->count)
+		if (written != (uint64) store->count)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("tags of customers were changed by hand while they were refreshed"),
 					 errdetail("Of %d rows of customer_data.customer_tag " UINT64_FORMAT " are as they were read; nothing was written.",
-							   store->count, (uint64) SPI_processed),
+							   store->count, written),
 					 errhint("Run refresh_tags() again.")));
 	}
-	SPI_freetuptable(store->stored_rows);
 	SPI_freetuptable(store->given_rows);
-	store->stored_rows = store->given_rows = NULL;
+	store->given_rows = NULL;
 	/* Of the batch's memory, which goes. */
 	store->places = store->tags = NULL;
+	store->customers = NULL;
+	store->stored = NULL;
 	store->count = 0;
 	MemoryContextSwitchTo(old);
 }

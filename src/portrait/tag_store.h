@@ -13,7 +13,7 @@ typedef struct CdCustomerTags
 {
 	uint32		customer;
 	CdTagset   *tags;
-	ItemPointer place;			/* of the row it is stored in */
+	ItemPointerData place;		/* of the row it is stored in */
 } CdCustomerTags;
 
 /*

@@ -384,16 +384,12 @@ cd_tag_builder(CdTagBuilder *builder)
 	builder->tags = palloc(builder->room * sizeof(CdTag));
 }
 
-/* Add a tag with a checked path, which must live until the value is made */
+/* Twice as much room */
 void
-cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag)
+cd_tag_builder_grow(CdTagBuilder *builder)
 {
-	if (builder->count == builder->room)
-	{
-		builder->room *= 2;
-		builder->tags = repalloc_huge(builder->tags, builder->room * sizeof(CdTag));
-	}
-	builder->tags[builder->count++] = *tag;
+	builder->room *= 2;
+	builder->tags = repalloc_huge(builder->tags, builder->room * sizeof(CdTag));
 }
 
 static int

@@ -87,7 +87,24 @@ extern int	cd_tags_count(const CdTagset *tags);
 extern const char *cd_tagset_fault(const char *bytes, Size length);
 
 extern void cd_tag_builder(CdTagBuilder *builder);
-extern void cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag);
+extern void cd_tag_builder_grow(CdTagBuilder *builder);
+/* Room for the next tag, which is added once the builder's count says so */
+static inline CdTag *
+cd_tag_builder_room(CdTagBuilder *builder)
+{
+	if (unlikely(builder->count == builder->room))
+		cd_tag_builder_grow(builder);
+	return &builder->tags[builder->count];
+}
+
+/* Add a tag with a checked path, which must live until the value is made */
+static inline void
+cd_tag_builder_add(CdTagBuilder *builder, const CdTag *tag)
+{
+	*cd_tag_builder_room(builder) = *tag;
+	builder->count++;
+}
+
 extern void cd_tag_builder_add_all(CdTagBuilder *builder, const CdTagset *tags);
 /* The value; the builder's tags are sorted by then, without doubles, and have their numbers. */
 extern CdTagset *cd_tag_builder_value(CdTagBuilder *builder);

@@ -12,17 +12,15 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "catalog/pg_type.h"
+#include "access/visibilitymap.h"
 #include "executor/tuptable.h"
+#include "lookup.h"
 #include "miscadmin.h"
-#include "utils/array.h"
-#include "utils/fmgroids.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-/* Of a range of ids at least one in so many must be asked for, or each is looked up. */
-#define MOST_GAPS	3
 
 /* Whose a record is: a place in the batch. */
 typedef struct Record
@@ -43,6 +41,7 @@ struct CdChunkBatch
 	Relation	records;
 	Relation	chunks;
 	Oid			records_index;
+	int			record_column;	/* where that has the record, 0: it has only customers */
 	Oid			chunks_index;
 
 	/* The batch being read */
@@ -56,6 +55,23 @@ struct CdChunkBatch
 	int			kept_size;
 };
 
+/* Which column of an index a column of its table is, 0: none */
+static int
+index_column(Oid index_id, AttrNumber column)
+{
+	Relation	index = index_open(index_id, AccessShareLock);
+	int			found = 0;
+	int			i;
+
+	for (i = 0; i < index->rd_index->indnatts; i++)
+	{
+		if (index->rd_index->indkey.values[i] == column)
+			found = i + 1;
+	}
+	index_close(index, AccessShareLock);
+	return found;
+}
+
 CdChunkBatch *
 cd_chunk_batch_begin(void)
 {
@@ -64,6 +80,7 @@ cd_chunk_batch_begin(void)
 	batch->records = cd_open_for_reader("source_record");
 	batch->chunks = cd_open_for_reader("timeline_chunk");
 	batch->records_index = cd_index_on(batch->records, Anum_record_customer_id);
+	batch->record_column = OidIsValid(batch->records_index) ? index_column(batch->records_index, Anum_record_record_id) : 0;
 	batch->chunks_index = cd_index_on(batch->chunks, Anum_chunk_record_id);
 	return batch;
 }
@@ -74,61 +91,6 @@ cd_chunk_batch_end(CdChunkBatch *batch)
 	table_close(batch->chunks, AccessShareLock);
 	table_close(batch->records, AccessShareLock);
 	pfree(batch);
-}
-
-typedef void (*TakeRow) (CdChunkBatch *batch, HeapTuple tuple, TupleDesc desc);
-
-/* Read the rows whose bigint column lies in a range */
-static void
-read_range(CdChunkBatch *batch, Relation relation, Oid index, AttrNumber column, int64 least, int64 most, TakeRow take)
-{
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&keys[0], column, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(least));
-	ScanKeyInit(&keys[1], column, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(most));
-	scan = systable_beginscan(relation, index, OidIsValid(index), GetActiveSnapshot(), 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		CHECK_FOR_INTERRUPTS();
-		take(batch, tuple, RelationGetDescr(relation));
-	}
-	systable_endscan(scan);
-}
-
-/* Read the rows whose bigint column is one of some values, ascending, in one scan */
-static void
-read_values(CdChunkBatch *batch, Relation relation, Oid index_id, AttrNumber column, Datum *values, int count, TakeRow take)
-{
-	Relation	index;
-	ScanKeyData key;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-	ArrayType  *array;
-
-	if (!OidIsValid(index_id))
-	{
-		read_range(batch, relation, index_id, column, DatumGetInt64(values[0]), DatumGetInt64(values[count - 1]), take);
-		return;
-	}
-	array = construct_array(values, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	index = index_open(index_id, AccessShareLock);
-	slot = table_slot_create(relation, NULL);
-	/* The column is the first of the index. */
-	ScanKeyEntryInitialize(&key, SK_SEARCHARRAY, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
-						   F_INT8EQ, PointerGetDatum(array));
-	scan = cd_index_beginscan(relation, index, GetActiveSnapshot(), 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		take(batch, ExecFetchSlotHeapTuple(slot, false, NULL), RelationGetDescr(relation));
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	pfree(array);
 }
 
 static int
@@ -163,31 +125,77 @@ compare_chunks(const void *a, const void *b)
 
 /* Note a record, if its customer is asked for */
 static void
-take_record(CdChunkBatch *batch, HeapTuple tuple, TupleDesc desc)
+note_record(CdChunkBatch *batch, int64 record_id, int64 owner)
 {
-	bool		isnull;
-	Datum		owner = heap_getattr(tuple, Anum_record_customer_id, desc, &isnull);
-	uint32		id;
-	const uint32 *place;
+	uint32		id = cd_set_id(owner);
+	const uint32 *place = bsearch(&id, batch->ids, batch->count, sizeof(uint32), compare_ids);
 	Record	   *record;
 
-	if (isnull)
-		return;
-	id = cd_set_id(DatumGetInt64(owner));
-	place = bsearch(&id, batch->ids, batch->count, sizeof(uint32), compare_ids);
 	if (place == NULL)
 		return;
 	if (batch->nfound == batch->found_size)
 		batch->found = repalloc_huge(batch->found, (batch->found_size *= 2) * sizeof(Record));
 	record = &batch->found[batch->nfound++];
-	record->record_id = DatumGetInt64(heap_getattr(tuple, Anum_record_record_id, desc, &isnull));
+	record->record_id = record_id;
 	record->row = place - batch->ids;
+}
+
+/* The same of a row */
+static void
+take_record(void *arg, HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		owner = heap_getattr(tuple, Anum_record_customer_id, desc, &isnull);
+
+	if (!isnull)
+		note_record(arg, DatumGetInt64(heap_getattr(tuple, Anum_record_record_id, desc, &isnull)), DatumGetInt64(owner));
+}
+
+/*
+ * Note the records that an index finds, which has their numbers, too: rows are
+ * looked at only on pages where some changed since the last VACUUM.
+ */
+static void
+read_index_only(CdChunkBatch *batch, ScanKey keys, int nkeys)
+{
+	Relation	index = index_open(batch->records_index, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(batch->records, NULL);
+	IndexScanDesc scan = cd_index_beginscan(batch->records, index, GetActiveSnapshot(), nkeys);
+	Buffer		map = InvalidBuffer;
+	ItemPointer place;
+
+	scan->xs_want_itup = true;
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while ((place = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		BlockNumber page = ItemPointerGetBlockNumber(place);
+		bool		isnull;
+		Datum		owner,
+					record;
+
+		CHECK_FOR_INTERRUPTS();
+		if (VM_ALL_VISIBLE(batch->records, page, &map))
+			PredicateLockPage(batch->records, page, GetActiveSnapshot());
+		else if (!index_fetch_heap(scan, slot))
+			continue;
+		owner = index_getattr(scan->xs_itup, 1, scan->xs_itupdesc, &isnull);
+		if (isnull)
+			continue;
+		record = index_getattr(scan->xs_itup, batch->record_column, scan->xs_itupdesc, &isnull);
+		note_record(batch, DatumGetInt64(record), DatumGetInt64(owner));
+	}
+	if (BufferIsValid(map))
+		ReleaseBuffer(map);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
 }
 
 /* Keep a chunk, if its record is of a customer asked for */
 static void
-take_chunk(CdChunkBatch *batch, HeapTuple tuple, TupleDesc desc)
+take_chunk(void *arg, HeapTuple tuple, TupleDesc desc)
 {
+	CdChunkBatch *batch = arg;
 	bool		isnull;
 	Record		key;
 	const Record *record;
@@ -215,21 +223,27 @@ take_chunk(CdChunkBatch *batch, HeapTuple tuple, TupleDesc desc)
 static void
 read_records(CdChunkBatch *batch)
 {
+	int64	   *ids = palloc(batch->count * sizeof(int64));
+	ScanKeyData keys[2];
 	bool		sorted = true;
 	int			i;
 
-	if ((int64) batch->ids[batch->count - 1] - batch->ids[0] < (int64) batch->count * MOST_GAPS)
-		read_range(batch, batch->records, batch->records_index, Anum_record_customer_id,
-				   batch->ids[0], batch->ids[batch->count - 1], take_record);
+	for (i = 0; i < batch->count; i++)
+		ids[i] = batch->ids[i];
+	if (batch->record_column == 0)
+		cd_lookup(batch->records, batch->records_index, Anum_record_customer_id, ids, batch->count, take_record, batch);
+	else if (cd_lookup_is_dense(ids, batch->count))
+	{
+		cd_lookup_range(keys, 1, ids[0], ids[batch->count - 1]);
+		read_index_only(batch, keys, 2);
+	}
 	else
 	{
-		Datum	   *ids = palloc(batch->count * sizeof(Datum));
-
-		for (i = 0; i < batch->count; i++)
-			ids[i] = Int64GetDatum((int64) batch->ids[i]);
-		read_values(batch, batch->records, batch->records_index, Anum_record_customer_id, ids, batch->count, take_record);
-		pfree(ids);
+		cd_lookup_values(keys, ids, batch->count);
+		read_index_only(batch, keys, 1);
+		pfree(DatumGetPointer(keys[0].sk_argument));
 	}
+	pfree(ids);
 	for (i = 1; i < batch->nfound; i++)
 		sorted &= batch->found[i - 1].record_id < batch->found[i].record_id;
 	if (!sorted)
@@ -240,23 +254,14 @@ read_records(CdChunkBatch *batch)
 static void
 read_chunks(CdChunkBatch *batch)
 {
-	const Record *found = batch->found;
-	int			n = batch->nfound;
+	int64	   *records = palloc(batch->nfound * sizeof(int64));
 	bool		sorted = true;
 	int			i;
 
-	if (found[n - 1].record_id - found[0].record_id < (int64) n * MOST_GAPS)
-		read_range(batch, batch->chunks, batch->chunks_index, Anum_chunk_record_id,
-				   found[0].record_id, found[n - 1].record_id, take_chunk);
-	else
-	{
-		Datum	   *ids = palloc(n * sizeof(Datum));
-
-		for (i = 0; i < n; i++)
-			ids[i] = Int64GetDatum(found[i].record_id);
-		read_values(batch, batch->chunks, batch->chunks_index, Anum_chunk_record_id, ids, n, take_chunk);
-		pfree(ids);
-	}
+	for (i = 0; i < batch->nfound; i++)
+		records[i] = batch->found[i].record_id;
+	cd_lookup(batch->chunks, batch->chunks_index, Anum_chunk_record_id, records, batch->nfound, take_chunk, batch);
+	pfree(records);
 	for (i = 1; i < batch->nkept; i++)
 		sorted &= compare_chunks(&batch->kept[i - 1], &batch->kept[i]) <= 0;
 	if (!sorted)
