@@ -100,7 +100,7 @@ SELECT measure(n, what, shape,
 		CASE WHEN n = 19 THEN ', rb_to_array(ra) AS ids' END, shape, theirs, CASE WHEN n = 24 THEN '(SELECT rb_iterate(a) AS x FROM p LIMIT 1000000) r' ELSE format('generate_series(1, %s) i, p', times) END) END)
 FROM operation, (SELECT shape, count(*) AS pairs, avg(cardinality(a)) AS ids FROM pair GROUP BY 1) z,
 LATERAL (SELECT CASE WHEN n BETWEEN 18 AND 20 THEN 1 + (1000000 / pairs / greatest(ids, 30))::int WHEN n BETWEEN 8 AND 17 THEN 1 + (100000 / pairs)::int
-	ELSE 1 + (CASE shape WHEN 'tiny' THEN 200000 WHEN 'runs' THEN 12000 ELSE 2500 END / pairs)::int END AS times) t
+	ELSE 1 + (CASE shape WHEN 'tiny' THEN 200000 WHEN 'runs' THEN 40000 ELSE 10000 END / pairs)::int END AS times) t
 ORDER BY n, shape;
 \o
 \pset border 2
