@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "segment/block.h"
 #include "segment/step.h"
 
 #include <math.h>
@@ -146,7 +147,8 @@ ask_integer(CdProgram *program, const Leaf *leaf)
 	switch (leaf->width)
 	{
 		case 8:
-			COLLECT(yes, program->count, (uint64) DatumGetInt64(values[row]) - (uint64) least <= width);
+			StaticAssertStmt(sizeof(Datum) == sizeof(int64), "integers are passed by value");
+			yes = cd_block->within((const int64 *) values, least, width);
 			break;
 		case 4:
 			COLLECT(yes, program->count, (uint64) (int64) DatumGetInt32(values[row]) - (uint64) least <= width);
@@ -162,30 +164,23 @@ ask_integer(CdProgram *program, const Leaf *leaf)
 static uint64
 ask_number(CdProgram *program, const Leaf *leaf)
 {
-	const Datum *values = leaf->values + program->first;
+	const double *values = (const double *) (leaf->values + program->first);
 	double		number = leaf->number;
-	uint64		yes = 0;
-	int			row;
 
+	StaticAssertStmt(sizeof(Datum) == sizeof(double), "numbers are passed by value");
 	switch (leaf->strategy)
 	{
 		case BTLessStrategyNumber:
-			COLLECT(yes, program->count, DatumGetFloat8(values[row]) < number);
-			break;
+			return cd_block->less(values, number, false);
 		case BTLessEqualStrategyNumber:
-			COLLECT(yes, program->count, DatumGetFloat8(values[row]) <= number);
-			break;
+			return cd_block->less(values, number, true);
 		case BTEqualStrategyNumber:
-			COLLECT(yes, program->count, DatumGetFloat8(values[row]) == number);
-			break;
+			return cd_block->less(values, number, true) & ~cd_block->less(values, number, false);
 		case BTGreaterEqualStrategyNumber:
-			COLLECT(yes, program->count, !(DatumGetFloat8(values[row]) < number));
-			break;
+			return ~cd_block->less(values, number, false);
 		default:
-			COLLECT(yes, program->count, !(DatumGetFloat8(values[row]) <= number));
-			break;
+			return ~cd_block->less(values, number, true);
 	}
-	return yes;
 }
 
 /* Is a text column one of some texts? */
@@ -217,16 +212,11 @@ ask_text(CdProgram *program, const Leaf *leaf, uint64 customers)
 static uint64
 without_nulls(CdProgram *program, const Leaf *leaf, uint64 customers)
 {
-	const bool *nulls = leaf->nulls + program->first;
-	uint64		unknown = 0;
-	int			row;
-
-	COLLECT(unknown, program->count, nulls[row]);
-	return customers & ~unknown;
+	return customers & ~cd_block->set(leaf->nulls + program->first);
 }
 
-/* From so many customers on, all of a block are looked at without asking for each whether it is meant. */
-#define MANY		24
+/* From so many customers on, all of a block are looked at together. */
+#define MANY		8
 
 /*
  * Of which customers lies a moment (and "later" microseconds) behind now -
@@ -242,20 +232,9 @@ ask_span(const CdSpan *span, const TimestampTz *at, int later, uint64 customers,
 	uint64		others = span->plain ? 0 : customers;
 	int			row;
 
+	/* What the leaf was asked of others before stands. */
 	if (span->plain && __builtin_popcountll(customers) >= MANY)
-	{
-		for (row = 0; row < CD_BLOCK; row++)
-		{
-			TimestampTz moment = at[row] + later;
-			bool		after = moment > cut;
-
-			/* Sums beyond the limit are not used. */
-			until[row] = after ? (TimestampTz) ((uint64) moment + (uint64) length) : DT_NOEND;
-			yes = yes >> 1 | (uint64) after << (CD_BLOCK - 1);
-			others = others >> 1 | (uint64) (at[row] >= limit) << (CD_BLOCK - 1);
-		}
-		others &= customers;
-	}
+		yes = cd_block->above(at, customers, later, cut, length, limit, until, &others);
 	else if (span->plain)
 		FOR_EACH(row, customers)
 		{
@@ -324,10 +303,8 @@ ask_moment(CdProgram *program, Leaf *leaf, uint64 customers, uint64 *unknown)
 	}
 	if (leaf->past)
 	{
-		uint64		to_come = 0;
+		uint64		to_come = customers & ~cd_block->within(at, PG_INT64_MIN, (uint64) span->now - (uint64) PG_INT64_MIN);
 
-		COLLECT(to_come, program->count, at[row] > span->now);
-		to_come &= customers;
 		FOR_EACH(row, to_come)
 			leaf->until[row] = at[row];
 		yes &= ~to_come;
@@ -349,7 +326,7 @@ ask_window(CdProgram *program, Leaf *leaf, int moment, uint64 customers, Timesta
 		return ask_span(span, at, 0, customers, until);
 	FOR_EACH(row, customers)
 		until[row] = DT_NOEND;
-	COLLECT(yes, program->count, at[row] != DT_NOBEGIN);
+	yes = cd_block->differ(at, DT_NOBEGIN);
 	return yes & customers;
 }
 

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "run_as.h"
+#include "segment/block.h"
 #include "segment/collect.h"
 #include "segment/turn.h"
 #include "sets/bits.h"
@@ -339,8 +340,7 @@ add_dues(CdRun *run, Answers *answers, const uint32 *ids, uint64 customers, cons
 	uint32	   *next;
 	int			row;
 
-	COLLECT(expiring, CD_BLOCK, until[row] != DT_NOEND);
-	expiring &= customers;
+	expiring = customers & cd_block->differ(until, DT_NOEND);
 	if (expiring == 0)
 		return;
 	/* Only between 2000 and the end of time. */

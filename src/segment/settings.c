@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "segment/block.h"
 #include "segment/evaluate.h"
 
 #include "utils/guc.h"
@@ -11,10 +12,11 @@
 static int	change_keep_days = 365;
 static int	snapshot_keep_days = 1095;
 
-/* Define the settings of this room. */
+/* Define the settings of this room, and take the loops that this processor runs. */
 void
 cd_segment_init(void)
 {
+	cd_block_init();
 	DefineCustomIntVariable("customer_data.segment_change_keep_days",
 							"How many days to remember who entered and left which segment, and why.",
 							"-1 keeps it for ever.",
