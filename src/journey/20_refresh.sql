@@ -199,6 +199,7 @@ CREATE FUNCTION customer_data.refresh_journeys(rebuild boolean DEFAULT false,
 AS $$
 BEGIN
     PERFORM customer_data.refuse_as_of('journeys', 'stage_of(customer_id, journey, moment) gives the stage at another moment.');
+    PERFORM customer_data.refuse_unread_events();
     SELECT * INTO journeys, customers, changed, failed, seconds
     FROM customer_data.refresh_walks(rebuild, customer_data.as_of());
 END

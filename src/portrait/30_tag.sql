@@ -619,6 +619,7 @@ CREATE FUNCTION customer_data.refresh_tags(rebuild boolean DEFAULT false,
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM customer_data.refuse_as_of('tags');
+    PERFORM customer_data.refuse_unread_events();
     SELECT b.customers, b.evaluated, b.failed, b.seconds INTO customers, evaluated, failed, seconds
     FROM customer_data.bring_tags(rebuild) b;
 END

@@ -249,6 +249,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.compact_timelines(int, int) IS 'Joins all small chunks of records that have at least so many';
 
+CREATE FUNCTION customer_data.refuse_unread_events() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    unread text;
+BEGIN
+    -- Whoever may not see how far sources were read has others see to it.
+    IF NOT has_table_privilege('customer_data.event_source_definition', 'SELECT') OR NOT has_table_privilege('customer_data.event_source_state', 'SELECT') THEN
+        RETURN;
+    END IF;
+    SELECT d.name INTO unread FROM customer_data.event_source_definition d
+    WHERE NOT EXISTS (SELECT FROM customer_data.event_source_state s WHERE s.event_source_id = d.event_source_id)
+    ORDER BY d.name LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'event source "%" has not been read since it was restored', unread
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'Timelines are not dumped: all that is known from events would be taken for gone.',
+                  HINT = 'SELECT customer_data.refresh_timelines(); or CALL customer_data.refresh_all();';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.refuse_unread_events() IS 'Refuses to conclude anything from timelines after a restore, before their sources have been read again';
+
 CREATE FUNCTION customer_data.refresh_timelines(name text DEFAULT NULL, reconcile boolean DEFAULT false)
     RETURNS TABLE (sources int, events bigint, removed bigint, records bigint, customers bigint, rejected bigint, failed int, seconds double precision)
     LANGUAGE plpgsql VOLATILE

@@ -57,7 +57,13 @@ my %same = (
 is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_") foreach sort keys %same;
 is(keeper('second', q{SELECT DISTINCT error FROM customer_data.journey}), 'not refreshed yet', 'histories are derived, and the view says so');
 
-# Timelines are derived, too: the whole run once.
+# Timelines are derived, too: nothing is concluded from there being none.
+foreach my $refresh (qw(refresh_metrics refresh_tags refresh_segments refresh_journeys))
+{
+	my ($rc, $stdout, $stderr) = $node->psql('second', "SELECT customer_data.$refresh()", extra_params => [ '-U', 'keeper' ]);
+	like($stderr, qr/event source "\w+" has not been read since it was restored.*HINT:  SELECT customer_data.refresh_timelines/s, "$refresh() waits for them");
+}
+# The whole run once.
 keeper('second', 'SELECT customer_data.resolve(); SELECT customer_data.refresh_timelines(); SELECT customer_data.refresh_segments(); SELECT customer_data.refresh_journeys();');
 my $history = 'SELECT customer_id, journey, stage, entered_at, left_at, why FROM customer_data.stage_history ORDER BY 1, 2, 4';
 cmp_ok(keeper('first', "SELECT count(*) FROM ($history) h"), '>', 200, 'there is a history');
