@@ -68,6 +68,7 @@ CREATE TABLE customer_data.event_source_state (
     system_identifier bigint,
     foreign_xids      boolean NOT NULL DEFAULT false,
     relation_oid      oid,
+    sequence_files    oid[],
     reconcile         boolean NOT NULL DEFAULT true,
     reconciled_at     timestamptz,
     refreshed_at      timestamptz,
@@ -84,6 +85,7 @@ COMMENT ON COLUMN customer_data.event_source_state.cursor_value IS 'Modes sequen
 COMMENT ON COLUMN customer_data.event_source_state.system_identifier IS 'Mode xid: the cluster whose transaction ids these are';
 COMMENT ON COLUMN customer_data.event_source_state.foreign_xids IS 'Mode xid: the column holds transaction ids of another cluster, so everything is read each time';
 COMMENT ON COLUMN customer_data.event_source_state.relation_oid IS 'The relation that was read last; another one under the same name is read from its beginning';
+COMMENT ON COLUMN customer_data.event_source_state.sequence_files IS 'Mode sequence: the files of the sequence that fills the cursor column; one that begins anew gets another';
 COMMENT ON COLUMN customer_data.event_source_state.reconcile IS 'The next refresh reads everything and stores what differs';
 
 CREATE TABLE customer_data.event_queue (
@@ -147,6 +149,24 @@ CREATE FUNCTION customer_data.event_relation(relation text) RETURNS regclass
     SET search_path = customer_data, pg_catalog, pg_temp
     RETURN CASE WHEN customer_data.relation_item(relation) LIKE '(%' THEN NULL ELSE to_regclass(customer_data.relation_item(relation)) END;
 COMMENT ON FUNCTION customer_data.event_relation(text) IS 'The relation of that name now; NULL for a query';
+
+-- A sequence that begins anew may have come further than before when somebody looks:
+-- its value does not tell, but a restart gives it another file, as TRUNCATE does.
+CREATE FUNCTION customer_data.sequence_files(relation regclass, cursor_column text) RETURNS oid[]
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(DISTINCT pg_relation_filenode(s.sequence) ORDER BY pg_relation_filenode(s.sequence))
+    FROM pg_attribute a,
+         LATERAL (SELECT d.objid AS sequence FROM pg_depend d
+                  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+                    AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+                  UNION ALL
+                  SELECT d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+                  WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> a.attrelid) s
+    WHERE a.attrelid = sequence_files.relation AND a.attname = sequence_files.cursor_column
+$$;
+COMMENT ON FUNCTION customer_data.sequence_files(regclass, text) IS 'The files of the sequences that fill a column';
 
 CREATE FUNCTION customer_data.wait_for_writers(relation regclass) RETURNS boolean
     LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'cd_wait_for_writers';

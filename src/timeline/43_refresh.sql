@@ -37,6 +37,7 @@ DECLARE
     own_xid  xid8;
     snap     pg_snapshot;
     highest  text;
+    files    oid[];
     since    timestamptz;
     bound    text;
     again    text[];
@@ -88,10 +89,14 @@ BEGIN
         st.system_identifier := here;
     WHEN 'sequence' THEN
         -- Every value up to the highest one visible was handed out before the
-        -- wait, so after it each is committed or will never be.
+        -- wait, so after it each is committed or will never be.  A restart after
+        -- the files were looked at is noticed by the next refresh.
+        files := customer_data.sequence_files(relid::regclass, d.cursor_column);
         highest := customer_data.ask_event_source(d, format('SELECT max(%I)::text FROM %s', d.cursor_column, item));
         PERFORM customer_data.ask_event_source(d, format('SELECT customer_data.wait_for_writers(%s::oid::regclass)::text', relid));
-        everything := everything OR st.cursor_value IS NULL OR highest IS NULL OR highest::bigint < st.cursor_value::bigint;
+        everything := everything OR st.cursor_value IS NULL OR highest IS NULL OR highest::bigint < st.cursor_value::bigint
+            OR files IS DISTINCT FROM st.sequence_files;
+        st.sequence_files := files;
         bound := format('(%1$I <= %2$L%3$s)', d.cursor_column, highest,
             CASE WHEN everything THEN format(' OR %I IS NULL', d.cursor_column)
                  ELSE format(' AND %I > %L', d.cursor_column, st.cursor_value) END);
@@ -155,7 +160,7 @@ BEGIN
     END IF;
     UPDATE customer_data.event_source_state s
     SET cursor_snapshot = st.cursor_snapshot, cursor_xid = st.cursor_xid, cursor_value = st.cursor_value,
-        system_identifier = st.system_identifier, foreign_xids = st.foreign_xids, relation_oid = relid,
+        sequence_files = st.sequence_files, system_identifier = st.system_identifier, foreign_xids = st.foreign_xids, relation_oid = relid,
         reconcile = st.reconcile, reconciled_at = st.reconciled_at, refreshed_at = now(), batches = st.batches,
         read_rows = s.read_rows + coalesce(result.rows, 0) - coalesce(result.removed, 0),
         seconds = extract(epoch FROM clock_timestamp() - began), error = NULL, failed_at = NULL
