@@ -400,6 +400,17 @@ extern bool cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 a, uint32 
 extern double cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b);
 extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
 
+/* What kind of customers two records are of. */
+static inline CdPairKind
+cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b)
+{
+	int			s = engine->layout->account_slot;
+
+	if (s < 0)
+		return CD_PAIR_PERSONS;
+	return (CdPairKind) ((a->start[s + 1] > a->start[s]) + (b->start[s + 1] > b->start[s]));
+}
+
 /* score.c */
 extern void cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result);
 extern float cd_rarity_weight(const CdComparison *comparison, int level, float rarity);
@@ -410,13 +421,11 @@ extern float cd_least_of_two(float a, float b);
 extern void cd_settle_prior(CdModel *model);
 extern float cd_log_same(const CdModel *model, int c, const uint8 *level, uint8 kind);
 extern float cd_log_other(const CdModel *model, int c, const uint8 *level);
-extern CdPairKind cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b);
 extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float *part);
 
 /* stage.c */
 extern void cd_plan_scoring(CdEngine *engine);
 extern void cd_side_note(const CdEngine *engine, const CdForm *form, CdSide *side);
-extern bool cd_side_may_reach(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor);
 extern bool cd_agreement_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
 							   CdAgreement *result);
 

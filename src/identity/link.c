@@ -59,7 +59,7 @@ cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, ui
 typedef struct Pending
 {
 	uint32		record;
-	uint32		n;				/* candidates left */
+	uint32		n;				/* candidates */
 	uint32		max;
 	uint32	   *candidate;
 	CdSide		side;
@@ -81,26 +81,15 @@ find_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, Pending *pendi
 	memcpy(pending->candidate, blocking->touched, pending->n * sizeof(uint32));
 }
 
-/* Drop those that cannot become a link by their numbers; the tokens of the others begin to come. */
+/* What the record can bring is noted; the tokens of its candidates begin to come. */
 static void
-drop_hopeless(CdEngine *engine, const CdRecords *records, Pending *pending, CdLinks *links)
+await_tokens(CdEngine *engine, const CdRecords *records, Pending *pending)
 {
-	uint32		kept = 0;
-
 	if (pending->n == 0)
 		return;
 	cd_side_note(engine, CD_FORM(records, pending->record), &pending->side);
 	for (uint32 i = 0; i < pending->n; i++)
-	{
-		const CdForm *form = CD_FORM(records, pending->candidate[i]);
-
-		if (!cd_side_may_reach(engine, &pending->side, form, LINK_FLOOR))
-			continue;
-		cd_prefetch_tokens(engine, form);
-		pending->candidate[kept++] = pending->candidate[i];
-	}
-	links->pairs += pending->n - kept;
-	pending->n = kept;
+		cd_prefetch_tokens(engine, CD_FORM(records, pending->candidate[i]));
 }
 
 /*
@@ -120,7 +109,7 @@ cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 
 		if (r < to)
 			find_candidates(engine, blocking, r, &pending[r % 3]);
 		if (r > from && r < to + 1)
-			drop_hopeless(engine, records, &pending[(r - 1) % 3], links);
+			await_tokens(engine, records, &pending[(r - 1) % 3]);
 		if (r > from + 1)
 		{
 			Pending    *p = &pending[(r - 2) % 3];

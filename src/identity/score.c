@@ -749,17 +749,6 @@ cd_settle_prior(CdModel *model)
 	}
 }
 
-/* What kind of customers two records are of. */
-CdPairKind
-cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b)
-{
-	int			s = engine->layout->account_slot;
-
-	if (s < 0)
-		return CD_PAIR_PERSONS;
-	return (CdPairKind) ((a->start[s + 1] > a->start[s]) + (b->start[s + 1] > b->start[s]));
-}
-
 /* Log odds against two alternatives together, given those against each. */
 float
 cd_least_of_two(float a, float b)

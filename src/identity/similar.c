@@ -8,13 +8,13 @@
 
 #include "identity/engine.h"
 #include "identity/glance.h"
-#include "mb/pg_wchar.h"
 #include "text/compare.h"
 #include "text/similarity.h"
 
-#define CACHE_BITS		18
-/* Parts of names that are kept parsed. */
-#define PART_PLACES		4096
+#define CACHE_BITS		19
+/* Parts of names that are kept parsed: words in Latin letters are many more than others. */
+#define FOREIGN_PLACES	4096
+#define LATIN_PLACES	16384
 
 /* Compare two tokens of a dictionary by code points. */
 double
@@ -125,46 +125,52 @@ abbreviates(const CdDictionary *dict, uint32 a, uint32 b)
 	return at == x->chars && vowels <= 1 && s[x->chars - 1] == t[y->chars - 1];
 }
 
-/* A token read as a part of a name, in another script as a given and as a family name. */
-typedef struct KeptPart
+/* A token in another script read as a part of a name, as a given and as a family name. */
+typedef struct ForeignPart
 {
 	uint32		token;			/* + 1, 0 if free */
-	CdNamePart	part[2];
-} KeptPart;
+	CdNamePart	given;
+	CdNamePart	family;
+} ForeignPart;
+
+/* A word in Latin letters. */
+typedef struct LatinPart
+{
+	uint32		token;			/* + 1, 0 if free */
+	CdNamePart	part;
+} LatinPart;
 
 struct CdKeptParts
 {
-	KeptPart	foreign[PART_PLACES];
-	KeptPart	latin[PART_PLACES];
+	ForeignPart foreign[FOREIGN_PLACES];
+	LatinPart	latin[LATIN_PLACES];
 };
 
-/* The parsed form of a token, read where it is not kept. */
-static KeptPart *
-kept_part(CdDictionary *dict, uint32 token, bool foreign)
-{
-	const CdToken *t = &dict->token[token];
-	KeptPart   *k;
-	MemoryContext scratch;
-	MemoryContext before;
+/* Where a token is kept among so many. */
+#define KEPT_AT(token, places)	((token) * 0x9E3779B1u / (PG_UINT32_MAX / (places) + 1))
 
-	if (dict->parts == NULL)
-		dict->parts = MemoryContextAllocExtended(dict->context, sizeof(CdKeptParts), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	k = &(foreign ? dict->parts->foreign : dict->parts->latin)[(token * 0x9E3779B1u) / (PG_UINT32_MAX / PART_PLACES + 1)];
-	if (k->token == token + 1)
-		return k;
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "customer_data spelling", ALLOCSET_SMALL_SIZES);
-	before = MemoryContextSwitchTo(scratch);
-	if (foreign)
+/* Read a token as a part of a name into what is kept of it. */
+static void
+read_part(const CdDictionary *dict, uint32 token, ForeignPart *foreign, LatinPart *latin)
+{
+	const char *text = CD_TOKEN_TEXT(dict, token);
+	int			len = dict->token[token].len;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "customer_data spelling", ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(scratch);
+
+	if (foreign != NULL)
 	{
-		cd_name_part_foreign(&k->part[0], CD_TOKEN_TEXT(dict, token), t->len, false);
-		cd_name_part_foreign(&k->part[1], CD_TOKEN_TEXT(dict, token), t->len, true);
+		cd_name_part_foreign(&foreign->given, text, len, false);
+		cd_name_part_foreign(&foreign->family, text, len, true);
+		foreign->token = token + 1;
 	}
 	else
-		cd_name_part_latin(&k->part[0], CD_TOKEN_TEXT(dict, token), t->len);
-	k->token = token + 1;
+	{
+		cd_name_part_latin(&latin->part, text, len);
+		latin->token = token + 1;
+	}
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(scratch);
-	return k;
 }
 
 /*
@@ -174,10 +180,19 @@ kept_part(CdDictionary *dict, uint32 token, bool foreign)
 static CdLikeness
 judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
 {
-	KeptPart   *f = kept_part(dict, foreign, true);
-	KeptPart   *l = kept_part(dict, latin, false);
-	double		best = Max(cd_name_part_spelled(&f->part[0], &l->part[0]), cd_name_part_spelled(&f->part[1], &l->part[0]));
+	ForeignPart *f;
+	LatinPart  *l;
+	double		best;
 
+	if (dict->parts == NULL)
+		dict->parts = MemoryContextAllocExtended(dict->context, sizeof(CdKeptParts), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	f = &dict->parts->foreign[KEPT_AT(foreign, FOREIGN_PLACES)];
+	l = &dict->parts->latin[KEPT_AT(latin, LATIN_PLACES)];
+	if (f->token != foreign + 1)
+		read_part(dict, foreign, f, NULL);
+	if (l->token != latin + 1)
+		read_part(dict, latin, NULL, l);
+	best = Max(cd_name_part_spelled(&f->given, &l->part), cd_name_part_spelled(&f->family, &l->part));
 	return best >= 0.86 ? CD_CLOSE : best >= 0.8 ? CD_SIMILAR : CD_DIFFERENT;
 }
 
@@ -186,11 +201,14 @@ static bool
 is_han(const CdDictionary *dict, uint32 token)
 {
 	const CdToken *t = &dict->token[token];
-	uint32		cp[4];
+	const uint8 *s = (const uint8 *) CD_TOKEN_TEXT(dict, token);
 
-	return !t->ascii && t->len > 0 &&
-		cd_utf8_decode(CD_TOKEN_TEXT(dict, token), Min(pg_utf_mblen((const unsigned char *) CD_TOKEN_TEXT(dict, token)), t->len), cp) > 0 &&
-		cd_is_han(cp[0]);
+	/* the first character, of three bytes or four */
+	if (t->ascii || t->len < 3 || s[0] < 0xE0)
+		return false;
+	if (s[0] < 0xF0)
+		return cd_is_han((s[0] & 0x0F) << 12 | (s[1] & 0x3F) << 6 | (s[2] & 0x3F));
+	return t->len >= 4 && cd_is_han((s[0] & 0x07) << 18 | (s[1] & 0x3F) << 12 | (s[2] & 0x3F) << 6 | (s[3] & 0x3F));
 }
 
 /*

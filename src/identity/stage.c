@@ -488,16 +488,6 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 	}
 }
 
-/* Can a candidate reach the floor, as far as its form alone tells? */
-bool
-cd_side_may_reach(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor)
-{
-	CdShare		share[CD_MAX_COMPARISONS];
-	CdShare		bound = first_bound(engine, side, other, share);
-
-	return bound.weight >= floor && bound.alone >= floor;
-}
-
 /*
  * The same as cd_agreement of a and b, of which the side is one, for a pair
  * whose weight, with what identifiers add, may reach the floor; false as soon
