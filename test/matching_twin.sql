@@ -64,6 +64,12 @@ CREATE FUNCTION public.identifying(of_kind text, of_token text, u float8) RETURN
     SELECT greatest(b, -log(2, u::numeric)::float8 - 2 * log(2, greatest(power(2, public.eighths((SELECT records FROM public.holders WHERE kind = of_kind)) - b) / 4, 1)::numeric)::float8)
     FROM (SELECT public.bits(of_kind, of_token) AS b) x
 $$;
+-- A birth date that nobody else holds is one of as many as there are records and possible dates.
+CREATE FUNCTION public.dated(of_token text, u float8) RETURNS float8 LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN held >= 5 THEN b WHEN held <= 1 THEN b + unseen ELSE b + least(unseen, -log(2, (1 - power(2, 1 - held))::numeric)) END
+    FROM (SELECT b, holders - b AS held, log(2, (1 + 1 / (power(2, holders) * (u + 20 / (power(2, 2 * holders) / 2))))::numeric)::float8 AS unseen
+          FROM (SELECT public.bits('birth', of_token) AS b, public.eighths((SELECT records FROM public.holders WHERE kind = 'birth')) AS holders) x) y
+$$;
 CREATE FUNCTION public.birth_level(a date, b date) RETURNS int LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN a = b THEN 4
                 WHEN to_char(a, 'YYYYDDMM') = to_char(b, 'YYYYMMDD') OR apart = 1 THEN 3
@@ -106,7 +112,7 @@ SELECT is_empty($$SELECT p.* FROM public.pair p JOIN public.form a ON a.record_i
 -- The rarity of the values that agree.
 CREATE TABLE public.told AS
 SELECT s.record_a, s.record_b, s.comparison, s.level, s.weight AS said, c.m, c.u, c.tf, o.tf_base,
-       CASE WHEN s.comparison = 'birth_date' AND s.level = 4 THEN public.bits('birth', a.birth::text)
+       CASE WHEN s.comparison = 'birth_date' AND s.level = 4 THEN public.dated(a.birth::text, c.u)
             WHEN s.comparison = 'postcode' AND s.level = 4 THEN public.bits('postcode', a.postcode)
             WHEN s.comparison = 'city' AND s.level = 2 THEN public.bits('city', a.city)
             WHEN s.comparison = 'gender' AND s.level = 1 THEN public.bits('gender', a.gender)

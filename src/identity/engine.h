@@ -186,6 +186,8 @@ typedef struct CdComparison
 	double		u[CD_MAX_LEVELS];
 	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */
 	float		tf_base[CD_MAX_LEVELS]; /* rarity that u speaks of, in bits */
+	float		holders;		/* log2 of the records that hold a value */
+	float		unseen;			/* bits by which a value held once is rarer than they tell */
 	char	   *condition[CD_MAX_LEVELS];
 } CdComparison;
 
@@ -413,6 +415,7 @@ cd_pair_kind(const CdEngine *engine, const CdForm *a, const CdForm *b)
 
 /* score.c */
 extern void cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *result);
+extern float cd_full_rarity(const CdComparison *comparison, int level, float rarity);
 extern float cd_rarity_weight(const CdComparison *comparison, int level, float rarity);
 extern bool cd_personal_tf(const CdComparison *comparison, int level);
 extern float cd_personal_weight(const CdModel *model, int c, int level);
@@ -438,6 +441,7 @@ extern float cd_rarity_known(const CdStatistics *stats);
 extern uint8 cd_slot_space(const CdLayout *layout, int slot);
 extern uint64 cd_space_hash(uint8 space);
 extern uint64 cd_distinct_hash(uint64 hash);
+extern void cd_settle_unseen(CdModel *model, const CdLayout *layout, const CdStatistics *stats);
 extern void cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistics *stats, uint32 from);
 
 /* Bring what is kept of a key into the caches. */

@@ -435,7 +435,10 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	engine->name_slot = find_slot(engine->layout, "name");
 	engine->model = load_model(context, engine->layout, &engine->stats);
 	if (frequencies)
+	{
 		load_frequencies(engine->stats);
+		cd_settle_unseen(engine->model, engine->layout, engine->stats);
+	}
 	return engine;
 }
 
@@ -595,6 +598,7 @@ cd_engine_reload(CdEngine *engine)
 	CdStatistics *unused;
 
 	engine->model = load_model(engine->context, engine->layout, &unused);
+	cd_settle_unseen(engine->model, engine->layout, engine->stats);
 }
 
 /* Lay a form behind the others; answers where it starts. */

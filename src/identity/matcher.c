@@ -171,6 +171,10 @@ make_model(CdEngine *engine, CdRecords *records, bool learn, const char *truth)
 	CdPostingWriter *writer;
 	CdTraining	report;
 
+	/* learning starts from what was shipped or set by a person */
+	SPI_execute("DELETE FROM customer_data.comparison_override WHERE origin = 'trained'", false, 0);
+	cd_engine_reload(engine);
+	engine->model->trained = false;
 	phase("counting keys");
 	cd_count_keys(engine, records);
 	engine->model->rarity_known = cd_rarity_known(engine->stats);
@@ -356,10 +360,7 @@ cd_learn_matching(PG_FUNCTION_ARGS)
 	CdRecords  *records;
 
 	SPI_connect();
-	/* learning starts from what was shipped or set by a person */
-	SPI_execute("DELETE FROM customer_data.comparison_override WHERE origin = 'trained'", false, 0);
 	engine = cd_engine_open(context, false);
-	engine->model->trained = false;
 	records = cd_records_load(engine, (Datum) 0);
 	cd_share_records(engine, records);
 	make_model(engine, records, PG_GETARG_BOOL(0), PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));

@@ -273,9 +273,11 @@ take_pattern(Patterns *patterns, uint32 r, uint32 a, uint32 b, int label, float 
 
 		if (k != CD_MISSING)
 		{
-			rarity += agreement.rarity[c] * model->comparison[c].tf[k];
+			float		rare = cd_full_rarity(&model->comparison[c], k, agreement.rarity[c]) * model->comparison[c].tf[k];
+
+			rarity += rare;
 			if (cd_personal_tf(&model->comparison[c], k))
-				personal += agreement.rarity[c] * model->comparison[c].tf[k];
+				personal += rare;
 		}
 	}
 	band[0] = (uint8) Min(Max((int) rarity, 0), 240);

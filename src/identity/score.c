@@ -147,6 +147,11 @@ single_name(CdEngine *engine, const NameSide *one, const NameSide *two, CdNameLe
 		g = m;
 		gb = mb;
 	}
+	/* a family name alone and a given name alone say nothing of each other, unless they are alike */
+	if (g == CD_DIFFERENT && s->nfamily > 0 && o->nfamily == 0)
+		return;
+	if (f == CD_DIFFERENT && s->nfamily == 0 && o->nfamily > 0 && o->ngiven == 0)
+		return;
 	if (o->nfamily > 0 && (f >= g || o->ngiven == 0) && (f != CD_DIFFERENT || s->nfamily > 0))
 	{
 		r->family = family_level[f];
@@ -649,6 +654,24 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 	}
 }
 
+/*
+ * Rarity of a value where it counts in full.  Of h who hold it two are those
+ * compared: h - 2 of N show how common it is, and that nobody else holds it
+ * shows little where there are more possible values than records (Laplace's
+ * rule of succession; see cd_settle_unseen).
+ */
+float
+cd_full_rarity(const CdComparison *comparison, int level, float rarity)
+{
+	float		held = comparison->holders - rarity;
+
+	if (comparison->unseen == 0 || comparison->tf[level] != 1.0f || held >= 5)
+		return rarity;
+	if (held <= 1)
+		return rarity + comparison->unseen;
+	return rarity + Min(comparison->unseen, -log2f(1 - exp2f(1 - held)));
+}
+
 /* What the rarity of the values adds to the likelihood ratio of a level. */
 float
 cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
@@ -657,7 +680,7 @@ cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
 		return 0;
 	/* where rarity counts in full it takes the place of u */
 	if (comparison->tf[level] == 1.0f)
-		return rarity - comparison->tf_base[level];
+		return cd_full_rarity(comparison, level, rarity) - comparison->tf_base[level];
 	return Max(Min(rarity - comparison->tf_base[level], 12.0f), -12.0f) * comparison->tf[level];
 }
 

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "identity/engine.h"
+#include "identity/train.h"
 #include "port/pg_bitutils.h"
 
 /* Seeds of hashes that are no tokens'. */
@@ -173,6 +173,31 @@ is_identifying(const CdLayout *layout, uint8 space)
 		return false;
 	slot = &layout->slot[space - CD_SPACE_SLOT];
 	return slot->kind == CD_SLOT_PHONE || slot->kind == CD_SLOT_CODE || slot->kind == CD_SLOT_EMAIL || slot->identifier > 0;
+}
+
+/*
+ * Settle how much rarer a birth date held once is than one of the N records
+ * that hold any: one of N + 1/u, where strangers agree as seldom as u, for
+ * there are about 1/u dates and all are about as common.  FEW pairs of
+ * strangers more that agree would be nothing new, and keep 1/u from what a few
+ * records cannot show.  Names are no such values: how often strangers agree
+ * tells of the common ones.
+ */
+void
+cd_settle_unseen(CdModel *model, const CdLayout *layout, const CdStatistics *stats)
+{
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+		double		n;
+
+		comparison->unseen = 0;
+		if (comparison->kind != CD_CMP_BIRTH)
+			continue;
+		comparison->holders = cd_statistics_bits(stats, cd_space_hash(cd_slot_space(layout, comparison->slot))) / 8.0f;
+		n = exp2(comparison->holders);
+		comparison->unseen = (float) log2(1 + 1 / (n * (comparison->u[comparison->nlevels - 1] + FEW / (n * n / 2))));
+	}
 }
 
 /*

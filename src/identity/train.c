@@ -26,14 +26,25 @@
 #define PRIOR_MATCHES		50.0	/* weight of the default m, in matches */
 #define ECHO				0.1		/* the same, per match of which nothing else is known, or of companies' names */
 #define MOST_DIFFERENT		2.5		/* m of "differ" may grow so far beyond the default */
+#define LEAST_DIFFERENT		10.0	/* and fall so far below it */
+#define SURE				5.0		/* bits by which a pair is one customer for sure: of 33 one is not */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
 
-/* Probability of a match for a pattern, and of housemates. */
+/* What a pattern says: of one customer against strangers and against housemates, in bits, and each comparison's part. */
+typedef struct Saying
+{
+	double		weight;
+	double		alone;
+	double		part[CD_MAX_COMPARISONS];
+	double		part_alone[CD_MAX_COMPARISONS];
+} Saying;
+
+/* Probability of a match for a pattern, and of housemates; rarity is said of the pattern as a whole. */
 static double
-pattern_probability(const CdModel *model, const Pattern *pattern, double *housemates)
+pattern_probability(const CdModel *model, const Pattern *pattern, Saying *says, double *housemates)
 {
 	double		weight = model->prior[pattern->kind] + pattern->rarity;
 	double		alone = model->prior_housemates[pattern->kind] + pattern->personal;
@@ -41,18 +52,37 @@ pattern_probability(const CdModel *model, const Pattern *pattern, double *housem
 	for (int c = 0; c < model->ncomparisons; c++)
 	{
 		int			k = pattern->level[c];
+		double		rarity;
 
 		if (k == CD_MISSING)
 			continue;
-		weight += cd_log_same(model, c, pattern->level, pattern->kind) - cd_log_other(model, c, pattern->level) -
-			model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
-		alone += cd_personal_weight(model, c, k) -
-			(cd_personal_tf(&model->comparison[c], k) ? model->comparison[c].tf[k] * model->comparison[c].tf_base[k] : 0);
+		rarity = model->comparison[c].tf[k] * model->comparison[c].tf_base[k];
+		says->part[c] = cd_log_same(model, c, pattern->level, pattern->kind) - cd_log_other(model, c, pattern->level);
+		says->part_alone[c] = cd_personal_weight(model, c, k);
+		weight += says->part[c] - rarity;
+		alone += says->part_alone[c] - (cd_personal_tf(&model->comparison[c], k) ? rarity : 0);
 	}
+	says->weight = weight;
+	says->alone = alone;
 	weight = exp2(-Max(weight, -500));
 	alone = exp2(-Max(alone, -500));
 	*housemates = alone / (1.0 + weight + alone);
 	return 1.0 / (1.0 + weight + alone);
+}
+
+/* Note pairs that are surely one customer by what all comparisons but one say, and whether that one differs. */
+static void
+note_sure(const Saying *says, int c, bool differ, double count, Counts *match)
+{
+	double		weight = says->weight - says->part[c];
+	double		alone = says->alone - says->part_alone[c];
+
+	if (weight < SURE || alone < SURE)
+		return;
+	/* by degrees, so that a small change of the model is one of what is noted */
+	count *= Min(Min(weight, alone) - SURE, 1);
+	match->sure[c] += count;
+	match->sure_differ[c] += (differ ? count : 0) - count * (exp2(-weight) + exp2(-alone));
 }
 
 /* Expectation: count matches and others among the candidates. */
@@ -69,6 +99,7 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		double		pm;
 		double		pu;
 		double		housemates;
+		Saying		says;
 		int			known[CD_MAX_COMPARISONS];	/* comparisons that say something */
 		int			nknown = 0;
 
@@ -79,7 +110,7 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		}
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
-		p = pattern_probability(model, pattern, &housemates);
+		p = pattern_probability(model, pattern, &says, &housemates);
 		/* many faint matches must not add up to a class of their own */
 		p = p * p / (p * p + (1 - p) * (1 - p));
 		pm = p * pattern->count * patterns->step + pattern->same;
@@ -96,6 +127,7 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			match->level[c][k] += pm;
 			other->level[c][k] += pu;
 			match->known[c] += pm;
+			note_sure(&says, c, k == 0, pattern->count * patterns->step, match);
 			match->alone[c] += nknown > 1 ? 0 : pm - pattern->same;
 			if (pattern->kind == CD_PAIR_ACCOUNTS)
 			{
@@ -157,8 +189,10 @@ maximise_other(CdModel *model, const CdModel *defaults, const double *holders, c
 			}
 			if (k == 1 && random->near[c] > 0)
 				count = random->near[c] * known;
-			else if (count >= SEEN)
-				count = Max(count * scale - (match == NULL ? 0 : match->level[c][k]), held);
+			else if (count >= SEEN && match == NULL)
+				count *= scale;
+			else if (count >= SEEN)	/* candidates miss some, but what may be chance is none of these */
+				count = Max((count - sqrt(count)) * scale - match->level[c][k], held);
 			else
 				count = held;
 			comparison->u[k] = (count + defaults->comparison[c].u[k] * scale) / (known + scale);
@@ -284,16 +318,27 @@ maximise_match(CdModel *model, int account_slot, const CdModel *defaults, const 
 	{
 		CdComparison *comparison = &model->comparison[c];
 		double		prior = PRIOR_MATCHES + ECHO * (comparison->slot == account_slot ? match->known[c] : match->alone[c]);
+		double		usual = defaults->comparison[c].m[0];
+		double		least = (Max(match->sure_differ[c], 0) + FEW * usual / LEAST_DIFFERENT) / (match->sure[c] + FEW);
+		double		differ = (match->level[c][0] + prior * defaults->comparison[c].m[0]) / (match->known[c] + prior);
+		double		most = Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
+							   patterns->same_differ[c] / Max(patterns->same_known[c], SEEN));
+		double		share = 1;
 
+		least = Min(Max(least, usual / LEAST_DIFFERENT), usual);
+		least = (patterns->same_differ[c] + SEEN * least) / (patterns->same_known[c] + SEEN);
+		/*
+		 * A class of pairs that differ far more often than expected is not the
+		 * matches, and matches that differ are the last to be known for such:
+		 * that few are seen is no sign that there are few.  Labels tell.
+		 */
+		if (differ < least && differ < 1)
+			share = (1 - least) / (1 - differ);
 		for (int k = 0; k < comparison->nlevels; k++)
 		{
 			double		m = (match->level[c][k] + prior * defaults->comparison[c].m[k]) / (match->known[c] + prior);
 
-			m = Max(m, 1e-6);
-			/* a class of pairs that differ far more often than expected is not the matches, unless labels say so */
-			if (k == 0)
-				m = Min(m, Max(MOST_DIFFERENT * defaults->comparison[c].m[0],
-							   patterns->same_differ[c] / Max(patterns->same_known[c], SEEN)));
+			m = k == 0 ? Min(Max(differ, least), most) : Max(m * share, 1e-6);
 			moved = Max(moved, fabs(m - comparison->m[k]));
 			comparison->m[k] = m;
 		}
@@ -443,6 +488,8 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	CdModel    *defaults = MemoryContextAlloc(engine->context, sizeof(CdModel));
 	Training	t;
 
+	for (int c = 0; c < model->ncomparisons; c++)
+		model->comparison[c].unseen = 0;
 	memcpy(defaults, model, sizeof(CdModel));
 	t.engine = engine;
 	t.records = records;
@@ -461,8 +508,13 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	/* as it is kept, so that later runs agree to the last digit */
 	engine->stats->twins = (float) count_twins(&t);
 	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
+	cd_settle_unseen(model, engine->layout, engine->stats);
 	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		defaults->comparison[c].holders = model->comparison[c].holders;
+		defaults->comparison[c].unseen = model->comparison[c].unseen;
 		model->comparison[c] = defaults->comparison[c];
+	}
 	train_others(&t, RANDOM_PAIRS);
 	if (learn)
 	{
@@ -474,6 +526,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 		}
 		model->trained = true;
 	}
+	cd_settle_unseen(model, engine->layout, engine->stats);
 	pfree(t.random);
 	pfree(t.match);
 	pfree(t.other);

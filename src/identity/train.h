@@ -20,6 +20,8 @@ typedef struct Counts
 	double		level[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		known[CD_MAX_COMPARISONS];
 	double		alone[CD_MAX_COMPARISONS];	/* of these nothing else is known */
+	double		sure[CD_MAX_COMPARISONS];	/* surely one customer by all other comparisons, */
+	double		sure_differ[CD_MAX_COMPARISONS];	/* and of these differ, those left out who are not one */
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
 	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
