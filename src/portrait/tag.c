@@ -461,7 +461,7 @@ batch_customers(Refresh *refresh, int *count)
 }
 
 /* Of the tags of a group only the first, in order of definition, stays */
-static bool
+static inline bool
 is_outranked(Refresh *refresh, int i, const bool *present)
 {
 	int			j;
@@ -489,17 +489,11 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 	int			i,
 				k;
 
-	for (i = 0; i < refresh->count; i++)
-	{
-		if (i == 0 || !refresh->together)
-			has[i] = seek(&refresh->tags[i], customer);
-		else
-		{
-			has[i] = has[0];
-			refresh->tags[i].place = refresh->tags[0].place;
-		}
-		present[i] = false;
-	}
+	if (refresh->together)
+		memset(has, refresh->count > 0 && seek(&refresh->tags[0], customer), refresh->count * sizeof(bool));
+	for (i = 0; i < refresh->count && !refresh->together; i++)
+		has[i] = seek(&refresh->tags[i], customer);
+	memset(present, false, refresh->count * sizeof(bool));
 	cd_tags_begin(&reader, old);
 	entries.count = 0;
 	entries.tags = palloc((reader.left + 1) * sizeof(CdTag));
@@ -520,6 +514,8 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		i = refresh->order[k];
 		if (!has[i] || is_outranked(refresh, i, present))
 			continue;
+		if (refresh->together)
+			refresh->tags[i].place = refresh->tags[0].place;
 		add_result(refresh, &refresh->tags[i], &entries, builder);
 		present[i] = builder->count > before;
 	}

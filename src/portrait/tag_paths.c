@@ -46,6 +46,19 @@ cd_tag_paths(const char *parent, int length)
 	return paths;
 }
 
+/* Most labels are short. */
+static inline uint32
+hash_label(const char *label, int length)
+{
+	uint64		key = 0;
+
+	if (length > (int) sizeof(key))
+		return hash_bytes((const unsigned char *) label, length);
+	memcpy(&key, label, length);
+	key = (key ^ (uint64) length) * UINT64CONST(0x9E3779B97F4A7C15);
+	return (uint32) (((key ^ key >> 32) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
+}
+
 /* The place of a label, or a free one */
 static Path *
 find_place(const CdTagPaths *paths, uint32 hash, const char *label, int length)
@@ -95,7 +108,7 @@ join(const CdTagPaths *paths, MemoryContext context, const char *label, int leng
 bool
 cd_tag_path_below(CdTagPaths *paths, const char *label, int length, CdTag *tag)
 {
-	uint32		hash = hash_bytes((const unsigned char *) label, length);
+	uint32		hash = hash_label(label, length);
 	Path	   *place = find_place(paths, hash, label, length);
 
 	if (paths->length + 1 + length > CD_MAX_TAG_PATH)

@@ -21,6 +21,9 @@
 #include "timeline/timeline_format.h"
 #include "utils/memutils.h"
 
+/* Room for the strings of a dictionary to begin with; what it claims to hold may be damaged. */
+#define DICT_START	((Size) 65536)
+
 /* The numbers of a dictionary are their own times. */
 static const CdTimeline as_they_are = {.unit = 1};
 
@@ -337,22 +340,27 @@ cd_dict_strings(const CdDict *dict, const char ***strings, int **lengths)
 	const char *s;
 	int			len,
 				i = 0;
-	StringInfoData all;
-	Size	   *starts = palloc(Max(dict->n, 1) * sizeof(Size));
+	Size		used = 0,
+				size = Min((Size) Max(dict->n, 1) * 16, DICT_START);
+	char	   *all = palloc(size);
 
-	*strings = palloc(Max(dict->n, 1) * sizeof(char *));
-	*lengths = palloc(Max(dict->n, 1) * sizeof(int));
-	initStringInfo(&all);
+	*strings = palloc_extended(Max(dict->n, 1) * sizeof(char *), MCXT_ALLOC_HUGE);
+	*lengths = palloc_extended(Max(dict->n, 1) * sizeof(int), MCXT_ALLOC_HUGE);
 	cd_dict_seek(dict, 0, &cursor);
 	while (cd_dict_next(&cursor, &s, &len))
 	{
-		CHECK_FOR_INTERRUPTS();
-		starts[i] = all.len;
+		if (used + len + 1 > size)
+			all = repalloc_huge(all, size = Max(size * 2, used + len + 1));
+		memcpy(all + used, s, len);
+		all[used + len] = '\0';
+		used += len + 1;
 		(*lengths)[i++] = len;
-		appendBinaryStringInfo(&all, s, len);
-		appendStringInfoChar(&all, '\0');
 	}
+	/* They lie one behind the other. */
+	used = 0;
 	for (i = 0; i < dict->n; i++)
-		(*strings)[i] = all.data + starts[i];
-	pfree(starts);
+	{
+		(*strings)[i] = all + used;
+		used += (*lengths)[i] + 1;
+	}
 }
