@@ -17,12 +17,30 @@ BEGIN
 END
 $$;
 CREATE TABLE public.company (n int GENERATED ALWAYS AS IDENTITY, entity int, name text);
-WITH made AS MATERIALIZED (
-    SELECT e, initcap(public.syllables(3)) || ' ' || initcap(public.syllables(2)) || CASE WHEN e % 3 = 0 THEN ' ' || (ARRAY['Electronics', 'Trading', 'Foods'])[1 + e % 7 % 3] ELSE '' END AS name,
-           (ARRAY['B.V.', 'N.V.', 'GmbH', 'SARL'])[1 + e % 4] AS form
-    FROM generate_series(1, 120) AS e)
+-- No name is like another by chance, word for word or crosswise: of two crowds of which one could be
+-- misspelled as the other, nothing but the name could tell that they are two.
+CREATE TABLE public.made (e int, name text, form text, first text, second text);
+DO $$
+DECLARE
+    a text;
+    b text;
+BEGIN
+    FOR e IN 1 .. 120 LOOP
+        LOOP
+            a := public.syllables(3);
+            b := public.syllables(2);
+            EXIT WHEN NOT EXISTS (
+                SELECT FROM public.made m
+                WHERE least(customer_data.levenshtein(a, m.first) + customer_data.levenshtein(b, m.second),
+                            customer_data.levenshtein(a, m.second) + customer_data.levenshtein(b, m.first)) < 0.5 * length(a || b));
+        END LOOP;
+        INSERT INTO public.made VALUES (e, initcap(a) || ' ' || initcap(b) || CASE WHEN e % 3 = 0 THEN ' ' || (ARRAY['Electronics', 'Trading', 'Foods'])[1 + e % 7 % 3] ELSE '' END,
+                                        (ARRAY['B.V.', 'N.V.', 'GmbH', 'SARL'])[1 + e % 4], a, b);
+    END LOOP;
+END
+$$;
 INSERT INTO public.company (entity, name)
-SELECT e, public.written(name, form) FROM made, generate_series(1, (400 / e) + 1) ORDER BY random();
+SELECT e, public.written(name, form) FROM public.made, generate_series(1, (400 / e) + 1) ORDER BY random();
 SELECT customer_data.add_source('company', 'public.company', 'n', '{"company": "name"}', kind => 'account') \g /dev/null
 SELECT customer_data.resolve() \g /dev/null
 
