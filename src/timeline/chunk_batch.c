@@ -213,6 +213,7 @@ take_chunk(void *arg, HeapTuple tuple, TupleDesc desc)
 	kept->chunk.chunk_no = DatumGetInt64(heap_getattr(tuple, Anum_chunk_chunk_no, desc, &isnull));
 	kept->chunk.last = DatumGetTimestampTz(heap_getattr(tuple, Anum_chunk_last_at, desc, &isnull));
 	events = (struct varlena *) DatumGetPointer(heap_getattr(tuple, Anum_chunk_events, desc, &isnull));
+	cd_fetch_ahead(events);
 	if (VARATT_IS_EXTERNAL(events) || VARATT_IS_COMPRESSED(events))
 		kept->chunk.events = (struct varlena *) PG_DETOAST_DATUM_COPY(PointerGetDatum(events));
 	else
