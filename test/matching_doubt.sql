@@ -1,7 +1,7 @@
 -- Where little is known of two records: names of which each has another part, dates that
 -- differ although the rest agrees, dates that nobody else has.
 SET client_min_messages = warning;
-SELECT plan(9);
+SELECT plan(15);
 \ir include/seed.sql
 \ir include/people.sql
 
@@ -49,4 +49,13 @@ SELECT ok((SELECT records > 7000 FROM customer_data.resolve()), 'three times as 
 CREATE TABLE public.renewed AS SELECT comparison, level, m, u FROM customer_data.comparison;
 SELECT customer_data.train_matching();
 SELECT is_empty('TABLE public.renewed EXCEPT SELECT comparison, level, m, u FROM customer_data.comparison', 'a model that is renewed is that which is made anew');
+
+-- Of a birth date of which a part is unknown the others count.
+ALTER TABLE public.person ALTER birth TYPE text;
+INSERT INTO public.person VALUES
+    ('date', 0, 'ada', 'quist', '1931-05-17'), ('month', 0, 'ada', 'quist', '1931-05'), ('year', 0, 'ada', 'quist', '1931'),
+    ('other month', 0, 'ada', 'quist', '1931-07'), ('other year', 0, 'ada', 'quist', '1944');
+SELECT ok((SELECT records > 0 FROM customer_data.resolve()), 'dates in part');
+SELECT is((SELECT level FROM public.levels(a, b) WHERE comparison = 'birth_date'), expected, format('%s and %s', a, b))
+FROM (VALUES ('date', 'month', 2), ('date', 'year', 2), ('month', 'year', 2), ('month', 'other month', 1), ('date', 'other year', 0)) AS v(a, b, expected);
 SELECT finish();

@@ -39,7 +39,7 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('middle_name', 2, 'middle names are the same', 0.63, 0.02, 1),
     ('birth_date', 0, 'birth dates differ', 0.04, 0.96, 0),
     ('birth_date', 1, 'the year agrees or is next to it', 0.02, 0.03, 0),
-    ('birth_date', 2, 'two parts of the date agree', 0.04, 0.008, 0),
+    ('birth_date', 2, 'two parts of the date agree, or all that is known of both', 0.04, 0.008, 0),
     ('birth_date', 3, 'one digit differs, or day and month are exchanged', 0.05, 0.0008, 0),
     ('birth_date', 4, 'birth dates are the same', 0.85, 0.00005, 1),
     ('gender', 0, 'genders differ', 0.03, 0.5, 0),

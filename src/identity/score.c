@@ -283,9 +283,9 @@ digits_apart(int a, int b, int width)
 }
 
 /*
- * Birth dates: 0 differ, 1 year alone, 2 one part off and wide of it or
- * two parts of which one is unknown, 3 one digit off or day and month
- * exchanged, 4 the same.
+ * Birth dates: 0 differ, 1 year alone, 2 one part off and wide of it, or all
+ * that is known of both where of one a part is unknown, 3 one digit off or day
+ * and month exchanged, 4 the same; CD_MISSING without a part that both have.
  */
 uint8
 cd_compare_births(uint32 a, uint32 b)
@@ -304,8 +304,10 @@ cd_compare_births(uint32 a, uint32 b)
 		return partial ? 2 : 4;
 	if (partial)
 	{
+		int			both = (ya != 0 && yb != 0) + (ma != 0 && mb != 0) + (da != 0 && db != 0);
+
 		equal = (ya == yb && ya != 0) + (ma == mb && ma != 0) + (da == db && da != 0);
-		return equal >= 2 ? 2 : equal == 1 ? 1 : 0;
+		return both == 0 ? CD_MISSING : equal == both ? 2 : equal > 0 ? 1 : 0;
 	}
 	if (ya == yb && ma == db && da == mb)
 		return 3;

@@ -316,6 +316,11 @@ first_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, CdS
 				{
 					int			level = cd_compare_births(a[0], b[0]);
 
+					if (level == CD_MISSING)
+					{
+						share[j] = (CdShare) {0, 0};
+						continue;
+					}
 					share[j] = level == 4 ? side->most[j][CD_VALUES_EQUAL] :
 						(CdShare) {plan->best[c][level], cd_personal_weight(model, c, level)};
 					bound.weight += share[j].weight;
