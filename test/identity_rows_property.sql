@@ -46,7 +46,7 @@ BEGIN
                 WHEN 3 THEN
                     -- as many rows as before
                     WITH gone AS (DELETE FROM public.person WHERE id = (SELECT min(id) FROM public.person) RETURNING *)
-                    INSERT INTO public.person SELECT 200000 + g.id + floor(random() * 100000)::int, g.name, g.born, g.phone FROM gone g;
+                    INSERT INTO public.person SELECT 200000 + g.id + floor(random() * 1e9)::int, g.name, g.born, g.phone FROM gone g;
                 ELSE UPDATE public.person SET id = id + 500000 WHERE id = (SELECT min(id) FROM public.person);
             END CASE;
             IF random() < 0.2 THEN
