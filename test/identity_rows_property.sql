@@ -3,7 +3,7 @@
 -- and what may happen to a table between two runs.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(29);
+SELECT plan(33);
 
 \ir include/seed.sql
 
@@ -116,6 +116,53 @@ SELECT resolve() \g /dev/null
 SELECT same('both gone');
 SELECT upsert_record('plain', 'pushed', '{"full_name": "Bartholomew"}') IS NOT NULL AS pushed \gset
 SELECT is(whole_run(), true, 'records that did not come from the table make all compared');
+
+-- Links: a relation that nobody wrote to is not read again.
+CREATE TABLE public.seen_by (who text, visitor text);
+CREATE TABLE public.visitor (id text PRIMARY KEY);
+INSERT INTO visitor SELECT 'v' || i FROM generate_series(1, 30) AS i;
+SELECT add_source('web', 'public.visitor', 'id', '{"cookie_id": "id"}', kind => 'anonymous') IS NOT NULL AS added \gset
+SELECT add_identity_link('seen', 'public.seen_by', 'web', 'visitor', 'plain', 'who') \g /dev/null
+CREATE PROCEDURE public.link_runs(n int) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. n LOOP
+        CASE floor(random() * 5)::int
+            WHEN 0 THEN INSERT INTO public.seen_by SELECT p.id::text, 'v' || 1 + floor(random() * 40)::int FROM public.person p ORDER BY random() LIMIT 5;
+            WHEN 1 THEN DELETE FROM public.seen_by WHERE random() < 0.2;
+            WHEN 2 THEN UPDATE public.seen_by SET visitor = 'v' || 1 + floor(random() * 40)::int WHERE random() < 0.1;
+            WHEN 3 THEN
+                -- as many rows as before
+                WITH gone AS (DELETE FROM public.seen_by WHERE ctid = (SELECT min(ctid) FROM public.seen_by) RETURNING *)
+                INSERT INTO public.seen_by SELECT g.who, 'v' || 1 + floor(random() * 40)::int FROM gone g;
+            ELSE NULL;
+        END CASE;
+        IF random() < 0.3 THEN
+            COMMIT;
+        END IF;
+        PERFORM customer_data.resolve();
+        IF EXISTS (SELECT visitor, who FROM public.seen_by EXCEPT SELECT key_a, key_b FROM customer_data.identity_evidence)
+           OR EXISTS (SELECT key_a, key_b FROM customer_data.identity_evidence EXCEPT SELECT visitor, who FROM public.seen_by) THEN
+            RAISE EXCEPTION 'run % differs', i;
+        END IF;
+        COMMIT;
+    END LOOP;
+END
+$$;
+\set ON_ERROR_STOP off
+CALL public.link_runs(25);
+SELECT is(:'SQLSTATE'::text, '00000', 'twenty-five runs find the links that are there');
+\set ON_ERROR_STOP on
+INSERT INTO seen_by SELECT id::text, 'v1' FROM person LIMIT 1;
+SELECT resolve() \g /dev/null
+SELECT bag_eq('SELECT key_a, key_b FROM identity_evidence', 'SELECT DISTINCT visitor, who FROM seen_by', 'in the end, too');
+-- What is not read again shows in evidence that is changed by hand.
+SELECT record_id AS one FROM source_record LIMIT 1 \gset
+INSERT INTO identity_evidence (link_id, key_a, key_b, record_a, record_b) SELECT link_id, 'by', 'hand', :one, :one FROM identity_link;
+SELECT resolve() \g /dev/null
+SELECT is((SELECT count(*) FROM identity_evidence WHERE key_a = 'by'), 1::bigint, 'nobody wrote: the relation was not read');
+UPDATE seen_by SET who = who WHERE ctid = (SELECT min(ctid) FROM seen_by);
+SELECT resolve() \g /dev/null
+SELECT is((SELECT count(*) FROM identity_evidence WHERE key_a = 'by'), 0::bigint, 'somebody wrote: it was');
 
 -- Which expressions rows alone decide.
 CREATE FUNCTION public.own(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT t $$;

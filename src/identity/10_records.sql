@@ -187,11 +187,17 @@ CREATE TABLE customer_data.identity_link (
     owner     regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
     added_at  timestamptz NOT NULL DEFAULT now(),
-    read_at   timestamptz
+    read_at   timestamptz,
+    read_snapshot pg_snapshot,
+    read_mark text,
+    read_rows bigint
 );
 CREATE TRIGGER own_definition BEFORE INSERT OR UPDATE OF owner, relation, key_a, key_b, at, time_zone ON customer_data.identity_link
     FOR EACH ROW EXECUTE FUNCTION customer_data.own_definition();
 COMMENT ON TABLE customer_data.identity_link IS 'Relations whose rows name two records of one person: sign-ins, forms, imports; add_identity_link() writes it';
+COMMENT ON COLUMN customer_data.identity_link.read_snapshot IS 'What was committed when resolve() read the relation last';
+COMMENT ON COLUMN customer_data.identity_link.read_mark IS 'Of which table and query that holds: see row_mark(); NULL where the relation is read each time';
+COMMENT ON COLUMN customer_data.identity_link.read_rows IS 'Rows that it had then: with as many, and none written since, it is not read again';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.identity_link_link_id_seq', '');
 

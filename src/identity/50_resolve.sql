@@ -133,6 +133,8 @@ CREATE FUNCTION customer_data.rows_missing(declared customer_data.source, past p
     LANGUAGE plpgsql VOLATILE
     SET search_path = customer_data, pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan
+    -- New keys are few, whatever the planner expects.
+    SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     item    text := customer_data.relation_item(declared.relation);
@@ -223,7 +225,9 @@ BEGIN
                                   ELSE coalesce(d.changed_at, CASE WHEN d.differs THEN now() ELSE r.changed_at END) END,
                 gone_at = CASE WHEN d.gone THEN now() END,
                 pushed = false
-            FROM diff d WHERE NOT d.fresh AND r.record_id = d.record_id
+            FROM diff d
+            -- Few change, whatever the planner expects.
+            WHERE NOT d.fresh AND r.record_id = d.record_id AND r.record_id = ANY (ARRAY(SELECT x.record_id FROM diff x WHERE NOT x.fresh))
         ), rewritten AS (
             INSERT INTO customer_data.record_value AS v (record_id, source_id, given, standard, issue)
             SELECT d.record_id, declared.source_id, d.given, d.standard, d.issue FROM diff d WHERE d.differs AND NOT d.fresh
@@ -314,31 +318,52 @@ DECLARE
     keys_b  text[];
     moments timestamptz[];
     wanted  pg_catalog.record;
+    mark    text;
+    current pg_snapshot;
+    rows    bigint;
+    written bigint;
+    same    boolean;
 BEGIN
     FOR l IN SELECT k.* FROM customer_data.identity_link k ORDER BY k.link_id LOOP
         query := format(E'SELECT (%s\n)::text, (%s\n)::text, %s FROM %s', l.key_a, l.key_b,
                         CASE WHEN l.at IS NULL THEN 'NULL::timestamptz' ELSE format(E'(%s\n)::timestamptz', l.at) END,
                         customer_data.relation_item(l.relation));
-        WITH incoming AS MATERIALIZED (
-            SELECT q.key_a, q.key_b, min(q.at) AS at
-            FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
-            WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
-            GROUP BY q.key_a, q.key_b
-        ), withdrawn AS (
-            DELETE FROM customer_data.identity_evidence e
-            WHERE e.link_id = l.link_id
-              AND NOT EXISTS (SELECT FROM incoming i WHERE i.key_a = e.key_a AND i.key_b = e.key_b)
-            RETURNING e.record_a, e.record_b
-        ), noted AS (
-            INSERT INTO customer_data.record_affected (record_id, cause)
-            SELECT r, format('link %s withdrawn', l.name)
-            FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
-            WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
-        )
-        SELECT coalesce(array_agg(i.key_a), '{}'), array_agg(i.key_b), array_agg(i.at) INTO keys_a, keys_b, moments
-        FROM incoming i
-        WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
-                          WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b);
+        mark := customer_data.row_mark(l.owner, l.time_zone, query) || ' ' || md5(query);
+        current := pg_current_snapshot();
+        rows := NULL;
+        same := false;
+        IF mark IS NOT NULL THEN
+            SELECT q.rows, q.written INTO rows, written
+            FROM customer_data.query_as(l.owner, l.time_zone,
+                     format('SELECT count(*), count(*) FILTER (WHERE %s) FROM %s',
+                            coalesce(customer_data.written_since(l.read_snapshot), 'true'), customer_data.relation_item(l.relation))) AS q(rows bigint, written bigint);
+            -- Nobody wrote a row since, and none is gone.
+            same := mark = l.read_mark AND rows = l.read_rows AND written = 0
+                    AND pg_snapshot_xmax(current)::text::numeric - pg_snapshot_xmin(l.read_snapshot)::text::numeric BETWEEN 0 AND 1000000000;
+        END IF;
+        keys_a := '{}';
+        IF same IS NOT TRUE THEN
+            WITH incoming AS MATERIALIZED (
+                SELECT q.key_a, q.key_b, min(q.at) AS at
+                FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
+                WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
+                GROUP BY q.key_a, q.key_b
+            ), withdrawn AS (
+                DELETE FROM customer_data.identity_evidence e
+                WHERE e.link_id = l.link_id
+                  AND NOT EXISTS (SELECT FROM incoming i WHERE i.key_a = e.key_a AND i.key_b = e.key_b)
+                RETURNING e.record_a, e.record_b
+            ), noted AS (
+                INSERT INTO customer_data.record_affected (record_id, cause)
+                SELECT r, format('link %s withdrawn', l.name)
+                FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
+                WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
+            )
+            SELECT coalesce(array_agg(i.key_a), '{}'), array_agg(i.key_b), array_agg(i.at) INTO keys_a, keys_b, moments
+            FROM incoming i
+            WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
+                              WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b);
+        END IF;
         IF cardinality(keys_a) > 0 AND NOT EXISTS (SELECT FROM customer_data.source_record) THEN
             -- All who are named arrive, and are looked at anyway.
             PERFORM customer_data.fill_evidence(l.link_id, l.source_a, l.source_b, keys_a, keys_b, moments);
@@ -398,7 +423,7 @@ BEGIN
             FROM found f, unnest(ARRAY[f.record_a, f.record_b]) AS r
             WHERE f.record_a IS NOT NULL AND f.record_b IS NOT NULL;
         END IF;
-        UPDATE customer_data.identity_link k SET read_at = now() WHERE k.link_id = l.link_id;
+        UPDATE customer_data.identity_link k SET read_at = now(), read_snapshot = current, read_mark = mark, read_rows = rows WHERE k.link_id = l.link_id;
     END LOOP;
 END
 $$;
