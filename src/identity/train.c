@@ -326,7 +326,8 @@ maximise_match(CdModel *model, int account_slot, const CdModel *defaults, const 
 		double		share = 1;
 
 		least = Min(Max(least, usual / LEAST_DIFFERENT), usual);
-		least = (patterns->same_differ[c] + SEEN * least) / (patterns->same_known[c] + SEEN);
+		/* labels may show that fewer do; those that people decided are no sample that could show more */
+		least = Min(least, (patterns->same_differ[c] + SEEN * least) / (patterns->same_known[c] + SEEN));
 		/*
 		 * A class of pairs that differ far more often than expected is not the
 		 * matches, and matches that differ are the last to be known for such:
