@@ -85,6 +85,7 @@ UPDATE tag SET owner = 'definer_department' WHERE path LIKE 'sp%';
 UPDATE metric SET owner = 'definer_department', expression = $$length(full_name || department.spy('a'))::float8$$ WHERE name = 'name_length';
 SELECT setval('department.caught', 1, false) \g /dev/null
 DO $$ BEGIN
+    PERFORM customer_data.refresh_timelines();
     PERFORM customer_data.refresh_segments();
     PERFORM customer_data.refresh_journeys();
     PERFORM customer_data.segments_of(1);
