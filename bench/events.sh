@@ -261,20 +261,24 @@ SELECT count(*) FROM customer_data.refresh_timelines() \g /dev/null
 VACUUM ANALYZE customer_data.timeline_chunk;
 VACUUM ANALYZE customer_data.source_record;
 VACUUM ANALYZE web.event;
-CREATE PROCEDURE bench.append_one(who int, label text) LANGUAGE plpgsql AS $$
-DECLARE spent numeric[] := '{}'; t0 timestamptz;
+-- By turns, so that what the machine does else falls on both alike.
+CREATE PROCEDURE bench.append_one() LANGUAGE plpgsql AS $$
+DECLARE t0 timestamptz; who int;
 BEGIN
-    FOR i IN 1 .. 15 LOOP
+    CREATE TEMP TABLE one_more (who int, ms float8);
+    FOR i IN 1 .. 82 LOOP
+        who := 2000000001 + i % 2;
         INSERT INTO web.event (customer, at, kind, amount) VALUES (who, timestamptz '2026-07-02' + i * interval '1 minute', 'view', 1);
         COMMIT;
         t0 := clock_timestamp();
         PERFORM customer_data.refresh_timelines();
-        spent := spent || extract(epoch FROM clock_timestamp() - t0) * 1000;
+        INSERT INTO one_more VALUES (who, extract(epoch FROM clock_timestamp() - t0) * 1000);
         COMMIT;
     END LOOP;
     INSERT INTO bench.figure (what, figure, unit, aim)
-    SELECT label, round((percentile_cont(0.5) WITHIN GROUP (ORDER BY s))::numeric, 1), 'ms a refresh', 'no slower for the long history' FROM unnest(spent) s;
+    SELECT 'one event more for a customer of ' || CASE o.who WHEN 2000000001 THEN '1,000' ELSE '100,000' END,
+           round((percentile_cont(0.5) WITHIN GROUP (ORDER BY o.ms))::numeric, 1), 'ms a refresh, median of 41', 'no slower for the long history'
+    FROM one_more o GROUP BY o.who ORDER BY o.who;
 END $$;
-CALL bench.append_one(2000000001, 'one event more for a customer of 1,000');
-CALL bench.append_one(2000000002, 'one event more for a customer of 100,000');
+CALL bench.append_one();
 SQL
