@@ -323,6 +323,7 @@ DECLARE
     rows    bigint;
     written bigint;
     same    boolean;
+    long    bigint;
 BEGIN
     FOR l IN SELECT k.* FROM customer_data.identity_link k ORDER BY k.link_id LOOP
         query := format(E'SELECT (%s\n)::text, (%s\n)::text, %s FROM %s', l.key_a, l.key_b,
@@ -343,11 +344,15 @@ BEGIN
         END IF;
         keys_a := '{}';
         IF same IS NOT TRUE THEN
-            WITH incoming AS MATERIALIZED (
-                SELECT q.key_a, q.key_b, min(q.at) AS at
+            -- No record has a key longer than 2,000 bytes, and an index takes both of a pair if they have 2,500.
+            WITH given AS MATERIALIZED (
+                SELECT q.key_a, q.key_b, min(q.at) AS at, count(*) AS times,
+                       greatest(octet_length(q.key_a), octet_length(q.key_b), octet_length(q.key_a) + octet_length(q.key_b) - 500) > 2000 AS too_long
                 FROM customer_data.query_as(l.owner, l.time_zone, query) AS q(key_a text, key_b text, at timestamptz)
                 WHERE q.key_a IS NOT NULL AND q.key_b IS NOT NULL
                 GROUP BY q.key_a, q.key_b
+            ), incoming AS MATERIALIZED (
+                SELECT g.key_a, g.key_b, g.at FROM given g WHERE NOT g.too_long
             ), withdrawn AS (
                 DELETE FROM customer_data.identity_evidence e
                 WHERE e.link_id = l.link_id
@@ -359,10 +364,16 @@ BEGIN
                 FROM withdrawn w, unnest(ARRAY[w.record_a, w.record_b]) AS r
                 WHERE w.record_a IS NOT NULL AND w.record_b IS NOT NULL
             )
-            SELECT coalesce(array_agg(i.key_a), '{}'), array_agg(i.key_b), array_agg(i.at) INTO keys_a, keys_b, moments
+            SELECT coalesce(array_agg(i.key_a), '{}'), array_agg(i.key_b), array_agg(i.at),
+                   (SELECT sum(g.times) FROM given g WHERE g.too_long) INTO keys_a, keys_b, moments, long
             FROM incoming i
             WHERE NOT EXISTS (SELECT FROM customer_data.identity_evidence e
                               WHERE e.link_id = l.link_id AND e.key_a = i.key_a AND e.key_b = i.key_b);
+            IF long > 0 THEN
+                RAISE WARNING 'identity link "%": % rows whose keys are too long were left out', l.name, long
+                    USING ERRCODE = 'program_limit_exceeded', DETAIL = 'Keys may have 2000 bytes, and both of a pair 2500.',
+                          HINT = 'Use hashes of the keys, such as md5(key), in the sources and in the link.';
+            END IF;
         END IF;
         IF cardinality(keys_a) > 0 AND NOT EXISTS (SELECT FROM customer_data.source_record) THEN
             -- All who are named arrive, and are looked at anyway.

@@ -463,6 +463,7 @@ cd_read_changes(PG_FUNCTION_ARGS)
 	Portal		portal;
 	uint64		rows = 0;
 	uint64		unkeyed = 0;
+	uint64		too_long = 0;
 
 	for (int i = 0; i < 8; i++)
 	{
@@ -553,11 +554,12 @@ cd_read_changes(PG_FUNCTION_ARGS)
 			old = MemoryContextSwitchTo(row_context);
 			key = DatumGetTextPP(values[0]);
 			if (VARSIZE_ANY_EXHDR(key) > MAX_KEY_BYTES)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						 errmsg("a key of source \"%s\" has %d bytes", r.name, (int) VARSIZE_ANY_EXHDR(key)),
-						 errdetail("Keys may have %d bytes.", MAX_KEY_BYTES),
-						 errhint("Use a hash of it, such as md5(key).")));
+			{
+				too_long++;
+				MemoryContextSwitchTo(old);
+				MemoryContextReset(row_context);
+				continue;
+			}
 			if (nulls[2])
 				ereport(ERROR,
 						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -607,6 +609,12 @@ cd_read_changes(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("source \"%s\": " UINT64_FORMAT " rows without a key were left out", r.name, unkeyed),
 				 errhint("Choose a key that is never NULL with alter_source().")));
+	if (too_long > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("source \"%s\": " UINT64_FORMAT " rows whose key is too long were left out", r.name, too_long),
+				 errdetail("Keys may have %d bytes.", MAX_KEY_BYTES),
+				 errhint("Use a hash of the key, such as md5(key), with alter_source().")));
 	return (Datum) 0;
 }
 
