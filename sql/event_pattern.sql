@@ -30,6 +30,9 @@ SELECT 'purchase[channel in web]'::event_pattern;
 SELECT 'purchase[channel=web'::event_pattern;
 SELECT 'purchase[channel like web]'::event_pattern;
 SELECT '购买[渠道==网]'::event_pattern;
+SELECT '评论[value=''质量很差'', x]'::event_pattern;
+SELECT '评论[quantity in (1, ''it''''s'')]'::event_pattern;
+SELECT '评论[文字~''*质量'']|购买[value<=贵]'::event_pattern;
 SELECT 'view[page=''x]'::event_pattern;
 
 -- patterns written alike are equal

@@ -170,6 +170,7 @@ read_literal(Parser *parser, CdCondition *cond)
 	CdLiteral  *lit;
 	bool		glob = cond->op >= CD_OP_LIKE;
 	char		c = peek(parser);
+	const char *begin = parser->p;
 
 	if (c == '\'')
 	{
@@ -188,7 +189,7 @@ read_literal(Parser *parser, CdCondition *cond)
 	lit->is_number = parse_number(lit->str, lit->len, &lit->number);
 	if (!lit->is_number && (cond->field == CD_COL_VALUE || cond->field == CD_COL_QUANTITY) && !glob)
 	{
-		parser->p -= Min(lit->len, parser->p - parser->start);
+		parser->p = begin;
 		return expected(parser, "a number");
 	}
 	return true;
