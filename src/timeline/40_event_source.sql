@@ -152,19 +152,28 @@ COMMENT ON FUNCTION customer_data.event_relation(text) IS 'The relation of that 
 
 -- A sequence that begins anew may have come further than before when somebody looks:
 -- its value does not tell, but a restart gives it another file, as TRUNCATE does.
-CREATE FUNCTION customer_data.sequence_files(relation regclass, cursor_column text) RETURNS oid[]
+CREATE FUNCTION customer_data.column_sequences(relation regclass, cursor_column text) RETURNS SETOF oid
     LANGUAGE sql STABLE STRICT
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT array_agg(DISTINCT pg_relation_filenode(s.sequence) ORDER BY pg_relation_filenode(s.sequence))
+    SELECT s.sequence
     FROM pg_attribute a,
          LATERAL (SELECT d.objid AS sequence FROM pg_depend d
                   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
                     AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-                  UNION ALL
+                  UNION
                   SELECT d.refobjid FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
                   WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> a.attrelid) s
-    WHERE a.attrelid = sequence_files.relation AND a.attname = sequence_files.cursor_column
+    WHERE a.attrelid = column_sequences.relation AND a.attname = column_sequences.cursor_column
+$$;
+COMMENT ON FUNCTION customer_data.column_sequences(regclass, text) IS 'The sequences that fill a column';
+
+CREATE FUNCTION customer_data.sequence_files(relation regclass, cursor_column text) RETURNS oid[]
+    LANGUAGE sql STABLE STRICT
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(pg_relation_filenode(s.sequence) ORDER BY pg_relation_filenode(s.sequence))
+    FROM customer_data.column_sequences(sequence_files.relation, sequence_files.cursor_column) AS s (sequence)
 $$;
 COMMENT ON FUNCTION customer_data.sequence_files(regclass, text) IS 'The files of the sequences that fill a column';
 
@@ -181,6 +190,7 @@ COMMENT ON FUNCTION customer_data.wait_for_writers(regclass) IS 'Waits until the
 CREATE FUNCTION customer_data.capture_events() RETURNS trigger
     LANGUAGE c VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1 SET IntervalStyle = 'postgres' SET bytea_output = 'hex'
     AS 'MODULE_PATHNAME', 'cd_capture_events';
 COMMENT ON FUNCTION customer_data.capture_events() IS 'Trigger of event sources in mode trigger: puts written rows into event_queue';
 
@@ -277,6 +287,11 @@ DECLARE
     what text;
     hint text := 'Choose mode timestamp, with a cursor_column that says when a row arrived or changed, or full.';
 BEGIN
+    IF customer_data.reads_temporary_table(item) THEN
+        RAISE EXCEPTION 'event source "%" cannot read a temporary table', name
+            USING ERRCODE = 'wrong_object_type', DETAIL = 'Other sessions and background workers do not see it, and it goes with this session.',
+                  HINT = 'Read an ordinary table; CREATE UNLOGGED TABLE is as cheap to write to.';
+    END IF;
     IF mode NOT IN ('xid', 'sequence', 'trigger') THEN
         RETURN;
     END IF;
@@ -314,6 +329,38 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.reads_foreign_table(text) IS 'Whether a foreign table is behind what is written after FROM';
 
+-- Likewise, except that what can never give rows is not in the plan.
+CREATE FUNCTION customer_data.reads_temporary_table(item text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format('EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM %s', item) INTO plan;
+    RETURN jsonb_path_exists(plan::jsonb, '$.**."Schema" ? (@ starts with "pg_temp")')
+        OR EXISTS (SELECT FROM pg_class c WHERE item NOT LIKE '(%' AND c.oid = to_regclass(item) AND c.relpersistence = 't');
+END
+$$;
+COMMENT ON FUNCTION customer_data.reads_temporary_table(text) IS 'Whether a temporary table is behind what is written after FROM';
+
+-- New rows can be told by a sequence only while it counts up, one value at a time.
+CREATE FUNCTION customer_data.sequence_problem(relation regclass, cursor_column text,
+    OUT sequence regclass, OUT problem text, OUT detail text, OUT cure text) RETURNS SETOF record
+    LANGUAGE sql STABLE ROWS 1
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT q.seqrelid::regclass, p.problem, p.detail, p.cure
+    FROM customer_data.column_sequences(sequence_problem.relation, sequence_problem.cursor_column) AS c (sequence)
+    JOIN pg_sequence q ON q.seqrelid = c.sequence
+    JOIN (VALUES (1, 'hands out values in blocks', 'A session may use an earlier value after another session''s later one, so new rows cannot be told by it.', 'CACHE 1'),
+                 (2, 'counts down', 'The newest row has the least value, so new rows cannot be told by it.', 'INCREMENT BY 1 NO MINVALUE NO MAXVALUE START WITH 1 RESTART'),
+                 (3, 'begins anew when it has come to its end', 'New rows get values that were read before.', 'NO CYCLE')) AS p (n, problem, detail, cure)
+        ON p.n = CASE WHEN q.seqcache > 1 THEN 1 WHEN q.seqincrement < 0 THEN 2 WHEN q.seqcycle THEN 3 END
+    ORDER BY q.seqrelid LIMIT 1
+$$;
+COMMENT ON FUNCTION customer_data.sequence_problem(regclass, text) IS 'A sequence that fills a column and by which new rows cannot be told, why, and what would help; no row if there is none';
+
 -- Checks a definition as a whole and fills in what was left open.
 CREATE FUNCTION customer_data.check_event_source(d customer_data.event_source_definition) RETURNS customer_data.event_source_definition
     LANGUAGE plpgsql VOLATILE
@@ -325,7 +372,6 @@ DECLARE
     relkind  "char";
     part     record;
     type     regtype;
-    sequence text;
     plain    boolean;
     problem  boolean;
 BEGIN
@@ -396,8 +442,7 @@ BEGIN
         FROM pg_attribute a
         WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped
           AND pg_get_serial_sequence(d.relation, a.attname) IS NOT NULL
-          AND (d.mode IS NOT NULL OR (SELECT seqcache = 1 FROM pg_sequence
-                                      WHERE seqrelid = pg_get_serial_sequence(d.relation, a.attname)::regclass))
+          AND (d.mode IS NOT NULL OR NOT EXISTS (SELECT FROM customer_data.sequence_problem(relid, a.attname)))
         ORDER BY a.attnum LIMIT 1;
     END IF;
     IF d.mode = ANY ('{trigger,full}') AND d.cursor_column IS NOT NULL THEN
@@ -438,13 +483,11 @@ BEGIN
                   HINT = 'Mode xid takes a column of type xid8, sequence an integer, timestamp a timestamp or date.';
     END IF;
     IF d.mode = 'sequence' THEN
-        sequence := pg_get_serial_sequence(d.relation, d.cursor_column);
-        IF sequence IS NOT NULL AND (SELECT seqcache > 1 FROM pg_sequence WHERE seqrelid = sequence::regclass) THEN
-            RAISE EXCEPTION 'sequence % hands out values in blocks', sequence
-                USING ERRCODE = 'invalid_parameter_value',
-                      DETAIL = 'A session may use an earlier value after another session''s later one, so new rows cannot be told by it.',
-                      HINT = format('ALTER SEQUENCE %s CACHE 1; or choose another mode.', sequence);
-        END IF;
+        FOR part IN SELECT * FROM customer_data.sequence_problem(relid, d.cursor_column) LOOP
+            RAISE EXCEPTION 'sequence % %', part.sequence, part.problem
+                USING ERRCODE = 'invalid_parameter_value', DETAIL = part.detail,
+                      HINT = format('ALTER SEQUENCE %s %s; or choose another mode.', part.sequence, part.cure);
+        END LOOP;
     END IF;
     IF d.mode = 'xid' THEN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I >= pg_snapshot_xmax(pg_current_snapshot()) '
@@ -612,6 +655,27 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.alter_event_source(text, text, text, text, text, text, text, text, jsonb, text, text, boolean, interval, interval, text)
     IS 'Changes an event source; the next refresh reads it from its beginning and stores what differs';
+
+-- A source may be dropped when nothing reads events into its records any more.
+CREATE FUNCTION customer_data.keep_event_sources() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(format('"%s"', d.name), ', ' ORDER BY d.name) INTO names
+    FROM customer_data.event_source_definition d WHERE d.source_id = old.source_id;
+    IF names IS NOT NULL THEN
+        RAISE EXCEPTION 'events are read for the records of source "%"', old.name
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = format('By event sources: %s.', names),
+                  HINT = 'Remove them first, with drop_event_source(name).';
+    END IF;
+    RETURN old;
+END
+$$;
+COMMENT ON FUNCTION customer_data.keep_event_sources() IS 'Trigger of source: one that event sources speak of is not deleted';
+CREATE TRIGGER keep_event_sources BEFORE DELETE ON customer_data.source FOR EACH ROW EXECUTE FUNCTION customer_data.keep_event_sources();
 
 CREATE VIEW customer_data.event_source AS
     SELECT d.name, d.relation, s.name AS source, d.key, d.at, d.kind, d.value, d.quantity, d.event_id, d.properties,

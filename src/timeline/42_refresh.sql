@@ -17,6 +17,17 @@ CREATE FUNCTION customer_data.event_key_expression(d customer_data.event_source_
              WHEN d.key_type = ANY ('{text,varchar}'::regtype[]) THEN ' COLLATE "C"' ELSE '::text COLLATE "C"' END);
 COMMENT ON FUNCTION customer_data.event_key_expression(customer_data.event_source_definition) IS 'The expression an event source''s rows are grouped by';
 
+CREATE FUNCTION customer_data.event_number(number numeric) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_number';
+COMMENT ON FUNCTION customer_data.event_number(numeric) IS 'A numeric as double precision; infinite, not an error, where that does not reach, so that the row can be rejected by itself';
+
+CREATE FUNCTION customer_data.event_number_expression(expression text, type regtype) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+    RETURN CASE WHEN type = 'numeric'::regtype THEN format(E'customer_data.event_number(%s\n)', expression)
+                ELSE format(E'(%s\n)::float8', coalesce(expression, 'NULL')) END;
+COMMENT ON FUNCTION customer_data.event_number_expression(text, regtype) IS 'A value or quantity of an event source as double precision';
+
 -- The query that reads a source's rows as columns of an event, plus the reason
 -- why a row cannot be one (the rules event_batch_agg follows) and what it looks like.
 CREATE FUNCTION customer_data.event_row_query(d customer_data.event_source_definition, from_item text, condition text, more text DEFAULT '') RETURNS text
@@ -35,14 +46,13 @@ AS $$
               AND EXISTS (SELECT FROM jsonb_each_text(e.properties) p WHERE octet_length(p.value) > 1048576) THEN 'a property is longer than 1 MB'%s END AS reason
 FROM (SELECT %s AS key, (%s
 )::timestamptz AS at, (%s
-)::text AS kind, (%s
-)::float8 AS value, (%s
-)::float8 AS quantity, (%s
+)::text AS kind, %s AS value, %s AS quantity, (%s
 )::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row%s FROM %s%s) e$q$,
         CASE WHEN customer_data.event_key_is_text(d) THEN $q$ WHEN octet_length(e.key) > 2000 THEN 'key is longer than 2000 bytes'$q$ ELSE '' END,
         CASE WHEN d.cursor_column IS NULL THEN '' ELSE $q$ WHEN e.cursor IS NULL THEN 'cursor column is NULL'$q$ END,
         customer_data.event_key_expression(d),
-        d.at, d.kind, coalesce(d.value, 'NULL'), coalesce(d.quantity, 'NULL'), coalesce(d.event_id, 'NULL'),
+        d.at, d.kind, customer_data.event_number_expression(d.value, d.value_type), customer_data.event_number_expression(d.quantity, d.quantity_type),
+        coalesce(d.event_id, 'NULL'),
         coalesce((SELECT format('jsonb_build_object(%s)', string_agg(format(E'%L, (%s\n)%s', p.key, p.value #>> '{}',
                       CASE WHEN p.key = ANY (d.text_properties) THEN '::text' ELSE '' END), ', ' ORDER BY p.key))
                   FROM jsonb_each(d.properties) p HAVING count(*) > 0), 'NULL::jsonb'),
@@ -256,7 +266,9 @@ COMMENT ON FUNCTION customer_data.reconcile_events(customer_data.event_source_de
 CREATE FUNCTION customer_data.event_keys_condition(d customer_data.event_source_definition, keys text[]) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
-    RETURN format(E'(%s\n) = ANY (%L::text[]::%s[])', d.key, keys, d.key_type);
+    -- Keys that are equal by their type may be written in more than one way, and are different records then.
+    RETURN format(E'(%1$s\n) = ANY (%2$L::text[]::%3$s[])', d.key, keys, d.key_type)
+        || CASE WHEN customer_data.event_key_is_text(d) THEN format(E' AND (%s\n)::text COLLATE "C" = ANY (%L::text[])', d.key, keys) ELSE '' END;
 COMMENT ON FUNCTION customer_data.event_keys_condition(customer_data.event_source_definition, text[]) IS 'The condition that selects an event source''s rows of some keys';
 
 -- Mode trigger: what the queue holds, rows that came and went cancelled out.

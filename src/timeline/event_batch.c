@@ -57,7 +57,15 @@ typedef struct BatchShared
 	int		   *property;		/* number of the name before each property */
 } BatchShared;
 
-/* A value or quantity as float8, as the cast of its type would have it. */
+/* event_number(numeric) → float8 */
+PG_FUNCTION_INFO_V1(cd_event_number);
+Datum
+cd_event_number(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(cd_numeric_nearest(PG_GETARG_DATUM(0)));
+}
+
+/* A value or quantity as float8, as the cast of its type would have it; a numeric beyond float8 is infinite. */
 static double
 argument_number(BatchShared *shared, int arg, Datum datum)
 {
@@ -74,7 +82,7 @@ argument_number(BatchShared *shared, int arg, Datum datum)
 		case FLOAT8OID:
 			return DatumGetFloat8(datum);
 		case NUMERICOID:
-			return cd_numeric_number(datum);
+			return cd_numeric_nearest(datum);
 		default:
 			{
 				char	   *str = OutputFunctionCall(&shared->output[arg], datum);

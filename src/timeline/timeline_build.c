@@ -290,6 +290,22 @@ cd_numeric_number(Datum datum)
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8, datum));
 }
 
+/* The same, infinite where float8 does not reach and zero where it is too coarse, and no error. */
+double
+cd_numeric_nearest(Datum datum)
+{
+	double		number;
+	int64		mantissa;
+	char	   *str;
+
+	if (few_digits((struct varlena *) PG_DETOAST_DATUM_PACKED(datum), &number, &mantissa))
+		return number;
+	str = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
+	number = strtod(str, NULL);
+	pfree(str);
+	return number;
+}
+
 /* Add a numeric: as a number where float8 holds it exactly, else as JSON. */
 void
 cd_builder_numeric(CdBuilder *builder, int property, Datum num)

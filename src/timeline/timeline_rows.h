@@ -505,6 +505,7 @@ typedef struct CdCopy
 extern void cd_copy_begin(CdCopy *copy, CdBuilder *builder, const struct varlena *value, TimestampTz since);
 extern void cd_copy_event(CdCopy *copy);
 extern double cd_numeric_number(Datum num);
+extern double cd_numeric_nearest(Datum num);
 extern void cd_builder_numeric(CdBuilder *builder, int property, Datum num);
 extern void cd_builder_json(CdBuilder *builder, int property, Jsonb *jb);
 extern Datum cd_number_numeric(double number);
