@@ -1,6 +1,6 @@
 -- Reports against plain SQL over the rows the events came from, on random data
 -- of several sources, in several time zones.
-SELECT plan(48);
+SELECT plan(65);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 \ir include/seed.sql
@@ -32,9 +32,9 @@ CREATE FUNCTION whos(low int, high int) RETURNS customer_set LANGUAGE sql STABLE
 -- event_report
 CREATE FUNCTION check_events(grain text, zone text, since timestamptz, until timestamptz, low int, high int) RETURNS text LANGUAGE sql AS $$
     SELECT results_eq(
-        format($q$SELECT period, breakdown, events, customers, round(total::numeric, 2) FROM event_report('view|purchase[value>=10]', grain => %L, time_zone => %L,
+        format($q$SELECT period, breakdown, events, customers, total FROM event_report('view|purchase[value>=10]', grain => %L, time_zone => %L,
                    since => %L, until => %L, among => whos(%s, %s), property => 'channel') ORDER BY 1, 2$q$, grain, zone, since, until, low, high),
-        format($q$SELECT date_trunc(%1$L, at AT TIME ZONE %2$L), channel, count(*), count(DISTINCT who), sum(amount) FROM ev
+        format($q$SELECT date_trunc(%1$L, at AT TIME ZONE %2$L), channel, count(*), count(DISTINCT who), sum(amount)::float8 FROM ev
                    WHERE (kind = 'view' OR kind = 'purchase' AND amount >= 10) AND at >= %3$L AND at < %4$L AND who BETWEEN %5$s AND %6$s
                    GROUP BY 1, 2 ORDER BY 1, 2$q$, grain, zone, since, until, low, high),
         format('events by %s in %s', grain, zone))
@@ -184,6 +184,22 @@ SELECT check_edges('after', 'day', 'Australia/Sydney', true, false, '2026-03-20 
 SELECT check_edges('before', 'month', 'America/New_York', true, true, '2026-03-20', '2026-04-12 05:00');
 
 SELECT is((SELECT sum(customers) FROM funnel_report('{view}', grain => 'day')), (SELECT count(DISTINCT who) FROM ev WHERE kind = 'view')::numeric, 'everyone enters a funnel once');
+
+-- Totals of cents are exact, whoever adds them up.
+SELECT is((SELECT (count(*) > 0, count(*) FILTER (WHERE m.total IS DISTINCT FROM e.total))::text
+           FROM customer_measures('view|purchase', '-infinity', 'infinity', 'day', 'UTC', NULL, 'value') m
+           JOIN (SELECT i.customer_id, sum(amount)::float8 AS total FROM ev JOIN id_of i USING (who) WHERE kind IN ('view', 'purchase') GROUP BY 1) e USING (customer_id)), '(t,0)', 'totals of customers');
+SELECT is((SELECT sum(total)::numeric FROM event_buckets('2026-01-01 a value=0.1; 2026-01-02 b value=0.7; 2026-01-03 a', '*', '{2026-01-01,2026-01-09}', NULL, 'value')), 0.8, 'of one customer');
+SELECT is((SELECT string_agg(format('%s %s', total, event_sum(t, '*')), ' ') FROM (VALUES ('2026-01-01 a value=0.1; 2026-01-02 b value=0.7'::timeline), ('2026-01-01 a value=1e300; 2026-01-02 a value=-1e300; 2026-01-03 b value=0.25'), ('2026-01-01 a value=123456789.25; 2026-01-03 b value=0.3333333333333333')) v (t),
+           event_buckets(t, '*', '{2026-01-01,2026-01-09}', NULL, 'value')), '0.8 0.8 0.25 0.25 123456789.58333333 123456789.58333333', 'the same as event_sum()');
+SELECT throws_ok(format('SELECT * FROM event_buckets(%L, ''*'', ''{2026-01-01,2026-01-09}'', NULL, ''value'')', '2026-01-01 a value=1.7e308; 2026-01-02 a value=1.7e308'), '22003', 'sum of events is out of range', 'a total beyond double precision');
+-- What must be said is asked for by its name.
+SELECT throws_ok(format('SELECT * FROM %s', call), '22004', format('argument "%s" of a report must not be NULL', argument), call)
+FROM (VALUES ('event_report(NULL)', 'pattern'), ('event_report(of => NULL)', 'of'), ('funnel_report(''{a,b}'', within => NULL)', 'within'), ('funnel_report(''{a,b}'', mode => NULL)', 'mode'),
+             ('retention_report(NULL)', 'cohort'), ('retention_report(''a'', NULL)', 'returned'), ('path_report(NULL)', 'pattern'), ('path_report(''a'', steps => NULL)', 'steps'), ('path_report(''a'', gap => NULL)', 'gap'),
+             ('distribution_report(NULL)', 'pattern'), ('distribution_report(of => NULL)', 'of')) v (call, argument);
+SELECT is((SELECT count(*) FROM retention_report('view', until => NULL, since => NULL)), (SELECT count(*) FROM retention_report('view')), 'no bounds are no bounds');
+SELECT ok((SELECT count(*) FROM path_report('view', edges => NULL)) >= (SELECT count(*) FROM path_report('view', edges => 1000000)), 'nor is there one to the edges');
 
 -- distribution_report
 SELECT results_eq($$SELECT set_name, lower, customers, round(share::numeric, 9), or_more FROM distribution_report('view|cart', since => '2026-03-20', until => '2026-04-10', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => '{a,b}') ORDER BY 1, 2$$,

@@ -2,7 +2,7 @@
 -- rows the timelines were made of; and until when the answers hold.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(195);
+SELECT plan(204);
 
 -- The first question of a session, before anything was reset: its answer notes until when it holds.
 SET customer_data.as_of = '2026-03-20 00:00+00';
@@ -253,6 +253,17 @@ SELECT is((SELECT count(*) FROM since WHERE (event_count(t, 'view', since => reg
                                      event_sum(t, '*', since => registered, until => (SELECT registered + interval '30 hours')),
                                      greatest(max(at) FILTER (WHERE at < registered + interval '3 days'), (SELECT max(at) FROM ev e WHERE e.c = since.c AND e.at >= registered - interval '3 days' AND e.at < registered + interval '3 days')))
                              FROM ev WHERE ev.c = since.c AND at >= registered)), 0::bigint, 'windows between a column and a column plus an interval');
+
+-- A sum that double precision cannot hold is an error, as it is in SQL, wherever it is asked for.
+CREATE TEMP TABLE enormous (t timeline);
+INSERT INTO enormous VALUES ('2026-03-10 a value=1.5e308 quantity=-1.5e308; 2026-03-11 a value=1.5e308 quantity=-1.5e308; 2026-03-12 b value=1 quantity=1');
+SET customer_data.as_of = '2026-03-13 00:00+00';
+SELECT throws_ok(format('SELECT %s FROM enormous', question), '22003', 'sum of events is out of range', question)
+FROM unnest(ARRAY['event_sum(t, ''*'')', 'event_sum(t, ''a'', of => ''quantity'')', 'event_avg(t, ''a'')', 'event_sum(t, ''a'', last => ''7 days'')', 'event_sum(t, ''a'', since => ''2026-01-01'')',
+                  'event_sum_at_least(t, ''a'', 5, NULL, ''value'')', 'event_sum_at_least(t, ''a'', 5, ''7 days'', ''quantity'')']) question;
+SELECT throws_ok('SELECT sum(v) FROM (VALUES (1.5e308::float8), (1.5e308)) x (v)', '22003', NULL, 'sum() does the same');
+SELECT is((SELECT (event_sum(t, 'b'), event_sum(t, 'a[value<1e300]'), event_max(t, 'a'), event_min(t, '*', of => 'quantity'), event_sum(t, 'a', last => '60 hours'))::text FROM enormous), '(1,0,1.5e+308,-1.5e+308,1.5e+308)', 'what can be told is told');
+RESET customer_data.as_of;
 
 -- Patience has an end: a glob that almost matches everywhere takes minutes in a long text.
 CREATE FUNCTION pg_temp.cancelled(q text) RETURNS boolean LANGUAGE plpgsql AS $$

@@ -153,7 +153,7 @@ BEGIN
            edges[r.stretch], CASE WHEN retention_report.mode <> 'unbounded' THEN edges[r.stretch + 1] END,
            r.retained, r.retained::float8 / r.size, r.complete
     FROM customer_data.retention_report_rows(retention_report.cohort, retention_report.returned, coalesce(retention_report.since, '-infinity'),
-             retention_report.until, customer_data.report_until('infinity'), retention_report.grain,
+             coalesce(retention_report.until, 'infinity'), customer_data.report_until('infinity'), retention_report.grain,
              coalesce(retention_report.time_zone, current_setting('TimeZone')), retention_report.among, retention_report.property, retention_report.by_set,
              step, edges, retention_report.mode = 'unbounded') r
     ORDER BY r.cohort_at, r.set_no, r.breakdown, r.stretch;
@@ -194,7 +194,7 @@ BEGIN
           FROM customer_data.path_report_rows(path_report.pattern, path_report.steps, path_report.direction = 'before', coalesce(path_report.since, '-infinity'),
                    customer_data.report_until(path_report.until), path_report.gap, path_report.grain, coalesce(path_report.time_zone, current_setting('TimeZone')),
                    path_report.among, path_report.property, path_report.by_set) r) e
-    WHERE e.rank <= path_report.edges
+    WHERE path_report.edges IS NULL OR e.rank <= path_report.edges
     ORDER BY e.period, e.set_no, e.breakdown, e.step, e.paths DESC, e.from_kind, e.to_kind;
 END
 $$;

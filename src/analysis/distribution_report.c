@@ -74,7 +74,7 @@ cd_customer_measures(PG_FUNCTION_ARGS)
 		Timestamp  *period = NULL;
 		Datum		values[4];
 		bool		nulls[4] = {false, false, false, true};
-		double		total = 0;
+		CdTotal		total = {0};
 		int			property = -1;
 		int			nmatchers,
 					n = 0,
@@ -94,7 +94,6 @@ cd_customer_measures(PG_FUNCTION_ARGS)
 			CdTimes		times;
 			bool		has_number = (of.which != CD_COL_PROPERTY || property >= 0) &&
 				cd_kind_find_column(&matcher->kind, of.which + Max(property, 0), CD_TYPE_NUMBER, &number);
-			double		x;
 
 			cd_times_begin(&times, &matcher->kind, matcher->from);
 			for (i = matcher->from; i < matcher->to; i++)
@@ -104,11 +103,8 @@ cd_customer_measures(PG_FUNCTION_ARGS)
 				if (!cd_matcher_test(matcher, i))
 					continue;
 				period[n++] = cd_period_of(&periods, at);
-				if (has_number && cd_column_number(&number, i, &x))
-				{
-					total += x;
+				if (has_number && cd_total_add(&total, &number, i))
 					nulls[3] = false;
-				}
 			}
 		}
 		if (n > 0)
@@ -116,7 +112,7 @@ cd_customer_measures(PG_FUNCTION_ARGS)
 			values[0] = Int64GetDatum(customer_id);
 			values[1] = Int64GetDatum(n);
 			values[2] = Int64GetDatum(distinct_periods(period, n));
-			values[3] = Float8GetDatum(total);
+			values[3] = nulls[3] ? (Datum) 0 : Float8GetDatum(cd_total_result(&total));
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		}
 		MemoryContextSwitchTo(old);

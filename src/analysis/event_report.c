@@ -26,7 +26,7 @@ typedef struct Cell
 	const char *label;			/* NULL: the event has no such property */
 	int			labellen;
 	int64		events;
-	double		total;
+	CdTotal		total;
 	bool		has_total;
 } Cell;
 
@@ -106,7 +106,6 @@ count_kind(Cells *cells, const CdTimeline *tl, const CdMatcher *matcher, const T
 		const char *label = NULL;
 		int			len = 0;
 		Cell	   *cell;
-		double		x;
 
 		while (bucket + 2 < nbounds && at >= bounds[bucket + 1])
 			bucket++;
@@ -116,11 +115,8 @@ count_kind(Cells *cells, const CdTimeline *tl, const CdMatcher *matcher, const T
 			label = cd_label_of(&labels, i, &len);
 		cell = cell_of(cells, bucket, label, len);
 		cell->events++;
-		if (has_number && cd_column_number(&number, i, &x))
-		{
-			cell->total += x;
+		if (has_number && cd_total_add(&cell->total, &number, i))
 			cell->has_total = true;
-		}
 	}
 }
 
@@ -208,7 +204,7 @@ cd_event_buckets(PG_FUNCTION_ARGS)
 		values[1] = PointerGetDatum(cstring_to_text_with_len(cell->label, cell->labellen));
 	values[2] = Int64GetDatum(cell->events);
 	nulls[3] = !cell->has_total;
-	values[3] = Float8GetDatum(cell->total);
+	values[3] = cell->has_total ? Float8GetDatum(cd_total_result(&cell->total)) : (Datum) 0;
 	SRF_RETURN_NEXT(context, HeapTupleGetDatum(heap_form_tuple(context->tuple_desc, values, nulls)));
 }
 
@@ -245,15 +241,12 @@ count_customer(CdGroups *groups, CdBreakdown *breakdown, CdPeriods *periods, int
 		for (i = matcher->from; i < matcher->to; i++)
 		{
 			TimestampTz at = cd_times_next(&times);
-			double		x = 0;
-			bool		has_x;
 
 			if (!cd_matcher_test(matcher, i))
 				continue;
 			key.period = cd_period_of(periods, at);
 			if (breakdown->property != NULL)
 				key.label = cd_label_number(breakdown, &labels, i);
-			has_x = has_number && cd_column_number(&number, i, &x);
 			for (s = 0; s < nsets; s++)
 			{
 				CdGroup    *group;
@@ -261,15 +254,8 @@ count_customer(CdGroups *groups, CdBreakdown *breakdown, CdPeriods *periods, int
 				key.set = breakdown->in[s];
 				group = cd_group_of(groups, &key);
 				cd_group_count(group, customer_id);
-				if (has_x)
-				{
-					/* Neumaier's sum: what rounding loses is kept apart. */
-					double		sum = group->total + x;
-
-					group->lost += fabs(group->total) >= fabs(x) ? (group->total - sum) + x : (x - sum) + group->total;
-					group->total = sum;
+				if (has_number && cd_total_add(&group->total, &number, i))
 					group->has_total = true;
-				}
 			}
 		}
 	}
@@ -333,7 +319,7 @@ cd_event_report_rows(PG_FUNCTION_ARGS)
 		values[3] = Int64GetDatum(group->events);
 		values[4] = Int64GetDatum(group->customers);
 		nulls[5] = !group->has_total;
-		values[5] = Float8GetDatum(group->total + group->lost);
+		values[5] = group->has_total ? Float8GetDatum(cd_total_result(&group->total)) : (Datum) 0;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

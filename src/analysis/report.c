@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "timeline/timeline_rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -18,6 +19,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* Time zones change on quarters of an hour, but for old local times. */
@@ -49,6 +51,25 @@ struct CdGroups
 	group_iterator at;
 };
 
+/* What the function that is called names an argument, counted from 0. */
+static char *
+argument_name(FunctionCallInfo fcinfo, int i)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	char	   *name = NULL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		if (i < get_func_arg_info(tuple, &types, &names, &modes) && names != NULL && names[i][0] != '\0')
+			name = pstrdup(names[i]);
+		ReleaseSysCache(tuple);
+	}
+	return name != NULL ? name : psprintf("number %d", i + 1);
+}
+
 /* Refuse NULL for any argument but those whose bits are given. */
 void
 cd_report_check(FunctionCallInfo fcinfo, uint32 nullable)
@@ -59,7 +80,7 @@ cd_report_check(FunctionCallInfo fcinfo, uint32 nullable)
 		if (PG_ARGISNULL(i) && (nullable & (1 << i)) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %d of a report must not be NULL", i + 1),
+					 errmsg("argument \"%s\" of a report must not be NULL", argument_name(fcinfo, i)),
 					 errhint("Leave it out where the default will do.")));
 }
 
@@ -349,7 +370,7 @@ cd_group_of(CdGroups *groups, const CdGroupKey *key)
 		group->has_total = false;
 		group->events = group->customers = 0;
 		group->last = -1;
-		group->total = group->lost = 0;
+		memset(&group->total, 0, sizeof(CdTotal));
 		group->more = NULL;
 	}
 	return group;

@@ -7,6 +7,7 @@
 #define CD_REPORT_H
 
 #include "sets/customer_set.h"
+#include "timeline/event_count.h"
 #include "timeline/event_pattern.h"
 
 /* Refuse NULL for any argument but those whose bits are given. */
@@ -86,8 +87,7 @@ typedef struct CdGroup
 	int64		events;
 	int64		customers;
 	int64		last;			/* the customer counted last */
-	double		total;
-	double		lost;			/* of the total, by rounding */
+	CdTotal		total;
 	void	   *more;			/* what a report keeps beside */
 } CdGroup;
 

@@ -283,7 +283,6 @@ reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row,
 static void
 reach_sum(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row, const Matches *matches, Reached *reached)
 {
-	static const int64 power10[CD_MAX_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 	int			which = column_of(row, measure);
 	KindColumn	column = {.kind = -1};
 	__int128	exact = 0;
@@ -309,10 +308,10 @@ reach_sum(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row, cons
 			continue;
 		if (column.column.scale > scale)
 		{
-			exact *= power10[column.column.scale - scale];
+			exact *= cd_int_power10[column.column.scale - scale];
 			scale = column.column.scale;
 		}
-		exact += (__int128) number * power10[scale - column.column.scale];
+		exact += (__int128) number * cd_int_power10[scale - column.column.scale];
 		reached->at[reached->n] = matches->at[i];
 		reached->total[reached->n++] = (double) exact / cd_power10[scale];
 	}

@@ -248,7 +248,7 @@ typedef struct Sample
 {
 	TimestampTz at;
 	double		number;
-	__int128	exact;			/* times 10 to the scale, when not raw */
+	int128		exact;			/* times 10 to the scale, when not raw */
 } Sample;
 
 /* Order samples by time. */
@@ -267,7 +267,7 @@ typedef struct Sum
 	int64		n;
 	bool		raw;
 	int			scale;
-	__int128	exact;
+	int128		exact;
 	double		min;
 	double		max;
 } Sum;
@@ -279,7 +279,33 @@ exact_number(__int128 exact, int scale)
 	return (double) exact / cd_power10[scale];
 }
 
-static const int64 int_power10[CD_MAX_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+const int64 cd_int_power10[CD_MAX_SCALE + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+
+/* Refuse a sum that is beyond float8, as sum() does. */
+double
+cd_finite_sum(double sum)
+{
+	if (isinf(sum) || isnan(sum))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("sum of events is out of range"),
+				 errdetail("Numbers of events are added as double precision, which ends at 1.8e308."),
+				 errhint("Leave out what cannot be meant, for instance purchase[value<1e12].")));
+	return sum;
+}
+
+/* A total of all that was added. */
+double
+cd_total_result(const CdTotal *total)
+{
+	int128		exact = total->exact;
+	int			scale = CD_MAX_SCALE;
+
+	/* So that few digits are rounded once. */
+	for (; scale > 0 && exact % 10 == 0; scale--)
+		exact /= 10;
+	return cd_finite_sum(exact_number(exact, scale) + (total->sum + total->lost));
+}
 
 /* Walk all numbers of the matching events. */
 static double
@@ -330,7 +356,7 @@ sum_numbers(const CdMatcher *matchers, int n, const CdOf *of, Sum *sum)
 			}
 			if (low > high)
 				continue;
-			sum->exact += part * int_power10[sum->scale - cols[i].scale];
+			sum->exact += part * cd_int_power10[sum->scale - cols[i].scale];
 			sum->min = Min(sum->min, (double) low / cd_power10[cols[i].scale]);
 			sum->max = Max(sum->max, (double) high / cd_power10[cols[i].scale]);
 		}
@@ -390,7 +416,7 @@ event_sum(FunctionCallInfo fcinfo, Form form, int next)
 {
 	Sum			sum;
 
-	PG_RETURN_FLOAT8(begin_sum(fcinfo, form, next, &sum));
+	PG_RETURN_FLOAT8(cd_finite_sum(begin_sum(fcinfo, form, next, &sum)));
 }
 THREE_FORMS(cd_event_sum, event_sum);
 
@@ -403,7 +429,7 @@ event_avg(FunctionCallInfo fcinfo, Form form, int next)
 
 	if (sum.n == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(total / sum.n);
+	PG_RETURN_FLOAT8(cd_finite_sum(total) / sum.n);
 }
 THREE_FORMS(cd_event_avg, event_avg);
 
@@ -687,7 +713,7 @@ list_samples(const CdMatcher *matchers, int n, const CdOf *of, int *nsamples, in
 				continue;
 			if (of != NULL && *scale >= 0)
 				(void) cd_column_integer(&col, k, &exact);
-			sample->exact = *scale >= 0 ? (__int128) exact * int_power10[*scale - col.scale] : 0;
+			sample->exact = *scale >= 0 ? (__int128) exact * cd_int_power10[*scale - col.scale] : 0;
 			(*nsamples)++;
 		}
 	}
@@ -709,7 +735,7 @@ total_from(const Sample *samples, int from, int n, int scale)
 		exact += samples[i].exact;
 		total += samples[i].number;
 	}
-	return scale >= 0 ? exact_number(exact, scale) : total;
+	return scale >= 0 ? exact_number(exact, scale) : cd_finite_sum(total);
 }
 
 /* Whether a comparison of a count can turn when the count grows. */
@@ -801,7 +827,7 @@ compare_total(const CdTimeline *tl, const CdPattern *pattern, const CdWindow *wi
 			Sum			sum;
 
 			cd_validity_note(enters);
-			return compares(sum_numbers(matchers, n, of, &sum), op, threshold);
+			return compares(cd_finite_sum(sum_numbers(matchers, n, of, &sum)), op, threshold);
 		}
 		cd_validity_note(enters);
 	}

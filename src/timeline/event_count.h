@@ -6,6 +6,8 @@
 #ifndef CD_EVENT_COUNT_H
 #define CD_EVENT_COUNT_H
 
+#include <math.h>
+
 #include "timeline/event_window.h"
 
 typedef enum CdCompare
@@ -27,6 +29,49 @@ typedef struct CdOf
 } CdOf;
 
 extern void cd_of_read(CdOf *of, const char *name, int len);
+
+/*
+ * A total of numbers from columns of any form, in any order: decimals are
+ * added exactly, of other numbers what rounding loses is kept apart (Neumaier,
+ * "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974).
+ */
+typedef struct CdTotal
+{
+	int128		exact;			/* in units of the smallest scale */
+	double		sum;
+	double		lost;
+} CdTotal;
+
+extern const int64 cd_int_power10[CD_MAX_SCALE + 1];
+
+/* Add the number of an event; false when it has none. */
+static inline bool
+cd_total_add(CdTotal *total, const CdColumn *col, int i)
+{
+	int64		integer;
+	double		number,
+				sum;
+
+	if (!col->raw)
+	{
+		if (!cd_column_integer(col, i, &integer))
+			return false;
+		total->exact += (int128) integer * cd_int_power10[CD_MAX_SCALE - col->scale];
+		return true;
+	}
+	if (!cd_column_number(col, i, &number))
+		return false;
+	sum = total->sum + number;
+	total->lost += fabs(total->sum) >= fabs(number) ? (total->sum - sum) + number : (number - sum) + total->sum;
+	total->sum = sum;
+	return true;
+}
+
+/* The total; an error where it is beyond float8. */
+extern double cd_total_result(const CdTotal *total);
+
+/* Refuse a sum that is beyond float8, as sum() does. */
+extern double cd_finite_sum(double sum);
 
 /*
  * event_count(...) <op> threshold and event_sum(...) <op> threshold, noting the
