@@ -3,7 +3,7 @@
 -- and what may happen to a table between two runs.
 SET client_min_messages = error;
 SET search_path = customer_data, public;
-SELECT plan(33);
+SELECT plan(36);
 
 \ir include/seed.sql
 
@@ -175,6 +175,17 @@ SELECT ok(marked('SELECT (id)::text, NULL::timestamptz, ARRAY[name, upper(name) 
 SELECT is_empty($$SELECT q FROM unnest(ARRAY['now()::text', 'age(born)::text', 'current_date::text', 'random()::text', 'public.own(name)', '(SELECT max(name) FROM public.person)',
                                             'ctid::text', 'xmin::text', 'person::text', 'clock_timestamp()::text', 'current_user::text', 'current_setting(''TimeZone'')', 'name::public.mood::text']) AS q
                   WHERE marked(format('SELECT %s FROM public.person', q))$$, 'not what moves, looks elsewhere or can be replaced');
+-- Words for moments are moments by the time a query is parsed.
+CREATE TABLE public.dated (name text, born timestamptz);
+CREATE TABLE public.noted AS SELECT q, row_mark(current_user::regrole, 'UTC', q) AS mark
+    FROM unnest(ARRAY[$$SELECT (born > 'now'::timestamptz)::text FROM public.dated$$, $$SELECT (born > '2026-01-01'::timestamptz)::text FROM public.dated$$,
+                      'SELECT upper(name) FROM public.dated']) AS q;
+CREATE FUNCTION public.still() RETURNS SETOF text LANGUAGE sql AS $$ SELECT q FROM noted WHERE mark = row_mark(current_user::regrole, 'UTC', q) $$;
+SELECT bag_eq('SELECT * FROM still()', $$SELECT q FROM noted WHERE q NOT LIKE '%now%'$$, 'the mark is another one when a word for a moment means another');
+ALTER TABLE dated ALTER COLUMN name TYPE text COLLATE "C";
+SELECT bag_eq('SELECT * FROM still()', $$SELECT q FROM noted WHERE q LIKE '%2026%'$$, 'and when letters become capitals by other rules');
+SELECT is_empty($$SELECT q FROM unnest(ARRAY['(id::oid)::regclass::text', 'name::regrole::oid::text', 'id::oid::regtype::text', 'phone::regproc::oid::text']) AS q
+                  WHERE marked(format('SELECT %s FROM public.person', q))$$, 'not what names of objects have a say in');
 SELECT is(marked('SELECT name FROM public.seen WHERE false'), false, 'not a view of some rows');
 SELECT is(marked('SELECT name FROM (SELECT * FROM public.person) q'), false, 'not a query');
 SELECT is(marked('SELECT name FROM public.parent'), false, 'not a table with others below it');

@@ -14,10 +14,12 @@
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/nodes.h"
 #include "run_as.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -33,6 +35,30 @@ moves(Oid function, void *cast)
 	/* who may replace a function may have done so */
 	return function >= FirstNormalObjectId ||
 		!(volatility == PROVOLATILE_IMMUTABLE || (volatility == PROVOLATILE_STABLE && *(bool *) cast));
+}
+
+/* Is a type one of names of objects, which may be called otherwise by now? */
+static bool
+names_objects(Oid type)
+{
+	switch (type)
+	{
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGTYPEOID:
+		case REGROLEOID:
+		case REGNAMESPACEOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case ACLITEMOID:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* Does an expression look at anything but columns of its row? */
@@ -77,7 +103,7 @@ looks_elsewhere(Node *node, void *context)
 		(IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
 		 ((FuncExpr *) node)->funcformat != COERCE_SQL_SYNTAX);
 	/* a type that can be altered shows its values otherwise then */
-	return exprType(node) >= FirstNormalObjectId || check_functions_in_node(node, moves, &cast) || expression_tree_walker(node, looks_elsewhere, context);
+	return exprType(node) >= FirstNormalObjectId || names_objects(exprType(node)) || check_functions_in_node(node, moves, &cast) || expression_tree_walker(node, looks_elsewhere, context);
 }
 
 /* The table of which a query reads each row by itself and nothing else; InvalidOid if it is none. */
@@ -99,15 +125,21 @@ table_alone(const Query *query)
 	return table->relid;
 }
 
-/* The mark of a table: another table, or this one with other columns or other storage, has another. NULL where rows do not tell. */
+/*
+ * The mark of a table and what is computed of its rows: another table, or this
+ * one with other columns or other storage, has another.  So has an expression
+ * of which a part was settled when it was parsed, as 'today'::date.  NULL where
+ * rows do not tell.
+ */
 static char *
-mark_of(Oid table)
+mark_of(Oid table, const List *computed)
 {
 	Relation	relation = table_open(table, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(relation);
 	bool		plain = relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP && !relation->rd_rel->relhassubclass &&
 		!relation->rd_rel->relrowsecurity && relation->rd_tableam == GetHeapamTableAmRoutine();
-	uint64		columns = (uint64) desc->natts;
+	char	   *tree = nodeToString(computed);
+	uint64		columns = hash_bytes_extended((const unsigned char *) tree, (int) strlen(tree), (uint64) desc->natts);
 	char	   *mark;
 
 	for (int i = 0; i < desc->natts; i++)
@@ -155,7 +187,7 @@ cd_row_mark(PG_FUNCTION_ARGS)
 		Oid			table = list_length(queries) != 1 ? InvalidOid : table_alone(linitial_node(Query, queries));
 
 		if (OidIsValid(table))
-			mark = mark_of(table);
+			mark = mark_of(table, linitial_node(Query, queries)->targetList);
 		if (mark != NULL)
 			mark = MemoryContextStrdup(caller, mark);
 	}
