@@ -163,6 +163,7 @@ struct CdAccounts
 {
 	MemoryContext context;
 	MemoryContext scratch;		/* of a record or a person */
+	MemoryContext forms;		/* of a record that is asked where it is */
 	int			parent;			/* ordinal of the company above, 0: none */
 	CdInsertion *insertion;		/* of account_key */
 	key_table_hash *table;
@@ -471,6 +472,7 @@ cd_accounts_begin(MemoryContext context)
 	SPI_freetuptable(SPI_tuptable);
 	a->context = context;
 	a->scratch = AllocSetContextCreate(context, "customer_data keys of a record", ALLOCSET_DEFAULT_SIZES);
+	a->forms = AllocSetContextCreate(context, "customer_data premises of a record", ALLOCSET_DEFAULT_SIZES);
 	a->table = key_table_create(context, 1024, NULL);
 	a->places = place_table_create(context, 1024, NULL);
 	a->maxkeys = a->maxholders = a->maxpersons = 1024;
@@ -507,21 +509,26 @@ keep_text(Texts *texts, text *t)
 	texts->item[texts->n++] = (text *) pg_detoast_datum_copy((struct varlena *) t);
 }
 
-/* Read where a customer is; lives in the current memory context. */
+/* Read where a customer is; lives in the current memory context, which what is read of records is not left in. */
 static Premises *
 read_premises(const CdAccounts *a, int64 customer)
 {
 	Premises   *p = palloc0(sizeof(Premises));
-	ArrayType  *standard;
 
-	for (int i = 0; (standard = a->next(a->state, customer, i)) != NULL; i++)
+	for (int i = 0;; i++)
 	{
+		MemoryContext old = MemoryContextSwitchTo(a->forms);
+		ArrayType  *standard = a->next(a->state, customer, i);
 		text	   *s[POSTCODE + 1];
 
+		MemoryContextSwitchTo(old);
+		if (standard == NULL)
+			break;
 		texts_of(standard, s, POSTCODE);
 		keep_text(&p->cities, s[CITY]);
 		keep_text(&p->postcodes, s[POSTCODE]);
 		keep_text(&p->streets, s[STREET] != NULL ? s[STREET] : s[ADDRESS]);
+		MemoryContextReset(a->forms);
 	}
 	return p;
 }
