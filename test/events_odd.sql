@@ -1,6 +1,6 @@
 -- Event sources over odd relations and odd rows: what cannot work is refused in
 -- words, and a row that cannot be an event takes no other with it.
-SELECT plan(27);
+SELECT plan(40);
 SET search_path = public, customer_data;
 SET client_min_messages = error;
 CREATE TABLE account (id text PRIMARY KEY, name text);
@@ -76,6 +76,59 @@ RESET bytea_output;
 SELECT is((SELECT value FROM stored WHERE source = 'written'), 0.1::float8 + 0.2, 'all digits of a number');
 SELECT is((SELECT properties FROM stored WHERE source = 'written'), '{"took": "-1 days +02:03:04", "blob": "\\x00ff41", "share": "0.30000000000000004"}'::jsonb, 'an interval, bytes and a number as text');
 SELECT is((SELECT (events, removed)::text FROM refresh_timelines('written', reconcile => true)), '(0,0)', 'are those of the row');
+
+-- Partitions: written to by themselves, attached with rows, detached, truncated, dropped
+CREATE TABLE parted (id bigserial, who text, at timestamptz, v int, loaded_by xid8 DEFAULT pg_current_xact_id(), loaded_at timestamptz DEFAULT clock_timestamp()) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') PARTITION BY LIST (who);
+CREATE TABLE parted_2a PARTITION OF parted_2 FOR VALUES IN ('1', '2');
+CREATE TABLE ahead (LIKE parted INCLUDING DEFAULTS);
+INSERT INTO ahead (who, at, v) VALUES ('3', '2026-03-01', 31), ('3', '2026-03-02', 32);
+SELECT count(add_event_source('parted_' || mode, 'parted', 'account', 'who', 'at', $$'x'$$, value => 'v', mode => mode, cursor_column => cursor_column))
+FROM (VALUES ('xid', 'loaded_by'), ('sequence', 'id'), ('trigger', NULL), ('timestamp', 'loaded_at'), ('full', NULL)) m (mode, cursor_column) \g /dev/null
+CREATE FUNCTION parted_in(modes text[]) RETURNS text LANGUAGE sql AS $$
+    WITH told AS (SELECT m, (SELECT string_agg(s.value::text, ' ' ORDER BY s.value) FROM stored s WHERE s.source = 'parted_' || m) IS NOT DISTINCT FROM (SELECT string_agg(v::text, ' ' ORDER BY v) FROM parted) AS same FROM unnest(modes) m)
+    SELECT coalesce(string_agg(m, ' ') FILTER (WHERE NOT same), 'all') FROM told
+$$;
+INSERT INTO parted (who, at, v) VALUES ('1', '2026-01-01', 11), ('1', '2026-02-01', 21);
+INSERT INTO parted_1 (who, at, v) VALUES ('2', '2026-01-02', 12);
+INSERT INTO parted_2a (who, at, v) VALUES ('2', '2026-02-02', 22);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{xid,sequence,trigger,timestamp,full}'), 'all', 'partitions: rows written to them alone');
+UPDATE parted_1 SET v = 13 WHERE v = 12;
+DELETE FROM parted_2a WHERE v = 21;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'rows changed in them and deleted from them');
+UPDATE parted SET at = '2026-02-03' WHERE v = 13;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'and moved from one to another');
+ALTER TABLE parted ATTACH PARTITION ahead FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{xid,sequence,trigger,timestamp,full}'), 'all', 'a table that was filled before it was attached');
+INSERT INTO ahead (who, at, v) VALUES ('3', '2026-03-03', 33);
+CREATE TABLE parted_4 PARTITION OF parted FOR VALUES FROM ('2026-04-01') TO ('2026-05-01');
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+INSERT INTO parted_4 (who, at, v) VALUES ('4', '2026-04-01', 41);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{xid,sequence,trigger,timestamp,full}'), 'all', 'rows in new ones');
+SELECT is((SELECT count(DISTINCT tgrelid) FROM pg_trigger WHERE tgname LIKE 'customer\_data\_events\_%' AND tgrelid::regclass::text ~ '^(parted|ahead)'), 6::bigint, 'each has the triggers');
+TRUNCATE parted_2a;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'one that is truncated');
+ALTER TABLE parted DETACH PARTITION ahead;
+INSERT INTO ahead (who, at, v) VALUES ('3', '2026-03-04', 34);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'one that is detached');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'ahead'::regclass AND tgname LIKE 'customer\_data%'), 0::bigint, 'loses its triggers');
+DROP TABLE parted_4;
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'one that is dropped');
+TRUNCATE parted;
+INSERT INTO parted (who, at, v) VALUES ('1', '2026-01-01', 14);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is(parted_in('{trigger,full}'), 'all', 'all of them truncated');
+SELECT is((SELECT count(*) FROM refresh_timelines(reconcile => true)), 1::bigint, 'reconciled');
+SELECT is(parted_in('{xid,sequence,trigger,timestamp,full}'), 'all', 'all modes agree');
 
 -- A source that events are read for stays
 SELECT throws_ok($$SELECT drop_source('account')$$, '2BP01', 'events are read for the records of source "account"', 'a source that event sources speak of');

@@ -10,6 +10,7 @@
 #include "analysis/report.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "timeline/timeline_rows.h"

@@ -68,6 +68,7 @@ CREATE TABLE customer_data.event_source_state (
     system_identifier bigint,
     foreign_xids      boolean NOT NULL DEFAULT false,
     relation_oid      oid,
+    relation_parts    oid[],
     sequence_files    oid[],
     reconcile         boolean NOT NULL DEFAULT true,
     reconciled_at     timestamptz,
@@ -85,6 +86,7 @@ COMMENT ON COLUMN customer_data.event_source_state.cursor_value IS 'Modes sequen
 COMMENT ON COLUMN customer_data.event_source_state.system_identifier IS 'Mode xid: the cluster whose transaction ids these are';
 COMMENT ON COLUMN customer_data.event_source_state.foreign_xids IS 'Mode xid: the column holds transaction ids of another cluster, so everything is read each time';
 COMMENT ON COLUMN customer_data.event_source_state.relation_oid IS 'The relation that was read last; another one under the same name is read from its beginning';
+COMMENT ON COLUMN customer_data.event_source_state.relation_parts IS 'Its partitions, or the tables that inherit from it, then; rows may come and go with one';
 COMMENT ON COLUMN customer_data.event_source_state.sequence_files IS 'Mode sequence: the files of the sequence that fills the cursor column; one that begins anew gets another';
 COMMENT ON COLUMN customer_data.event_source_state.reconcile IS 'The next refresh reads everything and stores what differs';
 
@@ -150,6 +152,19 @@ CREATE FUNCTION customer_data.event_relation(relation text) RETURNS regclass
     RETURN CASE WHEN customer_data.relation_item(relation) LIKE '(%' THEN NULL ELSE to_regclass(customer_data.relation_item(relation)) END;
 COMMENT ON FUNCTION customer_data.event_relation(text) IS 'The relation of that name now; NULL for a query';
 
+CREATE FUNCTION customer_data.relation_parts(relation regclass) RETURNS oid[]
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE part AS (
+        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = relation_parts.relation
+        UNION
+        SELECT i.inhrelid FROM pg_inherits i JOIN part p ON i.inhparent = p.inhrelid
+    )
+    SELECT coalesce(array_agg(p.inhrelid ORDER BY p.inhrelid), '{}') FROM part p
+$$;
+COMMENT ON FUNCTION customer_data.relation_parts(regclass) IS 'The partitions of a table, and the tables that inherit from it, at all depths';
+
 -- A sequence that begins anew may have come further than before when somebody looks:
 -- its value does not tell, but a restart gives it another file, as TRUNCATE does.
 CREATE FUNCTION customer_data.column_sequences(relation regclass, cursor_column text) RETURNS SETOF oid
@@ -194,39 +209,45 @@ CREATE FUNCTION customer_data.capture_events() RETURNS trigger
     AS 'MODULE_PATHNAME', 'cd_capture_events';
 COMMENT ON FUNCTION customer_data.capture_events() IS 'Trigger of event sources in mode trigger: puts written rows into event_queue';
 
--- Puts the four triggers on the table; runs as the owner of the event source.
+-- Puts the four triggers on the table, and on its partitions for statements that
+-- name one of these: a statement fires the triggers of the table it names, those
+-- of no other.  Runs as the owner of the event source.
 CREATE FUNCTION customer_data.install_capture(relation regclass, event_source_id int) RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    part record;
-    installed boolean := false;
+    part  record;
+    rows  boolean;
+    found boolean := false;
 BEGIN
     FOR part IN
-        SELECT * FROM (VALUES ('INSERT', 'REFERENCING NEW TABLE AS cd_new_rows'),
-                              ('UPDATE', 'REFERENCING OLD TABLE AS cd_old_rows NEW TABLE AS cd_new_rows'),
-                              ('DELETE', 'REFERENCING OLD TABLE AS cd_old_rows'),
-                              ('TRUNCATE', '')) AS v (event, tables)
+        SELECT t.oid::regclass AS name, v.event, v.tables, format('customer_data_events_%s_%s', event_source_id, lower(v.event)) AS trigger,
+               pg_has_role(t.relowner, 'USAGE') AS own, t.oid = relation AS root
+        FROM pg_class t,
+             (VALUES ('INSERT', 'REFERENCING NEW TABLE AS cd_new_rows'),
+                     ('UPDATE', 'REFERENCING OLD TABLE AS cd_old_rows NEW TABLE AS cd_new_rows'),
+                     ('DELETE', 'REFERENCING OLD TABLE AS cd_old_rows'),
+                     ('TRUNCATE', '')) AS v (event, tables)
+        WHERE t.oid = relation OR t.oid = ANY (customer_data.relation_parts(relation)) AND t.relkind IN ('r', 'p') AND has_table_privilege(t.oid, 'TRIGGER')
+        ORDER BY t.oid <> relation, t.oid
     LOOP
-        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger t
-                              WHERE t.tgrelid = relation AND NOT t.tgisinternal
-                                AND t.tgname = format('customer_data_events_%s_%s', event_source_id, lower(part.event)));
-        EXECUTE format('CREATE TRIGGER customer_data_events_%s_%s AFTER %s ON %s %s FOR EACH STATEMENT '
-                       'EXECUTE FUNCTION customer_data.capture_events(%L)',
-                       event_source_id, lower(part.event), part.event, relation, part.tables, event_source_id);
-        IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
-            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER customer_data_events_%s_%s',
-                           relation, event_source_id, lower(part.event));
+        CONTINUE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part.name AND NOT t.tgisinternal AND t.tgname = part.trigger);
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION customer_data.capture_events(%L)',
+                       part.trigger, part.event, part.name, part.tables, event_source_id);
+        IF part.own THEN
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part.name, part.trigger);
         END IF;
-        installed := true;
+        -- A partition that was not written to yet has nothing that was missed.
+        rows := part.root OR pg_relation_size(part.name) > 0;
+        found := found OR rows;
     END LOOP;
-    RETURN installed;
+    RETURN found;
 END
 $$;
-COMMENT ON FUNCTION customer_data.install_capture(regclass, int) IS 'Puts the triggers of an event source on its table where they are missing; true if any was';
+COMMENT ON FUNCTION customer_data.install_capture(regclass, int) IS 'Puts the triggers of an event source on its table and the partitions of it where they are missing; true if rows may have been missed so far';
 
-CREATE FUNCTION customer_data.remove_capture(event_source_id int) RETURNS void
+CREATE FUNCTION customer_data.remove_capture(event_source_id int, but oid[] DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -236,7 +257,7 @@ BEGIN
     FOR t IN
         SELECT tgname, tgrelid::regclass AS relation, pg_has_role(c.relowner, 'USAGE') AS own
         FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
-        WHERE NOT tgisinternal AND tgparentid = 0
+        WHERE NOT tgisinternal AND tgparentid = 0 AND tgrelid <> ALL (but)
           AND tgname IN (SELECT format('customer_data_events_%s_%s', event_source_id, event)
                          FROM unnest('{insert,update,delete,truncate}'::text[]) event)
     LOOP
@@ -249,7 +270,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_data.remove_capture(int) IS 'Takes the triggers of an event source off its table';
+COMMENT ON FUNCTION customer_data.remove_capture(int, oid[]) IS 'Takes the triggers of an event source off its tables, but for some';
 
 -- What each mode promises, in words.
 CREATE FUNCTION customer_data.event_promise(mode text, cursor_column text, updates boolean, overlap interval, reconcile_every interval) RETURNS text
@@ -563,8 +584,8 @@ BEGIN
     VALUES (d.name, d.relation, d.row_name, d.source_id, d.key, d.key_type, d.at, d.kind, d.value, d.value_type,
         d.quantity, d.quantity_type, d.event_id, d.properties, d.text_properties, d.mode, d.cursor_column, d.cursor_type, d.updates, d.overlap, d.reconcile_every, d.promise)
     RETURNING e.event_source_id INTO d.event_source_id;
-    INSERT INTO customer_data.event_source_state (event_source_id, relation_oid)
-    VALUES (d.event_source_id, customer_data.event_relation(d.relation));
+    INSERT INTO customer_data.event_source_state (event_source_id, relation_oid, relation_parts)
+    VALUES (d.event_source_id, customer_data.event_relation(d.relation), customer_data.relation_parts(customer_data.event_relation(d.relation)));
     IF d.mode = 'trigger' THEN
         PERFORM customer_data.install_capture(customer_data.event_relation(d.relation), d.event_source_id);
     END IF;
@@ -648,7 +669,8 @@ BEGIN
         PERFORM customer_data.install_capture(customer_data.event_relation(d.relation), d.event_source_id);
     END IF;
     UPDATE customer_data.event_source_state s
-    SET reconcile = true, cursor_snapshot = NULL, cursor_xid = NULL, cursor_value = NULL, relation_oid = customer_data.event_relation(d.relation)
+    SET reconcile = true, cursor_snapshot = NULL, cursor_xid = NULL, cursor_value = NULL,
+        relation_oid = customer_data.event_relation(d.relation), relation_parts = customer_data.relation_parts(customer_data.event_relation(d.relation))
     WHERE s.event_source_id = d.event_source_id;
     RETURN d.promise;
 END

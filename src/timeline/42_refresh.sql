@@ -281,6 +281,7 @@ DECLARE
     result  customer_data.event_batch_result;
     query   text;
     emptied bigint[];
+    written oid[] := relid || customer_data.relation_parts(relid);
 BEGIN
     result.rows := 0;
     result.removed := 0;
@@ -300,7 +301,7 @@ BEGIN
         INSERT INTO pg_temp.cd_event_batch
         SELECT sign(sum(t.sign)), abs(sum(t.sign)), t.source_row
         FROM taken t, emptied e
-        WHERE t.queue_id > e.queue_id AND t.relation_oid = relid
+        WHERE t.queue_id > e.queue_id AND t.relation_oid = ANY (written)
         GROUP BY t.source_row HAVING sum(t.sign) <> 0
         ORDER BY min(t.queue_id)
     ), gone AS (

@@ -42,6 +42,7 @@ DECLARE
     bound    text;
     again    text[];
     before   bigint[];
+    parts    oid[];
 BEGIN
     PERFORM set_config('work_mem', current_setting('maintenance_work_mem'), true);
     INSERT INTO customer_data.event_source_state (event_source_id) VALUES (d.event_source_id) ON CONFLICT DO NOTHING;
@@ -54,14 +55,27 @@ BEGIN
     END IF;
     everything := everything OR st.reconcile OR d.mode = 'full' OR relid IS DISTINCT FROM st.relation_oid
         OR now() >= st.reconciled_at + d.reconcile_every;
+    -- Rows come with a partition that is attached, and go with one that is detached or dropped.
+    parts := customer_data.relation_parts(relid);
+    IF parts IS DISTINCT FROM st.relation_parts THEN
+        everything := everything
+            OR EXISTS (SELECT FROM unnest(parts) p WHERE p <> ALL (coalesce(st.relation_parts, '{}')) AND pg_relation_size(p) > 0)
+            OR d.mode = 'trigger' AND NOT coalesce(st.relation_parts, '{}') <@ parts;
+    END IF;
     IF d.mode = 'trigger' THEN
+        IF NOT coalesce(st.relation_parts, '{}') <@ parts THEN
+            PERFORM customer_data.ask_event_source(d, format('SELECT customer_data.remove_capture(%s, %L)::text', d.event_source_id, relid || parts));
+        END IF;
         everything := customer_data.ask_event_source(d, format('SELECT customer_data.install_capture(%s::oid::regclass, %s)::text',
                                                                relid, d.event_source_id))::boolean OR everything
             -- Rows captured before a column got its name cannot be read by it.
             OR EXISTS (SELECT FROM customer_data.event_queue q
-                       WHERE q.event_source_id = d.event_source_id AND q.relation_oid = relid AND q.sign <> 0
+                       WHERE q.event_source_id = d.event_source_id AND q.relation_oid = ANY (relid || parts) AND q.sign <> 0
                          AND NOT q.source_row ?& (SELECT array_agg(a.attname::text) FROM pg_attribute a
-                                                  WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped));
+                                                  WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped))
+            -- What was in a partition that was truncated is not known apart.
+            OR EXISTS (SELECT FROM customer_data.event_queue q
+                       WHERE q.event_source_id = d.event_source_id AND q.relation_oid = ANY (parts) AND q.sign = 0);
     END IF;
     bound := NULL;
     CASE d.mode
@@ -160,7 +174,7 @@ BEGIN
     END IF;
     UPDATE customer_data.event_source_state s
     SET cursor_snapshot = st.cursor_snapshot, cursor_xid = st.cursor_xid, cursor_value = st.cursor_value,
-        sequence_files = st.sequence_files, system_identifier = st.system_identifier, foreign_xids = st.foreign_xids, relation_oid = relid,
+        sequence_files = st.sequence_files, system_identifier = st.system_identifier, foreign_xids = st.foreign_xids, relation_oid = relid, relation_parts = parts,
         reconcile = st.reconcile, reconciled_at = st.reconciled_at, refreshed_at = now(), batches = st.batches,
         read_rows = s.read_rows + coalesce(result.rows, 0) - coalesce(result.removed, 0),
         seconds = extract(epoch FROM clock_timestamp() - began), error = NULL, failed_at = NULL
