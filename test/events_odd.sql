@@ -1,6 +1,6 @@
 -- Event sources over odd relations and odd rows: what cannot work is refused in
 -- words, and a row that cannot be an event takes no other with it.
-SELECT plan(40);
+SELECT plan(44);
 SET search_path = public, customer_data;
 SET client_min_messages = error;
 CREATE TABLE account (id text PRIMARY KEY, name text);
@@ -61,6 +61,23 @@ UPDATE cased SET v = 10, updated_at = clock_timestamp() WHERE v = 1;
 SELECT is((SELECT (events, removed)::text FROM refresh_timelines(t)), '(1,1)', t || ': one event is another now') FROM unnest('{numbered,cased}'::text[]) t;
 SELECT results_eq($$SELECT source, string_agg(format('%s=%s', key, value), ' ' ORDER BY at) FROM stored WHERE source IN ('numbered', 'cased') GROUP BY 1 ORDER BY 1$$,
     $$VALUES ('cased', 'Mia@example.org=10 mia@example.org=2 bo=3'), ('numbered', '1.0=10 1.00=2 2=3')$$, 'and none is there twice');
+
+-- Events that are equal in everything and have the same id are one, in one batch or in several
+CREATE TABLE repeated (id bigserial, who text, at timestamptz, v int, number text, loaded_by xid8 DEFAULT pg_current_xact_id(), loaded_at timestamptz DEFAULT clock_timestamp());
+SELECT count(add_event_source('repeated_' || mode, 'repeated', 'account', 'who', 'at', $$'x'$$, value => 'v', event_id => 'number', mode => mode, cursor_column => cursor_column))
+FROM (VALUES ('xid', 'loaded_by'), ('sequence', 'id'), ('trigger', NULL), ('timestamp', 'loaded_at'), ('full', NULL)) m (mode, cursor_column) \g /dev/null
+CREATE VIEW repeats AS SELECT source, string_agg(format('%s:%s', value, events), ' ' ORDER BY value, events) AS events
+    FROM (SELECT d.name AS source, e.value, coalesce(e.event_id, '-') || '*' || count(*) AS events
+          FROM (SELECT c.event_source_id, c.record_id, timeline_chunk_agg(c.events, c.chunk_no) AS events FROM timeline_chunk c GROUP BY 1, 2) c
+          JOIN event_source_definition d USING (event_source_id), LATERAL events(c.events) e WHERE d.name LIKE 'repeated%' GROUP BY d.name, e.value, e.event_id) q GROUP BY 1;
+INSERT INTO repeated (who, at, v, number) SELECT '1', '2026-01-01', v, number FROM (VALUES (1, 'a'), (1, 'a'), (1, NULL), (1, NULL), (2, 'a'), (2, 'b')) r (v, number);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is((SELECT string_agg(DISTINCT events, '; ') FROM repeats), '1:-*2 1:a*1 2:a*1 2:b*1', 'twice in one batch');
+INSERT INTO repeated (who, at, v, number) SELECT '1', '2026-01-01', v, number FROM (VALUES (1, 'a'), (1, 'a'), (1, NULL), (2, 'b')) r (v, number);
+SELECT count(*) FROM refresh_timelines() \g /dev/null
+SELECT is((SELECT string_agg(DISTINCT events, '; ') FROM repeats), '1:-*3 1:a*1 2:a*1 2:b*1', 'and again in another');
+SELECT is((SELECT sum(events + removed) FROM refresh_timelines(reconcile => true)), 0::numeric, 'reconciliation finds nothing else');
+SELECT is((SELECT string_agg(DISTINCT events, '; ') FROM repeats), '1:-*3 1:a*1 2:a*1 2:b*1', 'and changes nothing');
 
 -- What writers set for themselves does not change what is captured
 CREATE TABLE written (who text, at timestamptz, v float8, took interval, blob bytea);

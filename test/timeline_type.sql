@@ -2,7 +2,7 @@
 -- histories, and what its bytes promise.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(46);
+SELECT plan(53);
 
 \set seed 77
 \ir include/seed.sql
@@ -132,4 +132,32 @@ SELECT throws_ok(format('SELECT %L::timeline', text), '22P02', NULL, 'given twic
 FROM unnest('{2026-01-01 x value=1 value=2,2026-01-01 x quantity=1 quantity=1,2026-01-01 x id=1 value=3 id=2,"2026-01-01 x {\"a\": 1} {\"a\": \"x\"}"}'::text[]) text;
 SELECT throws_ok($$SELECT timeline_columns_agg(timestamptz '2026-01-01', 'x', NULL::float8, 'a', 1, 'a', 'x'::text)$$, '22023', 'an event is given the property "a" twice', 'a property in two columns');
 SELECT throws_ok($$SELECT timeline_columns_agg(timestamptz '2026-01-01', 'x', 1.5, n, 1, m, 2) FROM (VALUES ('a', 'b'), ('c', 'c')) v (n, m)$$, '22023', 'an event is given the property "c" twice', 'the names of which meet in one row');
+-- Events that are equal in everything and have the same id are one, however they come together; those without an id are as many as they are.
+CREATE TEMP TABLE often AS
+SELECT g, i, timestamptz '2026-01-01+00' + floor(random() * (1 + g % 5)) * interval '1 day' AS at, (ARRAY['a', 'b'])[1 + floor(random() * 2)] AS kind, floor(random() * 3) AS value,
+       CASE WHEN random() < 0.3 THEN 1 END AS quantity, CASE WHEN random() < 0.7 THEN floor(random() * (2 + g))::text END AS id,
+       jsonb_strip_nulls(jsonb_build_object('p', CASE WHEN random() < 0.5 THEN floor(random() * 2) END, 'long one', CASE WHEN random() < 0.5 THEN (ARRAY['质量', repeat('x', 90)])[1 + floor(random() * 2)] END)) AS properties, floor(random() * 3) AS part
+FROM generate_series(1, 30) g, generate_series(1, 60) i WHERE i <= g * 2;
+CREATE TEMP TABLE union_of AS
+SELECT g, at, kind, value, quantity, id, properties, CASE WHEN id IS NULL THEN count(*) ELSE 1 END AS n FROM often GROUP BY 1, 2, 3, 4, 5, 6, 7;
+CREATE FUNCTION pg_temp.not_alike(query text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE answer bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT g, e.at, e.kind, e.value, e.quantity, e.event_id AS id, coalesce(e.properties, ''{}'') AS properties, count(*) AS n FROM (%s) q (g, t), events(t) e GROUP BY 1, 2, 3, 4, 5, 6, 7) x
+                    FULL JOIN union_of u ON (x.g, x.at, x.kind, x.value, x.properties, x.n) = (u.g, u.at, u.kind, u.value, u.properties, u.n) AND x.quantity IS NOT DISTINCT FROM u.quantity AND x.id IS NOT DISTINCT FROM u.id
+                    WHERE x.g IS NULL OR u.g IS NULL', query) INTO answer;
+    RETURN answer;
+END $$;
+CREATE TEMP TABLE apart AS SELECT g, part, timeline_agg(at, kind, value, quantity, id, properties ORDER BY random()) AS t FROM often GROUP BY 1, 2;
+SELECT is(pg_temp.not_alike(query), 0::bigint, query) FROM unnest(ARRAY[
+    'SELECT g, timeline_agg(at, kind, value, quantity, id, properties ORDER BY random()) FROM often GROUP BY 1',
+    'SELECT g, (timeline_agg(at, kind, value, quantity, id, properties)::text || '';'' || timeline_agg(at, kind, value, quantity, id, properties ORDER BY random())::text)::timeline FROM often WHERE id IS NOT NULL GROUP BY 1 UNION ALL SELECT g, timeline_agg(at, kind, value, quantity, id, properties) FROM often WHERE id IS NULL GROUP BY 1',
+    'SELECT g, string_agg(t::text, '';'')::timeline FROM apart GROUP BY 1']) query;
+SELECT is((SELECT count(*) FROM apart a JOIN apart b USING (g) WHERE a.t || a.t || b.t IS DISTINCT FROM a.t || b.t AND NOT EXISTS (SELECT FROM events(a.t || b.t) e WHERE event_id IS NULL)), 0::bigint, 'joining twice is joining once where all have ids');
+SELECT is((SELECT count(*) FROM (SELECT g, timeline_merge_agg(t) AS t FROM apart GROUP BY 1) m JOIN LATERAL (SELECT sum(n) AS n FROM union_of u WHERE u.g = m.g) u ON true WHERE event_total(t) <> u.n), 0::bigint, 'timeline_merge_agg()');
+SELECT is((SELECT count(*) FROM apart WHERE '2020-01-01 z {"p": 1}; 2020-01-02 a {"long one": "x"}'::timeline || t || t IS DISTINCT FROM '2020-01-01 z {"p": 1}; 2020-01-02 a {"long one": "x"}'::timeline || (t || t)), 0::bigint, 'in any order');
+-- Twenty thousand at one instant, as sources of dates have them, are no trouble.
+SELECT is((SELECT (event_total(a || b), event_total(b || a), (a || b) || a = a || b)::text FROM (SELECT timeline_agg(timestamptz '2026-01-01', 'a', 1::float8, NULL::float8, (i % 30000)::text, NULL) FILTER (WHERE i % 2 = 0) AS a,
+    timeline_agg(timestamptz '2026-01-01', 'a', 1::float8, NULL::float8, (i % 30000)::text, NULL) FILTER (WHERE i % 3 = 1) AS b FROM generate_series(1, 60000) i) x), '(20000,20000,t)', 'many at one instant');
+
 SELECT * FROM finish();

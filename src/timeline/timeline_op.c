@@ -31,70 +31,6 @@ cd_timeline_empty(void)
 	return result;
 }
 
-/*
- * Copy the events of both that share one instant: those of the left first,
- * then those of the right but for identical ones with the same event id.
- */
-static void
-merge_instant(CdBuilder *builder, CdCopy *left, CdCopy *right)
-{
-	TimestampTz at = left->event.at;
-	Size		start = builder->len;
-	Size		end,
-				hint;
-	bool	   *used;
-
-	while (left->more && left->event.at == at)
-		cd_copy_event(left);
-	end = builder->len;
-	hint = start;
-	used = NULL;
-	while (right->more && right->event.at == at)
-	{
-		const char *row;
-		uint32		len;
-		Size		p;
-		bool		turned = false;
-
-		CHECK_FOR_INTERRUPTS();
-		cd_copy_event(right);
-		row = builder->rows + builder->row;
-		if (!builder->pool->shapes[builder->shape].event_id)
-			continue;
-		len = builder->len - builder->row;
-		if (used == NULL)
-			used = palloc0(end - start);
-
-		/* Usually both sides have the same order: go on after the last match. */
-		for (p = hint;;)
-		{
-			uint32		other;
-
-			if (p >= end)
-			{
-				if (turned)
-					break;
-				turned = true;
-				p = start;
-			}
-			if (turned && p >= hint)
-				break;
-			other = cd_row_length(builder->pool, builder->rows + p);
-			if (!used[p - start] && other == len && memcmp(builder->rows + p, row, len) == 0)
-			{
-				used[p - start] = true;
-				hint = p + other;
-				builder->len = builder->row;
-				builder->nevents--;
-				break;
-			}
-			p += other;
-		}
-	}
-	if (used != NULL)
-		pfree(used);
-}
-
 /* The events of both; identical events with the same event id once. */
 struct varlena *
 cd_timeline_merge(struct varlena *left, struct varlena *right)
@@ -124,12 +60,7 @@ cd_timeline_merge(struct varlena *left, struct varlena *right)
 	while (x.more && y.more)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (x.event.at < y.event.at)
-			cd_copy_event(&x);
-		else if (x.event.at > y.event.at)
-			cd_copy_event(&y);
-		else
-			merge_instant(&builder, &x, &y);
+		cd_copy_event(x.event.at <= y.event.at ? &x : &y);
 	}
 	while (x.more)
 		cd_copy_event(&x);

@@ -425,7 +425,7 @@ put_ties(CdPack *pack, StringInfo buf)
 	}
 }
 
-/* The timeline of all events added, in order of time and then of addition. */
+/* The timeline of all events added, in order of time and then of addition; what repeats an event with an id is left out. */
 struct varlena *
 cd_builder_finish(CdBuilder *builder)
 {
@@ -452,6 +452,7 @@ cd_builder_finish(CdBuilder *builder)
 	pack.n = builder->nevents;
 	cd_scratch_reset(pack.scratch);
 	order_rows(&pack);
+	cd_pack_once(&pack);
 	find_kinds(&pack);
 	make_columns(&pack);
 	fill_columns(&pack);

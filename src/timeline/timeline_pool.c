@@ -219,6 +219,7 @@ intern_shape(CdPool *pool, int kind, const uint32 *fields, int nfields)
 		shape->texts |= (fields[i] & CD_FIELD_IN_ROW) != 0;
 		shape->event_id |= (fields[i] & ~CD_FIELD_IN_ROW) >> 2 == CD_COL_EVENT_ID;
 	}
+	pool->ids |= shape->event_id;
 	pool->shape_table[slot] = pool->nshapes;
 	return pool->nshapes - 1;
 }

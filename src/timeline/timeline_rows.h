@@ -101,6 +101,7 @@ struct CdPool
 	CdMemo	   *memo;
 	CdShape    *shapes;
 	int			nshapes;
+	bool		ids;			/* some shape has an event id */
 	int			shapes_cap;
 	int		   *shape_table;	/* open addressing: number + 1 */
 	uint32		shape_table_size;
@@ -385,6 +386,9 @@ typedef struct CdPack
 	uint64	   *offsets;		/* in units, by kind */
 	struct CdLayout *layouts;
 } CdPack;
+
+/* Leave out rows, which are in order of time, that repeat an event with an id. */
+extern void cd_pack_once(CdPack *pack);
 
 /* Keep event ids as integers when all of them are, else as texts. */
 extern void cd_encode_ids(CdPack *pack, StringInfo dictionary);
