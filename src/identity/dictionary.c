@@ -141,6 +141,19 @@ letter_class(char c)
 	return c >= 'a' && c <= 'z' ? c - 'a' : c >= '0' && c <= '9' ? 26 + (c - '0') % 6 : -1;
 }
 
+/* Is a text in Chinese characters, by the first of them, of three bytes or four? */
+static bool
+is_han(const char *text, int len)
+{
+	const uint8 *s = (const uint8 *) text;
+
+	if (len < 3 || s[0] < 0xE0)
+		return false;
+	if (s[0] < 0xF0)
+		return cd_is_han((s[0] & 0x0F) << 12 | (s[1] & 0x3F) << 6 | (s[2] & 0x3F));
+	return len >= 4 && cd_is_han((s[0] & 0x07) << 18 | (s[1] & 0x3F) << 12 | (s[2] & 0x3F) << 6 | (s[3] & 0x3F));
+}
+
 /* Note what tells a token apart at a glance. */
 static void
 glance_at(CdGlance *glance, uint32 id, const CdToken *t, const char *text)
@@ -157,7 +170,8 @@ glance_at(CdGlance *glance, uint32 id, const CdToken *t, const char *text)
 	glance->roman = id;
 	/* a single sound tells nothing */
 	glance->sound = sounds < 2 ? 0 : (uint16) DatumGetUInt32(hash_any((const unsigned char *) t->sound, sounds)) | 1;
-	glance->chars = (uint8) Min(t->chars, 255);
+	glance->chars = Min(t->chars, 127);
+	glance->han = !t->ascii && is_han(text, t->len);
 	glance->face = (t->ascii ? CD_FACE_LATIN : 0) | (t->given >= 0 ? CD_FACE_GIVEN : 0) |
 		(t->len > 0 ? (letter_class(text[0]) + 1) << CD_FACE_FIRST : 0);
 }
@@ -271,8 +285,10 @@ cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int
 		if (n > 0)
 		{
 			uint32		read = cd_dictionary_intern(dict, space, roman, n);
+			bool		han = dict->glance[id].han;
 
 			dict->glance[id] = dict->glance[read];
+			dict->glance[id].han = han;
 		}
 	}
 	return id;

@@ -109,7 +109,8 @@ typedef struct CdGlance
 	float		bits;			/* surprise that another record holds it, too */
 	uint32		roman;			/* the token that reads it in Latin, itself if Latin */
 	uint16		sound;			/* of the phonetic code */
-	uint8		chars;
+	uint8		chars:7;
+	uint8		han:1;			/* the token itself is in Chinese characters */
 	uint8		face;			/* CD_FACE_… */
 } CdGlance;
 
@@ -302,6 +303,13 @@ typedef struct CdSide
 	CdShare		most[CD_MAX_COMPARISONS][4];	/* by how values compare at a glance */
 } CdSide;
 
+/* The most that a pair can weigh, and what each comparison has in it, in the order of the plan. */
+typedef struct CdBound
+{
+	CdShare		all;
+	CdShare		share[CD_MAX_COMPARISONS];
+} CdBound;
+
 /* Everything a scan or a probe needs. */
 typedef struct CdEngine
 {
@@ -398,7 +406,8 @@ typedef enum CdLikeness
 } CdLikeness;
 
 extern CdLikeness cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b);
-extern bool cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 a, uint32 b);
+extern void cd_prefetch_likeness(const CdDictionary *dict, uint32 a, uint32 b);
+extern bool cd_tokens_of_two_tongues(CdDictionary *dict, uint32 a, uint32 b);
 extern double cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b);
 extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
 
@@ -429,7 +438,10 @@ extern float cd_weight(const CdModel *model, const CdAgreement *agreement, float
 /* stage.c */
 extern void cd_plan_scoring(CdEngine *engine);
 extern void cd_side_note(const CdEngine *engine, const CdForm *form, CdSide *side);
-extern bool cd_agreement_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
+extern bool cd_bound_by_form(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor, CdBound *bound);
+extern bool cd_bound_by_glance(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor, CdBound *bound);
+extern void cd_prefetch_names(const CdEngine *engine, const CdForm *a, const CdForm *b);
+extern bool cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, const CdBound *known,
 							   CdAgreement *result);
 
 /* statistics.c */
@@ -536,8 +548,13 @@ typedef struct CdLinks
 	uint64		pairs;			/* looked at */
 } CdLinks;
 
+/* Pairs on their way through the stages of scoring. */
+typedef struct CdScoring CdScoring;
+
 extern CdLinks *cd_links_create(MemoryContext context);
-extern bool cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, uint32 x, uint32 y, CdLinks *links);
+extern CdScoring *cd_scoring_begin(CdEngine *engine, const CdRecords *records, CdLinks *links);
+extern void cd_scoring_put(CdScoring *scoring, uint32 record, const uint32 *candidate, uint32 n);
+extern void cd_scoring_end(CdScoring *scoring);
 extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 to, CdLinks *links);
 extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
 
@@ -635,7 +652,7 @@ extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc,
 extern bool cd_same_identifier(const CdLayout *layout, int slot, const CdForm *a, const CdForm *b);
 extern float cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 							CdAgreement *agreement, float *part, uint64 *identifiers);
-extern bool cd_pair_weight_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
+extern bool cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, const CdBound *bound,
 								 float *weight, uint64 *identifiers);
 
 /* settings */

@@ -444,6 +444,23 @@ still_candidate(Increment *inc, uint32 changed, uint32 other)
 	return sum >= cd_scaled_bits(inc->engine->model->threshold);
 }
 
+/* Drop links with records that are candidates no more. */
+static void
+drop_former(Increment *inc, CdLinks *links)
+{
+	Size		kept = 0;
+
+	for (Size i = 0; i < links->n; i++)
+	{
+		const CdScored *link = &links->item[i];
+
+		if ((inc->mark[link->a] && inc->mark[link->b]) ||
+			(inc->mark[link->a] ? still_candidate(inc, link->a, link->b) : still_candidate(inc, link->b, link->a)))
+			links->item[kept++] = *link;
+	}
+	links->n = kept;
+}
+
 /*
  * Score the candidates of changed records and write their links; answers how
  * many pairs were looked at.  Their postings are added.
@@ -453,9 +470,10 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 {
 	Increment	inc = {0};
 	CdLinks    *links;
-	CdSide		side;
+	CdScoring  *scoring;
+	uint32		candidate[128];
+	uint32		n = 0;
 
-	side.form = NULL;
 	inc.context = engine->context;
 	inc.engine = engine;
 	inc.changed = cd_records_load(engine, changed);
@@ -470,20 +488,24 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 
 	links = cd_links_create(engine->context);
 	cd_plan_scoring(engine);
+	scoring = cd_scoring_begin(engine, &inc.all, links);
 	for (Size i = 0; i < inc.npairs; i++)
 	{
 		const Pair *pair = &inc.pair[i];
 
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (inc.all.at[pair->other] == NO_FORM)
-			continue;
-		if (side.form != CD_FORM(&inc.all, pair->changed))
-			cd_side_note(engine, CD_FORM(&inc.all, pair->changed), &side);
-		if (cd_score_pair(engine, &inc.all, &side, pair->changed, pair->other, links) &&
-			!inc.mark[pair->other] && !still_candidate(&inc, pair->changed, pair->other))
-			links->n--;
+		if (inc.all.at[pair->other] != NO_FORM)
+		{
+			cd_prefetch_form(CD_FORM(&inc.all, pair->other));
+			candidate[n++] = pair->other;
+		}
+		if (n > 0 && (n == lengthof(candidate) || i + 1 == inc.npairs || pair[1].changed != pair->changed))
+		{
+			cd_scoring_put(scoring, pair->changed, candidate, n);
+			n = 0;
+		}
 	}
+	cd_scoring_end(scoring);
+	drop_former(&inc, links);
 	cd_links_write(engine, &inc.all, links);
 	cd_postings_add(engine, inc.changed, NULL);
 	return links->pairs;

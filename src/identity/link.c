@@ -34,95 +34,177 @@ cd_links_create(MemoryContext context)
 	return links;
 }
 
-/* Score a pair, of which the side is that of x; true if it is kept as a link. */
-bool
-cd_score_pair(CdEngine *engine, const CdRecords *records, const CdSide *side, uint32 x, uint32 y, CdLinks *links)
+/* Candidates of one record that go through the stages of scoring together. */
+#define BATCH_CANDIDATES	128
+
+typedef struct Staged
 {
-	CdScored	scored;
+	uint32		candidate;
+	CdBound		bound;
+} Staged;
 
-	scored.a = Min(x, y);
-	scored.b = Max(x, y);
-	links->pairs++;
-	if (!cd_pair_weight_above(engine, side, CD_FORM(records, scored.a), CD_FORM(records, scored.b), LINK_FLOOR,
-							  &scored.weight, &scored.identifiers))
-		return false;
-	if (links->n == links->max)
-	{
-		links->max *= 2;
-		links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
-	}
-	links->item[links->n++] = scored;
-	return true;
-}
-
-/* A record whose candidates are on their way through the stages of scoring. */
-typedef struct Pending
+typedef struct Batch
 {
 	uint32		record;
-	uint32		n;				/* candidates */
-	uint32		max;
-	uint32	   *candidate;
+	uint32		n;				/* candidates that are left, and which */
+	uint8		left[BATCH_CANDIDATES];
+	Staged		staged[BATCH_CANDIDATES];
 	CdSide		side;
-} Pending;
-
-/* Find the candidates of a record; their forms begin to come into the caches. */
-static void
-find_candidates(CdEngine *engine, CdBlocking *blocking, uint32 r, Pending *pending)
-{
-	pending->record = r;
-	pending->n = cd_candidates(engine, blocking, r);
-	if (pending->n > pending->max)
-	{
-		pending->max = pending->n * 2;
-		if (pending->candidate != NULL)
-			pfree(pending->candidate);
-		pending->candidate = MemoryContextAllocHuge(engine->context, pending->max * sizeof(uint32));
-	}
-	memcpy(pending->candidate, blocking->touched, pending->n * sizeof(uint32));
-}
-
-/* What the record can bring is noted; the tokens of its candidates begin to come. */
-static void
-await_tokens(CdEngine *engine, const CdRecords *records, Pending *pending)
-{
-	if (pending->n == 0)
-		return;
-	cd_side_note(engine, CD_FORM(records, pending->record), &pending->side);
-	for (uint32 i = 0; i < pending->n; i++)
-		cd_prefetch_tokens(engine, CD_FORM(records, pending->candidate[i]));
-}
+} Batch;
 
 /*
- * Score the candidates of the records from one to another, and keep their
- * links.  Three records are under way at a time, each in another stage, so
- * that what a stage reads was fetched while the others were worked on.
+ * Several batches are under way at a time, each in another stage, so that what
+ * a stage reads was fetched while the others were worked on.
  */
+#define STAGES	4
+
+struct CdScoring
+{
+	CdEngine   *engine;
+	const CdRecords *records;
+	CdLinks    *links;
+	uint64		begun;			/* batches */
+	Batch		batch[STAGES];
+};
+
+/* Begin to score pairs of some records. */
+CdScoring *
+cd_scoring_begin(CdEngine *engine, const CdRecords *records, CdLinks *links)
+{
+	CdScoring  *scoring = MemoryContextAllocHuge(engine->context, sizeof(CdScoring));
+
+	scoring->engine = engine;
+	scoring->records = records;
+	scoring->links = links;
+	scoring->begun = 0;
+	for (int i = 0; i < STAGES; i++)
+		scoring->batch[i].n = scoring->batch[i].record = 0;
+	return scoring;
+}
+
+/* Give up candidates by their numbers; the tokens of others begin to come into the caches. */
+static void
+look_at_forms(CdScoring *scoring, Batch *batch)
+{
+	const CdRecords *records = scoring->records;
+	uint32		left = 0;
+
+	if (batch->n == 0)
+		return;
+	cd_side_note(scoring->engine, CD_FORM(records, batch->record), &batch->side);
+	for (uint32 i = 0; i < batch->n; i++)
+	{
+		Staged	   *staged = &batch->staged[i];
+		const CdForm *form = CD_FORM(records, staged->candidate);
+
+		if (!cd_bound_by_form(scoring->engine, &batch->side, form, LINK_FLOOR, &staged->bound))
+			continue;
+		batch->left[left++] = (uint8) i;
+		cd_prefetch_tokens(scoring->engine, form);
+	}
+	batch->n = left;
+}
+
+/* Give up candidates by a glance at their tokens; what is remembered of the others' begins to come. */
+static void
+look_at_tokens(CdScoring *scoring, Batch *batch)
+{
+	const CdForm *form = CD_FORM(scoring->records, batch->record);
+	uint32		left = 0;
+
+	for (uint32 i = 0; i < batch->n; i++)
+	{
+		Staged	   *staged = &batch->staged[batch->left[i]];
+		const CdForm *other = CD_FORM(scoring->records, staged->candidate);
+
+		if (!cd_bound_by_glance(scoring->engine, &batch->side, other, LINK_FLOOR, &staged->bound))
+			continue;
+		batch->left[left++] = batch->left[i];
+		cd_prefetch_names(scoring->engine, form, other);
+	}
+	batch->n = left;
+}
+
+/* Score the candidates that are left, and keep those above the floor. */
+static void
+look_at_texts(CdScoring *scoring, Batch *batch)
+{
+	CdLinks    *links = scoring->links;
+
+	for (uint32 i = 0; i < batch->n; i++)
+	{
+		const Staged *staged = &batch->staged[batch->left[i]];
+		CdScored	scored;
+
+		scored.a = Min(batch->record, staged->candidate);
+		scored.b = Max(batch->record, staged->candidate);
+		if (!cd_pair_weight_above(scoring->engine, CD_FORM(scoring->records, scored.a), CD_FORM(scoring->records, scored.b),
+								  LINK_FLOOR, &staged->bound, &scored.weight, &scored.identifiers))
+			continue;
+		if (links->n == links->max)
+		{
+			links->max *= 2;
+			links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
+		}
+		links->item[links->n++] = scored;
+	}
+	batch->n = 0;
+}
+
+/* Each batch goes a stage further; answers the place of a new one. */
+static Batch *
+next_batch(CdScoring *scoring)
+{
+	uint64		at = scoring->begun++;
+	Batch	   *batch = scoring->batch;
+
+	look_at_texts(scoring, &batch[(at + STAGES - 3) % STAGES]);
+	look_at_tokens(scoring, &batch[(at + STAGES - 2) % STAGES]);
+	look_at_forms(scoring, &batch[(at + STAGES - 1) % STAGES]);
+	return &batch[at % STAGES];
+}
+
+/* Score a record against its candidates; what of them is above the floor is known at the end. */
+void
+cd_scoring_put(CdScoring *scoring, uint32 record, const uint32 *candidate, uint32 n)
+{
+	scoring->links->pairs += n;
+	while (n > 0)
+	{
+		Batch	   *batch = next_batch(scoring);
+
+		CHECK_FOR_INTERRUPTS();
+		batch->record = record;
+		batch->n = Min(n, BATCH_CANDIDATES);
+		for (uint32 i = 0; i < batch->n; i++)
+			batch->staged[i].candidate = candidate[i];
+		candidate += batch->n;
+		n -= batch->n;
+	}
+}
+
+void
+cd_scoring_end(CdScoring *scoring)
+{
+	for (int i = 1; i < STAGES; i++)
+		next_batch(scoring);
+	pfree(scoring);
+}
+
+/* Score the candidates of the records from one to another, and keep their links. */
 void
 cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 to, CdLinks *links)
 {
-	const CdRecords *records = blocking->records;
-	Pending		pending[3] = {{0}};
+	CdScoring  *scoring = cd_scoring_begin(engine, blocking->records, links);
 
-	for (uint32 r = from; r < to + 2; r++)
+	for (uint32 r = from; r < to; r++)
 	{
+		uint32		n = cd_candidates(engine, blocking, r);
+
 		CHECK_FOR_INTERRUPTS();
-		if (r < to)
-			find_candidates(engine, blocking, r, &pending[r % 3]);
-		if (r > from && r < to + 1)
-			await_tokens(engine, records, &pending[(r - 1) % 3]);
-		if (r > from + 1)
-		{
-			Pending    *p = &pending[(r - 2) % 3];
-
-			for (uint32 i = 0; i < p->n; i++)
-				cd_score_pair(engine, records, &p->side, p->record, p->candidate[i], links);
-		}
+		cd_scoring_put(scoring, r, blocking->touched, n);
 	}
-	for (int i = 0; i < 3; i++)
-	{
-		if (pending[i].candidate != NULL)
-			pfree(pending[i].candidate);
-	}
+	cd_scoring_end(scoring);
 }
 
 /* Name the identifiers that agree. */

@@ -109,14 +109,14 @@ cd_pair_weight(CdEngine *engine, const CdForm *a, const CdForm *b,
 	return cd_weight(engine->model, agreement, part) + identifier_weight(engine, a, b, identifiers);
 }
 
-/* The same weight where it reaches the floor; false, sooner, where it does not.  The side is that of a or b. */
+/* The same weight where it reaches the floor, as far as is known by now; false, sooner, where it does not. */
 bool
-cd_pair_weight_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor,
+cd_pair_weight_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, const CdBound *bound,
 					 float *weight, uint64 *identifiers)
 {
 	CdAgreement agreement;
 
-	if (!cd_agreement_above(engine, side, a, b, floor, &agreement))
+	if (!cd_agreement_above(engine, a, b, floor, bound, &agreement))
 		return false;
 	*weight = cd_weight(engine->model, &agreement, NULL) + identifier_weight(engine, a, b, identifiers);
 	return *weight >= floor;

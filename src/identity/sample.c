@@ -16,6 +16,7 @@
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "identity/crew.h"
+#include "identity/glance.h"
 #include "identity/train.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -100,14 +101,50 @@ count_all(CdEngine *engine, CdRecords *records, Counts *counts)
 	}
 }
 
+/* Pairs drawn between the time that what they read begins to come into the caches and the time they are compared. */
+#define FORMS_AHEAD			24
+#define TOKENS_AHEAD		12
+#define NAMES_AHEAD			6
+
+typedef struct Draw
+{
+	uint32		a;
+	uint32		b;
+} Draw;
+
+/* Compare pairs that were drawn. */
+static void
+count_drawn(CdEngine *engine, const CdRecords *records, const Draw *draw, int n, Counts *counts)
+{
+	CdAgreement agreement;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (i + FORMS_AHEAD < n)
+		{
+			cd_prefetch_form(CD_FORM(records, draw[i + FORMS_AHEAD].a));
+			cd_prefetch_form(CD_FORM(records, draw[i + FORMS_AHEAD].b));
+		}
+		if (i + TOKENS_AHEAD < n)
+		{
+			cd_prefetch_tokens(engine, CD_FORM(records, draw[i + TOKENS_AHEAD].a));
+			cd_prefetch_tokens(engine, CD_FORM(records, draw[i + TOKENS_AHEAD].b));
+		}
+		if (i + NAMES_AHEAD < n)
+			cd_prefetch_names(engine, CD_FORM(records, draw[i + NAMES_AHEAD].a), CD_FORM(records, draw[i + NAMES_AHEAD].b));
+		cd_agreement(engine, CD_FORM(records, draw[i].a), CD_FORM(records, draw[i].b), &agreement);
+		count_pair(counts, &agreement);
+	}
+}
+
 /* Take random pairs until none is left; who they are is drawn by everybody. */
 static void
 count_draws(CdCrew *crew, Counts *counts)
 {
 	SampleState *state = crew->piece[STATE];
 	const CdRecords *records = crew->records;
+	Draw	   *draw = MemoryContextAlloc(crew->engine->context, DRAWS_AT_ONCE * sizeof(Draw));
 	pg_prng_state prng;
-	CdAgreement agreement;
 	int			drawn = 0;
 
 	pg_prng_seed(&prng, 20240229);
@@ -115,6 +152,7 @@ count_draws(CdCrew *crew, Counts *counts)
 	{
 		uint32		from = pg_atomic_fetch_add_u32(&state->next, DRAWS_AT_ONCE);
 		int			to = (int) Min(from + DRAWS_AT_ONCE, (uint32) state->draws);
+		int			n = 0;
 
 		if (from >= (uint32) state->draws)
 			break;
@@ -124,12 +162,12 @@ count_draws(CdCrew *crew, Counts *counts)
 			uint32		a = pg_prng_uint64_range(&prng, 0, records->n - 1);
 			uint32		b = pg_prng_uint64_range(&prng, 0, records->n - 1);
 
-			if (drawn < (int) from || a == b)
-				continue;
-			cd_agreement(crew->engine, CD_FORM(records, a), CD_FORM(records, b), &agreement);
-			count_pair(counts, &agreement);
+			if (drawn >= (int) from && a != b)
+				draw[n++] = (Draw) {a, b};
 		}
+		count_drawn(crew->engine, records, draw, n, counts);
 	}
+	pfree(draw);
 }
 
 /* Add what another counted. */
@@ -156,6 +194,13 @@ add_counts(Counts *counts, const Counts *more)
 	}
 }
 
+/* A number that a record has, and what tells it apart from most others. */
+typedef struct Holder
+{
+	uint32		token;
+	uint32		code;
+} Holder;
+
 /*
  * Count how many of those who have a number, a telephone's or an identifier,
  * have nearly the same as another: numbers given one after the other differ by
@@ -165,7 +210,7 @@ add_counts(Counts *counts, const Counts *more)
 static void
 count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
 {
-	uint32	   *holder = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
+	Holder	   *holder = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(Holder));
 	pg_prng_state prng;
 
 	pg_prng_seed(&prng, 20240301);
@@ -184,18 +229,18 @@ count_near(CdEngine *engine, CdRecords *records, double pairs, Counts *counts)
 			const CdForm *form = CD_FORM(records, r);
 
 			if (form->start[comparison->slot + 1] > form->start[comparison->slot])
-				holder[n++] = form->word[form->start[comparison->slot]];
+				holder[n++] = (Holder) {form->word[form->start[comparison->slot]], form->word[form->start[comparison->slot] + 1]};
 		}
 		for (int i = 0; i < (int) pairs && n > 1; i++)
 		{
-			uint32		a = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
-			uint32		b = holder[pg_prng_uint64_range(&prng, 0, n - 1)];
+			const Holder *a = &holder[pg_prng_uint64_range(&prng, 0, n - 1)];
+			const Holder *b = &holder[pg_prng_uint64_range(&prng, 0, n - 1)];
 
 			if (i % 1024 == 0)
 				CHECK_FOR_INTERRUPTS();
-			if (a == b)
+			if (a->token == b->token)
 				continue;
-			near += cd_token_distance(engine->dict, a, b, 1) == 1;
+			near += !cd_codes_apart(a->code, b->code) && cd_token_distance(engine->dict, a->token, b->token, 1) == 1;
 			drawn++;
 		}
 		if (near >= SEEN)
@@ -339,8 +384,10 @@ sample_some(Patterns *patterns, CdBlocking *blocking, uint32 from, uint32 to)
 			uint32		b = Max(r, blocking->touched[i]);
 			int			label = labels == NULL ? -1 : pair_label(labels, a, b);
 
-			if (i + 3 < n)
-				cd_prefetch_tokens(patterns->engine, CD_FORM(records, blocking->touched[i + 3]));
+			if (i + TOKENS_AHEAD < n)
+				cd_prefetch_tokens(patterns->engine, CD_FORM(records, blocking->touched[i + TOKENS_AHEAD]));
+			if (i + NAMES_AHEAD < n)
+				cd_prefetch_names(patterns->engine, CD_FORM(records, r), CD_FORM(records, blocking->touched[i + NAMES_AHEAD]));
 			if (sampled || label >= 0)
 				take_pattern(patterns, r, a, b, label, sampled ? patterns->step : 1);
 		}

@@ -140,8 +140,24 @@ typedef struct LatinPart
 	CdNamePart	part;
 } LatinPart;
 
+/* What is looked at of them first. */
+typedef struct ForeignLook
+{
+	uint32		token;			/* + 1, 0 if free */
+	CdSpelled	look;
+} ForeignLook;
+
+typedef struct LatinLook
+{
+	uint32		token;			/* + 1, 0 if free */
+	int8		pinyin;			/* can the token be cut into syllables of pinyin? -1: not asked yet */
+	CdSpeller	look;
+} LatinLook;
+
 struct CdKeptParts
 {
+	ForeignLook foreign_look[FOREIGN_PLACES];
+	LatinLook	latin_look[LATIN_PLACES];
 	ForeignPart foreign[FOREIGN_PLACES];
 	LatinPart	latin[LATIN_PLACES];
 };
@@ -173,6 +189,66 @@ read_part(const CdDictionary *dict, uint32 token, ForeignPart *foreign, LatinPar
 	MemoryContextDelete(scratch);
 }
 
+/* The parts kept, made when the first is. */
+static CdKeptParts *
+kept_parts(CdDictionary *dict)
+{
+	if (dict->parts == NULL)
+		dict->parts = MemoryContextAllocExtended(dict->context, sizeof(CdKeptParts), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return dict->parts;
+}
+
+static const ForeignPart *
+foreign_part(CdDictionary *dict, uint32 token)
+{
+	ForeignPart *part = &kept_parts(dict)->foreign[KEPT_AT(token, FOREIGN_PLACES)];
+
+	if (part->token != token + 1)
+		read_part(dict, token, part, NULL);
+	return part;
+}
+
+static LatinPart *
+latin_part(CdDictionary *dict, uint32 token)
+{
+	LatinPart  *part = &kept_parts(dict)->latin[KEPT_AT(token, LATIN_PLACES)];
+
+	if (part->token != token + 1)
+		read_part(dict, token, NULL, part);
+	return part;
+}
+
+/* How a token in another script is spelled, at a glance. */
+static const CdSpelled *
+foreign_look(CdDictionary *dict, uint32 token)
+{
+	ForeignLook *look = &kept_parts(dict)->foreign_look[KEPT_AT(token, FOREIGN_PLACES)];
+
+	if (look->token != token + 1)
+	{
+		const ForeignPart *part = foreign_part(dict, token);
+
+		cd_spelled_note(&look->look, &part->given, &part->family);
+		look->token = token + 1;
+	}
+	return &look->look;
+}
+
+/* The same of a word in Latin letters. */
+static LatinLook *
+latin_look(CdDictionary *dict, uint32 token)
+{
+	LatinLook  *look = &kept_parts(dict)->latin_look[KEPT_AT(token, LATIN_PLACES)];
+
+	if (look->token != token + 1)
+	{
+		cd_speller_note(&look->look, &latin_part(dict, token)->part);
+		look->pinyin = -1;
+		look->token = token + 1;
+	}
+	return look;
+}
+
 /*
  * Judge a part of a name in another script and a word in Latin letters: what
  * it may be spelled as besides its reading (Wong for 王, Mohammed for محمد).
@@ -180,35 +256,16 @@ read_part(const CdDictionary *dict, uint32 token, ForeignPart *foreign, LatinPar
 static CdLikeness
 judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
 {
-	ForeignPart *f;
+	const ForeignPart *f;
 	LatinPart  *l;
 	double		best;
 
-	if (dict->parts == NULL)
-		dict->parts = MemoryContextAllocExtended(dict->context, sizeof(CdKeptParts), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	f = &dict->parts->foreign[KEPT_AT(foreign, FOREIGN_PLACES)];
-	l = &dict->parts->latin[KEPT_AT(latin, LATIN_PLACES)];
-	if (f->token != foreign + 1)
-		read_part(dict, foreign, f, NULL);
-	if (l->token != latin + 1)
-		read_part(dict, latin, NULL, l);
+	if (!cd_may_spell(foreign_look(dict, foreign), &latin_look(dict, latin)->look))
+		return CD_DIFFERENT;
+	f = foreign_part(dict, foreign);
+	l = latin_part(dict, latin);
 	best = Max(cd_name_part_spelled(&f->given, &l->part), cd_name_part_spelled(&f->family, &l->part));
 	return best >= 0.86 ? CD_CLOSE : best >= 0.8 ? CD_SIMILAR : CD_DIFFERENT;
-}
-
-/* Is a token written in Chinese characters? */
-static bool
-is_han(const CdDictionary *dict, uint32 token)
-{
-	const CdToken *t = &dict->token[token];
-	const uint8 *s = (const uint8 *) CD_TOKEN_TEXT(dict, token);
-
-	/* the first character, of three bytes or four */
-	if (t->ascii || t->len < 3 || s[0] < 0xE0)
-		return false;
-	if (s[0] < 0xF0)
-		return cd_is_han((s[0] & 0x0F) << 12 | (s[1] & 0x3F) << 6 | (s[2] & 0x3F));
-	return t->len >= 4 && cd_is_han((s[0] & 0x07) << 18 | (s[1] & 0x3F) << 12 | (s[2] & 0x3F) << 6 | (s[3] & 0x3F));
 }
 
 /*
@@ -216,13 +273,21 @@ is_han(const CdDictionary *dict, uint32 token)
  * letters that are no pinyin?  Who is 王伟 may be David Wang elsewhere.
  */
 bool
-cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 a, uint32 b)
+cd_tokens_of_two_tongues(CdDictionary *dict, uint32 a, uint32 b)
 {
-	const CdToken *latin = &dict->token[dict->token[a].ascii ? a : b];
-	uint32		cp[64];
+	uint32		latin = dict->glance[a].han ? b : a;
+	LatinLook  *look;
 
-	return dict->token[a].ascii != dict->token[b].ascii && is_han(dict, dict->token[a].ascii ? b : a) &&
-		!cd_is_pinyin(cp, cd_utf8_decode(dict->pool + latin->offset, latin->len, cp));
+	if (dict->glance[a].han == dict->glance[b].han || !dict->token[latin].ascii)
+		return false;
+	look = latin_look(dict, latin);
+	if (look->pinyin < 0)
+	{
+		uint32		cp[64];
+
+		look->pinyin = cd_is_pinyin(cp, cd_utf8_decode(CD_TOKEN_TEXT(dict, latin), dict->token[latin].len, cp));
+	}
+	return !look->pinyin;
 }
 
 /*
@@ -233,6 +298,34 @@ static inline CdLikeness
 as_written(CdLikeness likeness, bool characters)
 {
 	return !characters ? likeness : likeness == CD_CLOSE ? CD_SIMILAR : CD_DIFFERENT;
+}
+
+/* Where the likeness of two tokens, the lower first, is remembered, and under which key: numbers have 29 bits, so that both and the answer fit one word. */
+static inline uint64 *
+remembered(const CdDictionary *dict, uint32 a, uint32 b, uint64 *key)
+{
+	*key = ((uint64) a << 35) | ((uint64) b << 6);
+	return &dict->cache[(*key * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - CACHE_BITS)];
+}
+
+/* Bring what cd_token_likeness remembers of two tokens into the caches. */
+void
+cd_prefetch_likeness(const CdDictionary *dict, uint32 a, uint32 b)
+{
+	const CdGlance *x = &dict->glance[a];
+	const CdGlance *y = &dict->glance[b];
+	uint64		key;
+
+	if (a == b)
+		return;
+	if ((x->roman != a) == (y->roman != b))
+	{
+		if (cd_differ_at_a_glance(x, y))
+			return;
+		a = x->roman;
+		b = y->roman;
+	}
+	cd_prefetch(remembered(dict, Min(a, b), Max(a, b), &key));
 }
 
 /* How alike two tokens of one namespace are. */
@@ -254,7 +347,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 		if (cd_differ_at_a_glance(&dict->glance[a], &dict->glance[b]))
 			return abbreviates(dict, a, b) ? CD_SIMILAR : CD_DIFFERENT;
 		/* what is written in another script is compared by its reading */
-		written = dict->glance[a].roman != a && dict->glance[b].roman != b && is_han(dict, a) && is_han(dict, b);
+		written = dict->glance[a].roman != a && dict->glance[b].roman != b && dict->glance[a].han && dict->glance[b].han;
 		a = dict->glance[a].roman;
 		b = dict->glance[b].roman;
 	}
@@ -270,9 +363,7 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 	if (dict->cache == NULL)
 		dict->cache = MemoryContextAllocExtended(dict->context, sizeof(uint64) << CACHE_BITS,
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	/* numbers have 29 bits: both and the answer fit one word */
-	key = ((uint64) a << 35) | ((uint64) b << 6);
-	slot = &dict->cache[(key * UINT64CONST(0x9E3779B97F4A7C15)) >> (64 - CACHE_BITS)];
+	slot = remembered(dict, a, b, &key);
 	if ((*slot & ~UINT64CONST(63)) == key && (*slot & 32))
 		return as_written((CdLikeness) (*slot & 7), written);
 	answer = judge(dict, dict->glance[a].roman, dict->glance[b].roman);

@@ -494,26 +494,54 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 }
 
 /*
- * The same as cd_agreement of a and b, of which the side is one, for a pair
- * whose weight, with what identifiers add, may reach the floor; false as soon
- * as it cannot.  The weight is the lesser of that against strangers and that
- * against housemates, and lower still.
+ * First stage: can the side and the other form reach the floor, by what their
+ * numbers alone tell?
  */
 bool
-cd_agreement_above(CdEngine *engine, const CdSide *side, const CdForm *a, const CdForm *b, float floor, CdAgreement *result)
+cd_bound_by_form(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor, CdBound *bound)
+{
+	bound->all = first_bound(engine, side, other, bound->share);
+	return bound->all.weight >= floor && bound->all.alone >= floor;
+}
+
+/* Second stage: and by a glance at their tokens? */
+bool
+cd_bound_by_glance(const CdEngine *engine, const CdSide *side, const CdForm *other, float floor, CdBound *bound)
+{
+	second_bound(engine, side, other, bound->share, &bound->all);
+	return bound->all.weight >= floor && bound->all.alone >= floor;
+}
+
+/* Bring what is remembered of the names' tokens into the caches, which the last stage asks for. */
+void
+cd_prefetch_names(const CdEngine *engine, const CdForm *a, const CdForm *b)
+{
+	int			s = engine->name_slot;
+
+	if (s < 0 || engine->dict->cache == NULL)
+		return;
+	for (int i = 0; i < FORM_LEN(a, s); i++)
+	{
+		for (int j = 0; j < FORM_LEN(b, s); j++)
+			cd_prefetch_likeness(engine->dict, FORM_AT(a, s)[i] & CD_TOKEN_MASK, FORM_AT(b, s)[j] & CD_TOKEN_MASK);
+	}
+}
+
+/*
+ * Last stage: the same as cd_agreement of a and b, of which the side is one,
+ * for a pair whose weight, with what identifiers add, may reach the floor;
+ * false as soon as it cannot.  The weight is the lesser of that against
+ * strangers and that against housemates, and lower still.
+ */
+bool
+cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float floor, const CdBound *known, CdAgreement *result)
 {
 	const CdModel *model = engine->model;
 	const CdScoringPlan *plan = &engine->plan;
-	CdShare		share[CD_MAX_COMPARISONS];
-	CdShare		bound = first_bound(engine, side, side->form == a ? b : a, share);
+	CdShare		bound = known->all;
 	CdNameLevels names;
 	bool		named = false;
 
-	if (bound.weight < floor || bound.alone < floor)
-		return false;
-	second_bound(engine, side, side->form == a ? b : a, share, &bound);
-	if (bound.weight < floor || bound.alone < floor)
-		return false;
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	result->kind = cd_pair_kind(engine, a, b);
 	result->crowded = false;
@@ -534,8 +562,8 @@ cd_agreement_above(CdEngine *engine, const CdSide *side, const CdForm *a, const 
 		}
 		level = cd_compare_one(engine, comparison, a, b, &names, &result->rarity[c], &result->crowded);
 		result->level[c] = level;
-		bound.weight -= share[j].weight;
-		bound.alone -= share[j].alone;
+		bound.weight -= known->share[j].weight;
+		bound.alone -= known->share[j].alone;
 		if (level != CD_MISSING)
 		{
 			float		rare = model->rarity_known * cd_rarity_weight(comparison, level, result->rarity[c]);

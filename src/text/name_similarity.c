@@ -511,11 +511,14 @@ reading_similarity(const CdNameToken *reading, const CdNameToken *other, int8 *p
 		korean_key(cp, len, b, sizeof(b));
 		if (strcmp(a, b) == 0)
 			return 0.94;
-		return Min(strlen(a), strlen(b)) >= 5 &&
+		return !reading->family && Min(strlen(a), strlen(b)) >= 5 &&
 			cd_osa8((uint8 *) a, strlen(a), (uint8 *) b, strlen(b), 1) <= 1 ? 0.85 : 0.0;
 	}
 	if (len >= 4 && strcmp(other->spelling, reading->spelling) == 0)
 		return 0.96;
+	/* a family name is a known one or none */
+	if (reading->family)
+		return 0.0;
 	if (Min(len, reading->len) >= 6 && cd_osa(cp, len, reading->cp, reading->len, 1) <= 1)
 		return 0.85;
 	/* what is too far from it to count needs no look at its syllables */
@@ -565,12 +568,7 @@ token_similarity_knowing(const CdNameToken *a, const CdNameToken *b, int8 *pinyi
 	if (other_spelling(a->spellings, b) || other_spelling(b->spellings, a))
 		return 0.95;
 	if ((a->reading != CD_READING_NONE) != (b->reading != CD_READING_NONE))
-	{
-		double		s = a->reading ? reading_similarity(a, b, pinyin) : reading_similarity(b, a, pinyin);
-
-		/* a family name is a known one or none */
-		return (a->reading ? a : b)->family ? (s >= 0.94 ? s : 0.0) : s;
-	}
+		return a->reading ? reading_similarity(a, b, pinyin) : reading_similarity(b, a, pinyin);
 	if (strcmp(a->spelling, b->spelling) == 0)
 		return 0.96;
 	if (same_given_group(a, b))
@@ -705,7 +703,7 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 		}
 		else
 			s = whole->len >= 4 && strcmp(other.spelling, whole->spelling) == 0 ? 0.97 : 0.0;
-		if (s > *score && !(whole->family && s < 0.94))
+		if (s > *score)
 		{
 			*score = s;
 			best = i - from + 1;

@@ -84,6 +84,30 @@ extern void cd_name_part_latin(CdNamePart *part, const char *text, int bytes);
 /* How well a word in Latin letters spells a part that is written in another script. */
 extern double cd_name_part_spelled(const CdNamePart *foreign, CdNamePart *latin);
 
+/* What tells whether a word may spell a part at all; all of them zero: it may. */
+typedef struct CdSpelled
+{
+	bool		sure;
+	uint8		chars;
+	uint32		first;			/* letter */
+	uint32		letters;		/* of the reading as a given name: which occur */
+	uint64		words[2];		/* hashes of words that spell it otherwise */
+} CdSpelled;
+
+typedef struct CdSpeller
+{
+	bool		sure;
+	uint8		chars;
+	uint8		text;			/* hash of its letters */
+	uint8		spelling;		/* and of how they are written as one sound */
+	uint32		first;
+	uint32		letters;
+} CdSpeller;
+
+extern void cd_spelled_note(CdSpelled *spelled, const CdNamePart *given, const CdNamePart *family);
+extern void cd_speller_note(CdSpeller *speller, const CdNamePart *word);
+extern bool cd_may_spell(const CdSpelled *spelled, const CdSpeller *word);
+
 extern double cd_name_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_company_similarity(const char *a, int la, const char *b, int lb);
 extern double cd_address_similarity(const char *a, int la, const char *b, int lb);
