@@ -1,5 +1,5 @@
 -- tag_coverage: customers with each tag, and the change since the day before.
-SELECT plan(7);
+SELECT plan(12);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -35,5 +35,17 @@ SELECT pg_temp.at('2026-03-05 10:00') \g /dev/null
 SELECT results_eq('SELECT * FROM pg_temp.coverage()', $$VALUES ('few', 1::bigint, 0::bigint), ('nobody', 0, 0), ('told', 0, 0)$$, 'days without a refresh are like the one before');
 SELECT is((SELECT array_agg(DISTINCT share ORDER BY share) FROM tag_coverage), ARRAY[0, 0.1]::float8[], 'shares are of all customers');
 SELECT is((SELECT count(DISTINCT day) FROM tag_count_by_day), 3::bigint, 'a day is counted once');
+-- Another moment is asked about, not refreshed as of.
+SELECT tag_customer(9, 'told', at => '2026-03-04 12:00') \g /dev/null
+SELECT tag_customer(10, 'told', at => '2026-03-05 12:00') \g /dev/null
+SELECT pg_temp.at('2026-03-05 18:00') \g /dev/null
+SET customer_data.as_of = '2026-03-05 11:00';
+SELECT results_eq('SELECT * FROM pg_temp.coverage()', $$VALUES ('few', 1::bigint, 0::bigint), ('nobody', 0, 0), ('told', 1, 1)$$, 'at another moment the tags of then are counted');
+SELECT is((SELECT array_agg(customers) FROM tag_member_counts('{10}')), NULL, 'also of some customers');
+SELECT is((SELECT array_agg(base_customers ORDER BY path) FROM tgi('{1,9}')), ARRAY[1, 1]::bigint[], 'and when groups are compared');
+SELECT is((SELECT array_agg(customer_id) FROM lookalikes('{1}', 5)), ARRAY[9]::bigint[], 'or others looked for that are like them');
+SET customer_data.recompute_past = off;
+SELECT is((SELECT customers FROM tag_coverage WHERE path = 'told'), 2::bigint, 'unless the present is wanted');
+RESET customer_data.recompute_past;
 RESET customer_data.as_of;
 SELECT * FROM finish();

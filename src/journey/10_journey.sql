@@ -31,6 +31,8 @@ CREATE TABLE customer_data.journey_stage (
     lapse        interval,
     as_today     text,
     segments     text[] NOT NULL DEFAULT '{}',
+    uses         text[] NOT NULL DEFAULT '{}',
+    uses_tags    text[] NOT NULL DEFAULT '{}',
     UNIQUE (journey_id, name),
     UNIQUE (journey_id, position) DEFERRABLE
 );
@@ -52,6 +54,8 @@ COMMENT ON COLUMN customer_data.journey_stage.minimum_stay IS 'Whoever enters st
 COMMENT ON COLUMN customer_data.journey_stage.lapse IS 'How long after its condition ceased to hold a customer falls back; 0: at once, NULL: never';
 COMMENT ON COLUMN customer_data.journey_stage.as_today IS 'What the condition looks at that has no history, so that it counts as it is today at every moment; NULL: nothing, past stages are exact';
 COMMENT ON COLUMN customer_data.journey_stage.segments IS 'Segments that the condition asks for';
+COMMENT ON COLUMN customer_data.journey_stage.uses IS 'Columns of profile that the condition names';
+COMMENT ON COLUMN customer_data.journey_stage.uses_tags IS 'Paths and prefixes of tags that the condition asks for; *: it looks at all';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.journey_stage_stage_id_seq', '');
 
@@ -201,7 +205,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.refuse_asked_stage(text, text) IS 'Refuses to drop or rename a stage, or a journey (NULL), that segments ask for';
 
-CREATE FUNCTION customer_data.check_stage_condition(condition text, OUT as_today text, OUT segments text[])
+CREATE FUNCTION customer_data.check_stage_condition(condition text, OUT as_today text, OUT segments text[], OUT uses text[], OUT uses_tags text[])
     LANGUAGE plpgsql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
@@ -233,7 +237,10 @@ BEGIN
                   DETAIL = 'A journey is walked one customer at a time, through moments at which the others'' figures are not at hand.',
                   HINT = 'Make it a segment and write in_segment(customer_id, ''name'').';
     END IF;
+    PERFORM customer_data.note_unknown_tags(checked.tags);
     segments := checked.segments;
+    uses := checked.columns;
+    uses_tags := checked.tags;
     as_today := (
         SELECT string_agg(x.what, ', ' ORDER BY x.what) FROM (
             SELECT format('segment %s', s.name) AS what FROM unnest(checked.segments) AS s(name)
@@ -246,7 +253,7 @@ BEGIN
               AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)) x);
 END
 $$;
-COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment, and which segments it asks for';
+COMMENT ON FUNCTION customer_data.check_stage_condition(text) IS 'Refuses what cannot be the condition of a stage; answers what in it counts as it is today at every moment, and which segments, columns of profile and tags it asks for';
 
 CREATE FUNCTION customer_data.check_stage_name(j customer_data.journey_definition, name text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -284,12 +291,12 @@ BEGIN
         UPDATE customer_data.journey_stage s SET position = s.position + 1
         WHERE s.journey_id = j.journey_id AND s.position >= add_stage.place;
     END IF;
-    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse, as_today, segments)
+    INSERT INTO customer_data.journey_stage (journey_id, name, label, position, condition, description, content, minimum_stay, lapse, as_today, segments, uses, uses_tags)
     VALUES (j.journey_id, stage, add_stage.label,
             coalesce(add_stage.place,
                      (SELECT coalesce(max(s.position), 0) + 1 FROM customer_data.journey_stage s WHERE s.journey_id = j.journey_id)),
             add_stage.condition, add_stage.description, add_stage.content, add_stage.minimum_stay,
-            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END, today.as_today, today.segments);
+            CASE WHEN fall_back THEN coalesce(add_stage.lapse, interval '0') ELSE add_stage.lapse END, today.as_today, today.segments, today.uses, today.uses_tags);
     UPDATE customer_data.journey_definition d SET version = d.version + 1 WHERE d.journey_id = j.journey_id;
     PERFORM customer_data.refuse_circle(d.condition_id) FROM customer_data.segment_definition d WHERE d.name = ANY (today.segments);
 END
@@ -327,6 +334,8 @@ BEGIN
     SET condition = coalesce(alter_stage.condition, s.condition),
         as_today = CASE WHEN alter_stage.condition IS NULL THEN s.as_today ELSE today.as_today END,
         segments = CASE WHEN alter_stage.condition IS NULL THEN s.segments ELSE today.segments END,
+        uses = CASE WHEN alter_stage.condition IS NULL THEN s.uses ELSE today.uses END,
+        uses_tags = CASE WHEN alter_stage.condition IS NULL THEN s.uses_tags ELSE today.uses_tags END,
         minimum_stay = coalesce(alter_stage.minimum_stay, s.minimum_stay),
         lapse = CASE WHEN fall_back THEN coalesce(alter_stage.lapse, s.lapse, '0')
                      WHEN NOT fall_back THEN alter_stage.lapse

@@ -222,6 +222,7 @@ BEGIN
     IF at IS NULL OR NOT isfinite(at) THEN
         RAISE EXCEPTION 'the moment must be a finite one' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM customer_data.refuse_unread_events();
     PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
     SELECT s.name, w.message INTO answer, fault
     FROM customer_data.walk_journey(j.journey_id, ARRAY[stage_of.customer_id]::customer_data.customer_set) w

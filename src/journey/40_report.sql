@@ -126,6 +126,7 @@ BEGIN
     IF customer_id IS NULL THEN
         RETURN;
     END IF;
+    PERFORM customer_data.refuse_unread_events();
     SELECT NULL::timestamptz AS entered_at, NULL::text AS why, g.* INTO here FROM customer_data.journey_stage g WHERE false;
     FOR w IN SELECT * FROM customer_data.walk_journey(j.journey_id, ARRAY[explain_stage.customer_id]::customer_data.customer_set) LOOP
         IF w.what = 'error' THEN

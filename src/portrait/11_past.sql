@@ -20,3 +20,14 @@ CREATE FUNCTION customer_data.profile_expression(made_of customer_data.profile_c
                ELSE (made_of).expression END
 $$;
 COMMENT ON FUNCTION customer_data.profile_expression(customer_data.profile_column) IS 'A column of profile as the view has it: metrics and tags follow customer_data.as_of';
+
+CREATE FUNCTION customer_data.recomputes_past() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_recomputes_past_sql';
+COMMENT ON FUNCTION customer_data.recomputes_past() IS 'Is customer_data.as_of set to another moment than now, so that profile computes metrics and tags as of then?';
+
+CREATE FUNCTION customer_data.tags_relation() RETURNS text
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN customer_data.recomputes_past() THEN '(SELECT customer_id, tags FROM customer_data.profile WHERE customer_data.tag_count(tags) > 0)'
+                ELSE 'customer_data.customer_tag' END
+$$;
+COMMENT ON FUNCTION customer_data.tags_relation() IS 'Where a query finds customer_id and tags of all customers who have any, as of as_of()';

@@ -11,7 +11,8 @@ CREATE TABLE customer_data.metric (
     ready_made boolean NOT NULL DEFAULT false,
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     time_zone text NOT NULL DEFAULT current_setting('TimeZone'),
-    uses text[] NOT NULL DEFAULT '{}'
+    uses text[] NOT NULL DEFAULT '{}',
+    uses_tags text[] NOT NULL DEFAULT '{}'
 );
 -- A metric that is computed when asked, and one that came with the extension,
 -- run as whoever asks; so only the table's owner says which ones those are.
@@ -34,6 +35,7 @@ COMMENT ON COLUMN customer_data.metric.expression IS 'SQL expression over the co
 COMMENT ON COLUMN customer_data.metric.moving IS 'Computed when asked instead of stored: it changes by itself as time passes';
 COMMENT ON COLUMN customer_data.metric.owner IS 'The role that defined it and with whose rights it runs';
 COMMENT ON COLUMN customer_data.metric.uses IS 'Columns of profile that the expression names';
+COMMENT ON COLUMN customer_data.metric.uses_tags IS 'Paths and prefixes of tags that the expression asks for; *: it looks at all';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.metric', '');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.metric_metric_id_seq', '');
 
@@ -162,7 +164,10 @@ BEGIN
     SELECT 'tag', t.path FROM customer_data.tag t WHERE column_name = ANY (t.uses)
     UNION ALL
     SELECT c.room, c.expression FROM customer_data.condition_need n JOIN customer_data.condition c USING (condition_id)
-    WHERE n.kind IN ('attribute', 'metric') AND n.name = column_name;
+    WHERE n.kind IN ('attribute', 'metric') AND n.name = column_name
+    UNION ALL
+    SELECT 'stage', format('%s of journey %s', s.name, j.name)
+    FROM customer_data.journey_stage s JOIN customer_data.journey_definition j USING (journey_id) WHERE column_name = ANY (s.uses);
 END
 $$;
 COMMENT ON FUNCTION customer_data.column_users(text) IS 'Definitions that use a column of profile';
@@ -206,8 +211,9 @@ BEGIN
     -- Numbers are kept as double precision, so that thresholds and models fit any.
     kept := CASE WHEN checked.type IN ('integer'::regtype, 'bigint', 'smallint', 'real', 'numeric')
                  THEN 'double precision'::regtype ELSE checked.type END;
-    INSERT INTO customer_data.metric (name, expression, type, description, unit, owner, time_zone, uses)
-    VALUES (name, expression, kept::text, description, unit, quote_ident(current_user)::regrole, current_setting('TimeZone'), checked.uses);
+    INSERT INTO customer_data.metric (name, expression, type, description, unit, owner, time_zone, uses, uses_tags)
+    VALUES (name, expression, kept::text, description, unit, quote_ident(current_user)::regrole, current_setting('TimeZone'), checked.uses, checked.tag_paths);
+    PERFORM customer_data.note_unknown_tags(checked.tag_paths);
     PERFORM customer_data.ensure_metrics();
     PERFORM customer_data.rebuild_profile();
 END
@@ -247,10 +253,11 @@ BEGIN
                 DETAIL = format('The cycle is %s.', cycle);
         END IF;
         UPDATE customer_data.metric m
-        SET expression = alter_metric.expression, uses = checked.uses, ready_made = false,
+        SET expression = alter_metric.expression, uses = checked.uses, uses_tags = checked.tag_paths, ready_made = false,
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE m.metric_id = had.metric_id;
         DELETE FROM customer_data.metric_state s WHERE s.metric_id = had.metric_id;
+        PERFORM customer_data.note_unknown_tags(checked.tag_paths);
     END IF;
     UPDATE customer_data.metric m
     SET description = coalesce(alter_metric.description, m.description), unit = coalesce(alter_metric.unit, m.unit)

@@ -112,10 +112,7 @@ BEGIN
     IF found.path IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_object',
             MESSAGE = format('there is no tag "%s"', path),
-            HINT = coalesce((SELECT 'Did you mean ' || string_agg(format('"%s"', n.path), ' or ') || '?'
-                             FROM (SELECT t.path FROM customer_data.tag t
-                                   WHERE customer_data.levenshtein(t.path, find_tag.path) <= 3
-                                   ORDER BY customer_data.levenshtein(t.path, find_tag.path), t.path LIMIT 2) n),
+            HINT = coalesce(customer_data.nearest_tags(path),
                             'Declare it with customer_data.add_tag(path, expression, kind).');
     END IF;
     RETURN found;
@@ -136,6 +133,67 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.tag_deciding(text) IS 'The tag that decides about a path: that of the path, or one below which tags hang; or an error that names the nearest';
 
+CREATE FUNCTION customer_data.gives_tag(path text, result text, asked text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN asked = '*' THEN true
+                WHEN asked LIKE '%.*' THEN starts_with(path, left(asked, -1))
+                                           OR result = 'customer_data.tagset' AND starts_with(left(asked, -1), path || '.')
+                ELSE asked = path OR result = 'customer_data.tagset' AND starts_with(asked, path || '.') END;
+COMMENT ON FUNCTION customer_data.gives_tag(text, text, text) IS 'May a tag of some path and result give what an expression asks for, a path or a prefix?';
+
+CREATE FUNCTION customer_data.tag_requests() RETURNS TABLE (kind text, name text, path text)
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'metric'::text, m.name, p FROM customer_data.metric m, unnest(m.uses_tags) p
+    UNION ALL
+    SELECT 'tag', t.path, p FROM customer_data.tag t, unnest(t.uses_tags) p
+    UNION ALL
+    SELECT c.room, coalesce(d.name, c.expression), n.name
+    FROM customer_data.condition_need n JOIN customer_data.condition c USING (condition_id)
+    LEFT JOIN customer_data.segment_definition d USING (condition_id)
+    WHERE n.kind = 'tag'
+    UNION ALL
+    SELECT 'stage', format('%s of journey %s', s.name, j.name), p
+    FROM customer_data.journey_stage s JOIN customer_data.journey_definition j USING (journey_id), unnest(s.uses_tags) p;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_requests() IS 'Which definitions ask for which tags, by path or prefix (*: all); behind the view tag_use';
+
+CREATE FUNCTION customer_data.nearest_tags(path text) RETURNS text
+    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    SELECT 'Did you mean ' || string_agg(format('"%s"', n.path), ' or ') || '?'
+    FROM (SELECT t.path FROM customer_data.tag t
+          WHERE customer_data.levenshtein(t.path, nearest_tags.path) <= least(3, greatest(2, length(nearest_tags.path) / 2))
+          ORDER BY customer_data.levenshtein(t.path, nearest_tags.path), t.path LIMIT 2) n
+$$;
+COMMENT ON FUNCTION customer_data.nearest_tags(text) IS 'A hint with the paths of tags nearest to one that there is not, or NULL';
+
+CREATE VIEW customer_data.tag_use AS
+SELECT r.kind, r.name, r.path, n.known, CASE WHEN NOT n.known THEN customer_data.nearest_tags(r.path) END AS hint
+FROM customer_data.tag_requests() r,
+     LATERAL (SELECT r.path = '*' OR EXISTS (SELECT FROM customer_data.tag t WHERE customer_data.gives_tag(t.path, t.result, r.path))) n (known);
+COMMENT ON VIEW customer_data.tag_use IS 'Which metrics, tags, segments and stages ask for which tags, and whether some definition gives them; of one that none gives, as after a slip of the pen, nobody is taken to have it';
+COMMENT ON COLUMN customer_data.tag_use.path IS 'A path, a prefix, or * for all';
+
+CREATE FUNCTION customer_data.note_unknown_tags(paths text[]) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    unknown text;
+BEGIN
+    FOR unknown IN
+        SELECT p FROM unnest(paths) p
+        WHERE p <> '*' AND NOT EXISTS (SELECT FROM customer_data.tag t WHERE customer_data.gives_tag(t.path, t.result, p))
+    LOOP
+        RAISE NOTICE USING
+            MESSAGE = format('no tag "%s" is defined', unknown),
+            DETAIL = 'Until one is, nobody has it.',
+            HINT = concat_ws(' ', customer_data.nearest_tags(unknown), 'The view customer_data.tag_use shows what asks for it.');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_data.note_unknown_tags(text[]) IS 'Says which of some paths and prefixes of tags no definition gives';
+
 CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
 #variable_conflict use_column
@@ -153,9 +211,7 @@ BEGIN
         LEFT JOIN customer_data.tag u ON u.path <> t.path AND u.expression IS NOT NULL AND EXISTS (
             SELECT FROM unnest(t.uses_tags) p
             WHERE CASE WHEN p = '*' THEN NOT '*' = ANY (u.uses_tags)
-                       WHEN p LIKE '%.*' THEN starts_with(u.path, left(p, -1))
-                                              OR u.result = 'customer_data.tagset' AND starts_with(left(p, -1), u.path || '.')
-                       ELSE p = u.path OR u.result = 'customer_data.tagset' AND starts_with(p, u.path || '.') END)
+                       ELSE customer_data.gives_tag(u.path, u.result, p) END)
     ), level AS (
         SELECT u.tag_id, 0 AS depth FROM uses u
         UNION
@@ -318,6 +374,7 @@ BEGIN
             weighing, CASE WHEN weighing IS NOT NULL THEN prior END, CASE WHEN weighing IS NOT NULL THEN top END,
             coalesce(checked.uses, '{}'), coalesce(checked.tag_paths, '{}'));
     PERFORM customer_data.check_tag_cycles(path);
+    PERFORM customer_data.note_unknown_tags(checked.tag_paths);
     PERFORM customer_data.reset_tag_group(exclusive_group);
 END
 $$;
@@ -373,6 +430,9 @@ BEGIN
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE t.tag_id = had.tag_id;
         PERFORM customer_data.check_tag_cycles(path);
+        IF alter_tag.expression IS NOT NULL THEN
+            PERFORM customer_data.note_unknown_tags((SELECT t.uses_tags FROM customer_data.tag t WHERE t.tag_id = had.tag_id));
+        END IF;
         DELETE FROM customer_data.tag_state s WHERE s.tag_id = had.tag_id;
         DELETE FROM customer_data.tag_population_state s WHERE s.tag_id = had.tag_id AND alter_tag.expression IS NOT NULL;
         PERFORM customer_data.reset_tag_group(had.exclusive_group);
@@ -388,9 +448,21 @@ CREATE FUNCTION customer_data.drop_tag(path text) RETURNS void
     LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
 DECLARE
     had customer_data.tag;
+    users text;
     without customer_data.customer_set;
 BEGIN
     had := customer_data.find_tag(path);
+    -- Who asks for a branch that it lies in asks for whatever there is.
+    SELECT string_agg(format('%s %s', u.kind, u.name), ', ' ORDER BY u.kind, u.name) INTO users
+    FROM (SELECT DISTINCT u.kind, u.name FROM customer_data.tag_requests() u
+          WHERE (u.path = had.path OR had.result = 'customer_data.tagset' AND starts_with(u.path, had.path || '.'))
+            AND (u.kind, u.name) <> ('tag', had.path)) u;
+    IF users IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
+            MESSAGE = format('tag "%s" is in use', path),
+            DETAIL = format('It is used by %s.', users),
+            HINT = 'Drop or change these first.';
+    END IF;
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM customer_data.tag t WHERE t.tag_id = had.tag_id;
     DELETE FROM customer_data.given_tag g
@@ -408,7 +480,7 @@ BEGIN
     PERFORM customer_data.reset_tag_group(had.exclusive_group);
 END
 $$;
-COMMENT ON FUNCTION customer_data.drop_tag(text) IS 'Drops a tag and takes it from all customers';
+COMMENT ON FUNCTION customer_data.drop_tag(text) IS 'Drops a tag that nothing asks for, and takes it from all customers';
 
 CREATE FUNCTION customer_data.tag_customer(customer_id bigint, path text, score double precision DEFAULT 1,
         at timestamptz DEFAULT now(), until timestamptz DEFAULT NULL, note text DEFAULT NULL) RETURNS void

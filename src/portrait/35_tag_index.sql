@@ -57,18 +57,19 @@ CREATE FUNCTION customer_data.tag_member_counts(among customer_data.customer_set
     RETURNS TABLE (path text, customers bigint, score double precision)
     LANGUAGE plpgsql STABLE ROWS 300 SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM customer_data.tag_layer l WHERE l.layer > 0) THEN
+    IF NOT customer_data.recomputes_past() AND EXISTS (SELECT FROM customer_data.tag_layer l WHERE l.layer > 0) THEN
         RETURN QUERY
         SELECT c.path, sum(c.customers)::bigint, sum(c.score)
         FROM customer_data.tag_posting_counts(among, paths, scored) c GROUP BY 1 HAVING sum(c.customers) > 0;
     ELSIF to_regclass('customer_data.customer_tag') IS NOT NULL THEN
-        -- No refresh has written the index yet.
-        RETURN QUERY
-        SELECT n.path, n.score::bigint, CASE WHEN scored THEN s.score::double precision END
-        FROM (SELECT customer_data.tag_counts(customer_data.tags_under(c.tags, paths)) AS counts, customer_data.tagset_sum(customer_data.tags_under(c.tags, paths)) AS sums
-              FROM customer_data.customer_tag c WHERE among IS NULL OR c.customer_id <@ among) t,
-             customer_data.tags(t.counts) n LEFT JOIN LATERAL customer_data.tags(t.sums) s ON s.path = n.path;
+        -- No refresh has written the index yet, or another moment is asked about.
+        RETURN QUERY EXECUTE format($counts$
+            SELECT n.path, n.score::bigint, CASE WHEN $3 THEN s.score::double precision END
+            FROM (SELECT customer_data.tag_counts(customer_data.tags_under(c.tags, $2)) AS counts, customer_data.tagset_sum(customer_data.tags_under(c.tags, $2)) AS sums
+                  FROM %s c WHERE $1 IS NULL OR c.customer_id <@ $1) t,
+                 customer_data.tags(t.counts) n LEFT JOIN LATERAL customer_data.tags(t.sums) s ON s.path = n.path
+        $counts$, customer_data.tags_relation()) USING among, paths, scored;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_data.tag_member_counts(customer_data.customer_set, text, boolean) IS 'How many customers (of a set) have each tag (below a prefix) now, and, if wanted, the sum of their scores';
+COMMENT ON FUNCTION customer_data.tag_member_counts(customer_data.customer_set, text, boolean) IS 'How many customers (of a set) have each tag (below a prefix) as of as_of(), and, if wanted, the sum of their scores';

@@ -163,9 +163,9 @@ DECLARE
 BEGIN
     SELECT count(*) FILTER (WHERE c.customer_id <@ members), count(*) INTO n, base_n
     FROM customer_data.customer c WHERE base IS NULL OR c.customer_id <@ base;
-    SELECT customer_data.tag_counts(t.tags) FILTER (WHERE t.customer_id <@ members), customer_data.tag_counts(t.tags)
-    INTO counts, base_counts
-    FROM customer_data.customer_tag t WHERE base IS NULL OR t.customer_id <@ base;
+    EXECUTE format('SELECT customer_data.tag_counts(t.tags) FILTER (WHERE t.customer_id <@ $1), customer_data.tag_counts(t.tags)
+                    FROM %s t WHERE $2 IS NULL OR t.customer_id <@ $2', customer_data.tags_relation())
+    INTO counts, base_counts USING members, base;
     RETURN QUERY
     SELECT b.path, coalesce(s.score, 0)::bigint, coalesce(s.score, 0)::double precision / nullif(n, 0),
            b.score::bigint, b.score::double precision / base_n,
@@ -252,17 +252,24 @@ $$;
 COMMENT ON FUNCTION customer_data.segment_profile(text, text) IS 'Two segments beside each other on every attribute, metric and tag, ready for a chart';
 
 CREATE FUNCTION customer_data.tag_weights(members customer_data.customer_set, paths text DEFAULT '*') RETURNS customer_data.tagset
-    LANGUAGE sql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+DECLARE
+    weights customer_data.tagset;
+BEGIN
     -- Log of how much likelier a member has the tag than anybody else, smoothed.
-    SELECT customer_data.tagset_agg(b.path,
-               ln((coalesce(s.score, 0) + 0.5) / (c.n + 1) / ((b.score - coalesce(s.score, 0) + 0.5) / (c.others + 1))), NULL, NULL, NULL)
-    FROM (SELECT customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) FILTER (WHERE t.customer_id <@ $1) AS counts,
-                 customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) AS base_counts,
-                 count(*) FILTER (WHERE t.customer_id <@ $1)::double precision AS n,
-                 count(*) FILTER (WHERE NOT t.customer_id <@ $1)::double precision AS others
-          FROM customer_data.customer_tag t) c
-    CROSS JOIN LATERAL customer_data.tags(c.base_counts) b
-    LEFT JOIN LATERAL customer_data.tags(coalesce(c.counts, '{}')) s ON s.path = b.path
+    EXECUTE format($weigh$
+        SELECT customer_data.tagset_agg(b.path,
+                   ln((coalesce(s.score, 0) + 0.5) / (c.n + 1) / ((b.score - coalesce(s.score, 0) + 0.5) / (c.others + 1))), NULL, NULL, NULL)
+        FROM (SELECT customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) FILTER (WHERE t.customer_id <@ $1) AS counts,
+                     customer_data.tag_counts(customer_data.tags_under(t.tags, $2)) AS base_counts,
+                     count(*) FILTER (WHERE t.customer_id <@ $1)::double precision AS n,
+                     count(*) FILTER (WHERE NOT t.customer_id <@ $1)::double precision AS others
+              FROM %s t) c
+        CROSS JOIN LATERAL customer_data.tags(c.base_counts) b
+        LEFT JOIN LATERAL customer_data.tags(coalesce(c.counts, '{}')) s ON s.path = b.path
+    $weigh$, customer_data.tags_relation()) INTO weights USING members, paths;
+    RETURN weights;
+END
 $$;
 COMMENT ON FUNCTION customer_data.tag_weights(customer_data.customer_set, text) IS 'What each tag says for being like the members of a set: log of the ratio of its shares among them and among others';
 
@@ -289,23 +296,25 @@ BEGIN
     -- the n best says how much better than chance the ranking is.
     SELECT customer_data.customer_set_agg(m) INTO held FROM customer_data.members(members) m WHERE abs(hashint8(m) % 5) = 0;
     weights := coalesce(customer_data.tag_weights(members - held, paths), '{}');
-    SELECT count(*) FILTER (WHERE r.is_held), count(*) INTO found, looked
-    FROM (SELECT t.customer_id <@ held AS is_held
-          FROM customer_data.customer_tag t
-          WHERE NOT t.customer_id <@ (members - held)
-          ORDER BY customer_data.dot_product(customer_data.tag_presence(t.tags), weights) DESC, t.customer_id LIMIT n) r;
+    EXECUTE format('SELECT count(*) FILTER (WHERE r.is_held), count(*)
+                    FROM (SELECT t.customer_id <@ $1 AS is_held
+                          FROM %s t
+                          WHERE NOT t.customer_id <@ ($2 - $1)
+                          ORDER BY customer_data.dot_product(customer_data.tag_presence(t.tags), $3) DESC, t.customer_id LIMIT $4) r',
+                   customer_data.tags_relation())
+    INTO found, looked USING held, members, weights, n;
     SELECT count(*) FILTER (WHERE c.customer_id <@ held), count(*) INTO all_held, everyone
     FROM customer_data.customer c WHERE NOT c.customer_id <@ (members - held);
     i := customer_data.share_interval(found, looked);
     weights := coalesce(customer_data.tag_weights(members, paths), '{}');
-    RETURN QUERY
-    SELECT t.customer_id, customer_data.dot_product(customer_data.tag_presence(t.tags), weights),
-           (found::double precision / nullif(looked, 0)) / nullif(all_held::double precision / nullif(everyone, 0), 0),
-           i.low / nullif(all_held::double precision / nullif(everyone, 0), 0),
-           i.high / nullif(all_held::double precision / nullif(everyone, 0), 0)
-    FROM customer_data.customer_tag t
-    WHERE NOT t.customer_id <@ members
-    ORDER BY 2 DESC, 1 LIMIT n;
+    RETURN QUERY EXECUTE format('SELECT t.customer_id, customer_data.dot_product(customer_data.tag_presence(t.tags), $2), $4, $5, $6
+                                 FROM %s t
+                                 WHERE NOT t.customer_id <@ $1
+                                 ORDER BY 2 DESC, 1 LIMIT $3', customer_data.tags_relation())
+    USING members, weights, n,
+          (found::double precision / nullif(looked, 0)) / nullif(all_held::double precision / nullif(everyone, 0), 0),
+          i.low / nullif(all_held::double precision / nullif(everyone, 0), 0),
+          i.high / nullif(all_held::double precision / nullif(everyone, 0), 0);
 END
 $$;
 COMMENT ON FUNCTION customer_data.lookalikes(customer_data.customer_set, integer, text) IS 'The n customers most like the members of a set by their tags, and the lift of that ranking measured on members held back';

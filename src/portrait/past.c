@@ -81,6 +81,14 @@ cd_recomputes_past(void)
 	return recompute_past && cd_as_of_is_set() && cd_as_of() != GetCurrentTransactionStartTimestamp();
 }
 
+/* recomputes_past() */
+PG_FUNCTION_INFO_V1(cd_recomputes_past_sql);
+Datum
+cd_recomputes_past_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(cd_recomputes_past());
+}
+
 /* One customer's value. */
 typedef struct PastValue
 {

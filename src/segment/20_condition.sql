@@ -31,7 +31,7 @@ CREATE TABLE customer_data.condition_need (
 );
 CREATE INDEX condition_need_name ON customer_data.condition_need (kind, name);
 COMMENT ON TABLE customer_data.condition_need IS 'What each condition reads: other segments, attributes, metrics, tags, the timeline, stages';
-COMMENT ON COLUMN customer_data.condition_need.name IS 'Of a stage: the journey''s';
+COMMENT ON COLUMN customer_data.condition_need.name IS 'Of a stage: the journey''s; of a tag: its path, or a prefix (*: all tags are looked at)';
 COMMENT ON COLUMN customer_data.condition_need.stage IS 'The stage of the journey; empty for all other kinds';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.condition_need', '');
 
@@ -220,7 +220,7 @@ COMMENT ON VIEW customer_data.member_chunk IS 'Whom each condition holds for, as
 CREATE FUNCTION customer_data.check_condition(expression text,
         OUT segments text[], OUT columns text[], OUT metrics text[], OUT percents double precision[],
         OUT amongs text[], OUT plains boolean[], OUT untracked text, OUT by_sql boolean,
-        OUT journeys text[], OUT stages text[])
+        OUT journeys text[], OUT stages text[], OUT tags text[])
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'cd_check_condition';
 COMMENT ON FUNCTION customer_data.check_condition(text) IS 'Refuses what cannot be a condition, with position and hint; says what it reads and whether its use of time can be followed';
 

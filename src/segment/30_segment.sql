@@ -61,7 +61,11 @@ BEGIN
     SELECT DISTINCT id, 'stage', s.journey, s.stage FROM unnest(checked.journeys, checked.stages) AS s (journey, stage)
     UNION ALL
     SELECT id, coalesce(p.origin, 'attribute'), c, ''
-    FROM unnest(checked.columns) c LEFT JOIN customer_data.profile_column p ON p.name = c;
+    FROM unnest(checked.columns) c LEFT JOIN customer_data.profile_column p ON p.name = c
+    WHERE p.origin IS DISTINCT FROM 'tag'
+    UNION ALL
+    SELECT id, 'tag', w.path, '' FROM unnest(checked.tags) AS w (path);
+    PERFORM customer_data.note_unknown_tags(checked.tags);
 
     FOR i IN 1 .. cardinality(checked.metrics) LOOP
         SELECT * INTO t FROM customer_data.condition_threshold h

@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "portrait/evaluate.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -43,8 +44,9 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	CdCondition *condition;
 	CdRunAs		save;
 	TupleDesc	desc;
-	Datum		values[10];
-	bool		nulls[10] = {false};
+	Datum		values[11];
+	bool		nulls[11] = {false};
+	CdExpression names = {0};
 	List	   *columns = NIL;
 	List	   *segments;
 	int			attno = -1;
@@ -72,6 +74,7 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	cd_run_as_begin(GetUserId(), NULL, &save);
 	condition = cd_parse_condition(source, profile, CD_METRICS_STORED);
 	cd_check_columns(condition, profile, GetUserId());
+	cd_find_uses(&names, (Node *) condition->expr, RelationGetRelid(profile));
 	segments = list_copy(condition->segments);
 	(void) cd_plan_condition(condition, profile, segments);
 	cd_run_as_end(&save);
@@ -109,6 +112,7 @@ cd_check_condition(PG_FUNCTION_ARGS)
 	values[7] = BoolGetDatum(condition->by_sql);
 	values[8] = text_array(condition->journeys);
 	values[9] = text_array(condition->stages);
+	values[10] = text_array(names.tag_paths);
 	relation_close(profile, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

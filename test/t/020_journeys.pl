@@ -58,10 +58,10 @@ is(keeper('second', $same{$_}), keeper('first', $same{$_}), "the same $_") forea
 is(keeper('second', q{SELECT DISTINCT error FROM customer_data.journey}), 'not refreshed yet', 'histories are derived, and the view says so');
 
 # Timelines are derived, too: nothing is concluded from there being none.
-foreach my $refresh (qw(refresh_metrics refresh_tags refresh_segments refresh_journeys))
+foreach my $call (qw(refresh_metrics() refresh_tags() refresh_segments() refresh_journeys()), "stage_of(1, 'own')", "explain_stage(1, 'own')")
 {
-	my ($rc, $stdout, $stderr) = $node->psql('second', "SELECT customer_data.$refresh()", extra_params => [ '-U', 'keeper' ]);
-	like($stderr, qr/event source "\w+" has not been read since it was restored.*HINT:  SELECT customer_data.refresh_timelines/s, "$refresh() waits for them");
+	my ($rc, $stdout, $stderr) = $node->psql('second', "SELECT customer_data.$call", extra_params => [ '-U', 'keeper' ]);
+	like($stderr, qr/event source "\w+" has not been read since it was restored.*HINT:  SELECT customer_data.refresh_timelines/s, "$call waits for them");
 }
 # The whole run once.
 keeper('second', 'SELECT customer_data.resolve(); SELECT customer_data.refresh_timelines(); SELECT customer_data.refresh_segments(); SELECT customer_data.refresh_journeys();');
