@@ -96,6 +96,13 @@ extern int no_such_variable
 	index_beginscan(relation, index, snapshot, keys, 0)
 #endif
 
+/* 17 did away with snapshots that become too old. */
+#if PG_VERSION_NUM >= 170000
+#define cd_test_old_snapshot(snapshot, relation, page)	((void) (snapshot))
+#else
+#define cd_test_old_snapshot(snapshot, relation, page)	TestForOldSnapshot(snapshot, relation, page)
+#endif
+
 /* 17 keeps the statistics target of a column beside it (VacAttrStats). */
 #if PG_VERSION_NUM >= 170000
 #define cd_statistics_target(stats)	((stats)->attstattarget)

@@ -1,7 +1,7 @@
 /*
  * lookup.c
  *		Rows of one of our tables by an integer column, many values at once:
- *		one walk over the index where values lie close together, else a look for
+ *		one scan of the index where values lie close together, else a look for
  *		each.  No statement is planned, and rows are not copied.
  */
 #include "postgres.h"
@@ -12,10 +12,12 @@
 
 #include "access/genam.h"
 #include "access/tableam.h"
-#include "catalog/pg_type.h"
+#include "access/visibilitymap.h"
 #include "executor/tuptable.h"
+#include "index_walk.h"
 #include "miscadmin.h"
-#include "utils/array.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -23,43 +25,43 @@
 /* Of a range of values at least one in so many must be asked for, or each is looked up. */
 #define MOST_GAPS	3
 
-bool
-cd_lookup_is_dense(const int64 *values, int count)
+/* Rows being looked up by places that an index has. */
+typedef struct Fetch
+{
+	Relation	relation;
+	IndexFetchTableData *table;
+	TupleTableSlot *slot;
+	Snapshot	snapshot;
+	TupleDesc	entry_desc;		/* of index entries */
+	Buffer		map;			/* page of the visibility map looked at last */
+	CdTakeRow	take_row;
+	CdTakeEntry take_entry;
+	void	   *arg;
+} Fetch;
+
+/* Are values, ascending, so close together that all between them are read? */
+static bool
+is_dense(const int64 *values, int count)
 {
 	return (uint64) values[count - 1] - (uint64) values[0] < (uint64) count * MOST_GAPS;
 }
 
-void
-cd_lookup_range(ScanKey keys, AttrNumber column, int64 least, int64 most)
+/* Conditions that a column, by its number in the table or index, lies in a range */
+static void
+range_keys(ScanKey keys, AttrNumber column, int64 least, int64 most)
 {
 	ScanKeyInit(&keys[0], column, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(least));
 	ScanKeyInit(&keys[1], column, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(most));
 }
 
 void
-cd_lookup_values(ScanKey key, const int64 *values, int count)
-{
-	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
-	ArrayType  *array;
-	int			i;
-
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(values[i]);
-	array = construct_array(datums, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	pfree(datums);
-	ScanKeyEntryInitialize(key, SK_SEARCHARRAY, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
-						   F_INT8EQ, PointerGetDatum(array));
-}
-
-/* The rows whose column lies in a range */
-static void
-read_range(Relation relation, Oid index, AttrNumber column, int64 least, int64 most, CdTakeRow take, void *arg)
+cd_lookup_range(Relation relation, Oid index, AttrNumber column, int64 least, int64 most, CdTakeRow take, void *arg)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	cd_lookup_range(keys, column, least, most);
+	range_keys(keys, column, least, most);
 	scan = systable_beginscan(relation, index, OidIsValid(index), GetActiveSnapshot(), 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -69,36 +71,117 @@ read_range(Relation relation, Oid index, AttrNumber column, int64 least, int64 m
 	systable_endscan(scan);
 }
 
-/* The rows whose column is one of some values, in one scan */
 static void
-read_values(Relation relation, Oid index_id, const int64 *values, int count, CdTakeRow take, void *arg)
+begin_fetch(Fetch *fetch, Relation relation, void *arg)
 {
-	Relation	index = index_open(index_id, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	ScanKeyData key;
-	IndexScanDesc scan;
+	*fetch = (Fetch) {.relation = relation, .snapshot = GetActiveSnapshot(), .map = InvalidBuffer, .arg = arg};
+	fetch->table = table_index_fetch_begin(relation);
+	fetch->slot = table_slot_create(relation, NULL);
+}
 
-	cd_lookup_values(&key, values, count);
-	scan = cd_index_beginscan(relation, index, GetActiveSnapshot(), 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		take(arg, ExecFetchSlotHeapTuple(slot, false, NULL), RelationGetDescr(relation));
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	pfree(DatumGetPointer(key.sk_argument));
+static void
+end_fetch(Fetch *fetch)
+{
+	table_index_fetch_end(fetch->table);
+	ExecDropSingleTupleTableSlot(fetch->slot);
+	if (BufferIsValid(fetch->map))
+		ReleaseBuffer(fetch->map);
+}
+
+/* Fetch the version of a row that the snapshot sees; false if there is none */
+static bool
+fetch_row(Fetch *fetch, ItemPointer place)
+{
+	ItemPointerData at = *place;
+	bool		again = false;
+
+	return table_index_fetch_tuple(fetch->table, &at, fetch->snapshot, fetch->slot, &again, NULL);
+}
+
+/* Hand over the row of an index entry */
+static void
+take_row(void *arg, ItemPointer place, IndexTuple entry)
+{
+	Fetch	   *fetch = arg;
+
+	if (fetch_row(fetch, place))
+		fetch->take_row(fetch->arg, ExecFetchSlotHeapTuple(fetch->slot, false, NULL), RelationGetDescr(fetch->relation));
+}
+
+/* Hand over an index entry, if the snapshot sees its row; that is looked at only on pages where some changed since the last VACUUM */
+static void
+take_entry(void *arg, ItemPointer place, IndexTuple entry)
+{
+	Fetch	   *fetch = arg;
+	BlockNumber page = ItemPointerGetBlockNumber(place);
+
+	if (VM_ALL_VISIBLE(fetch->relation, page, &fetch->map))
+		PredicateLockPage(fetch->relation, page, fetch->snapshot);
+	else if (!fetch_row(fetch, place))
+		return;
+	fetch->take_entry(fetch->arg, entry, fetch->entry_desc);
 }
 
 void
-cd_lookup(Relation relation, Oid index, AttrNumber column, const int64 *values, int count, CdTakeRow take, void *arg)
+cd_lookup(Relation relation, Oid index_id, AttrNumber column, const int64 *values, int count, CdTakeRow take, void *arg)
 {
+	Relation	index;
+	bool		walks;
+
 	if (count == 0)
 		return;
-	if (!OidIsValid(index) || cd_lookup_is_dense(values, count))
-		read_range(relation, index, column, values[0], values[count - 1], take, arg);
+	index = OidIsValid(index_id) && !is_dense(values, count) ? index_open(index_id, AccessShareLock) : NULL;
+	walks = index != NULL && cd_index_is_walkable(index);
+	if (walks)
+	{
+		Fetch		fetch;
+
+		begin_fetch(&fetch, relation, arg);
+		fetch.take_row = take;
+		cd_index_walk(index, fetch.snapshot, values, count, false, take_row, &fetch);
+		end_fetch(&fetch);
+	}
 	else
-		read_values(relation, index, values, count, take, arg);
+		cd_lookup_range(relation, index_id, column, values[0], values[count - 1], take, arg);
+	if (index != NULL)
+		index_close(index, AccessShareLock);
+}
+
+/* The entries whose first column lies in a range */
+static void
+read_entries(Fetch *fetch, Relation index, int64 least, int64 most)
+{
+	IndexScanDesc scan = cd_index_beginscan(fetch->relation, index, fetch->snapshot, 2);
+	ScanKeyData keys[2];
+	ItemPointer place;
+
+	range_keys(keys, 1, least, most);
+	scan->xs_want_itup = true;
+	index_rescan(scan, keys, 2, NULL, 0);
+	while ((place = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		take_entry(fetch, place, scan->xs_itup);
+	}
+	index_endscan(scan);
+}
+
+void
+cd_lookup_entries(Relation relation, Oid index_id, const int64 *values, int count, CdTakeEntry take, void *arg)
+{
+	Relation	index;
+	Fetch		fetch;
+
+	if (count == 0)
+		return;
+	index = index_open(index_id, AccessShareLock);
+	begin_fetch(&fetch, relation, arg);
+	fetch.take_entry = take;
+	fetch.entry_desc = RelationGetDescr(index);
+	if (!is_dense(values, count) && cd_index_is_walkable(index))
+		cd_index_walk(index, fetch.snapshot, values, count, true, take_entry, &fetch);
+	else
+		read_entries(&fetch, index, values[0], values[count - 1]);
+	end_fetch(&fetch);
+	index_close(index, AccessShareLock);
 }

@@ -8,20 +8,11 @@
 #include "postgres.h"
 
 #include "access/htup.h"
-#include "access/skey.h"
+#include "access/itup.h"
 #include "utils/relcache.h"
 
 /* A row, which lives until the call returns; its place is tuple->t_self. */
 typedef void (*CdTakeRow) (void *arg, HeapTuple tuple, TupleDesc desc);
-
-/* Are values, ascending, so close together that all between them are read rather than each looked for? */
-extern bool cd_lookup_is_dense(const int64 *values, int count);
-
-/* Conditions that a column, by its number in the table or index, lies in a range: two keys. */
-extern void cd_lookup_range(ScanKey keys, AttrNumber column, int64 least, int64 most);
-
-/* A condition that the first column of an index is one of some values, ascending; its argument is palloc'd. */
-extern void cd_lookup_values(ScanKey key, const int64 *values, int count);
 
 /*
  * Hand over the rows, as the active snapshot sees them, whose bigint column is
@@ -31,5 +22,19 @@ extern void cd_lookup_values(ScanKey key, const int64 *values, int count);
  */
 extern void cd_lookup(Relation relation, Oid index, AttrNumber column, const int64 *values, int count,
 					  CdTakeRow take, void *arg);
+
+/* The same of a column that lies between two values. */
+extern void cd_lookup_range(Relation relation, Oid index, AttrNumber column, int64 least, int64 most,
+							CdTakeRow take, void *arg);
+
+/* An entry of an index, which lives until the call returns, and the columns of the index. */
+typedef void (*CdTakeEntry) (void *arg, IndexTuple entry, TupleDesc desc);
+
+/*
+ * The same, where all that is asked is in the index: entries whose first
+ * column, a bigint, is one of the values, and perhaps some between.
+ */
+extern void cd_lookup_entries(Relation relation, Oid index, const int64 *values, int count,
+							  CdTakeEntry take, void *arg);
 
 #endif							/* CD_LOOKUP_H */

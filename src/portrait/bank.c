@@ -18,13 +18,13 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "port/pg_bswap.h"
 #include "portrait/behaviour.h"
+#include "portrait/evaluate.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -416,12 +416,9 @@ cd_bank_take(CdBank *bank, Node *tree)
 {
 	if (!OidIsValid(bank->decayed_sum))
 	{
-		FuncCandidateList found = FuncnameGetCandidates(list_make2(makeString("customer_data"), makeString("decayed_sum")),
-														-1, NIL, false, false, false, false);
-
-		if (found == NULL)
+		bank->decayed_sum = cd_function_named("decayed_sum");
+		if (!OidIsValid(bank->decayed_sum))
 			return tree;
-		bank->decayed_sum = found->oid;
 	}
 	return take_mutator(tree, bank);
 }
@@ -659,6 +656,45 @@ add_slowly(CdBank *bank, const CdKind *kind, TimestampTz now, double *sums)
 	}
 }
 
+/* Add what another part of the timeline has */
+static void
+add_tally(CdBankTally *all, const CdBankTally *part)
+{
+	int			texts = all->texts;
+	const char **strings = palloc((texts + part->texts + 1) * sizeof(char *));
+	int		   *lengths = palloc((texts + part->texts + 1) * sizeof(int));
+	int		   *counts = palloc((texts + part->texts + 1) * sizeof(int));
+	int			i,
+				k;
+
+	if (texts > 0)
+	{
+		memcpy(strings, all->strings, texts * sizeof(char *));
+		memcpy(lengths, all->lengths, texts * sizeof(int));
+		memcpy(counts, all->counts, texts * sizeof(int));
+	}
+	for (i = 0; i < part->texts; i++)
+	{
+		if (part->counts[i] == 0)
+			continue;
+		for (k = 0; k < texts; k++)
+		{
+			if (lengths[k] == part->lengths[i] && memcmp(strings[k], part->strings[i], lengths[k]) == 0)
+				break;
+		}
+		if (k < texts)
+			counts[k] += part->counts[i];
+		else
+		{
+			/* A part has no text twice: those of its own need not be looked at. */
+			strings[all->texts] = part->strings[i];
+			lengths[all->texts] = part->lengths[i];
+			counts[all->texts++] = part->counts[i];
+		}
+	}
+	*all = (CdBankTally) {all->texts, strings, lengths, counts, all->total + part->total};
+}
+
 /* Begin to count: nothing so far */
 static void
 begin_tallies(CdBank *bank)
@@ -674,28 +710,26 @@ begin_tallies(CdBank *bank)
 	}
 }
 
-void
-cd_bank_compute(CdBank *bank, struct varlena *events, TimestampTz now, double *sums)
+/* Add the sums of one part of a timeline, and count in it */
+static void
+compute_part(CdBank *bank, const CdTimeline *tl, TimestampTz now, double *sums)
 {
-	CdTimeline	tl;
 	CdKindScan	scan;
 	CdKind		kind;
 	int			i,
 				k;
 
-	memset(sums, 0, bank->nsums * sizeof(double));
-	cd_timeline_open(&tl, events);
 	for (i = 0; i < bank->nproperties; i++)
 	{
 		bank->properties[i].texts = 0;
-		if (tl.nevents > 0)
-			open_property(bank, &tl, &bank->properties[i]);
+		if (tl->nevents > 0)
+			open_property(bank, tl, &bank->properties[i]);
 	}
 	begin_tallies(bank);
-	if (tl.nevents == 0)
+	if (tl->nevents == 0)
 		return;
-	cd_kind_scan_begin(&tl, &scan);
-	while (cd_kind_scan_next(&tl, &scan, &kind))
+	cd_kind_scan_begin(tl, &scan);
+	while (cd_kind_scan_next(tl, &scan, &kind))
 	{
 		bool		slow = false;
 
@@ -718,4 +752,33 @@ cd_bank_compute(CdBank *bank, struct varlena *events, TimestampTz now, double *s
 		for (i = 0; i < bank->nproperties; i++)
 			add_property(bank, &kind, &bank->properties[i], !slow, now, sums);
 	}
+}
+
+void
+cd_bank_compute(CdBank *bank, struct varlena *events, TimestampTz now, double *sums)
+{
+	CdParts		parts;
+	CdBankTally *before = NULL;	/* of the parts so far */
+	int			i,
+				k;
+
+	memset(sums, 0, bank->nsums * sizeof(double));
+	cd_timeline_open_parts(&parts, events);
+	for (i = 0; i < parts.n; i++)
+	{
+		compute_part(bank, &parts.tl[i], now, sums);
+		if (parts.n == 1 || bank->ntallies == 0)
+			continue;
+		if (before == NULL)
+			before = palloc(bank->ntallies * sizeof(CdBankTally));
+		for (k = 0; k < bank->ntallies; k++)
+		{
+			if (i > 0)
+				add_tally(&before[k], &bank->tallies[k]);
+			else
+				before[k] = bank->tallies[k];
+		}
+	}
+	if (before != NULL)
+		memcpy(bank->tallies, before, bank->ntallies * sizeof(CdBankTally));
 }

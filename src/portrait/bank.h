@@ -27,7 +27,7 @@ extern int	cd_bank_size(const CdBank *bank);
 /* How often each text of a property occurs among the events of a pattern. */
 typedef struct CdBankTally
 {
-	int			texts;			/* in the property's dictionary, in order */
+	int			texts;			/* in the property's dictionaries, those of each part of a timeline in order */
 	const char **strings;
 	int		   *lengths;
 	int		   *counts;

@@ -8,13 +8,12 @@
 
 #include <math.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/primnodes.h"
+#include "portrait/evaluate.h"
 #include "portrait/tagset.h"
 #include "timeline/event_count.h"
 #include "utils/builtins.h"
@@ -454,7 +453,6 @@ cd_affinity_asked(Node *tree, AttrNumber events)
 {
 	static const Oid types[] = {InvalidOid, InvalidOid, TEXTOID, INTERVALOID, FLOAT8OID, INT4OID};
 	FuncExpr   *call = (FuncExpr *) tree;
-	FuncCandidateList functions;
 	CdAffinity *affinity;
 	Const	   *value[6];
 	text	   *name;
@@ -463,9 +461,7 @@ cd_affinity_asked(Node *tree, AttrNumber events)
 	if (!IsA(tree, FuncExpr) || list_length(call->args) != (int) lengthof(types) ||
 		!IsA(linitial(call->args), Var) || ((Var *) linitial(call->args))->varattno != events)
 		return NULL;
-	functions = FuncnameGetCandidates(list_make2(makeString("customer_data"), makeString("affinity")),
-									  -1, NIL, false, false, false, false);
-	if (functions == NULL || functions->oid != call->funcid)
+	if (call->funcid != cd_function_named("affinity"))
 		return NULL;
 	for (i = 1; i < (int) lengthof(types); i++)
 	{

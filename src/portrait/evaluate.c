@@ -14,6 +14,7 @@
 #include "portrait/evaluate.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -22,9 +23,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "portrait/bank.h"
 #include "portrait/behaviour.h"
-#include "portrait/past.h"
+#include "portrait/profile_rows.h"
 #include "portrait/refresh.h"
 #include "portrait/tagset.h"
 #include "worker/progress.h"
@@ -70,6 +72,7 @@ struct CdEvaluation
 	TupleDesc	desc;			/* of profile */
 	int			events;			/* attribute number of events, or 0 */
 	CdBank	   *bank;			/* decayed sums, columns after those of profile */
+	bool		whole;			/* some expression looks at events by itself, which are not to be in parts then */
 	bool		shows_sums;		/* some expression reads a sum from the slot */
 	double	   *sums;			/* by row, of the batch */
 	int			summed;			/* rows that have them */
@@ -77,8 +80,7 @@ struct CdEvaluation
 	int			ncolumns;		/* fetched, besides events */
 	bool		no_rows;		/* nothing is fetched: all asked are customers, and no column is read */
 	int		   *columns;		/* their attribute numbers */
-	SPIPlanPtr	dense;			/* customers between two ids */
-	SPIPlanPtr	sparse;			/* customers of a list */
+	CdProfileRows *profile_rows;
 	CdChunkBatch *timelines;	/* NULL: no expression looks at events */
 	TupleTableSlot *slot;
 	ExprContext *econtext;
@@ -117,6 +119,18 @@ park(CdExpression *expression, ErrorData *error, int64 customer)
 	expression->error_customer = customer;
 }
 
+/* Does an expression look at events by itself, and not just for the last one? */
+static bool
+reads_events(Node *tree, AttrNumber events)
+{
+	Bitmapset  *columns = NULL;
+
+	if (IsA(tree, FuncExpr) && ((FuncExpr *) tree)->funcid == cd_function_named("timeline_last"))
+		return false;
+	pull_varattnos(tree, 1, &columns);
+	return bms_is_member(events - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
 /* Parse a group's expression as its owner */
 static void
 prepare_one(void *arg)
@@ -153,6 +167,7 @@ prepare_one(void *arg)
 				cd_bank_tally(evaluation->bank, affinity->pattern, affinity->property, affinity->length);
 			evaluation->tallied |= evaluation->tallies[task->only] >= 0;
 		}
+		evaluation->whole |= evaluation->tallies[task->only] < 0 && reads_events(tree, get_attnum(cd_profile_relation(), "events"));
 	}
 	MemoryContextSwitchTo(old);
 	cd_run_as_end(&save);
@@ -190,83 +205,12 @@ make_groups(CdEvaluation *evaluation)
 	}
 }
 
-static SPIPlanPtr
-prepare_query(const char *query, int nargs, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
-
-	if (plan == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
-	return plan;
-}
-
-/* What a column of profile is made of: an expression over c, m and t */
-static char *
-column_source(const CdEvaluation *evaluation, const char *name)
-{
-	char	   *source;
-	ListCell   *cell;
-	Oid			types[2] = {TEXTOID, BOOLOID};
-	Datum		values[2] = {CStringGetTextDatum(name), BoolGetDatum(cd_recomputes_past())};
-
-	if (strcmp(name, "customer_id") == 0)
-		return pstrdup("c.customer_id");
-	SPI_execute_with_args("SELECT CASE WHEN $2 THEN customer_data.profile_expression(p) ELSE p.expression END"
-						  " FROM customer_data.profile_column p WHERE p.name OPERATOR(pg_catalog.=) $1",
-						  2, types, values, NULL, true, 1);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of customer_data.profile is not in customer_data.profile_column", name),
-				 errhint("Make the view again: SELECT customer_data.rebuild_profile().")));
-	source = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (strcmp(name, "tags") == 0)
-	{
-		foreach(cell, evaluation->unseen)
-			source = psprintf("customer_data.remove_tag(%s, %s)", source, quote_literal_cstr((char *) lfirst(cell)));
-	}
-	return source;
-}
-
-static bool
-have_table(const char *name)
-{
-	return OidIsValid(RangeVarGetRelid(makeRangeVar("customer_data", pstrdup(name), -1), NoLock, true));
-}
-
-/* A query for the columns in use of the customers that satisfy a condition */
-static char *
-fetch_query(List *sources, const char *condition)
-{
-	StringInfoData query;
-	ListCell   *cell;
-
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT c.customer_id");
-	foreach(cell, sources)
-		appendStringInfo(&query, ", %s", (char *) lfirst(cell));
-
-	/* The condition goes into each table, as it would not find its way there. */
-	appendStringInfo(&query, " FROM (SELECT * FROM customer_data.customer WHERE %s) c", condition);
-	if (have_table("customer_metric"))
-		appendStringInfo(&query, " LEFT JOIN (SELECT * FROM customer_data.customer_metric WHERE %s) m"
-						 " ON m.customer_id OPERATOR(pg_catalog.=) c.customer_id", condition);
-	if (have_table("customer_tag"))
-		appendStringInfo(&query, " LEFT JOIN (SELECT * FROM customer_data.customer_tag WHERE %s) t"
-						 " ON t.customer_id OPERATOR(pg_catalog.=) c.customer_id", condition);
-	appendStringInfoString(&query, " ORDER BY c.customer_id");
-	return query.data;
-}
-
-/* Prepare the queries that fetch the columns in use */
+/* Make ready to fetch the columns in use */
 static void
 prepare_fetch(CdEvaluation *evaluation)
 {
 	Bitmapset  *used = NULL;
-	List	   *sources = NIL;
-	Oid			types[2] = {INT8OID, INT8OID};
+	List	   *names = NIL;
 	int			i;
 
 	for (i = 0; i < evaluation->count; i++)
@@ -278,7 +222,7 @@ prepare_fetch(CdEvaluation *evaluation)
 	i = -1;
 	while ((i = bms_next_member(used, i)) >= 0)
 	{
-		const char *name = NameStr(TupleDescAttr(evaluation->desc, i - 1)->attname);
+		char	   *name = NameStr(TupleDescAttr(evaluation->desc, i - 1)->attname);
 
 		if (strcmp(name, "events") == 0)
 		{
@@ -286,18 +230,14 @@ prepare_fetch(CdEvaluation *evaluation)
 			continue;
 		}
 		evaluation->columns[evaluation->ncolumns++] = i;
-		sources = lappend(sources, column_source(evaluation, name));
+		names = lappend(names, name);
 	}
 	for (i = 0; i < evaluation->count; i++)
 		evaluation->uses_events[i] = evaluation->events > 0 && bms_is_member(evaluation->events, evaluation->expressions[i].columns);
-	evaluation->dense = prepare_query(fetch_query(sources,
-												  "customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"),
-									  2, types);
-	types[0] = INT8ARRAYOID;
-	evaluation->sparse = prepare_query(fetch_query(sources, "customer_id OPERATOR(pg_catalog.=) ANY ($1)"),
-									   1, types);
+	evaluation->profile_rows = cd_profile_rows(names, evaluation->unseen);
+	MemoryContextSwitchTo(evaluation->context);
 	if (evaluation->events > 0)
-		evaluation->timelines = cd_chunk_batch_begin();
+		evaluation->timelines = cd_chunk_batch_begin(evaluation->whole);
 }
 
 /* Columns of the slot: those of profile and those of the bank */
@@ -438,51 +378,30 @@ find_row(CdEvaluation *evaluation, int64 id)
 static void
 fetch_rows(CdEvaluation *evaluation, const uint32 *asked, int count)
 {
-	Datum		arguments[2];
-	uint64		i;
 	int			next = 0;
+	int			i;
 
+	MemoryContextSwitchTo(evaluation->batch_context);
+	SPI_tuptable = NULL;
+	evaluation->ids = palloc(count * sizeof(uint32));
 	if (evaluation->no_rows)
 	{
-		MemoryContextSwitchTo(evaluation->batch_context);
-		evaluation->ids = memcpy(palloc(count * sizeof(uint32)), asked, count * sizeof(uint32));
+		memcpy(evaluation->ids, asked, count * sizeof(uint32));
 		evaluation->nrows = count;
-		SPI_tuptable = NULL;
 		return;
 	}
-	if ((uint64) asked[count - 1] - asked[0] < (uint64) count * 3)
-	{
-		arguments[0] = Int64GetDatum((int64) asked[0]);
-		arguments[1] = Int64GetDatum((int64) asked[count - 1]);
-		SPI_execute_plan(evaluation->dense, arguments, NULL, true, 0);
-	}
-	else
-	{
-		arguments[0] = cd_ids_array(asked, count);
-		SPI_execute_plan(evaluation->sparse, arguments, NULL, true, 0);
-	}
+	evaluation->rows = palloc(count * sizeof(HeapTuple));
+	evaluation->nrows = cd_profile_rows_fetch(evaluation->profile_rows, asked, count,
+											  evaluation->ids, evaluation->rows, &evaluation->row_desc);
 	/* SPI comes back in a context that lives as long as its connection. */
 	MemoryContextSwitchTo(evaluation->batch_context);
-	evaluation->nrows = 0;
-	evaluation->ids = palloc(count * sizeof(uint32));
-	evaluation->rows = palloc(count * sizeof(HeapTuple));
-	evaluation->row_desc = SPI_tuptable->tupdesc;
-	for (i = 0; i < SPI_processed; i++)
+	for (i = 0; i < count; i++)
 	{
-		bool		isnull;
-		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-
-		while (next < count && (int64) asked[next] < id)
-			cd_set_builder_add(evaluation->gone, asked[next++]);
-		if (next < count && (int64) asked[next] == id)
-		{
-			evaluation->ids[evaluation->nrows] = (uint32) id;
-			evaluation->rows[evaluation->nrows++] = SPI_tuptable->vals[i];
+		if (next < evaluation->nrows && evaluation->ids[next] == asked[i])
 			next++;
-		}
+		else
+			cd_set_builder_add(evaluation->gone, asked[i]);
 	}
-	while (next < count)
-		cd_set_builder_add(evaluation->gone, asked[next++]);
 }
 
 /* Fetch the timelines of the batch, cut at as_of(); returns their bytes */
@@ -831,6 +750,7 @@ give_results(CdEvaluation *evaluation, int e, CdTakeResults take, void *arg)
 	}
 	if (n == 0)
 		return;
+	evaluation->expressions[e].evaluated += n;
 	results = (CdResults) {n, ids, evaluation->values[e], 1, evaluation->nulls[e], evaluation->valid_until[e]};
 	if (wanted == NULL && is_sum(evaluation, e))
 		results.step = cd_bank_size(evaluation->bank);

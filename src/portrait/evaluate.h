@@ -55,6 +55,8 @@ typedef struct CdExpression
 	bool		restless;		/* its use of time or tables cannot be followed */
 	bool		gives_lists;	/* results are pointers to CdTagList */
 
+	int64		evaluated;		/* for so many customers, so far */
+
 	/* Found when it fails */
 	char	   *error;
 	int			error_code;
@@ -126,5 +128,8 @@ extern bool cd_attempt(void (*action) (void *arg), void *arg, ErrorData **error)
 
 /* OID of customer_data.profile, or an error that says how to make it. */
 extern Oid	cd_profile_relation(void);
+
+/* A function of ours that has but one signature, or InvalidOid. */
+extern Oid	cd_function_named(const char *name);
 
 #endif							/* CD_EVALUATE_H */

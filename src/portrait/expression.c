@@ -72,6 +72,15 @@ cd_profile_relation(void)
 	return relation;
 }
 
+Oid
+cd_function_named(const char *name)
+{
+	FuncCandidateList found = FuncnameGetCandidates(list_make2(makeString("customer_data"), makeString(pstrdup(name))),
+													-1, NIL, false, false, false, false);
+
+	return found == NULL ? InvalidOid : found->oid;
+}
+
 /* The one expression in a text, as the grammar sees it */
 static Node *
 raw_expression(const char *text)

@@ -27,7 +27,6 @@ typedef struct Metric
 {
 	int32		id;
 	char	   *name;
-	int64		evaluated;
 
 	/* Its results of the batch */
 	CdResults	results;
@@ -174,7 +173,6 @@ take_results(void *arg, int expression, const CdResults *results)
 	}
 	metric = &refresh->metrics[expression];
 	metric->results = *results;
-	metric->evaluated += results->count;
 	if (!refresh->expressions[expression].restless)
 	{
 		for (i = 0; i < results->count; i++)
@@ -190,6 +188,8 @@ static void
 read_metrics(Refresh *refresh, Datum *ids, MemoryContext context)
 {
 	Oid			types[1] = {INT4OID};
+	SPIPlanPtr	plan = cd_prepare_once("SELECT name, expression, type::pg_catalog.regtype, owner, time_zone"
+									   " FROM customer_data.metric WHERE metric_id OPERATOR(pg_catalog.=) $1", 1, types);
 	int			i;
 
 	for (i = 0; i < refresh->count; i++)
@@ -199,9 +199,7 @@ read_metrics(Refresh *refresh, Datum *ids, MemoryContext context)
 		bool		isnull;
 		MemoryContext old;
 
-		SPI_execute_with_args("SELECT name, expression, type::pg_catalog.regtype, owner, time_zone"
-							  " FROM customer_data.metric WHERE metric_id OPERATOR(pg_catalog.=) $1",
-							  1, types, &ids[i], NULL, true, 1);
+		SPI_execute_plan(plan, &ids[i], NULL, true, 1);
 		if (SPI_processed == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -218,6 +216,7 @@ read_metrics(Refresh *refresh, Datum *ids, MemoryContext context)
 		MemoryContextSwitchTo(old);
 		SPI_freetuptable(SPI_tuptable);
 	}
+	SPI_freeplan(plan);
 }
 
 /* evaluate_metrics(ids, sets) → (evaluated, changed) */
@@ -230,7 +229,7 @@ cd_evaluate_metrics(PG_FUNCTION_ARGS)
 	CdSet	  **customers;
 	Refresh		refresh = {0};
 	CdEvaluation *evaluation;
-	int64		evaluated = 0;
+	int64		evaluated;
 	int			i;
 
 	refresh.count = cd_refresh_arguments(fcinfo, &ids, &customers);
@@ -245,11 +244,7 @@ cd_evaluate_metrics(PG_FUNCTION_ARGS)
 	refresh.context = AllocSetContextCreate(context, "metric batch", ALLOCSET_DEFAULT_SIZES);
 	evaluation = cd_evaluation(refresh.expressions, refresh.count);
 	cd_evaluation_run(evaluation, take_results, &refresh);
-	for (i = 0; i < refresh.count; i++)
-	{
-		cd_refresh_state("metric", refresh.metrics[i].id, &refresh.expressions[i], refresh.metrics[i].evaluated, refresh.due, i);
-		evaluated += refresh.metrics[i].evaluated;
-	}
+	evaluated = cd_refresh_states("metric", ids, refresh.expressions, refresh.count, refresh.due);
 	cd_refresh_forget("customer_metric", evaluation);
 	cd_evaluation_free(evaluation);
 	SPI_finish();

@@ -7,7 +7,6 @@
 #include "portrait/refresh.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -75,16 +74,28 @@ cd_refresh_result(FunctionCallInfo fcinfo, int64 evaluated, CdSetBuilder *change
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-void
-cd_refresh_state(const char *room, int32 id, const CdExpression *expression, int64 evaluated, CdDue *due, int number)
+SPIPlanPtr
+cd_prepare_once(const char *query, int nargs, Oid *types)
 {
-	Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+
+	if (plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not prepare a query: %s", SPI_result_code_string(SPI_result))));
+	return plan;
+}
+
+/* Write how the refresh of one went */
+static void
+write_state(SPIPlanPtr plan, int32 id, const CdExpression *expression)
+{
 	Datum		values[6] = {0};
 	char		nulls[7] = "      ";
 
 	values[0] = Int32GetDatum(id);
 	values[1] = BoolGetDatum(expression->restless);
-	values[2] = Int64GetDatum(evaluated);
+	values[2] = Int64GetDatum(expression->evaluated);
 	if (expression->error != NULL)
 	{
 		values[3] = CStringGetTextDatum(expression->error);
@@ -95,16 +106,34 @@ cd_refresh_state(const char *room, int32 id, const CdExpression *expression, int
 		nulls[3] = nulls[4] = 'n';
 	if (expression->error == NULL || expression->error_customer < 0)
 		nulls[5] = 'n';
-	SPI_execute_with_args(psprintf("INSERT INTO customer_data.%1$s_state"
-								   " (%1$s_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
-								   " VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
-								   " ON CONFLICT (%1$s_id) DO UPDATE SET restless = excluded.restless,"
-								   " refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
-								   " error = excluded.error, error_code = excluded.error_code,"
-								   " error_customer = excluded.error_customer", room),
-						  6, types, values, nulls, false, 0);
-	cd_due_write(due, number, Int32GetDatum(id), INT4OID,
-				 psprintf("INSERT INTO customer_data.%1$s_due (%1$s_id, due, customers) VALUES ($1, $2, $3)", room));
+	SPI_execute_plan(plan, values, nulls, false, 0);
+}
+
+int64
+cd_refresh_states(const char *room, const Datum *ids, const CdExpression *expressions, int count, CdDue *due)
+{
+	Oid			types[6] = {INT4OID, BOOLOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
+	char	   *due_statement = psprintf("INSERT INTO customer_data.%1$s_due (%1$s_id, due, customers) VALUES ($1, $2, $3)", room);
+	SPIPlanPtr	plan;
+	int64		sum = 0;
+	int			i;
+
+	plan = cd_prepare_once(psprintf("INSERT INTO customer_data.%1$s_state"
+									" (%1$s_id, restless, refreshed_at, evaluated, error, error_code, error_customer)"
+									" VALUES ($1, $2, customer_data.as_of(), $3, $4, $5, $6)"
+									" ON CONFLICT (%1$s_id) DO UPDATE SET restless = excluded.restless,"
+									" refreshed_at = excluded.refreshed_at, evaluated = excluded.evaluated,"
+									" error = excluded.error, error_code = excluded.error_code,"
+									" error_customer = excluded.error_customer", room),
+						   6, types);
+	for (i = 0; i < count; i++)
+	{
+		write_state(plan, DatumGetInt32(ids[i]), &expressions[i]);
+		cd_due_write(due, i, ids[i], INT4OID, due_statement);
+		sum += expressions[i].evaluated;
+	}
+	SPI_freeplan(plan);
+	return sum;
 }
 
 CdSet *

@@ -59,7 +59,6 @@ typedef struct Tag
 	CdPopulation *population;
 	CdTagPaths *below;			/* paths of what hangs below it; of a tree */
 	List	   *asked;			/* paths and prefixes it asks tags for */
-	int64		evaluated;
 
 	/* Its results of the batch, and the place in them */
 	CdResults	results;
@@ -622,7 +621,6 @@ take_results(void *arg, int expression, const CdResults *results)
 		expression == refresh->count ? &refresh->last_event : &refresh->given;
 	tag->results = *results;
 	tag->place = 0;
-	tag->evaluated += results->count;
 	if (expression < refresh->count && !refresh->expressions[expression].restless)
 	{
 		for (i = 0; i < results->count; i++)
@@ -695,9 +693,8 @@ unseen_tags(Refresh *refresh)
 
 /* Read one tag's definition */
 static void
-read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
+read_tag(Refresh *refresh, int i, Datum id, SPIPlanPtr plan, MemoryContext context)
 {
-	Oid			types[1] = {INT4OID};
 	Tag		   *tag = &refresh->tags[i];
 	CdExpression *expression = &refresh->expressions[i];
 	HeapTuple	tuple;
@@ -706,10 +703,7 @@ read_tag(Refresh *refresh, int i, Datum id, MemoryContext context)
 	bool		isnull;
 	Datum		value;
 
-	SPI_execute_with_args("SELECT path, expression, result::pg_catalog.regtype, owner, time_zone,"
-						  " half_life, min_score, exclusive_group, weighing, prior, top, uses_tags"
-						  " FROM customer_data.tag WHERE tag_id OPERATOR(pg_catalog.=) $1",
-						  1, types, &id, NULL, true, 1);
+	SPI_execute_plan(plan, &id, NULL, true, 1);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -803,6 +797,8 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CdEvaluation *evaluation;
+	Oid			types[1] = {INT4OID};
+	SPIPlanPtr	definition;
 	int			i;
 
 	refresh->count = count;
@@ -812,11 +808,15 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	refresh->changed = cd_set_builder();
 	refresh->due = cd_due_create(refresh->now);
 	MemoryContextSwitchTo(old);
+	definition = cd_prepare_once("SELECT path, expression, result::pg_catalog.regtype, owner, time_zone,"
+								 " half_life, min_score, exclusive_group, weighing, prior, top, uses_tags"
+								 " FROM customer_data.tag WHERE tag_id OPERATOR(pg_catalog.=) $1", 1, types);
 	for (i = 0; i < count; i++)
 	{
-		read_tag(refresh, i, ids[i], context);
+		read_tag(refresh, i, ids[i], definition, context);
 		refresh->expressions[i].customers = customers[i];
 	}
+	SPI_freeplan(definition);
 	read_roots(refresh, context);
 	index_paths(refresh);
 	ask_last_event(refresh, &refresh->expressions[count]);
@@ -853,17 +853,12 @@ cd_evaluate_tags(PG_FUNCTION_ARGS)
 	int			count = cd_refresh_arguments(fcinfo, &ids, &customers);
 	Refresh		refresh = {0};
 	CdEvaluation *evaluation;
-	int64		evaluated = 0;
+	int64		evaluated;
 	CdSet	   *gone;
-	int			i;
 
 	SPI_connect();
 	evaluation = run_refresh(&refresh, ids, customers, count, PG_ARGISNULL(2) ? cd_set_empty() : PG_GETARG_CDSET(2), context);
-	for (i = 0; i < count; i++)
-	{
-		cd_refresh_state("tag", refresh.tags[i].id, &refresh.expressions[i], refresh.tags[i].evaluated, refresh.due, i);
-		evaluated += refresh.tags[i].evaluated;
-	}
+	evaluated = cd_refresh_states("tag", ids, refresh.expressions, count, refresh.due);
 	MemoryContextSwitchTo(context);
 	gone = cd_refresh_forget("customer_tag", evaluation);
 	cd_evaluation_free(evaluation);

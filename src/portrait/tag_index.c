@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "insertion.h"
+#include "lookup.h"
 #include "miscadmin.h"
 #include "timeline/chunk.h"
 #include "utils/acl.h"
@@ -37,8 +38,8 @@
 /* More customers of all tags are never held in memory. */
 #define MOST_HELD		(4 * 1024 * 1024)
 
-/* A gap of more ids is jumped over by another search. */
-#define MOST_GAP		64
+/* Customers whose rows are looked for at a time. */
+#define READ_AT_ONCE	8192
 
 /* The customers of one path on their way to a row. */
 typedef struct Posting
@@ -333,38 +334,34 @@ cd_tag_index_end_alone(CdTagIndex *index, const CdTagLayer *before)
 	return true;
 }
 
-/* Add the customers from one id to another, as far as they are in a set (NULL: all) */
-static void
-read_range(CdTagIndex *index, Relation relation, Oid by_customer, uint32 first, uint32 last, const CdSet *customers)
+/* Customers whose rows are being read. */
+typedef struct Reading
 {
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	CdTagIndex *index;
+	const CdSet *customers;		/* NULL: all */
+} Reading;
 
-	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum((int64) first));
-	ScanKeyInit(&keys[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum((int64) last));
-	scan = systable_beginscan(relation, by_customer, true, GetActiveSnapshot(), 2, keys);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool		isnull;
-		int64		customer = DatumGetInt64(heap_getattr(tuple, 1, RelationGetDescr(relation), &isnull));
-		Pointer		stored;
-		CdTagset   *tags;
-		CdTagReader reader;
+/* Add what a row of customer_tag says, if it is asked for */
+static void
+take_row(void *arg, HeapTuple tuple, TupleDesc desc)
+{
+	Reading    *reading = arg;
+	bool		isnull;
+	int64		customer = DatumGetInt64(heap_getattr(tuple, 1, desc, &isnull));
+	Pointer		stored;
+	CdTagset   *tags;
+	CdTagReader reader;
 
-		CHECK_FOR_INTERRUPTS();
-		if (customers != NULL && !cd_set_contains(customers, (uint32) customer))
-			continue;
-		stored = DatumGetPointer(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
-		tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(stored));
-		begin_customer(index, (uint32) customer);
-		cd_tags_begin(&reader, tags);
-		while (cd_tags_next(&reader))
-			add_tag(index, (uint32) customer, &reader.tag);
-		if ((Pointer) tags != stored)
-			pfree(tags);
-	}
-	systable_endscan(scan);
+	if (reading->customers != NULL && !cd_set_contains(reading->customers, (uint32) customer))
+		return;
+	stored = DatumGetPointer(heap_getattr(tuple, 2, desc, &isnull));
+	tags = (CdTagset *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(stored));
+	begin_customer(reading->index, (uint32) customer);
+	cd_tags_begin(&reader, tags);
+	while (cd_tags_next(&reader))
+		add_tag(reading->index, (uint32) customer, &reader.tag);
+	if ((Pointer) tags != stored)
+		pfree(tags);
 }
 
 /* Add some customers, or all (NULL) */
@@ -373,12 +370,10 @@ read_customers(CdTagIndex *index, const CdSet *customers)
 {
 	Relation	relation = cd_open_tag_table("customer_tag");
 	Oid			by_customer = cd_index_on(relation, 1);
+	Reading		reading = {index, customers};
+	int64	   *ids = palloc(READ_AT_ONCE * sizeof(int64));
 	CdSetIterator it;
-	uint32		first = 0,
-				last = 0,
-				id = 0;
-	bool		any = false,
-				more = true;
+	int			count;
 
 	if (!OidIsValid(by_customer))
 		ereport(ERROR,
@@ -386,25 +381,20 @@ read_customers(CdTagIndex *index, const CdSet *customers)
 				 errmsg("customer_data.customer_tag has no index on customer_id"),
 				 errhint("Give it its primary key again.")));
 	if (customers == NULL)
-		read_range(index, relation, by_customer, 0, PG_UINT32_MAX, NULL);
+		cd_lookup_range(relation, by_customer, 1, 0, PG_UINT32_MAX, take_row, &reading);
 	else
 	{
 		cd_set_begin(&it, customers);
-		while (more)
+		do
 		{
-			CHECK_FOR_INTERRUPTS();
-			more = cd_set_next(&it, &id);
-			if (any && (!more || id - last > MOST_GAP))
-			{
-				read_range(index, relation, by_customer, first, last, customers);
-				any = false;
-			}
-			if (!any)
-				first = id;
-			any = true;
-			last = id;
-		}
+			uint32		id;
+
+			for (count = 0; count < READ_AT_ONCE && cd_set_next(&it, &id); count++)
+				ids[count] = id;
+			cd_lookup(relation, by_customer, 1, ids, count, take_row, &reading);
+		} while (count == READ_AT_ONCE);
 	}
+	pfree(ids);
 	table_close(relation, NoLock);
 }
 

@@ -388,7 +388,7 @@ cd_run_over_customers(CdRun *run)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->context);
 
-		run->histories = cd_chunk_batch_begin();
+		run->histories = cd_chunk_batch_begin(true);
 		MemoryContextSwitchTo(old);
 	}
 	if (run->everyone)

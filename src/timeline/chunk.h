@@ -47,11 +47,12 @@ extern Oid	cd_index_on(Relation relation, AttrNumber column);
 /*
  * The timelines of batch after batch of customers, ids ascending: by customer
  * what they did and when they did something last, or NULL for those who did
- * nothing.  Results live in the current memory context.
+ * nothing.  Results live in the current memory context.  Unless they are to be
+ * whole, timelines may come in parts (cd_timeline_open_parts).
  */
 typedef struct CdChunkBatch CdChunkBatch;
 
-extern CdChunkBatch *cd_chunk_batch_begin(void);
+extern CdChunkBatch *cd_chunk_batch_begin(bool whole);
 extern void cd_chunk_batch_read(CdChunkBatch *batch, const uint32 *ids, int count,
 								struct varlena **events, TimestampTz *last);
 extern void cd_chunk_batch_end(CdChunkBatch *batch);

@@ -11,16 +11,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/visibilitymap.h"
-#include "executor/tuptable.h"
 #include "lookup.h"
-#include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/predicate.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+
+/* So many chunks are put behind each other one by one; more would be copied too often. */
+#define MOST_JOINED		8
 
 /* Whose a record is: a place in the batch. */
 typedef struct Record
@@ -43,6 +39,7 @@ struct CdChunkBatch
 	Oid			records_index;
 	int			record_column;	/* where that has the record, 0: it has only customers */
 	Oid			chunks_index;
+	bool		whole;			/* timelines come as one image each */
 
 	/* The batch being read */
 	const uint32 *ids;
@@ -73,10 +70,11 @@ index_column(Oid index_id, AttrNumber column)
 }
 
 CdChunkBatch *
-cd_chunk_batch_begin(void)
+cd_chunk_batch_begin(bool whole)
 {
 	CdChunkBatch *batch = palloc0(sizeof(CdChunkBatch));
 
+	batch->whole = whole;
 	batch->records = cd_open_for_reader("source_record");
 	batch->chunks = cd_open_for_reader("timeline_chunk");
 	batch->records_index = cd_index_on(batch->records, Anum_record_customer_id);
@@ -151,44 +149,16 @@ take_record(void *arg, HeapTuple tuple, TupleDesc desc)
 		note_record(arg, DatumGetInt64(heap_getattr(tuple, Anum_record_record_id, desc, &isnull)), DatumGetInt64(owner));
 }
 
-/*
- * Note the records that an index finds, which has their numbers, too: rows are
- * looked at only on pages where some changed since the last VACUUM.
- */
+/* The same of an entry of the index, which has the record's number, too */
 static void
-read_index_only(CdChunkBatch *batch, ScanKey keys, int nkeys)
+take_entry(void *arg, IndexTuple entry, TupleDesc desc)
 {
-	Relation	index = index_open(batch->records_index, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(batch->records, NULL);
-	IndexScanDesc scan = cd_index_beginscan(batch->records, index, GetActiveSnapshot(), nkeys);
-	Buffer		map = InvalidBuffer;
-	ItemPointer place;
+	CdChunkBatch *batch = arg;
+	bool		isnull;
+	Datum		owner = index_getattr(entry, 1, desc, &isnull);
 
-	scan->xs_want_itup = true;
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	while ((place = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
-	{
-		BlockNumber page = ItemPointerGetBlockNumber(place);
-		bool		isnull;
-		Datum		owner,
-					record;
-
-		CHECK_FOR_INTERRUPTS();
-		if (VM_ALL_VISIBLE(batch->records, page, &map))
-			PredicateLockPage(batch->records, page, GetActiveSnapshot());
-		else if (!index_fetch_heap(scan, slot))
-			continue;
-		owner = index_getattr(scan->xs_itup, 1, scan->xs_itupdesc, &isnull);
-		if (isnull)
-			continue;
-		record = index_getattr(scan->xs_itup, batch->record_column, scan->xs_itupdesc, &isnull);
-		note_record(batch, DatumGetInt64(record), DatumGetInt64(owner));
-	}
-	if (BufferIsValid(map))
-		ReleaseBuffer(map);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+	if (!isnull)
+		note_record(batch, DatumGetInt64(index_getattr(entry, batch->record_column, desc, &isnull)), DatumGetInt64(owner));
 }
 
 /* Keep a chunk, if its record is of a customer asked for */
@@ -225,7 +195,6 @@ static void
 read_records(CdChunkBatch *batch)
 {
 	int64	   *ids = palloc(batch->count * sizeof(int64));
-	ScanKeyData keys[2];
 	bool		sorted = true;
 	int			i;
 
@@ -233,17 +202,8 @@ read_records(CdChunkBatch *batch)
 		ids[i] = batch->ids[i];
 	if (batch->record_column == 0)
 		cd_lookup(batch->records, batch->records_index, Anum_record_customer_id, ids, batch->count, take_record, batch);
-	else if (cd_lookup_is_dense(ids, batch->count))
-	{
-		cd_lookup_range(keys, 1, ids[0], ids[batch->count - 1]);
-		read_index_only(batch, keys, 2);
-	}
 	else
-	{
-		cd_lookup_values(keys, ids, batch->count);
-		read_index_only(batch, keys, 1);
-		pfree(DatumGetPointer(keys[0].sk_argument));
-	}
+		cd_lookup_entries(batch->records, batch->records_index, ids, batch->count, take_entry, batch);
 	pfree(ids);
 	for (i = 1; i < batch->nfound; i++)
 		sorted &= batch->found[i - 1].record_id < batch->found[i].record_id;
@@ -296,6 +256,14 @@ cd_chunk_batch_read(CdChunkBatch *batch, const uint32 *ids, int count, struct va
 			last[row] = Max(last[row], batch->kept[to].chunk.last);
 		if (to == from + 1)
 			events[row] = batch->kept[from].chunk.events;
+		else if (!batch->whole && to - from <= MOST_JOINED)
+		{
+			int			i;
+
+			events[row] = batch->kept[from].chunk.events;
+			for (i = from + 1; i < to; i++)
+				events[row] = cd_timeline_join(events[row], batch->kept[i].chunk.events);
+		}
 		else
 		{
 			CdChunkList list = {0};

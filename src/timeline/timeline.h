@@ -475,6 +475,9 @@ extern struct varlena *cd_timeline_append(struct varlena *left, struct varlena *
 /* The events of all parts as one image; the same pointer when there is one. */
 extern struct varlena *cd_timeline_whole(struct varlena *value);
 
+/* Two timelines as one: in parts where the second begins after the first has ended, else merged. */
+extern struct varlena *cd_timeline_join(struct varlena *left, struct varlena *right);
+
 /* since <= at < until; the same pointer when nothing is cut. */
 extern struct varlena *cd_timeline_slice(struct varlena *value, TimestampTz since, TimestampTz until);
 

@@ -197,6 +197,29 @@ cd_timeline_append(struct varlena *left, struct varlena *right)
 	return join_parts(left, a.n, right, b.n, nleft + nright);
 }
 
+/* Both, one behind the other where the right begins after the left has ended; else merged into one image. */
+struct varlena *
+cd_timeline_join(struct varlena *left, struct varlena *right)
+{
+	CdParts		a,
+				b;
+	int64		nleft,
+				nright;
+
+	cd_timeline_open_parts(&a, left);
+	cd_timeline_open_parts(&b, right);
+	nleft = count_parts(&a);
+	nright = count_parts(&b);
+	if (nleft == 0)
+		return right;
+	if (nright == 0)
+		return left;
+	if (a.n + b.n > CD_MAX_PARTS || nleft + nright > CD_MAX_EVENTS ||
+		cd_timeline_last_at(&a.tl[a.n - 1]) >= cd_timeline_first_at(&b.tl[0]))
+		return cd_timeline_merge(left, right);
+	return join_parts(left, a.n, right, b.n, nleft + nright);
+}
+
 /* timeline || timeline */
 PG_FUNCTION_INFO_V1(cd_timeline_concat);
 Datum
