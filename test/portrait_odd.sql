@@ -1,6 +1,6 @@
 -- Odd names, expressions and questions: what cannot be kept is refused where
 -- it is declared, not found by the refresh of everybody; what can be kept is.
-SELECT plan(49);
+SELECT plan(52);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -74,6 +74,9 @@ SELECT throws_ok('SELECT explain_tag(NULL, ''buyer'')', 'P0002', 'there is no cu
 SELECT add_journey('旅程') \g /dev/null
 SELECT throws_ok(format(q, '旅程', 'a'), '42704', 'journey "旅程" has no stage "a"', q) FROM unnest(ARRAY['SELECT alter_stage(%L, %L, ''true'')', 'SELECT stage_members(%L, %L)', 'SELECT drop_stage(%L, %L)']) q;
 SELECT is((SELECT count(*) FROM explain_stage(NULL, '旅程')), 0::bigint, 'nobody is in no stage');
+SELECT throws_ok($$SELECT explain_stage(4000000000, '旅程')$$, 'P0002', 'there is no customer 4000000000', 'of who is no customer nothing is explained');
+SELECT throws_ok($$SELECT add_tag('least', '1', 'metric', min_score => 'NaN')$$, '22023', 'min_score must be a number', 'a least score that nothing compares with is refused');
+SELECT lives_ok($$SELECT add_tag('never', '1', 'metric', min_score => 'infinity')$$, 'one that nothing reaches is not');
 SELECT add_stage('旅程', '新', 'true') \g /dev/null
 SELECT add_stage('旅程', '買', 'happened(events, ''purchase'', last => ''30 days'')') \g /dev/null
 SELECT refresh_journeys() \g /dev/null

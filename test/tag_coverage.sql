@@ -1,5 +1,5 @@
 -- tag_coverage: customers with each tag, and the change since the day before.
-SELECT plan(12);
+SELECT plan(13);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -44,6 +44,9 @@ SELECT results_eq('SELECT * FROM pg_temp.coverage()', $$VALUES ('few', 1::bigint
 SELECT is((SELECT array_agg(customers) FROM tag_member_counts('{10}')), NULL, 'also of some customers');
 SELECT is((SELECT array_agg(base_customers ORDER BY path) FROM tgi('{1,9}')), ARRAY[1, 1]::bigint[], 'and when groups are compared');
 SELECT is((SELECT array_agg(customer_id) FROM lookalikes('{1}', 5)), ARRAY[9]::bigint[], 'or others looked for that are like them');
+SET customer_data.as_of = '2026-02-01';
+SELECT is((SELECT array_agg(DISTINCT change) FROM tag_coverage), ARRAY[NULL]::bigint[], 'before the first day that was counted no change is known');
+SET customer_data.as_of = '2026-03-05 11:00';
 SET customer_data.recompute_past = off;
 SELECT is((SELECT customers FROM tag_coverage WHERE path = 'told'), 2::bigint, 'unless the present is wanted');
 RESET customer_data.recompute_past;

@@ -127,6 +127,11 @@ BEGIN
         RETURN;
     END IF;
     PERFORM customer_data.refuse_unread_events();
+    PERFORM FROM customer_data.profile p WHERE p.customer_id = explain_stage.customer_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no customer %', customer_id
+            USING ERRCODE = 'no_data_found', HINT = 'See customer_lineage() for an id that was merged away.';
+    END IF;
     SELECT NULL::timestamptz AS entered_at, NULL::text AS why, g.* INTO here FROM customer_data.journey_stage g WHERE false;
     FOR w IN SELECT * FROM customer_data.walk_journey(j.journey_id, ARRAY[explain_stage.customer_id]::customer_data.customer_set) LOOP
         IF w.what = 'error' THEN

@@ -278,6 +278,17 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.check_tag(text, text, interval, interval) IS 'Checks the parts of a tag''s definition against each other and answers the type of its result';
 
+CREATE FUNCTION customer_data.check_min_score(min_score double precision) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    IF min_score = 'NaN' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'min_score must be a number', DETAIL = 'No score is above or below NaN.', HINT = 'Leave it out to have no least score.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.check_min_score(double precision) IS 'Refuses a least score that no score compares with';
+
 CREATE FUNCTION customer_data.check_weighing(weighing text, result text, prior double precision, top integer) RETURNS void
     LANGUAGE plpgsql IMMUTABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
 BEGIN
@@ -357,6 +368,7 @@ BEGIN
     gives := customer_data.check_tag(kind, expression, half_life,
                                      CASE WHEN kind NOT IN ('manual', 'imported') THEN valid_for END);
     PERFORM customer_data.check_weighing(weighing, gives, prior, top);
+    PERFORM customer_data.check_min_score(min_score);
     SELECT c.uses, c.tag_paths INTO checked FROM customer_data.check_expression(expression) c WHERE expression IS NOT NULL;
     -- What hangs below a path of a tagset belongs to that tag alone.
     SELECT t.path INTO above FROM customer_data.tag t
@@ -413,6 +425,7 @@ DECLARE
     now_result text;
 BEGIN
     had := customer_data.find_tag(path);
+    PERFORM customer_data.check_min_score(min_score);
     IF alter_tag.expression IS NOT NULL OR alter_tag.half_life IS NOT NULL OR alter_tag.min_score IS NOT NULL THEN
         now_result := customer_data.check_tag(had.kind, coalesce(alter_tag.expression, had.expression),
                                               coalesce(alter_tag.half_life, had.half_life), NULL);

@@ -14,7 +14,7 @@ BEGIN
     WITH n AS MATERIALIZED (SELECT * FROM customer_data.tag_member_counts(scored => true))
     SELECT coalesce(n.path, t.path), t.kind, coalesce(n.customers, 0),
            CASE WHEN everyone > 0 THEN coalesce(n.customers, 0)::double precision / everyone END,
-           CASE WHEN EXISTS (SELECT FROM customer_data.tag_count_by_day) THEN coalesce(n.customers, 0) - coalesce(d.customers, 0) END,
+           CASE WHEN EXISTS (SELECT FROM customer_data.tag_count_by_day l WHERE l.day <= customer_data.as_of()::date) THEN coalesce(n.customers, 0) - coalesce(d.customers, 0) END,
            n.score / nullif(n.customers, 0), w.refreshed_at, w.error, t.description
     FROM n
     FULL JOIN (SELECT u.path AS found, d.* FROM customer_data.tag d
