@@ -169,6 +169,8 @@ CREATE TABLE customer_data.record_value (
     standard  text[] NOT NULL,
     issue     smallint[]
 );
+-- No query asks for rows by these; gathering what is frequent in them takes longest of all.
+ALTER TABLE customer_data.record_value ALTER COLUMN given SET STATISTICS 0, ALTER COLUMN standard SET STATISTICS 0, ALTER COLUMN issue SET STATISTICS 0;
 COMMENT ON TABLE customer_data.record_value IS 'The values of each record, by attribute.ordinal: as given, in standard form, and what is wrong with them';
 COMMENT ON COLUMN customer_data.record_value.given IS 'Values as the source gave them; trailing NULLs are left out';
 COMMENT ON COLUMN customer_data.record_value.standard IS 'Standard forms, for comparison; NULL where a value is of no use for it';

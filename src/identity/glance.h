@@ -36,7 +36,11 @@ cd_differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	int			edits;
 	int			most;
 	int			start;
-	float		bound;
+	static const float least_shares[] = {
+#define LEAST_SHARES(start)	(3.0f * (0.839f - 0.1f * (start)) / (1.0f - 0.1f * (start)) - 1.0f)
+		LEAST_SHARES(0), LEAST_SHARES(1), LEAST_SHARES(2), LEAST_SHARES(3), LEAST_SHARES(4)
+#undef LEAST_SHARES
+	};
 
 	if (!(x->face & y->face & CD_FACE_LATIN) || (x->face & y->face & CD_FACE_GIVEN) || shorter < 2 ||
 		(x->sound == y->sound && x->sound != 0))
@@ -48,10 +52,12 @@ cd_differ_at_a_glance(const CdGlance *x, const CdGlance *y)
 	most = Min(x->chars - missing_x, y->chars - missing_y);
 	if (most <= 0)
 		return true;
-	/* Jaro's measure with so many matches in order, and Winkler's for the start */
+	/*
+	 * Jaro's measure with so many matches in order, and Winkler's for the start,
+	 * would reach 0.839 where the shares of both that match add up to this.
+	 */
 	start = (x->face ^ y->face) >> CD_FACE_FIRST ? 0 : Min(most, 4);
-	bound = ((float) most / x->chars + (float) most / y->chars + 1.0f) / 3.0f;
-	return bound + 0.1f * start * (1.0f - bound) < 0.839f;
+	return (float) (most * (x->chars + y->chars)) < least_shares[start] * (float) (x->chars * y->chars);
 }
 
 /* May one of two tokens of companies' names, by their letters and lengths, be short for the other? */

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
@@ -224,26 +225,78 @@ take_identifiers(void *state, uint64 row)
 	}
 }
 
-/* Follow links from the affected records until no record is added. */
-static Datum
-closure(Datum affected)
+/* Records that were reached, and those whose links are followed next. */
+typedef struct Reaching
+{
+	HTAB	   *known;
+	Datum	   *id;				/* all, in the order in which they were reached */
+	Size		n;
+	Size		max;
+} Reaching;
+
+/* Take a record, unless it is known. */
+static void
+reach(Reaching *r, int64 id)
+{
+	bool		found;
+
+	hash_search(r->known, &id, HASH_ENTER, &found);
+	if (found)
+		return;
+	if (r->n == r->max)
+	{
+		r->max *= 2;
+		r->id = repalloc_huge(r->id, r->max * sizeof(Datum));
+	}
+	r->id[r->n++] = Int64GetDatum(id);
+}
+
+static void
+take_reached(void *state, uint64 row)
 {
 	bool		isnull;
 
-	SPI_execute_plan(kept_plan(
-						  "WITH RECURSIVE reached(r) AS ("
-						  " SELECT u FROM unnest($1) AS u"
-						  " UNION"
-						  " SELECT n.r FROM reached CROSS JOIN LATERAL ("
-						  "  SELECT record_b AS r FROM customer_data.match_link WHERE record_a = reached.r AND weight > 0"
-						  "  UNION ALL SELECT record_a FROM customer_data.match_link WHERE record_b = reached.r AND weight > 0"
-						  "  UNION ALL SELECT record_b FROM customer_data.identity_evidence WHERE record_a = reached.r AND record_b IS NOT NULL"
-						  "  UNION ALL SELECT record_a FROM customer_data.identity_evidence WHERE record_b = reached.r AND record_a IS NOT NULL"
-						  "  UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = reached.r AND decision = 'must_link'"
-						  "  UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = reached.r AND decision = 'must_link'"
-						  " ) n)"
-						  " SELECT coalesce(array_agg(DISTINCT r), '{}') FROM reached"), &affected, NULL, false, 0);
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	reach((Reaching *) state, column_int8(row, 1, &isnull));
+}
+
+/*
+ * Follow links from the affected records until no record is added; answers
+ * all of them.  A recursive query would clear room for as many as it fears.
+ */
+static Datum
+closure(Datum affected)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(int64),.hcxt = CurrentMemoryContext};
+	Reaching	r = {.max = 1024};
+	Datum	   *id;
+	bool	   *isnull;
+	int			n;
+	Size		followed = 0;
+
+	r.known = hash_create("customer_data records reached", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	r.id = palloc(r.max * sizeof(Datum));
+	deconstruct_array(DatumGetArrayTypeP(affected), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, &isnull, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!isnull[i])
+			reach(&r, DatumGetInt64(id[i]));
+	}
+	while (followed < r.n)
+	{
+		ArrayType  *from = construct_array(r.id + followed, (int) (r.n - followed), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+
+		followed = r.n;
+		each_row("SELECT record_b FROM customer_data.match_link WHERE record_a = ANY ($1) AND weight > 0"
+				 " UNION ALL SELECT record_a FROM customer_data.match_link WHERE record_b = ANY ($1) AND weight > 0"
+				 " UNION ALL SELECT record_b FROM customer_data.identity_evidence WHERE record_a = ANY ($1) AND record_b IS NOT NULL"
+				 " UNION ALL SELECT record_a FROM customer_data.identity_evidence WHERE record_b = ANY ($1) AND record_a IS NOT NULL"
+				 " UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = ANY ($1) AND decision = 'must_link'"
+				 " UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = ANY ($1) AND decision = 'must_link'",
+				 PointerGetDatum(from), true, take_reached, &r);
+		pfree(from);
+	}
+	hash_destroy(r.known);
+	return PointerGetDatum(construct_array(r.id, (int) r.n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /* A company is not the one above it, however alike they are, unless a person says so. */
