@@ -1,6 +1,6 @@
 -- Reports against plain SQL over the rows the events came from, on random data
 -- of several sources, in several time zones.
-SELECT plan(65);
+SELECT plan(66);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 \ir include/seed.sql
@@ -193,6 +193,11 @@ SELECT is((SELECT sum(total)::numeric FROM event_buckets('2026-01-01 a value=0.1
 SELECT is((SELECT string_agg(format('%s %s', total, event_sum(t, '*')), ' ') FROM (VALUES ('2026-01-01 a value=0.1; 2026-01-02 b value=0.7'::timeline), ('2026-01-01 a value=1e300; 2026-01-02 a value=-1e300; 2026-01-03 b value=0.25'), ('2026-01-01 a value=123456789.25; 2026-01-03 b value=0.3333333333333333')) v (t),
            event_buckets(t, '*', '{2026-01-01,2026-01-09}', NULL, 'value')), '0.8 0.8 0.25 0.25 123456789.58333333 123456789.58333333', 'the same as event_sum()');
 SELECT throws_ok(format('SELECT * FROM event_buckets(%L, ''*'', ''{2026-01-01,2026-01-09}'', NULL, ''value'')', '2026-01-01 a value=1.7e308; 2026-01-02 a value=1.7e308'), '22003', 'sum of events is out of range', 'a total beyond double precision');
+-- As many values as events
+CREATE TABLE long_tail AS SELECT timestamptz '2026-01-01' + i * interval '1 minute' AS at, i % 40 AS value, CASE WHEN random() < 0.9 THEN 'v' || floor(random() * 40000) END AS p FROM generate_series(1, 40000) i;
+SELECT is((SELECT count(*) FROM (SELECT timeline_agg(at, 'a', value, jsonb_build_object('p', p) ORDER BY at) AS t FROM long_tail) x, event_buckets(t, '*', '{2026-01-01,2026-01-15,2027-01-01}', 'p', 'value') b
+           FULL JOIN (SELECT CASE WHEN at < '2026-01-15' THEN 1 ELSE 2 END AS bucket, p, count(*), sum(value)::float8 AS total FROM long_tail GROUP BY 1, 2) s
+               ON (s.bucket, s.count, s.total) = (b.bucket, b.event_count, b.total) AND s.p IS NOT DISTINCT FROM b.label WHERE b.bucket IS NULL OR s.bucket IS NULL), 0::bigint, 'a value for each event');
 -- What must be said is asked for by its name.
 SELECT throws_ok(format('SELECT * FROM %s', call), '22004', format('argument "%s" of a report must not be NULL', argument), call)
 FROM (VALUES ('event_report(NULL)', 'pattern'), ('event_report(of => NULL)', 'of'), ('funnel_report(''{a,b}'', within => NULL)', 'within'), ('funnel_report(''{a,b}'', mode => NULL)', 'mode'),

@@ -11,6 +11,7 @@
 
 #include "analysis/report.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "timeline/chunk.h"
@@ -36,39 +37,68 @@ typedef struct Cells
 	Cell	   *cell;
 	int			n;
 	int			size;
+	int		   *table;			/* open addressing: cell + 1; twice the size */
 	int			last;			/* the cell found last, most often the next one too */
 } Cells;
+
+/* Is it the cell of a period and a label? */
+static bool
+is_cell(const Cell *cell, int bucket, const char *label, int len)
+{
+	return cell->bucket == bucket && (cell->label == NULL) == (label == NULL) &&
+		(label == NULL || (cell->labellen == len && memcmp(cell->label, label, len) == 0));
+}
+
+/* Where in the table the search for a cell begins. */
+static uint32
+cell_slot(const Cells *cells, int bucket, const char *label, int len)
+{
+	uint32		hash = hash_bytes_uint32(bucket);
+
+	if (label != NULL)
+		hash ^= hash_bytes((const unsigned char *) label, len);
+	return hash & (cells->size * 2 - 1);
+}
 
 /* Find or make a cell. */
 static Cell *
 cell_of(Cells *cells, int bucket, const char *label, int len)
 {
-	int			tried;
+	uint32		slot;
+	int			i;
 
-	for (tried = 0; tried < cells->n; tried++)
-	{
-		int			i = (cells->last + tried) % cells->n;
-		Cell	   *cell = &cells->cell[i];
-
-		if (cell->bucket == bucket && (cell->label == NULL) == (label == NULL) &&
-			(label == NULL || (cell->labellen == len && memcmp(cell->label, label, len) == 0)))
-		{
-			cells->last = i;
-			return cell;
-		}
-	}
+	if (cells->n > 0 && is_cell(&cells->cell[cells->last], bucket, label, len))
+		return &cells->cell[cells->last];
 	if (cells->n == cells->size)
 	{
 		cells->size = Max(16, cells->size * 2);
 		cells->cell = cells->cell == NULL ? palloc(cells->size * sizeof(Cell)) :
-			repalloc(cells->cell, cells->size * sizeof(Cell));
+			repalloc_huge(cells->cell, cells->size * sizeof(Cell));
+		if (cells->table != NULL)
+			pfree(cells->table);
+		cells->table = palloc_extended(cells->size * 2 * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		for (i = 0; i < cells->n; i++)
+		{
+			slot = cell_slot(cells, cells->cell[i].bucket, cells->cell[i].label, cells->cell[i].labellen);
+			while (cells->table[slot] != 0)
+				slot = (slot + 1) & (cells->size * 2 - 1);
+			cells->table[slot] = i + 1;
+		}
 	}
-	cells->last = cells->n;
-	memset(&cells->cell[cells->n], 0, sizeof(Cell));
-	cells->cell[cells->n].bucket = bucket;
-	cells->cell[cells->n].label = label;
-	cells->cell[cells->n].labellen = len;
-	return &cells->cell[cells->n++];
+	slot = cell_slot(cells, bucket, label, len);
+	for (; cells->table[slot] != 0; slot = (slot + 1) & (cells->size * 2 - 1))
+	{
+		cells->last = cells->table[slot] - 1;
+		if (is_cell(&cells->cell[cells->last], bucket, label, len))
+			return &cells->cell[cells->last];
+	}
+	cells->table[slot] = cells->n + 1;
+	cells->last = cells->n++;
+	memset(&cells->cell[cells->last], 0, sizeof(Cell));
+	cells->cell[cells->last].bucket = bucket;
+	cells->cell[cells->last].label = label;
+	cells->cell[cells->last].labellen = len;
+	return &cells->cell[cells->last];
 }
 
 /* Count the events of one kind that match. */
@@ -107,6 +137,7 @@ count_kind(Cells *cells, const CdTimeline *tl, const CdMatcher *matcher, const T
 		int			len = 0;
 		Cell	   *cell;
 
+		CHECK_FOR_INTERRUPTS();
 		while (bucket + 2 < nbounds && at >= bounds[bucket + 1])
 			bucket++;
 		if (!cd_matcher_test(matcher, i))
