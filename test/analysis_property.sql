@@ -1,6 +1,6 @@
 -- Reports against plain SQL over the rows the events came from, on random data
 -- of several sources, in several time zones.
-SELECT plan(66);
+SELECT plan(69);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 \ir include/seed.sql
@@ -205,6 +205,12 @@ FROM (VALUES ('event_report(NULL)', 'pattern'), ('event_report(of => NULL)', 'of
              ('distribution_report(NULL)', 'pattern'), ('distribution_report(of => NULL)', 'of')) v (call, argument);
 SELECT is((SELECT count(*) FROM retention_report('view', until => NULL, since => NULL)), (SELECT count(*) FROM retention_report('view')), 'no bounds are no bounds');
 SELECT ok((SELECT count(*) FROM path_report('view', edges => NULL)) >= (SELECT count(*) FROM path_report('view', edges => 1000000)), 'nor is there one to the edges');
+
+-- An array may be numbered from anywhere.
+SELECT results_eq($$SELECT * FROM retention_report('view', mode => 'bracket', brackets => '[5:7]={0,1,7}')$$, $$SELECT * FROM retention_report('view', mode => 'bracket', brackets => '{0,1,7}')$$, 'brackets');
+SELECT results_eq($$SELECT * FROM distribution_report('view', by_set => ('[0:1]=' || ARRAY[whos(1, 150), whos(100, 300)]::text)::customer_set[], set_names => '[3:4]={a,b}', buckets => '[-1:1]={0,5,10}')$$,
+                  $$SELECT * FROM distribution_report('view', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => '{a,b}', buckets => '{0,5,10}')$$, 'buckets and sets');
+SELECT throws_ok($$SELECT * FROM distribution_report(buckets => '{NaN}')$$, '22023', 'buckets must be growing numbers', 'nothing is above not-a-number');
 
 -- distribution_report
 SELECT results_eq($$SELECT set_name, lower, customers, round(share::numeric, 9), or_more FROM distribution_report('view|cart', since => '2026-03-20', until => '2026-04-10', by_set => ARRAY[whos(1, 150), whos(100, 300)], set_names => '{a,b}') ORDER BY 1, 2$$,

@@ -143,6 +143,10 @@ BEGIN
         RAISE EXCEPTION 'mode bracket and the argument brackets go together'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Write mode => ''bracket'', brackets => ''{0,1,3,7,14,30}''.';
     END IF;
+    -- Wherever its numbering begins.
+    IF brackets IS NOT NULL THEN
+        brackets := ARRAY(SELECT unnest(brackets));
+    END IF;
     IF brackets IS NOT NULL AND (cardinality(brackets) < 2 OR brackets[1] < 0 OR array_position(brackets, NULL) IS NOT NULL OR EXISTS (
             SELECT FROM generate_series(2, cardinality(brackets)) i WHERE brackets[i] <= brackets[i - 1])) THEN
         RAISE EXCEPTION 'brackets must be at least two growing numbers of periods' USING ERRCODE = 'invalid_parameter_value';
@@ -230,7 +234,14 @@ BEGIN
         RAISE EXCEPTION 'the distribution of totals needs buckets'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Write buckets => ''{0,10,50,100,500}''.';
     END IF;
-    IF buckets IS NOT NULL AND (cardinality(buckets) = 0 OR array_position(buckets, NULL) IS NOT NULL OR EXISTS (
+    -- Wherever their numbering begins.
+    IF buckets IS NOT NULL THEN
+        buckets := ARRAY(SELECT unnest(buckets));
+    END IF;
+    IF by_set IS NOT NULL THEN
+        by_set := ARRAY(SELECT unnest(by_set));
+    END IF;
+    IF buckets IS NOT NULL AND (cardinality(buckets) = 0 OR array_position(buckets, NULL) IS NOT NULL OR 'NaN' = ANY (buckets) OR EXISTS (
             SELECT FROM generate_series(2, cardinality(buckets)) i WHERE buckets[i] <= buckets[i - 1])) THEN
         RAISE EXCEPTION 'buckets must be growing numbers' USING ERRCODE = 'invalid_parameter_value';
     END IF;
