@@ -1,11 +1,21 @@
 # Matching: a made-up company of BENCH_PEOPLE people (about twice as many records) is resolved
 # from nothing, then with 1 % changed, then asked for one person at a time; every phase with its
 # seconds, with CPU and memory of the session and its workers, and answers against the truth.
+#
+# BENCH_PART     which parts to run, of "resolve quality again single" (default: all); resolve is
+#                always run
+# BENCH_COMPANY  a folder that demo/generate.py filled, of BENCH_PEOPLE people, read instead of
+#                generating one: of many people that takes longer than to match them
 
 people=${BENCH_PEOPLE:-470000}
-say "generating a company of $people people"
-python3 "$project/demo/generate.py" --people "$people" --seed "$BENCH_SEED" --now 2026-06-30T00:00:00 "$work/company" >/dev/null
-cd "$work/company"
+company=${BENCH_COMPANY:-$work/company}
+# Is a part to be run?
+wanted() { [[ " ${BENCH_PART:-resolve quality again single} " = *" $1 "* ]]; }
+if [ -z "${BENCH_COMPANY:-}" ]; then
+	say "generating a company of $people people"
+	python3 "$project/demo/generate.py" --people "$people" --seed "$BENCH_SEED" --now 2026-06-30T00:00:00 "$company" >/dev/null
+fi
+cd "$company"
 psql -qX -v ON_ERROR_STOP=1 <<'SQL'
 SET client_min_messages = warning;
 CREATE EXTENSION customer_data;
@@ -32,7 +42,8 @@ VACUUM (ANALYZE);
 SQL
 psql -qX -v ON_ERROR_STOP=1 -f "$project/demo/declare_sources.sql" >/dev/null
 
-# watch NAME SQL: run it, see four times a second what it does and what it holds.
+# watch_run NAME SQL: run it, see four times a second what it does and what it holds: NAME.answer,
+# NAME.use (CPU seconds, peak memory in MB) and NAME.spent (phase|seconds|CPU seconds|peak).
 watch_run() {
 	local pid watcher phases
 	rm -f "$work/pid" "$work/done"
@@ -49,13 +60,14 @@ SELECT extract(epoch FROM clock_timestamp()), regexp_replace(query, ' [0-9]+ rec
 \\watch 0.25
 SQL
 	phases=$!
-	python3 - "$pid" "$work/done" >"$work/$1.use" <<'PY' &
+	python3 - "$pid" "$work/done" >"$work/$1.samples" <<'PY' &
 import glob, os, sys, time
 leader, done = sys.argv[1:]
-cpu, peak = {}, 0
+cpu = {}
 tick = os.sysconf('SC_CLK_TCK')
 while not os.path.exists(done):
     held = 0
+    segments = set()
     for directory in glob.glob('/proc/[0-9]*'):
         pid = directory[6:]
         try:
@@ -67,17 +79,17 @@ while not os.path.exists(done):
             for line in open(directory + '/status'):
                 if line.startswith('RssAnon'):
                     held += int(line.split()[1])
+            # other servers have segments, too
+            segments.update(line.split()[-1] for line in open(directory + '/maps') if '/dev/shm/PostgreSQL.' in line)
         except (OSError, IndexError):
             pass
-    shared = 0
-    for name in glob.glob('/dev/shm/PostgreSQL.*'):
+    for name in segments:
         try:
-            shared += os.stat(name).st_blocks // 2
+            held += os.stat(name).st_blocks // 2
         except OSError:
             pass
-    peak = max(peak, held + shared)
+    print(time.time(), sum(cpu.values()), held, flush=True)
     time.sleep(0.25)
-print(round(sum(cpu.values()), 1), round(peak / 1024))
 PY
 	watcher=$!
 	until [ -e "$work/done" ]; do sleep 0.1; done
@@ -85,12 +97,39 @@ PY
 	kill $phases 2>/dev/null || true
 	wait $phases 2>/dev/null || true
 	[ -s "$work/$1.answer" ] || fail "$1 failed"
+	python3 - "$work/$1.phases" "$work/$1.samples" "$work/$1.use" "$work/$1.spent" <<'PY'
+import bisect, sys
+phases, samples, use, spent = sys.argv[1:]
+at, name = [], []
+for line in open(phases):
+    moment, _, what = line.strip().partition(' ')
+    # what a phase is called stands in the first line of a query; others are parts of the query itself
+    if moment.replace('.', '', 1).isdigit() and (not name or name[-1] != what):
+        at.append(float(moment))
+        name.append(what)
+seconds, cpu, peak, before, most = {}, {}, {}, None, 0
+for line in open(samples):
+    moment, used, held = map(float, line.split())
+    if before is not None:
+        p = bisect.bisect_right(at, moment) - 1
+        what = name[p] if p >= 0 else ''
+        seconds[what] = seconds.get(what, 0) + moment - before[0]
+        cpu[what] = cpu.get(what, 0) + used - before[1]
+        peak[what] = max(peak.get(what, 0), held / 1024)
+    before = (moment, used)
+    most = max(most, held / 1024)
+print(round(before[1], 1) if before else 0, round(most), file=open(use, 'w'))
+with open(spent, 'w') as out:
+    for what in seconds:
+        if what.startswith(('resolve:', 'matching:')):
+            print(f'{what}|{seconds[what]:.1f}|{cpu[what]:.1f}|{peak[what]:.0f}', file=out)
+PY
 }
-# Seconds of each phase, in order.
-phase_seconds() {
-	awk 'NF > 1 { t = $1; sub(/^[^ ]+ /, ""); if (last != "" && last != $0) { spent[last] += t - start; start = t }
-	     if (!($0 in seen)) { seen[$0] = ++n; name[n] = $0 } if (last == "") start = t; last = $0; end = t }
-	     END { spent[last] += end - start; for (i = 1; i <= n; i++) if (name[i] ~ /^(resolve|matching):/) printf "%s|%.1f\n", name[i], spent[name[i]] }' "$1"
+# note_phases NAME: what each phase took, in order.
+note_phases() {
+	while IFS='|' read -r phase spent used held; do
+		note "of it: $phase" "$spent" "s, $used of CPU, holding $held MB at most" ""
+	done <"$work/$1.spent"
 }
 
 say "resolving all"
@@ -99,11 +138,14 @@ IFS='|' read -r records pairs links customers seconds <"$work/whole.answer"
 read -r cpu memory <"$work/whole.use"
 note "records resolved" "$records" "records" ""
 note "resolve() from nothing" "$seconds" "s" "45 at 1,000,000 records and 2 cores"
-phase_seconds "$work/whole.phases" | while IFS='|' read -r phase spent; do note "of it: $phase" "$spent" "s" ""; done
+note_phases whole
 note "CPU of the session and its workers" "$cpu" "s" ""
 note "peak memory of both, shared memory included" "$memory" "MB" "1024 at 1,000,000 records"
 note "pairs scored" "$pairs" "pairs" "25 million at 1,000,000 records"
 note "customers" "$customers" "" ""
+note "posting lists" "$(psql -qXAt -c "SELECT round(pg_total_relation_size('customer_data.match_posting') / 1048576.0)")" "MB" ""
+
+if wanted quality; then
 psql -qX -v ON_ERROR_STOP=1 <<'SQL'
 CREATE TABLE public.quality AS
     SELECT * FROM customer_data.match_quality($$SELECT source, key, person AS entity FROM truth.person WHERE source IN ('crm', 'shop')$$);
@@ -117,13 +159,13 @@ FROM public.quality WHERE part = 'calibration';
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT 'customers (clustered), f1 of all records', round(value::numeric, 4)::text, '', '0.98'
 FROM customer_data.match_quality('SELECT source, key, person AS entity FROM truth.person') WHERE part = 'customers' AND measure = 'f1';
-INSERT INTO bench.figure (what, figure, unit, aim)
-SELECT 'posting lists', round(pg_total_relation_size('customer_data.match_posting') / 1048576.0)::text, 'MB', '';
-VACUUM (ANALYZE);
 SQL
+fi
 
+if wanted again; then
 say "resolving 1 % changed"
 psql -qX -v ON_ERROR_STOP=1 <<'SQL'
+VACUUM (ANALYZE);
 UPDATE crm.contact SET street = overlay(street PLACING 'q' FROM 3 FOR 1), phone = NULL WHERE hashtext(contact_id) % 100 = 0;
 UPDATE shop.account SET mobile = NULL, first_name = overlay(first_name PLACING 'x' FROM 2 FOR 1) WHERE hashtext(account_id) % 100 = 0;
 SQL
@@ -133,11 +175,14 @@ read -r cpu memory <"$work/some.use"
 note "records changed" "$changed" "records" ""
 note "resolve() with these changed" "$again" "s" ""
 note "as share of the whole run" "$(awk "BEGIN { printf \"%.1f\", 100 * $again / $seconds }")" "%" "5"
-phase_seconds "$work/some.phases" | while IFS='|' read -r phase spent; do note "of it: $phase" "$spent" "s" ""; done
+note_phases some
 note "CPU of it" "$cpu" "s" ""
+fi
 
+if wanted single; then
 say "one at a time"
 psql -qX -v ON_ERROR_STOP=1 <<'SQL'
+VACUUM (ANALYZE);
 SET client_min_messages = warning;
 CREATE FUNCTION public.spoil(t text) RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT CASE WHEN length(t) > 3 THEN overlay(t PLACING chr(97 + floor(random() * 26)::int) FROM 2 + floor(random() * (length(t) - 3))::int FOR 1) ELSE t END
@@ -194,4 +239,5 @@ SELECT 'decisions as in the batch', round(avg(((coalesce(batch, -99) > 0) = (coa
 INSERT INTO bench.figure (what, figure, unit, aim)
 SELECT 'pair scores that differ from the batch', count(*) FILTER (WHERE abs(same_pair - single) > 0.001)::text, format('of %s', count(same_pair)), '0' FROM public.single;
 SQL
+fi
 psql -qXAt -F ': ' -c "SELECT what, figure, unit FROM bench.figure ORDER BY n"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make a messy company: CSV files of three systems, and the truth kept aside.
 
-    demo/generate.py FOLDER [--people N] [--seed S] [--now MOMENT]
+    demo/generate.py FOLDER [--people N] [--seed S] [--now MOMENT] [--records-only]
 
 Writes one CSV file a table, each with a header line:
 
@@ -12,6 +12,9 @@ Writes one CSV file a table, each with a header line:
     web_view                      account, and what they looked at
     campaign_contact              who was written to, and who answered
     truth                         (source, key, person): which rows are whom
+
+With --records-only nobody orders, fills a cart, looks at a page or is written
+to, but for the family of the demo's story; the people are others than without.
 
 People have Latin, Chinese or mixed names. The same person is written
 differently in each system: typing errors, nicknames, swapped fields, simplified
@@ -120,7 +123,8 @@ ACCENTS = str.maketrans("äöüéèêáíóúñçøłśżźďřý", "aoueeeaioun
 class Company:
     """One made-up company; `random` decides everything."""
 
-    def __init__(self, people, seed, now, folder):
+    def __init__(self, people, seed, now, folder, records_only=False):
+        self.records_only = records_only
         self.random = random.Random(seed)
         self.people = people
         self.now = now
@@ -462,7 +466,8 @@ class Company:
                 else:
                     # Nobody can know who this is: a person of its own.
                     self.write("truth", "web", key, f"visitor {key}")
-        self.behaviour(p, accounts, contacts, visitors, start)
+        if not self.records_only:
+            self.behaviour(p, accounts, contacts, visitors, start)
 
     def crm_row(self, key, p, start):
         r = self.random
@@ -559,13 +564,14 @@ def main():
     a.add_argument("folder")
     a.add_argument("--people", type=int, default=20000)
     a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--records-only", action="store_true", help="leave out what people did: orders, carts, views, campaigns")
     a.add_argument("--now", default="", help="the moment the company lives in (ISO, UTC); default: this minute")
     o = a.parse_args()
     if o.people < 1:
         a.error("--people must be at least 1")
     now = dt.datetime.fromisoformat(o.now) if o.now else dt.datetime.now(dt.timezone.utc).replace(tzinfo=None, second=0, microsecond=0)
     os.makedirs(o.folder, exist_ok=True)
-    Company(o.people, o.seed, now, o.folder).run()
+    Company(o.people, o.seed, now, o.folder, o.records_only).run()
 
 
 if __name__ == "__main__":

@@ -504,14 +504,25 @@ exchange_slice(CdEngine *engine, CdRecords *records, CdGathering what, double ex
 	return done;
 }
 
-/* Slice by slice, as memory allows. */
+/* Bytes that the records of a batch and their dictionary take. */
+static double
+bytes_of_records(const CdEngine *engine, const CdRecords *records)
+{
+	return (double) records->used * sizeof(uint32) + (double) engine->dict->ntokens * (sizeof(CdToken) + sizeof(CdGlance)) +
+		(double) engine->dict->poolused;
+}
+
+/*
+ * Slice by slice, as memory allows: each goes over all records again, so that
+ * of more records there must not be more slices.
+ */
 void
 cd_exchange(CdEngine *engine, CdRecords *records, CdGathering what, bool together,
 			bool (*has) (const void *wanted, uint64 hash), const void *wanted, CdTakeSorted take, void *state)
 {
 	double		entries = expected_entries(engine, records, what, has, wanted);
 	double		bytes = entries * (what == CD_GATHER_POSTINGS ? sizeof(CdPosting) : sizeof(uint64));
-	double		allowed = cd_matching_memory * 1024.0 / 2;
+	double		allowed = Max(cd_matching_memory * 1024.0 / 2, bytes_of_records(engine, records));
 	double		space = MORE_SPACE;
 	int			slice_bits = 0;
 
@@ -519,6 +530,8 @@ cd_exchange(CdEngine *engine, CdRecords *records, CdGathering what, bool togethe
 		return;
 	while (bytes / (1 << slice_bits) > allowed && slice_bits < 10)
 		slice_bits++;
+	ereport(DEBUG1,
+			(errmsg_internal("%.0f entries of %u records are exchanged in %d slices", entries, records->n, 1 << slice_bits)));
 	for (uint32 slice = 0; slice < (uint32) 1 << slice_bits;)
 	{
 		/* nothing was handed on where the space did not suffice */

@@ -33,7 +33,8 @@ cd_identity_engine_init(void)
 {
 	DefineCustomIntVariable("customer_data.matching_memory",
 							"Memory that posting lists may take while they are built.",
-							NULL, &cd_matching_memory, 1024 * 1024, 16 * 1024, MAX_KILOBYTES,
+							"As much as the records take themselves, where that is more.",
+							&cd_matching_memory, 1024 * 1024, 16 * 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomRealVariable("customer_data.matching_pairs",
 							 "Candidate pairs per record that matching may look at.",
@@ -206,10 +207,37 @@ check_changed(Datum changed)
 static void
 drop_links(Datum changed)
 {
+	SPI_execute("SELECT FROM customer_data.match_link LIMIT 1", false, 0);
+	if (SPI_processed == 0)
+		return;
 	run_with("WITH gone AS (DELETE FROM customer_data.match_link"
 			 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b)"
 			 " INSERT INTO customer_data.record_affected (record_id, cause)"
 			 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r)", changed);
+}
+
+/* Mark the changed records of a batch; answers how many they are. */
+static uint32
+mark_changed(const CdRecords *records, Datum changed, bool *mark)
+{
+	Datum	   *id;
+	uint32		marked = 0;
+	uint32		r = 0;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(changed), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		/* mostly they ascend, one after the other */
+		if (r >= records->n || records->id[r] != DatumGetInt64(id[i]))
+			r = cd_record_number(records, DatumGetInt64(id[i]));
+		if (r >= records->n)
+			continue;
+		marked += !mark[r];
+		mark[r++] = true;
+	}
+	pfree(id);
+	return marked;
 }
 
 /* Note who is linked with changed records now; answers how many links there are. */
@@ -253,6 +281,7 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	bool		whole = PG_ARGISNULL(0);
 	Datum		changed = whole ? (Datum) 0 : PG_GETARG_DATUM(0);
 	bool	   *mark = NULL;
+	uint32		nchanged = 0;
 	CdEngine   *engine;
 	CdRecords  *records;
 	CdBlocking *blocking = NULL;
@@ -290,11 +319,16 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 	phase("reading all records");
 	records = cd_records_load(engine, (Datum) 0);
 	cd_share_records(engine, records);
+	if (!whole)
+	{
+		mark = MemoryContextAllocExtended(context, Max(records->n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		nchanged = mark_changed(records, changed, mark);
+	}
 	if (model_is_stale(engine, records->n))
 	{
 		/* a person's own settings are read again by the next run */
 		blocking = make_model(engine, records, true, NULL);
-		if (!whole)
+		if (!whole && nchanged < records->n)
 			run_with("INSERT INTO customer_data.record_affected (record_id, cause)"
 					 " SELECT v.record_id, 'the matching model was renewed' FROM customer_data.record_value v"
 					 " WHERE v.record_id <> ALL ($1)", changed);
@@ -304,27 +338,12 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
 	if (whole)
 		SPI_execute("DELETE FROM customer_data.match_link", false, 0);
-	else
-	{
-		Datum	   *id;
-		int			n;
-
-		deconstruct_array(DatumGetArrayTypeP(changed), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &id, NULL, &n);
-		mark = MemoryContextAllocExtended(context, Max(records->n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		for (int i = 0; i < n; i++)
-		{
-			uint32		r = cd_record_number(records, DatumGetInt64(id[i]));
-
-			if (r < records->n)
-				mark[r] = true;
-		}
-	}
 	if (blocking == NULL)
 	{
 		CdPostingWriter *writer = whole ? cd_postings_begin(engine, records) : NULL;
 
 		phase("laying out posting lists");
-		blocking = cd_blocking_create(engine, records, mark, writer);
+		blocking = cd_blocking_create(engine, records, whole ? NULL : mark, writer);
 		if (whole)
 			cd_postings_end(writer, engine, records);
 	}
