@@ -1,8 +1,8 @@
 # Matching: a made-up company of BENCH_PEOPLE people (about twice as many records) is resolved
-# from nothing, then with 1 % changed, then asked for one person at a time; every phase with its
+# from nothing, then with 1,000 records and with 1 % changed, then asked for one person at a time; every phase with its
 # seconds, with CPU and memory of the session and its workers, and answers against the truth.
 #
-# BENCH_PART     which parts to run, of "resolve quality again single" (default: all); resolve is
+# BENCH_PART     which parts to run, of "resolve quality few again single" (default: all); resolve is
 #                always run
 # BENCH_COMPANY  a folder that demo/generate.py filled, of BENCH_PEOPLE people, read instead of
 #                generating one: of many people that takes longer than to match them
@@ -10,7 +10,7 @@
 people=${BENCH_PEOPLE:-470000}
 company=${BENCH_COMPANY:-$work/company}
 # Is a part to be run?
-wanted() { [[ " ${BENCH_PART:-resolve quality again single} " = *" $1 "* ]]; }
+wanted() { [[ " ${BENCH_PART:-resolve quality few again single} " = *" $1 "* ]]; }
 if [ -z "${BENCH_COMPANY:-}" ]; then
 	say "generating a company of $people people"
 	python3 "$project/demo/generate.py" --people "$people" --seed "$BENCH_SEED" --now 2026-06-30T00:00:00 "$company" >/dev/null
@@ -139,6 +139,7 @@ read -r cpu memory <"$work/whole.use"
 note "records resolved" "$records" "records" ""
 note "resolve() from nothing" "$seconds" "s" "45 at 1,000,000 records and 2 cores"
 note_phases whole
+whole_cpu=$cpu
 note "CPU of the session and its workers" "$cpu" "s" ""
 note "peak memory of both, shared memory included" "$memory" "MB" "1024 at 1,000,000 records"
 note "pairs scored" "$pairs" "pairs" "25 million at 1,000,000 records"
@@ -162,21 +163,33 @@ FROM customer_data.match_quality('SELECT source, key, person AS entity FROM trut
 SQL
 fi
 
+# change_and_resolve NAME WHAT SQL: change records, and resolve what changed.
+change_and_resolve() {
+	local changed pairs again cpu memory
+	say "resolving $2 changed"
+	psql -qX -v ON_ERROR_STOP=1 -c "VACUUM (ANALYZE)" -c "$3"
+	watch_run "$1" "SELECT records, pairs, seconds FROM customer_data.resolve()"
+	IFS='|' read -r changed pairs again <"$work/$1.answer"
+	read -r cpu memory <"$work/$1.use"
+	note "records changed" "$changed" "records" ""
+	note "resolve() with these changed" "$again" "s" ""
+	note "as share of the whole run" "$(awk "BEGIN { printf \"%.1f\", 100 * $again / $seconds }")" "%" "5"
+	note_phases "$1"
+	note "CPU of it" "$cpu" "s" ""
+	note "as share of the whole run's" "$(awk "BEGIN { printf \"%.1f\", 100 * $cpu / $whole_cpu }")" "%" "5"
+}
+
+if wanted few; then
+	change_and_resolve few "a thousand" "
+UPDATE crm.contact SET street = overlay(street PLACING 'z' FROM 2 FOR 1), phone = NULL
+WHERE contact_id IN (SELECT contact_id FROM crm.contact ORDER BY hashtext(contact_id || 'few') LIMIT 500);
+UPDATE shop.account SET mobile = NULL, first_name = overlay(first_name PLACING 'y' FROM 1 FOR 1)
+WHERE account_id IN (SELECT account_id FROM shop.account ORDER BY hashtext(account_id || 'few') LIMIT 500);"
+fi
 if wanted again; then
-say "resolving 1 % changed"
-psql -qX -v ON_ERROR_STOP=1 <<'SQL'
-VACUUM (ANALYZE);
+	change_and_resolve some "1 %" "
 UPDATE crm.contact SET street = overlay(street PLACING 'q' FROM 3 FOR 1), phone = NULL WHERE hashtext(contact_id) % 100 = 0;
-UPDATE shop.account SET mobile = NULL, first_name = overlay(first_name PLACING 'x' FROM 2 FOR 1) WHERE hashtext(account_id) % 100 = 0;
-SQL
-watch_run some "SELECT records, pairs, seconds FROM customer_data.resolve()"
-IFS='|' read -r changed changed_pairs again <"$work/some.answer"
-read -r cpu memory <"$work/some.use"
-note "records changed" "$changed" "records" ""
-note "resolve() with these changed" "$again" "s" ""
-note "as share of the whole run" "$(awk "BEGIN { printf \"%.1f\", 100 * $again / $seconds }")" "%" "5"
-note_phases some
-note "CPU of it" "$cpu" "s" ""
+UPDATE shop.account SET mobile = NULL, first_name = overlay(first_name PLACING 'x' FROM 2 FOR 1) WHERE hashtext(account_id) % 100 = 0;"
 fi
 
 if wanted single; then

@@ -402,17 +402,19 @@ BEGIN
         FOR wanted IN
             SELECT s.source_id, k.keys
             FROM customer_data.source s,
-                 LATERAL (SELECT array_agg(DISTINCT CASE WHEN s.source_id = l.source_a THEN e.key_a ELSE e.key_b END) AS keys
-                          FROM customer_data.identity_evidence e
-                          WHERE e.link_id = l.link_id
-                            AND CASE WHEN s.source_id = l.source_a THEN e.record_a ELSE e.record_b END IS NULL) k
+                 LATERAL (SELECT array_agg(DISTINCT m.key) AS keys
+                          FROM (SELECT e.key_a AS key FROM customer_data.identity_evidence e
+                                WHERE s.source_id = l.source_a AND e.link_id = l.link_id AND e.record_a IS NULL
+                                UNION ALL
+                                SELECT e.key_b FROM customer_data.identity_evidence e
+                                WHERE s.source_id <> l.source_a AND e.link_id = l.link_id AND e.record_b IS NULL) m) k
             WHERE s.source_id IN (l.source_a, l.source_b) AND s.kind = 'anonymous' AND k.keys IS NOT NULL
         LOOP
             PERFORM customer_data.ensure_records(wanted.source_id, wanted.keys);
         END LOOP;
         -- Who was not there yet may be by now.
-        IF EXISTS (SELECT FROM customer_data.identity_evidence x
-                   WHERE x.link_id = l.link_id AND (x.record_a IS NULL OR x.record_b IS NULL)) THEN
+        IF EXISTS (SELECT FROM customer_data.identity_evidence x WHERE x.link_id = l.link_id AND x.record_a IS NULL)
+           OR EXISTS (SELECT FROM customer_data.identity_evidence x WHERE x.link_id = l.link_id AND x.record_b IS NULL) THEN
             WITH named AS (
                 SELECT r.source_id, r.key, r.record_id FROM customer_data.source_record r WHERE r.source_id IN (l.source_a, l.source_b)
                 UNION ALL

@@ -27,6 +27,9 @@
  */
 #define LEAST_BELOW			6.5
 
+/* Entries of lists that are gone through between two looks at whether to stop. */
+#define LISTED_AT_ONCE		65536
+
 /* Statistics being counted from sorted hashes. */
 typedef struct Counting
 {
@@ -339,13 +342,19 @@ cd_blocking_create(CdEngine *engine, CdRecords *records, const bool *changed, Cd
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	blocking->reckey = MemoryContextAllocHuge(engine->context, Max(blocking->nmembers, 1) * sizeof(uint32));
 	for (uint64 i = 0; i < blocking->nmembers; i++)
+	{
+		if (i % LISTED_AT_ONCE == 0)
+			CHECK_FOR_INTERRUPTS();
 		blocking->recfirst[blocking->member[i] + 1]++;
+	}
 	for (uint32 r = 0; r < records->n; r++)
 		blocking->recfirst[r + 1] += blocking->recfirst[r];
 	next = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
 	memcpy(next, blocking->recfirst, records->n * sizeof(uint32));
 	for (uint32 k = 0; k < blocking->nkeys; k++)
 	{
+		if (k % LISTED_AT_ONCE == 0)
+			CHECK_FOR_INTERRUPTS();
 		for (uint32 i = blocking->first[k]; i < blocking->first[k + 1]; i++)
 			blocking->reckey[next[blocking->member[i]]++] = k;
 	}

@@ -404,6 +404,8 @@ cd_cluster(CdClustering *c)
 		bool		made;
 		Between    *between;
 
+		if (i % 8192 == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (link->a == link->b)
 			continue;
 		between = between_make(&w, link->a, link->b, &made);
@@ -443,6 +445,8 @@ cd_cluster(CdClustering *c)
 	{
 		if (!w.alive[a])
 			continue;
+		if (a % 8192 == 0)
+			CHECK_FOR_INTERRUPTS();
 		for (uint32 i = 0; i < w.near[a].n; i++)
 		{
 			uint32		b = w.near[a].id[i];

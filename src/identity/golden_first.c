@@ -64,6 +64,7 @@ typedef struct CompanyName
 #define ST_ELEMENT_TYPE Place
 #define ST_COMPARE(a, b) ((a)->record_id < (b)->record_id ? -1 : (a)->record_id > (b)->record_id)
 #define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
@@ -73,6 +74,7 @@ typedef struct CompanyName
 	((a)->customer_id < (b)->customer_id ? -1 : (a)->customer_id > (b)->customer_id ? 1 : \
 	 (a)->record_id < (b)->record_id ? -1 : (a)->record_id > (b)->record_id)
 #define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
 #include "lib/sort_template.h"
 

@@ -20,6 +20,7 @@
 #define ST_COMPARE(x, y) \
 	((x)->a < (y)->a ? -1 : (x)->a > (y)->a ? 1 : (x)->b < (y)->b ? -1 : (x)->b > (y)->b)
 #define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
 #include "lib/sort_template.h"
 

@@ -635,6 +635,7 @@ typedef struct LoadedRecord
 #define ST_ELEMENT_TYPE LoadedRecord
 #define ST_COMPARE(a, b) ((a)->id < (b)->id ? -1 : (a)->id > (b)->id)
 #define ST_SCOPE static
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_DEFINE
 #include "lib/sort_template.h"
 

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "identity/train.h"
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
 /* Seeds of hashes that are no tokens'. */
@@ -218,9 +219,10 @@ cd_dictionary_rate(CdDictionary *dict, const CdLayout *layout, const CdStatistic
 	{
 		const CdToken *t = &dict->token[i];
 		uint64		hash = t->space == CD_SPACE_ACCOUNT ? cd_distinct_hash(t->hash) : t->hash;
-
 		uint8		held = cd_statistics_bits(stats, hash);
 
+		if (i % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		dict->glance[i].bits = Max(dict->all[t->space] - (is_identifying(layout, t->space) ? held / 8.0f : strangers[held]), 0);
 	}
 }
