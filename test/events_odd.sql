@@ -1,6 +1,6 @@
 -- Event sources over odd relations and odd rows: what cannot work is refused in
 -- words, and a row that cannot be an event takes no other with it.
-SELECT plan(44);
+SELECT plan(46);
 SET search_path = public, customer_data;
 SET client_min_messages = error;
 CREATE TABLE account (id text PRIMARY KEY, name text);
@@ -146,6 +146,19 @@ SELECT count(*) FROM refresh_timelines() \g /dev/null
 SELECT is(parted_in('{trigger,full}'), 'all', 'all of them truncated');
 SELECT is((SELECT count(*) FROM refresh_timelines(reconcile => true)), 1::bigint, 'reconciled');
 SELECT is(parted_in('{xid,sequence,trigger,timestamp,full}'), 'all', 'all modes agree');
+
+-- What most write first
+CREATE FUNCTION hint_of(call text) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE answer text;
+BEGIN
+    EXECUTE call;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS answer = PG_EXCEPTION_HINT;
+    RETURN answer;
+END $f$;
+SELECT is(hint_of($$SELECT add_event_source('x', 'lasting', 'account', 'who', 'at', 'purchase')$$), 'A kind that all rows have is a quoted literal: kind => $kind$''purchase''$kind$. Its columns are: who, at.', 'a kind without its quotes');
+SELECT throws_ok($$SELECT add_event_source('x', 'lasting', 'account', 'who', 'at', '''purchase''', event_id => 'who', properties => '{"event_id": "who"}')$$, '22023', 'property of event source "x" cannot be named "event_id"', 'two things of one name');
 
 -- A source that events are read for stays
 SELECT throws_ok($$SELECT drop_source('account')$$, '2BP01', 'events are read for the records of source "account"', 'a source that event sources speak of');

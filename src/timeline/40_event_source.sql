@@ -395,6 +395,8 @@ DECLARE
     type     regtype;
     plain    boolean;
     problem  boolean;
+    detail   text;
+    hint     text;
 BEGIN
     item := customer_data.relation_item(d.relation);
     d.row_name := 'source_row';
@@ -419,7 +421,17 @@ BEGIN
                               ('event_id', d.event_id, 'text')) AS v (name, expression, type)
         WHERE expression IS NOT NULL
     LOOP
-        type := customer_data.check_event_expression(item, part.expression, part.type, part.name);
+        BEGIN
+            type := customer_data.check_event_expression(item, part.expression, part.type, part.name);
+        EXCEPTION WHEN undefined_column THEN
+            IF part.name <> 'kind' OR NOT customer_data.is_column_name(part.expression) THEN
+                RAISE;
+            END IF;
+            GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+            RAISE EXCEPTION '%', SQLERRM
+                USING ERRCODE = 'undefined_column', DETAIL = detail,
+                      HINT = format('A kind that all rows have is a quoted literal: kind => $kind$%L$kind$. %s', part.expression, hint);
+        END;
         CONTINUE WHEN type <> ALL ('{int2,int4,int8,float4,float8,numeric}'::regtype[]);
         IF part.name = 'value' THEN
             d.value_type := type;
@@ -433,7 +445,7 @@ BEGIN
     END IF;
     d.text_properties := '{}';
     FOR part IN SELECT p.key AS name, p.value AS expression FROM jsonb_each(d.properties) p LOOP
-        IF part.name = '' OR lower(part.name) IN ('at', 'kind', 'value') OR part.name = 'quantity' AND d.quantity IS NOT NULL THEN
+        IF part.name = '' OR lower(part.name) IN ('at', 'kind', 'value') OR part.name = 'quantity' AND d.quantity IS NOT NULL OR part.name = 'event_id' AND d.event_id IS NOT NULL THEN
             RAISE EXCEPTION 'property of event source "%" cannot be named "%"', d.name, part.name
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Patterns use this name for something else; choose another one.';
         END IF;
