@@ -10,7 +10,7 @@ SELECT (100000 + i)::text, (ARRAY['JAMES', 'MARY', 'ANN', 'PETER'])[1 + i % 4], 
        CASE WHEN i % 20 = 0 THEN 'JR' END, (20 + i % 60)::text, (ARRAY['M', 'F'])[1 + i % 2], (i % 90)::text, (ARRAY['OAK ST', 'MAIN', 'ELM'])[1 + i % 3],
        (ARRAY['RALEIGH', 'DURHAM'])[1 + i % 2], 'NC', (27500 + i % 99)::text, '9195550' || (100 + i), '2001-01-0' || (1 + i % 9)
 FROM generate_series(1, 300) i;
-SELECT is(suggest_mapping('voter'), '{"given_name": "first_name", "middle_name": "midl_name", "family_name": "last_name", "gender": "gender_code", "house_number": "house_num",
+SELECT is(suggest_mapping('voter'), '{"given_name": "first_name", "middle_name": "midl_name", "family_name": "last_name", "name_suffix": "name_sufx_cd", "gender": "gender_code", "house_number": "house_num",
     "street": "street_name", "city": "res_city_desc", "region": "state_cd", "postcode": "zip_code", "phone": "full_phone_num", "registered_at": "registr_dt"}', 'a register of voters');
 
 CREATE TABLE public.firm (number text, company_name text, reg_address_line1 text, post_town text, county text, post_code text, incorporation_date text, uri text, homepage text);

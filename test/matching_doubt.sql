@@ -1,7 +1,7 @@
 -- Where little is known of two records: names of which each has another part, dates that
 -- differ although the rest agrees, dates that nobody else has.
 SET client_min_messages = warning;
-SELECT plan(15);
+SELECT plan(20);
 \ir include/seed.sql
 \ir include/people.sql
 
@@ -13,7 +13,9 @@ FROM (SELECT g, syllables(2, skew => 1.5) AS given, syllables(3, skew => 1.5) AS
       FROM generate_series(1, 2000) AS g) s
 CROSS JOIN LATERAL generate_series(1, 1 + g % 3) AS c;
 INSERT INTO public.person VALUES
-    ('given', 0, 'wendelin', NULL, '1912-03-04'), ('family', 0, NULL, 'oosterbaan', '1912-03-04'), ('exchanged', 0, NULL, 'wendelin', '1912-03-04');
+    ('given', 0, 'wendelin', NULL, '1912-03-04'), ('family', 0, NULL, 'oosterbaan', '1912-03-04'), ('exchanged', 0, NULL, 'wendelin', '1912-03-04'),
+    ('senior', 0, 'ambrose', 'oosterbaan sr.', NULL), ('junior', 0, 'ambrose', 'oosterbaan, Jr', NULL), ('second', 0, 'ambrose', 'oosterbaan II', NULL),
+    ('unmarked', 0, 'ambrose', 'oosterbaan', NULL), ('knighted', 0, 'Sir', 'oosterbaan', NULL), ('initial', 0, 'oosterbaan', 'A.', NULL);
 SELECT ok(customer_data.add_source('people', 'public.person', 'key', '{"given_name": "given", "family_name": "family", "birth_date": "birth"}') IS NOT NULL, 'a source of names and dates');
 SELECT cmp_ok((SELECT customers FROM customer_data.resolve()), '>', 1500::bigint, 'is resolved');
 
@@ -27,6 +29,11 @@ $$;
 SELECT is_empty($$SELECT * FROM public.levels('given', 'family') WHERE comparison LIKE '%name' AND level IS NOT NULL$$,
                 'a given name alone and a family name alone say nothing of each other');
 SELECT is_empty($$SELECT * FROM public.levels('family', 'given') WHERE comparison LIKE '%name' AND level IS NOT NULL$$, 'in either order');
+SELECT cmp_ok((SELECT weight FROM public.levels('senior', 'junior') WHERE comparison = 'name_suffix' AND level = 0), '<', -5::real, 'father and son are told apart by Sr and Jr');
+SELECT is((SELECT level FROM public.levels('junior', 'second') WHERE comparison = 'name_suffix'), 1, 'Jr is the second');
+SELECT is_empty($$SELECT * FROM public.levels('senior', 'unmarked') WHERE comparison = 'name_suffix' AND level IS NOT NULL$$, 'whoever is written without a mark may be either');
+SELECT is_empty($$SELECT * FROM public.levels('unmarked', 'knighted') WHERE comparison = 'given_name' AND level IS NOT NULL$$, 'a title is no given name');
+SELECT is((SELECT level FROM public.levels('unmarked', 'initial') WHERE comparison = 'given_name'), 1, 'an initial in the place of the family name is one');
 SELECT isnt_empty($$SELECT * FROM public.levels('given', 'exchanged') WHERE comparison LIKE '%name' AND level > 0$$, 'unless they are alike: one was in the wrong column');
 
 -- Matches whose dates differ are the last to be known for such; as many are expected as those show whose names agree.

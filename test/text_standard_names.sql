@@ -23,6 +23,11 @@ full_name|US|William Gates III|william gates iii|
 full_name|US|William "Bill" Gates|william gates|
 full_name|US|William (Bill) Gates|william gates|
 full_name|US|Jane Smith PhD|jane smith|
+full_name|GB|Sir Thomas Adams, 1st Baronet|thomas adams 1st|
+full_name|GB|Thomas Adams, 2nd Bt.|thomas adams 2nd|
+full_name|GB|John Spencer, 3rd Earl of March|john spencer 3rd earl|
+full_name|GB|Adams, Thomas, Sir|thomas adams|
+full_name|GB|Captain Rev. John Hale|john hale|
 full_name|US|Jane Smith, Ph.D.|jane smith|
 full_name|US|Jane Smith, MD|jane smith|
 full_name|US|Jane Smith, M.D.|jane smith|
@@ -193,6 +198,14 @@ family_name|US|-||placeholder
 middle_name|US|A.|a|
 middle_name|US|Fitzgerald|fitzgerald|
 middle_name|US|NMN|nmn|
+given_name|GB|Sir|sir|wrong_field
+given_name|GB|Sir Thomas|thomas|
+given_name|US|Mr.|mr|wrong_field
+given_name|SE|Maj|maj|
+family_name|GB|Baronet|baronet|wrong_field
+family_name|US|Smith Jr.|smith jr|
+family_name|GB|Lord|lord|
+name_suffix|US|Jr.|jr.|
 name_prefix|US|Dr.|dr.|
 name_prefix|DE|Frau|frau|
 name_prefix|TW|先生|先生|

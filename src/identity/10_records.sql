@@ -55,7 +55,8 @@ INSERT INTO customer_data.attribute (name, ordinal, type, survivorship, part_of,
     ('cookie_id',     27, 'text',        'most_recent',   NULL,      'identifier', true, 'browser cookie'),
     ('device_id',     28, 'text',        'most_recent',   NULL,      'identifier', true, 'device'),
     ('ad_id',         29, 'text',        'most_recent',   NULL,      'identifier', true, 'advertising id'),
-    ('account_id',    30, 'text',        'most_recent',   NULL,      'identifier', true, 'number of the company account a contact belongs to');
+    ('account_id',    30, 'text',        'most_recent',   NULL,      'identifier', true, 'number of the company account a contact belongs to'),
+    ('name_suffix',   31, 'text',        'most_trusted',  'name',    'personal',   true, 'mark of generation behind a name: Jr, Sr, III');
 SELECT pg_catalog.pg_extension_config_dump('customer_data.attribute', 'WHERE NOT well_known');
 
 CREATE TABLE customer_data.survivorship (

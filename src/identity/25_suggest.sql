@@ -22,6 +22,7 @@ INSERT INTO customer_data.column_heading (attribute, pattern, score) VALUES
     ('family_name', '^(last|family|sur)_?na?mes?$', 1), ('family_name', '^name_(last|family)$', 1), ('family_name', '^(lname|surname|nachname|familienname|zuname|nom|nom_de_famille|apellidos?|cognome|sobrenome|nazwisko)$', 0.95),
     ('family_name', '^(姓|姓氏|氏|last|family)$', 0.85),
     ('name_prefix', '^(title|salutation|prefix|name_prefix|honorific|anrede|titel|civilite|civilité|tratamiento|称谓|稱謂|敬称)$', 0.8),
+    ('name_suffix', '^(name_)?(suffix|sufx|suff|sfx|generation)$|^name_?(suffix|sufx|suff|sfx)$', 0.9),
     ('birth_date', '^(date_of_birth|birth_?date|birth_?day|dob|born|born_on|date_birth|geb(urts)?_?datum|geb(urts)?_?tag|geb|date_de_naissance|date_naissance|fecha_(de_)?nacimiento|data_(di_)?nascita)$', 1),
     ('birth_date', '^(生日|出生日期|出生年月|出生年月日|生年月日|생년월일)$', 1),
     ('gender', '^(gender|sex|geschlecht|sexe|sexo|sesso|性别|性別|성별)$', 1),

@@ -37,6 +37,8 @@ INSERT INTO customer_data.comparison_default (comparison, level, condition, m, u
     ('middle_name', 0, 'middle names differ', 0.12, 0.93, 0),
     ('middle_name', 1, 'middle initials agree or middle names are similar', 0.25, 0.05, 0),
     ('middle_name', 2, 'middle names are the same', 0.63, 0.02, 1),
+    ('name_suffix', 0, 'marks of generation differ (Jr, Sr)', 0.001, 0.4, 0),
+    ('name_suffix', 1, 'marks of generation are the same', 0.999, 0.6, 0),
     ('birth_date', 0, 'birth dates differ', 0.04, 0.96, 0),
     ('birth_date', 1, 'the year agrees or is next to it', 0.02, 0.03, 0),
     ('birth_date', 2, 'two parts of the date agree, or all that is known of both', 0.04, 0.008, 0),

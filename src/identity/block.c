@@ -210,7 +210,7 @@ cd_count_keys(CdEngine *engine, CdRecords *records)
 	int			b;
 
 	engine->stats = cd_statistics_create(engine->context, records->n,
-										 Max(2, records->n / 100000), records->n / 2);
+										 2, records->n / 2);
 	count_kinds(engine, records);
 	counting = (Counting) {engine->stats, load};
 	cd_exchange(engine, records, CD_GATHER_HASHES, true, NULL, NULL, take_hashes, &counting);

@@ -70,6 +70,7 @@ typedef struct Orders
 	int			name_slot;
 	bool		counting;
 	bool		used[CD_MAX_SLOTS];
+	bool		foreign;
 	float		all[lengthof(((CdDictionary *) 0)->all)];
 	bool		counted;		/* there are frequencies */
 	CdStatistics stats;
@@ -255,6 +256,7 @@ give_orders(CdCrew *crew, Orders *orders, const Size *size)
 	orders->name_slot = engine->name_slot;
 	orders->counting = engine->counting;
 	memcpy(orders->used, engine->used, sizeof(engine->used));
+	orders->foreign = engine->dict->foreign;
 	memcpy(orders->all, engine->dict->all, sizeof(orders->all));
 	orders->counted = engine->stats != NULL;
 	if (engine->stats != NULL)
@@ -393,6 +395,7 @@ cd_crew_worker(dsm_segment *segment, shm_toc *toc)
 	records->base = array[FORMS];
 	dict->context = context;
 	dict->ntokens = orders->ntokens;
+	dict->foreign = orders->foreign;
 	memcpy(dict->all, orders->all, sizeof(dict->all));
 	dict->token = array[TOKENS];
 	dict->glance = array[GLANCES];

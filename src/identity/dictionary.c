@@ -289,6 +289,7 @@ cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int
 
 			dict->glance[id] = dict->glance[read];
 			dict->glance[id].han = han;
+			dict->foreign = true;
 		}
 	}
 	return id;

@@ -58,6 +58,7 @@ typedef enum CdComparisonKind
 	CD_CMP_PLACE,
 	CD_CMP_CODE,
 	CD_CMP_CLASS,
+	CD_CMP_GENERATION,
 	CD_CMP_VALUE
 } CdComparisonKind;
 
@@ -78,6 +79,7 @@ typedef enum CdComparisonKind
 #define CD_ROLE_MIDDLE		1
 #define CD_ROLE_FAMILY		2
 #define CD_ROLE_JOINED		3	/* given and middle name as one word, beside both */
+#define CD_ROLE_TITLE		4	/* no name, but all that some records have of one */
 
 /* How a place is written, in the second word of its slot. */
 #define CD_PLACE_LATIN	0
@@ -134,6 +136,7 @@ typedef struct CdDictionary
 	Size		poolsize;
 	uint64	   *cache;			/* token pair → class of similarity */
 	CdKeptParts *parts;			/* of names, parsed */
+	bool		foreign;		/* some are not in Latin letters */
 	float		all[CD_SPACE_SLOT + CD_MAX_SLOTS];	/* log2 of the records that hold a token of a namespace */
 } CdDictionary;
 
@@ -162,6 +165,7 @@ typedef struct CdLayout
 	int			nslots;
 	CdSlot		slot[CD_MAX_SLOTS];
 	int			account_slot;	/* company of a record that names no person */
+	int			generation_slot;	/* marks of generation behind names */
 	int			nidentifiers;
 	int			identifier[CD_MAX_SLOTS];
 } CdLayout;

@@ -15,6 +15,7 @@
 #include "text/company.h"
 #include "text/compare.h"
 #include "text/similarity.h"
+#include "text/standard.h"
 #include "utils/builtins.h"
 
 #define MAX_TOKENS_PER_SLOT		12
@@ -198,7 +199,47 @@ typedef struct Names
 	char		roman[3 * MAX_TOKENS_PER_SLOT][24]; /* Latin readings */
 	int			nroman[3 * MAX_TOKENS_PER_SLOT];
 	char		joined[16];		/* a given name of two syllables written apart */
+	int			generation;		/* by the mark behind a name, 0: none */
 } Names;
+
+/* Take the mark of generation off the end of a name of so many parts, if enough others are left. */
+static int
+take_generation(Names *names, const Piece *piece, int n, int others)
+{
+	int			generation = n > others ? cd_generation_of(piece[n - 1].text, piece[n - 1].len) : 0;
+
+	if (generation == 0)
+		return n;
+	names->generation = generation;
+	return n - 1;
+}
+
+/* Note a part of a name. */
+static void
+put_part(Names *names, const Piece *piece, uint8 role)
+{
+	if (names->n >= 3 * MAX_TOKENS_PER_SLOT)
+		return;
+	names->piece[names->n] = *piece;
+	names->role[names->n++] = role;
+}
+
+/* Note the parts of a given, middle or family name; what stands there and is none is a title. */
+static void
+put_parts(Names *names, const Piece *piece, int n, int part)
+{
+	if (n == 1 && part != CD_ROLE_MIDDLE && (cd_is_title(piece->text, piece->len, part == CD_ROLE_FAMILY) ||
+											 cd_generation_of(piece->text, piece->len) > 0))
+	{
+		put_part(names, piece, CD_ROLE_TITLE);
+		(void) take_generation(names, piece, 1, 0);
+		return;
+	}
+	n = take_generation(names, piece, n, part == CD_ROLE_MIDDLE ? 0 : 1);
+	/* further given names are middle names */
+	for (int i = 0; i < n; i++)
+		put_part(names, &piece[i], part == CD_ROLE_GIVEN && i > 0 ? CD_ROLE_MIDDLE : part);
+}
 
 /* Split a Han name written as one word into family and given name. */
 static void
@@ -533,8 +574,9 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 	Piece		value[CD_MAX_SLOTS][3];
 	int			nvalues[CD_MAX_SLOTS];
 	int			nwords = 0;
+	char		generation[12];
 
-	names.n = names.nfull = names.comma = 0;
+	names.n = names.nfull = names.comma = names.generation = 0;
 	memset(nvalues, 0, sizeof(nvalues));
 
 	/* gather the lowered values, names apart */
@@ -562,6 +604,15 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 				const char *comma = memchr(low, ',', len);
 
 				names.nfull = split_words(low, len, names.full, MAX_TOKENS_PER_SLOT);
+				while (names.nfull > 1 && cd_is_rank(names.full[names.nfull - 1].text, names.full[names.nfull - 1].len) &&
+					   cd_generation_of(names.full[names.nfull - 2].text, names.full[names.nfull - 2].len) > 0)
+				{
+					put_part(&names, &names.full[names.nfull - 1], CD_ROLE_TITLE);
+					names.generation = cd_generation_of(names.full[names.nfull - 2].text, names.full[names.nfull - 2].len);
+					names.nfull -= 2;
+				}
+				/* Ii is a name, too */
+				names.nfull = take_generation(&names, names.full, names.nfull, low[len - 1] == 'r' ? 1 : 2);
 				for (int j = 0; comma != NULL && j < names.nfull; j++)
 				{
 					if (names.full[j].text < comma)
@@ -575,14 +626,7 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 				Piece		piece[MAX_TOKENS_PER_SLOT];
 				int			k = split_words(low, len, piece, MAX_TOKENS_PER_SLOT);
 
-				for (int j = 0; j < k && names.n < 3 * MAX_TOKENS_PER_SLOT; j++)
-				{
-					names.piece[names.n] = piece[j];
-					/* further given names are middle names */
-					names.role[names.n] = (attribute->part == CD_ROLE_GIVEN && j > 0) ?
-						CD_ROLE_MIDDLE : attribute->part;
-					names.n++;
-				}
+				put_parts(&names, piece, k, attribute->part);
 			}
 		}
 		else if (nvalues[attribute->slot] < 3)
@@ -591,6 +635,21 @@ cd_form_build(CdLayout *layout, CdDictionary *dict, Datum *standard, bool *isnul
 			value[attribute->slot][nvalues[attribute->slot]].len = len;
 			nvalues[attribute->slot]++;
 		}
+	}
+	if (layout->generation_slot >= 0)
+	{
+		int			s = layout->generation_slot;
+
+		if (names.generation == 0 && nvalues[s] > 0)
+		{
+			Piece		mark;
+
+			if (split_words(value[s]->text, value[s]->len, &mark, 1) == 1)
+				names.generation = cd_generation_of(mark.text, mark.len);
+		}
+		nvalues[s] = names.generation > 0;
+		value[s]->text = generation;
+		value[s]->len = snprintf(generation, sizeof(generation), "%d", names.generation);
 	}
 	settle_names(&names);
 	join_syllables(&names);

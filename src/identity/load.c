@@ -35,6 +35,7 @@ static const KnownUse known_use[] = {
 	{"given_name", "name", CD_SLOT_NAME, CD_ROLE_GIVEN},
 	{"middle_name", "name", CD_SLOT_NAME, CD_ROLE_MIDDLE},
 	{"family_name", "name", CD_SLOT_NAME, CD_ROLE_FAMILY},
+	{"name_suffix", "name_suffix", CD_SLOT_CLASS, 0},
 	{"birth_date", "birth_date", CD_SLOT_BIRTH, 0},
 	{"gender", "gender", CD_SLOT_CLASS, 0},
 	{"email", "email", CD_SLOT_EMAIL, 0},
@@ -128,7 +129,7 @@ load_layout(MemoryContext context)
 	bool		isnull;
 
 	layout->context = context;
-	layout->account_slot = -1;
+	layout->account_slot = layout->generation_slot = -1;
 	run("SELECT name, ordinal::int FROM customer_data.attribute ORDER BY ordinal", SPI_OK_SELECT);
 	if (SPI_processed > 0)
 		layout->nattributes = DatumGetInt32(column(SPI_processed - 1, 2, &isnull));
@@ -154,6 +155,8 @@ load_layout(MemoryContext context)
 		}
 		if (known != NULL && known->kind == CD_SLOT_COMPANY)
 			layout->account_slot = use_slot(layout, "account_name", CD_SLOT_COMPANY);
+		if (known != NULL && known->kind == CD_SLOT_NAME)
+			layout->generation_slot = use_slot(layout, "name_suffix", CD_SLOT_CLASS);
 		if (known != NULL)
 		{
 			use->slot = use_slot(layout, known->slot, known->kind);
@@ -204,7 +207,7 @@ comparison_kind(const char *name, CdSlotKind kind)
 		case CD_SLOT_CODE:
 			return CD_CMP_CODE;
 		case CD_SLOT_CLASS:
-			return CD_CMP_CLASS;
+			return strcmp(name, "name_suffix") == 0 ? CD_CMP_GENERATION : CD_CMP_CLASS;
 		case CD_SLOT_VALUE:
 			break;
 	}
@@ -229,6 +232,7 @@ levels_of(CdComparisonKind kind)
 		case CD_CMP_STREET:
 			return 7;
 		case CD_CMP_CLASS:
+		case CD_CMP_GENERATION:
 			return 2;
 		default:
 			return 3;

@@ -40,11 +40,13 @@ typedef struct NameSide
 	uint32		given[16];
 	uint32		middle[16];
 	uint32		family[16];
+	uint32		title[16];
 	uint32		joined;			/* given and middle name as one word */
 	int			ngiven;
 	int			nmiddle;
 	int			nfamily;
 	int			njoined;
+	int			ntitle;
 } NameSide;
 
 static void
@@ -53,7 +55,7 @@ name_side(const CdForm *form, int slot, NameSide *side)
 	const uint32 *w = FORM_AT(form, slot);
 	int			n = FORM_LEN(form, slot);
 
-	side->ngiven = side->nmiddle = side->nfamily = side->njoined = 0;
+	side->ngiven = side->nmiddle = side->nfamily = side->njoined = side->ntitle = 0;
 	for (int i = 0; i < n; i++)
 	{
 		uint32		token = w[i] & CD_TOKEN_MASK;
@@ -69,6 +71,9 @@ name_side(const CdForm *form, int slot, NameSide *side)
 			case CD_ROLE_JOINED:
 				side->joined = token;
 				side->njoined = 1;
+				break;
+			case CD_ROLE_TITLE:
+				side->title[side->ntitle++] = token;
 				break;
 			default:
 				side->middle[side->nmiddle++] = token;
@@ -141,7 +146,15 @@ single_name(CdEngine *engine, const NameSide *one, const NameSide *two, CdNameLe
 	CdLikeness	m = o->nmiddle > 0 ? lists_alike(engine, t, nt, o->middle, o->nmiddle, &mb) : CD_DIFFERENT;
 
 	if (nt == 0)
+	{
+		/* titles are all there is of one */
+		if (lists_alike(engine, s->title, s->ntitle, o->title, o->ntitle, &fb) >= CD_CLOSE)
+		{
+			r->family = FAMILY_SWAPPED;
+			r->family_bits = fb;
+		}
 		return;
+	}
 	if (m > f && m > g)
 	{
 		g = m;
@@ -198,8 +211,20 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 		CdLikeness	fg = lists_alike(engine, x.family, x.nfamily, y.given, y.ngiven, &fgb);
 		CdLikeness	gf = lists_alike(engine, x.given, x.ngiven, y.family, y.nfamily, &gfb);
 
-		if (fg >= CD_SIMILAR && gf >= CD_SIMILAR && fg + gf > ff + gg)
+		/* an initial, too, beside a name that is the same: J. Smith, Smith John */
+		if (((fg >= CD_SIMILAR && gf >= CD_SIMILAR) || (Max(fg, gf) == CD_SAME && Min(fg, gf) == CD_INITIAL)) &&
+			fg + gf > ff + gg)
 		{
+			if (Min(fg, gf) == CD_INITIAL)
+			{
+				/* the initial is the given name's */
+				r->family = FAMILY_SWAPPED;
+				r->family_bits = Max(fgb, gfb);
+				r->given = GIVEN_INITIAL;
+				r->given_bits = 0;
+				r->agrees = true;
+				return;
+			}
 			/* exchanged once: the family name agrees, the given name is elsewhere */
 			r->family = family_level[Max(fg, CD_SIMILAR)];
 			r->family_bits = fgb;
@@ -617,6 +642,7 @@ cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a
 			return !cd_codes_apart(wa[1], wb[1]) && dict->token[wa[0]].chars >= 5 &&
 				cd_token_distance(dict, wa[0], wb[0], 1) == 1;
 		case CD_CMP_CLASS:
+		case CD_CMP_GENERATION:
 			level = wa[0] == wb[0];
 			if (level)
 				*bits = token_bits(engine, wa[0]);
@@ -689,7 +715,8 @@ cd_rarity_weight(const CdComparison *comparison, int level, float rarity)
 /*
  * Share of housemates that agree at a level which is personal otherwise:
  * couples use one mailbox, families one telephone, and one in fifty is named
- * after a parent, however rare the name.  0: as strangers do.
+ * after a parent, however rare the name; marks of generation tell those two
+ * apart.  0: as strangers do.
  */
 static float
 housemate_share(const CdComparison *comparison, int level)
@@ -700,6 +727,8 @@ housemate_share(const CdComparison *comparison, int level)
 		return 0.4f;
 	if (comparison->kind == CD_CMP_GIVEN && level == comparison->nlevels - 1)
 		return 0.02f;
+	if (comparison->kind == CD_CMP_GENERATION)
+		return level == 0 ? 0.95f : 0.05f;
 	return 0;
 }
 

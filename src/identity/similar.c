@@ -351,8 +351,9 @@ cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b)
 		a = dict->glance[a].roman;
 		b = dict->glance[b].roman;
 	}
+	/* one is the other's reading; two words that read alike may be two */
 	if (dict->glance[a].roman == dict->glance[b].roman)
-		return CD_CLOSE;
+		return across && (dict->glance[a].roman == a || dict->glance[a].roman == b) ? CD_SAME : CD_CLOSE;
 	if (a > b)
 	{
 		uint32		swap = a;

@@ -27,6 +27,7 @@ effort(CdComparisonKind kind)
 	{
 		case CD_CMP_BIRTH:
 		case CD_CMP_CLASS:
+		case CD_CMP_GENERATION:
 			return 0;
 		case CD_CMP_CODE:
 		case CD_CMP_FAMILY:
@@ -158,13 +159,14 @@ cd_side_note(const CdEngine *engine, const CdForm *form, CdSide *side)
 				for (int i = 0; i < n; i++)
 					rarest = Max(rarest, token_bits(engine, w[i] & CD_TOKEN_MASK));
 				most[CD_VALUES_EQUAL] = most_of(engine, c, 0, top, rarest, true);
-				/* the highest level is that of equal parts, but for middle names */
-				most[CD_VALUES_OTHER] = most_of(engine, c, 0, comparison->kind == CD_CMP_MIDDLE ? top : top - 1, rarest, true);
+				/* the highest level is that of equal parts, or of one and its reading; but for middle names */
+				most[CD_VALUES_OTHER] = most_of(engine, c, 0, comparison->kind == CD_CMP_MIDDLE || engine->dict->foreign ? top : top - 1, rarest, true);
 				break;
 			case CD_CMP_BIRTH:
 				most[CD_VALUES_EQUAL] = most_of(engine, c, 4, 4, token_bits(engine, w[1]), false);
 				break;
 			case CD_CMP_CLASS:
+			case CD_CMP_GENERATION:
 				most[CD_VALUES_EQUAL] = most_of(engine, c, 1, 1, token_bits(engine, w[0]), false);
 				most[CD_VALUES_OTHER] = most[CD_VALUES_APART];
 				break;
@@ -367,7 +369,7 @@ glance_at_two(const CdGlance *glance, uint32 a, uint32 b, bool company)
 	const CdGlance *x = &glance[a];
 	const CdGlance *y = &glance[b];
 
-	if (a == b)
+	if (a == b || x->roman == y->roman)
 		return CD_VALUES_EQUAL;
 	/* of which one is read in Latin letters */
 	if ((x->roman != a) != (y->roman != b) || !cd_differ_at_a_glance(x, y) || (company && cd_may_abbreviate(x, y)))

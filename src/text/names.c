@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "text/compare.h"
 #include "text/standard.h"
 #include "text/words.h"
 
@@ -11,17 +12,32 @@
 
 /* Titles before a name, folded; in byte order. */
 static const char *const titles[] = {
-	"capt", "captain", "col", "dame", "dhr", "dipl", "dna", "doctor", "dott", "dottore",
-	"dottoressa", "dr", "drs", "frau", "fraulein", "fru", "gen", "herr", "hon", "hr", "ing", "lady",
-	"lord", "lt", "madam", "madame", "mag", "messrs", "mevr", "mevrouw", "mgr", "mijnheer", "miss",
-	"missus", "mister", "mlle", "mme", "monsieur", "mr", "mrs", "ms", "mw", "mx", "pan", "pani",
-	"prof", "professor", "rev", "reverend", "senor", "senora", "senorita", "sgt", "sig", "signor",
-	"signora", "sir", "sr", "sra", "srta",
+	"baroness", "brigadier", "capt", "captain", "col", "colonel", "commander", "countess", "dame",
+	"dhr", "dipl", "dna", "doctor", "dott", "dottore", "dottoressa", "dr", "drs", "frau", "fraulein",
+	"fru", "gen", "herr", "hon", "hr", "ing", "lady", "lieutenant", "lord", "lt", "madam", "madame",
+	"mag", "messrs", "mevr", "mevrouw", "mgr", "mijnheer", "miss", "missus", "mister", "mlle", "mme",
+	"monsieur", "mr", "mrs", "ms", "mw", "mx", "pan", "pani", "prof", "professor", "rabbi", "rev",
+	"reverend", "senor", "senora", "senorita", "sergeant", "sgt", "sig", "signor", "signora", "sir",
+	"sr", "sra", "srta", "viscount", "viscountess",
+};
+
+/* Those of them, and what a split at blanks takes for one, that nobody is called. */
+static const char *const no_given_names[] = {
+	"baroness", "capt", "captain", "col", "colonel", "countess", "dhr", "doctor", "dr", "drs", "frau",
+	"fraulein", "herr", "lady", "lieutenant", "lt", "madame", "mevr", "mevrouw", "mijnheer", "miss",
+	"missus", "mister", "mlle", "mme", "monsieur", "mr", "mrs", "ms", "prof", "professor", "rev",
+	"reverend", "senor", "senora", "senorita", "sergeant", "sgt", "signor", "signora", "sir", "sra",
+	"srta", "viscount", "viscountess",
+};
+
+/* Ranks that are inherited and counted, folded: 1st Baronet, 3rd Earl of March. */
+static const char *const ranks[] = {
+	"baron", "baronet", "bart", "bt", "duke", "earl", "marquess", "marquis", "viscount",
 };
 
 /* Degrees and honours behind a name. */
 static const char *const credentials[] = {
-	"bsc", "cbe", "cpa", "dds", "dphil", "dvm", "esq", "esquire", "frcs", "frs", "gcb", "jd",
+	"baronet", "bsc", "bt", "cbe", "cpa", "dds", "dphil", "dvm", "esq", "esquire", "frcs", "frs", "gcb", "jd",
 	"kbe", "kcb", "llb", "llm", "mba", "mbe", "md", "msc", "obe", "phd", "rn",
 };
 
@@ -99,6 +115,79 @@ drop_asides(CdText *t)
 		t->len = to;
 	}
 	pfree(kept);
+}
+
+/* A number in order: 1st, 22nd. */
+static bool
+is_ordinal(const CdWord *word)
+{
+	const uint32 *end = word->cp + word->len - 2;
+
+	if (word->len < 3 || word->len > 4)
+		return false;
+	for (const uint32 *c = word->cp; c < end; c++)
+		if (*c < '0' || *c > '9')
+			return false;
+	return (end[0] == 's' && end[1] == 't') || (end[0] == 'n' && end[1] == 'd') ||
+		(end[0] == 'r' && end[1] == 'd') || (end[0] == 't' && end[1] == 'h');
+}
+
+/* "John Smith, 3rd Earl of March" ends with the rank, and its number is no part of what is turned at the comma. */
+static void
+settle_ranks(CdWords *w)
+{
+	for (int i = 1; i + 1 < w->count; i++)
+		if (is_ordinal(&w->word[i]) && CD_WORD_IN(&w->word[i + 1], ranks))
+		{
+			w->count = i + 2;
+			w->word[i].gap = CD_GAP_SPACE;
+		}
+}
+
+/* Is a word in an ASCII list, and all of a value? */
+static bool
+is_among(const char *value, int len, const char *const *list, int n)
+{
+	CdText		t;
+	CdWord		word;
+
+	if (len < 2 || len > 16 || !cd_is_ascii(value, len))
+		return false;
+	cd_text_decode(&t, value, len);
+	word = (CdWord) {t.cp, t.len, CD_GAP_NONE};
+	return cd_word_find(&word, list, n) >= 0;
+}
+
+bool
+cd_is_title(const char *value, int len, bool family)
+{
+	return family ? is_among(value, len, credentials, lengthof(credentials)) :
+		is_among(value, len, no_given_names, lengthof(no_given_names));
+}
+
+bool
+cd_is_rank(const char *value, int len)
+{
+	return is_among(value, len, ranks, lengthof(ranks));
+}
+
+int
+cd_generation_of(const char *mark, int len)
+{
+	static const struct
+	{
+		const char *mark;
+		int			generation;
+	}			known[] = {{"sr", 1}, {"senior", 1}, {"jr", 2}, {"jnr", 2}, {"junior", 2}, {"ii", 2}, {"iii", 3}, {"iv", 4}};
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < (int) lengthof(known); i++)
+		if (len == (int) strlen(known[i].mark) && memcmp(mark, known[i].mark, len) == 0)
+			return known[i].generation;
+	for (i = 0; i < len && i < 2 && mark[i] >= '0' && mark[i] <= '9'; i++)
+		n = n * 10 + mark[i] - '0';
+	return n > 0 && i == len - 2 && strchr("snrt", mark[i]) != NULL && strchr("tdh", mark[i + 1]) != NULL ? n : 0;
 }
 
 /* Take out degrees written with full stops: Ph.D., M.D. */
@@ -193,6 +282,10 @@ cd_normalize_name(const char *s, int bytes, bool full)
 	drop_asides(&t);
 	cd_words_cut(&w, &t);
 	drop_dotted_credentials(&w);
+	settle_ranks(&w);
+	/* Smith, John, Sir */
+	while (w.count > 2 && w.word[w.count - 1].gap == CD_GAP_COMMA && CD_WORD_IN(&w.word[w.count - 1], no_given_names))
+		w.count--;
 	if (full)
 		turn_at_comma(&w);
 	while (w.count > 1 && (CD_WORD_IN(&w.word[0], titles) ||

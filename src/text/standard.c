@@ -17,7 +17,7 @@ static const char *const attribute_names[CD_ATTR_COUNT] = {
 	"", "full_name", "given_name", "middle_name", "family_name", "name_prefix", "birth_date", "gender",
 	"email", "phone", "address", "street", "house_number", "city", "region", "postcode", "country",
 	"national_id", "tax_id", "loyalty_id", "company", "job_title", "website", "domain", "occupation",
-	"birth_place", "registered_at", "cookie_id", "device_id", "ad_id", "account_id"
+	"birth_place", "registered_at", "cookie_id", "device_id", "ad_id", "account_id", "name_suffix"
 };
 
 static const char *const issue_names[CD_ISSUE_COUNT] = {
@@ -214,6 +214,23 @@ typed_again(const CdWords *w)
 	return first->len >= 4;
 }
 
+/* Are all digits of a name in normal form those of marks of generation: 3rd? */
+static bool
+digits_count_generations(const char *name)
+{
+	for (const char *c = name; *c != '\0';)
+	{
+		int			len = strcspn(c, " ");
+
+		/* behind a name */
+		if (strcspn(c, "0123456789") < (size_t) len && (c == name || cd_generation_of(c, len) == 0))
+			return false;
+		c += len;
+		c += *c == ' ';
+	}
+	return true;
+}
+
 /* A personal name; what is wrong with it is said, the name is kept where it can be one. */
 static char *
 standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *folded, CdIssue *issue)
@@ -262,8 +279,11 @@ standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *fol
 		*issue = CD_ISSUE_PLACEHOLDER;
 		return NULL;
 	}
-	if (digits > 0)
+	if (digits > 0 && !digits_count_generations(name))
 		*issue = CD_ISSUE_NOT_A_NAME;
+	else if ((attribute == CD_ATTR_GIVEN_NAME || attribute == CD_ATTR_FAMILY_NAME) &&
+			 cd_is_title(name, strlen(name), attribute == CD_ATTR_FAMILY_NAME))
+		*issue = CD_ISSUE_WRONG_FIELD;
 	else if (w.count > 1 && CD_WORD_IN(&w.word[w.count - 1], company_marks))
 		*issue = CD_ISSUE_NOT_A_NAME;
 	else if (attribute == CD_ATTR_FULL_NAME && (cjk ? t.len < 2 : w.count < 2 && t.len < 3))
@@ -438,6 +458,7 @@ cd_standardize(CdAttribute attribute, const char *value, int bytes, const char *
 			standard = standard_identifier(value, bytes, true, &folded, issue);
 			break;
 		case CD_ATTR_NAME_PREFIX:
+		case CD_ATTR_NAME_SUFFIX:
 		case CD_ATTR_JOB_TITLE:
 		case CD_ATTR_OCCUPATION:
 		case CD_ATTR_OTHER:

@@ -49,10 +49,11 @@ typedef enum CdAttribute
 	CD_ATTR_COOKIE_ID,
 	CD_ATTR_DEVICE_ID,
 	CD_ATTR_AD_ID,
-	CD_ATTR_ACCOUNT_ID
+	CD_ATTR_ACCOUNT_ID,
+	CD_ATTR_NAME_SUFFIX
 } CdAttribute;
 
-#define CD_ATTR_COUNT	(CD_ATTR_ACCOUNT_ID + 1)
+#define CD_ATTR_COUNT	(CD_ATTR_NAME_SUFFIX + 1)
 
 /* What may be wrong with a value.  Numbers are stored: only append. */
 typedef enum CdIssue
@@ -120,6 +121,15 @@ extern int32 cd_standard_today(void);
 
 /* The single standardisers; each takes UTF-8 and gives palloc'd UTF-8 or NULL. */
 extern char *cd_normalize_name(const char *s, int bytes, bool full);
+
+/* Is a given name in normal form none, but a title, or a family name none, but a degree? */
+extern bool cd_is_title(const char *value, int len, bool family);
+
+/* Is a word an inherited rank, as behind a number: 1st Baronet? */
+extern bool cd_is_rank(const char *value, int len);
+
+/* Which generation a mark behind a name says, in normal form: 1 for sr or 1st, 2 for jr, ii or 2nd; 0 if it is none. */
+extern int	cd_generation_of(const char *mark, int len);
 extern char *cd_normalize_company(const char *s, int bytes);
 extern char *cd_normalize_address(const char *s, int bytes);
 extern char *cd_standard_email(const char *s, int bytes, CdIssue *issue);
