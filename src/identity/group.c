@@ -251,14 +251,6 @@ reach(Reaching *r, int64 id)
 	r->id[r->n++] = Int64GetDatum(id);
 }
 
-static void
-take_reached(void *state, uint64 row)
-{
-	bool		isnull;
-
-	reach((Reaching *) state, column_int8(row, 1, &isnull));
-}
-
 /*
  * Follow links from the affected records until no record is added; answers
  * all of them.  A recursive query would clear room for as many as it fears.
@@ -284,15 +276,21 @@ closure(Datum affected)
 	while (followed < r.n)
 	{
 		ArrayType  *from = construct_array(r.id + followed, (int) (r.n - followed), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+		Datum		argument = PointerGetDatum(from);
+		bool		null;
 
+		CHECK_FOR_INTERRUPTS();
 		followed = r.n;
-		each_row("SELECT record_b FROM customer_data.match_link WHERE record_a = ANY ($1) AND weight > 0"
-				 " UNION ALL SELECT record_a FROM customer_data.match_link WHERE record_b = ANY ($1) AND weight > 0"
-				 " UNION ALL SELECT record_b FROM customer_data.identity_evidence WHERE record_a = ANY ($1) AND record_b IS NOT NULL"
-				 " UNION ALL SELECT record_a FROM customer_data.identity_evidence WHERE record_b = ANY ($1) AND record_a IS NOT NULL"
-				 " UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = ANY ($1) AND decision = 'must_link'"
-				 " UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = ANY ($1) AND decision = 'must_link'",
-				 PointerGetDatum(from), true, take_reached, &r);
+		SPI_execute_plan(kept_plan("SELECT record_b FROM customer_data.match_link WHERE record_a = ANY ($1) AND weight > 0"
+								   " UNION ALL SELECT record_a FROM customer_data.match_link WHERE record_b = ANY ($1) AND weight > 0"
+								   " UNION ALL SELECT record_b FROM customer_data.identity_evidence WHERE record_a = ANY ($1) AND record_b IS NOT NULL"
+								   " UNION ALL SELECT record_a FROM customer_data.identity_evidence WHERE record_b = ANY ($1) AND record_a IS NOT NULL"
+								   " UNION ALL SELECT record_b FROM customer_data.match_decision WHERE record_a = ANY ($1) AND decision = 'must_link'"
+								   " UNION ALL SELECT record_a FROM customer_data.match_decision WHERE record_b = ANY ($1) AND decision = 'must_link'"),
+						 &argument, NULL, false, 0);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			reach(&r, column_int8(i, 1, &null));
+		SPI_freetuptable(SPI_tuptable);
 		pfree(from);
 	}
 	hash_destroy(r.known);
