@@ -3,10 +3,11 @@ CREATE SCHEMA bench;
 CREATE TABLE bench.result (n int GENERATED ALWAYS AS IDENTITY, what text, engine text, seconds float8, cpu float8, answer text);
 CREATE TABLE bench.figure (n int GENERATED ALWAYS AS IDENTITY, what text, figure text, unit text, aim text);
 
--- CPU seconds this server process has used.
+-- CPU seconds this server process has used: in nanoseconds where the kernel counts them, else in hundredths.
 CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql VOLATILE AS $$
-    SELECT (f[12]::float8 + f[13]::float8) / 100
-    FROM string_to_array(regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' ') AS f
+    SELECT coalesce(nullif(split_part(pg_read_file('/proc/self/schedstat', 0, 100, true), ' ', 1)::float8, 0) / 1e9,
+                    (SELECT (f[12]::float8 + f[13]::float8) / 100
+                     FROM string_to_array(regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' ') AS f))
 $$;
 
 CREATE FUNCTION bench.measure(what text, engine text, query text, runs int, settings text) RETURNS text LANGUAGE plpgsql AS $$
