@@ -70,6 +70,7 @@ DECLARE
     changed customer_set;
     gone customer_set;
     seen int[] := '{}';
+    newest bigint := (SELECT max(customer_id) FROM customer);
 BEGIN
     FOR i IN 1 .. steps LOOP
         SELECT customer_set_agg(c.customer_id) INTO changed
@@ -77,7 +78,9 @@ BEGIN
         DELETE FROM customer_tag t WHERE t.customer_id <@ changed;
         WITH d AS (DELETE FROM customer c WHERE c.customer_id <@ changed AND c.customer_id > 20 AND random() < 0.02 RETURNING customer_id)
         SELECT customer_set_agg(customer_id) INTO gone FROM d;
-        WITH n AS (INSERT INTO customer SELECT max(customer_id) + 3 FROM customer RETURNING customer_id)
+        -- An id is not given again when its customer is gone.
+        newest := newest + 3;
+        WITH n AS (INSERT INTO customer VALUES (newest) RETURNING customer_id)
         SELECT changed | customer_set_agg(customer_id) INTO changed FROM n;
         INSERT INTO customer_tag SELECT m, pg_temp.random_tags((random() * 6)::int) FROM members(changed) m
             WHERE random() < 0.9 AND EXISTS (SELECT FROM customer c WHERE c.customer_id = m);

@@ -21,7 +21,9 @@ FROM (SELECT region, phone, customer_data.standardize('phone', phone, region) AS
 		customer_data.standardize('phone', 'tel:' || phone, region) AS l FROM number) n;
 SELECT is_empty($$SELECT * FROM answer WHERE (standard, issue) IS DISTINCT FROM (library_standard, library_issue)
 	AND NOT (library_standard IS NULL AND library_issue = 'malformed' AND issue = 'no_country')
-	AND NOT (issue = 'no_country' AND library_issue = 'no_country')$$, 'a known range answers as the library');
+	AND NOT (issue = 'no_country' AND library_issue = 'no_country')
+	-- of a number without its area code the digits are kept, unless there are letters, as "tel:" has
+	AND NOT (issue = 'local_number' AND library_issue = 'too_short')$$, 'a known range answers as the library');
 SELECT cmp_ok(count(*) FILTER (WHERE issue IS NULL)::int, '>', 1000, 'many of them are numbers in use') FROM answer;
 SELECT is(customer_data.phone_e164('(415) 555-2671', 'US'), customer_data.phone_e164('4155552671', 'US'), 'marks between digits do not matter');
 SELECT * FROM finish();
