@@ -1,7 +1,7 @@
 -- Where little is known of two records: names of which each has another part, dates that
 -- differ although the rest agrees, dates that nobody else has.
 SET client_min_messages = warning;
-SELECT plan(20);
+SELECT plan(22);
 \ir include/seed.sql
 \ir include/people.sql
 
@@ -16,7 +16,9 @@ INSERT INTO public.person VALUES
     ('given', 0, 'wendelin', NULL, '1912-03-04'), ('family', 0, NULL, 'oosterbaan', '1912-03-04'), ('exchanged', 0, NULL, 'wendelin', '1912-03-04'),
     ('senior', 0, 'ambrose', 'oosterbaan sr.', NULL), ('junior', 0, 'ambrose', 'oosterbaan, Jr', NULL), ('second', 0, 'ambrose', 'oosterbaan II', NULL),
     ('unmarked', 0, 'ambrose', 'oosterbaan', NULL), ('knighted', 0, 'Sir', 'oosterbaan', NULL), ('initial', 0, 'oosterbaan', 'A.', NULL);
-SELECT ok(customer_data.add_source('people', 'public.person', 'key', '{"given_name": "given", "family_name": "family", "birth_date": "birth"}') IS NOT NULL, 'a source of names and dates');
+ALTER TABLE public.person ADD COLUMN age int;
+UPDATE public.person SET age = CASE key WHEN 'senior' THEN 39 WHEN 'junior' THEN 29 ELSE 30 END WHERE key IN ('senior', 'junior', 'second');
+SELECT ok(customer_data.add_source('people', 'public.person', 'key', '{"given_name": "given", "family_name": "family", "birth_date": "birth", "age": "age"}') IS NOT NULL, 'a source of names and dates');
 SELECT cmp_ok((SELECT customers FROM customer_data.resolve()), '>', 1500::bigint, 'is resolved');
 
 CREATE FUNCTION public.levels(key_a text, key_b text) RETURNS TABLE (comparison text, level int, weight real) LANGUAGE sql AS $$
@@ -30,6 +32,8 @@ SELECT is_empty($$SELECT * FROM public.levels('given', 'family') WHERE compariso
                 'a given name alone and a family name alone say nothing of each other');
 SELECT is_empty($$SELECT * FROM public.levels('family', 'given') WHERE comparison LIKE '%name' AND level IS NOT NULL$$, 'in either order');
 SELECT cmp_ok((SELECT weight FROM public.levels('senior', 'junior') WHERE comparison = 'name_suffix' AND level = 0), '<', -5::real, 'father and son are told apart by Sr and Jr');
+SELECT is((SELECT level FROM public.levels('senior', 'junior') WHERE comparison = 'age'), 0, 'an age is a number: 39 is not like 29');
+SELECT is((SELECT level FROM public.levels('junior', 'second') WHERE comparison = 'age'), 1, 'but 30 is');
 SELECT is((SELECT level FROM public.levels('junior', 'second') WHERE comparison = 'name_suffix'), 1, 'Jr is the second');
 SELECT is_empty($$SELECT * FROM public.levels('senior', 'unmarked') WHERE comparison = 'name_suffix' AND level IS NOT NULL$$, 'whoever is written without a mark may be either');
 SELECT is_empty($$SELECT * FROM public.levels('unmarked', 'knighted') WHERE comparison = 'given_name' AND level IS NOT NULL$$, 'a title is no given name');

@@ -111,7 +111,7 @@ SELECT is_empty($$SELECT p.* FROM public.pair p JOIN public.form a ON a.record_i
 
 -- The rarity of the values that agree.
 CREATE TABLE public.told AS
-SELECT s.record_a, s.record_b, s.comparison, s.level, s.weight AS said, c.m, c.u, c.tf, o.tf_base,
+SELECT s.record_a, s.record_b, s.comparison, s.level, s.weight AS said, c.m, c.u, c.tf, o.tf_base, o.housemates,
        CASE WHEN s.comparison = 'birth_date' AND s.level = 4 THEN public.dated(a.birth::text, c.u)
             WHEN s.comparison = 'postcode' AND s.level = 4 THEN public.bits('postcode', a.postcode)
             WHEN s.comparison = 'city' AND s.level = 2 THEN public.bits('city', a.city)
@@ -133,7 +133,9 @@ WHERE a.given IS NOT NULL AND a.family IS NOT NULL AND b.given IS NOT NULL AND b
   AND NOT EXISTS (SELECT FROM public.said x WHERE x.record_a = s.record_a AND x.record_b = s.record_b AND x.comparison = 'email' AND x.level = 3);
 CREATE TABLE public.twin AS
 SELECT t.*, log(2, (coalesce(d.same, t.m) / CASE WHEN t.level > 0 THEN greatest(d.most, t.u) ELSE least(d.least, t.u) END)::numeric) + r.known AS weight,
-       CASE WHEN t.personal THEN log(2, (t.m / coalesce(t.share, t.u))::numeric) + CASE WHEN t.share IS NULL THEN r.known ELSE 0 END ELSE 0 END AS alone
+       CASE WHEN t.personal THEN log(2, (t.m / coalesce(t.share, t.u))::numeric) + CASE WHEN t.share IS NULL THEN r.known ELSE 0 END
+            -- what housemates mostly share and these do not
+            ELSE least(coalesce(log(2, (t.m / t.housemates)::numeric), 0), 0) END AS alone
 FROM public.told t
 CROSS JOIN LATERAL (SELECT ((1 - power(2, -m.records / 100.0)) *
                             CASE WHEN t.tf = 0 OR t.rarity <= 0 THEN 0

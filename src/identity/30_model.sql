@@ -129,6 +129,7 @@ CREATE TABLE customer_data.comparison_override (
     u          float8 CHECK (u > 0 AND u < 1),
     tf         real CHECK (tf BETWEEN 0 AND 1),
     tf_base    real,
+    housemates real CHECK (housemates BETWEEN 0 AND 1),
     origin     text NOT NULL CHECK (origin IN ('trained', 'set')),
     changed_at timestamptz NOT NULL DEFAULT now(),
     changed_by regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
@@ -136,6 +137,7 @@ CREATE TABLE customer_data.comparison_override (
 );
 COMMENT ON TABLE customer_data.comparison_override IS 'Levels whose values were learned or set by a person; a set value is not touched by training';
 COMMENT ON COLUMN customer_data.comparison_override.tf_base IS 'Rarity, in bits, that u already speaks of';
+COMMENT ON COLUMN customer_data.comparison_override.housemates IS 'Share of two customers of one household on this level, where it tells them apart although most housemates agree: other family names, other countries';
 SELECT pg_catalog.pg_extension_config_dump('customer_data.comparison_override', '');
 
 CREATE VIEW customer_data.comparison AS

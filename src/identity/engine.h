@@ -187,6 +187,8 @@ typedef struct CdComparison
 	int			nlevels;
 	bool		personal;		/* not shared within a household or a building */
 	int			identifying;	/* level of a value that is one customer's by its nature, -1: none */
+	bool		quantities;		/* values that are numbers are compared as such */
+	float		housemates;		/* share of two of a household whose values differ, where most are the same; 0: not told */
 	double		m[CD_MAX_LEVELS];
 	double		u[CD_MAX_LEVELS];
 	float		tf[CD_MAX_LEVELS];	/* how far the values' rarity counts, 0 to 1 */

@@ -121,6 +121,18 @@ use_slot(CdLayout *layout, const char *name, CdSlotKind kind)
 	return s;
 }
 
+/* Is a slot one of well-known attributes? */
+static bool
+is_known(const char *slot)
+{
+	for (size_t k = 0; k < lengthof(known_use); k++)
+	{
+		if (strcmp(known_use[k].slot, slot) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Read which attributes there are and where each goes. */
 static CdLayout *
 load_layout(MemoryContext context)
@@ -261,6 +273,15 @@ is_personal(const char *name)
 	return true;
 }
 
+/* Share of two of a household whose values differ, before any are seen; 0 where it does not tell. */
+static float
+usually_apart(const char *name)
+{
+	/* couples with two names; those who came from elsewhere */
+	return strcmp(name, "family_name") == 0 ? 0.3f :
+		strcmp(name, "country") == 0 || strcmp(name, "birth_place") == 0 ? 0.1f : 0;
+}
+
 static int
 find_comparison(const CdModel *model, const char *name)
 {
@@ -315,7 +336,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 	bool		isnull;
 
 	model->context = context;
-	run("SELECT c.comparison, c.level::int, c.condition, c.m, c.u, c.tf, o.tf_base, o.origin = 'trained'"
+	run("SELECT c.comparison, c.level::int, c.condition, c.m, c.u, c.tf, o.tf_base, o.housemates"
 		" FROM customer_data.comparison c"
 		" LEFT JOIN customer_data.comparison_override o USING (comparison, level)"
 		" ORDER BY c.comparison, c.level", SPI_OK_SELECT);
@@ -342,6 +363,7 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 			model->comparison[c].nlevels = levels_of(model->comparison[c].kind);
 			model->comparison[c].personal = is_personal(name);
 			model->comparison[c].identifying = identifying_level(model->comparison[c].kind);
+			model->comparison[c].quantities = model->comparison[c].kind == CD_CMP_VALUE && !is_known(name);
 			for (int k = 0; k < CD_MAX_LEVELS; k++)
 				model->comparison[c].m[k] = model->comparison[c].u[k] = 1e-6;
 		}
@@ -355,6 +377,12 @@ load_model(MemoryContext context, CdLayout *layout, CdStatistics **stats)
 		comparison->tf_base[level] = DatumGetFloat4(column(i, 7, &isnull));
 		if (isnull)
 			comparison->tf_base[level] = (float) -log2(comparison->u[level]);
+		if (level == 0)
+		{
+			comparison->housemates = DatumGetFloat4(column(i, 8, &isnull));
+			if (isnull)
+				comparison->housemates = usually_apart(name);
+		}
 	}
 	for (int kind = 0; kind < CD_PAIR_KINDS; kind++)
 	{
@@ -527,12 +555,12 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 		{
 			resetStringInfo(&query);
 			appendStringInfo(&query,
-							 "INSERT INTO customer_data.comparison_override AS o (comparison, level, m, u, tf_base, origin)"
-							 " VALUES (%s, %d, %.9g, %.9g, %.6g, 'trained')"
-							 " ON CONFLICT (comparison, level) DO UPDATE SET tf_base = EXCLUDED.tf_base",
+							 "INSERT INTO customer_data.comparison_override AS o (comparison, level, m, u, tf_base, housemates, origin)"
+							 " VALUES (%s, %d, %.9g, %.9g, %.6g, nullif(%.9g, 0), 'trained')"
+							 " ON CONFLICT (comparison, level) DO UPDATE SET tf_base = EXCLUDED.tf_base, housemates = EXCLUDED.housemates",
 							 quote_literal_cstr(model->comparison[c].name), k,
 							 Min(model->comparison[c].m[k], 0.999999), Min(model->comparison[c].u[k], 0.999999),
-							 model->comparison[c].tf_base[k]);
+							 model->comparison[c].tf_base[k], k == 0 ? model->comparison[c].housemates : 0);
 			run(query.data, SPI_OK_INSERT);
 		}
 	}

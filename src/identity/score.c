@@ -583,6 +583,50 @@ compare_companies(CdEngine *engine, bool account, const uint32 *a, int na, const
 	return 0;
 }
 
+/* Read a quantity: up to four digits, or a decimal fraction.  Longer numbers are codes, of which a digit may be mistyped. */
+static bool
+read_quantity(const CdDictionary *dict, uint32 token, double *value)
+{
+	const char *s = CD_TOKEN_TEXT(dict, token);
+	const char *end = s + dict->token[token].len;
+	double		unit = 1;
+	int			digits = 0;
+	bool		point = false;
+	bool		negative = s < end && *s == '-';
+
+	*value = 0;
+	for (s += negative; s < end && digits <= 12; s++)
+	{
+		if (*s == '.' && !point)
+			point = true;
+		else if (*s < '0' || *s > '9')
+			return false;
+		else
+		{
+			*value = *value * 10 + (*s - '0');
+			unit *= point ? 10 : 1;
+			digits++;
+		}
+	}
+	*value /= negative ? -unit : unit;
+	return s == end && digits > 0 && (point || digits <= 4);
+}
+
+/* Are two values quantities, and near each other: whole numbers by one, as ages at two birthdays, or within three percent? */
+bool
+cd_quantities(const CdDictionary *dict, uint32 a, uint32 b, bool *near)
+{
+	double		x;
+	double		y;
+	double		apart;
+
+	if (!read_quantity(dict, a, &x) || !read_quantity(dict, b, &y))
+		return false;
+	apart = fabs(x - y);
+	*near = apart <= 0.03 * Max(fabs(x), fabs(y)) || (apart == 1 && x == floor(x));
+	return true;
+}
+
 /* Find the level of one comparison of two forms, CD_MISSING where one says nothing. */
 uint8
 cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a, const CdForm *b,
@@ -595,6 +639,7 @@ cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a
 	const uint32 *wa = FORM_AT(a, s);
 	const uint32 *wb = FORM_AT(b, s);
 	uint8		level = 0;
+	bool		near = false;
 
 	*bits = 0;
 	if (na == 0 || nb == 0)
@@ -651,6 +696,8 @@ cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a
 		case CD_CMP_VALUE:
 			if (wa[0] == wb[0])
 				level = 2;
+			else if (comparison->quantities && cd_quantities(dict, wa[0], wb[0], &near))
+				level = near;
 			else if (cd_token_likeness(dict, wa[0], wb[0]) >= CD_SIMILAR)
 				level = 1;
 			else if (comparison->kind == CD_CMP_PLACE && (1 << wa[1] | 1 << wb[1]) == (1 << CD_PLACE_LATIN | 1 << CD_PLACE_HAN))
@@ -727,6 +774,9 @@ housemate_share(const CdComparison *comparison, int level)
 		return 0.4f;
 	if (comparison->kind == CD_CMP_GIVEN && level == comparison->nlevels - 1)
 		return 0.02f;
+	/* a family's numbers are given one after the other */
+	if (comparison->kind == CD_CMP_CODE && level == 1)
+		return 0.1f;
 	if (comparison->kind == CD_CMP_GENERATION)
 		return level == 0 ? 0.95f : 0.05f;
 	return 0;
@@ -739,7 +789,11 @@ cd_personal_tf(const CdComparison *comparison, int level)
 	return comparison->personal && housemate_share(comparison, level) == 0;
 }
 
-/* Likelihood ratio of a level between one person and two of a household, without rarity. */
+/*
+ * Likelihood ratio of a level between one person and two of a household,
+ * without rarity.  What housemates mostly share may still differ, as the names
+ * of couples do, more often than one person's.
+ */
 float
 cd_personal_weight(const CdModel *model, int c, int level)
 {
@@ -747,7 +801,7 @@ cd_personal_weight(const CdModel *model, int c, int level)
 	float		share;
 
 	if (!comparison->personal)
-		return 0;
+		return level == 0 && comparison->housemates > 0 ? Min(model->logm[c][0] - log2f(comparison->housemates), 0) : 0;
 	share = housemate_share(comparison, level);
 	return model->logm[c][level] - (share > 0 ? log2f(share) : model->logu[c][level]);
 }

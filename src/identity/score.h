@@ -52,6 +52,7 @@ token_bits(const CdEngine *engine, uint32 token)
 	return engine->dict->glance[token].bits;
 }
 
+extern bool cd_quantities(const CdDictionary *dict, uint32 a, uint32 b, bool *near);
 extern float cd_identifying_bits(const CdEngine *engine, const CdComparison *comparison, uint32 token, bool *crowded);
 extern void cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, CdNameLevels *r);
 extern uint8 cd_compare_births(uint32 a, uint32 b);

@@ -445,6 +445,7 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 		int			nb = FORM_LEN(other, s);
 		int			seen;
 		bool		optional = false;	/* differing values may be left out */
+		bool		near;
 		CdShare		now;
 
 		if (na == 0 || nb == 0)
@@ -467,7 +468,8 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 				optional = a[1] != CD_PLACE_LATIN || b[1] != CD_PLACE_LATIN;
 				break;
 			case CD_CMP_VALUE:
-				if (a[0] == b[0])
+				if (a[0] == b[0] ||
+					(engine->model->comparison[plan->order[j]].quantities && cd_quantities(engine->dict, a[0], b[0], &near)))
 					continue;
 				seen = glance_at_two(glance, a[0], b[0], false);
 				break;

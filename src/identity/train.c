@@ -135,6 +135,8 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 				match->accounts_differ[c] += k == 0 ? pm : 0;
 			}
 			other->known[c] += pu;
+			other->shared[c] += housemates * pattern->count * patterns->step;
+			other->apart[c] += k == 0 ? housemates * pattern->count * patterns->step : 0;
 			if (k == model->comparison[c].identifying && !pattern->crowded)
 				other->strangers[c] += Max(pu - housemates * pattern->count * patterns->step, 0);
 			for (int y = 0; y < x; y++)
@@ -282,6 +284,20 @@ excess_of_namesakes(const CdModel *model, const CdModel *defaults, const Counts 
 	return excess;
 }
 
+/* Set how often two of a household differ in what most of them share, drawn to what is usual; never less often than one customer's records. */
+static void
+settle_housemates(CdModel *model, const CdModel *defaults, const Counts *other)
+{
+	for (int c = 0; c < model->ncomparisons; c++)
+	{
+		CdComparison *comparison = &model->comparison[c];
+		double		usual = defaults->comparison[c].housemates;
+
+		if (usual > 0)
+			comparison->housemates = (float) Min(Max((other->apart[c] + FEW * usual) / (other->shared[c] + FEW), comparison->m[0]), 0.9);
+	}
+}
+
 /* Set the share of pairs that are a match, and of those that are of one household, drawn to what is usual. */
 static void
 settle_shares(CdModel *model, const Population *population, const Counts *match, const Counts *other, double namesakes)
@@ -424,6 +440,8 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 		step = Max(namesakes * step, 1) / namesakes;
 		namesakes *= step;
 		settle_shares(model, &t->population, t->match, t->other, namesakes);
+		if (levels)
+			settle_housemates(model, t->defaults, t->other);
 		if (levels)
 			maximise_other(model, t->defaults, t->population.holders, t->random, t->match, t->other, t->pairs);
 		settle_rarity(model, t->random);

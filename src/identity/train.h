@@ -25,6 +25,8 @@ typedef struct Counts
 	double		rarity[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
 	double		accounts[CD_MAX_COMPARISONS];	/* pairs of companies, both with a value */
 	double		accounts_differ[CD_MAX_COMPARISONS];	/* of these the value differs */
+	double		shared[CD_MAX_COMPARISONS];	/* of one household, both with a value, */
+	double		apart[CD_MAX_COMPARISONS];	/* and of these differ */
 	double		near[CD_MAX_COMPARISONS];	/* share of those who have such a number whose numbers differ by one digit */
 	double		strangers[CD_MAX_COMPARISONS];	/* who share an identifying value that few hold */
 	double		joint[CD_MAX_COMPARISONS][CD_MAX_COMPARISONS][CD_MAX_LEVELS][CD_MAX_LEVELS];
