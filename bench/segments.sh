@@ -169,21 +169,49 @@ SELECT 'full refresh, reading and writing included', round((o.cpu * 1e9 / custom
 SQL
 
 say "one customer in a hundred changes"
-psql -qXAt -v ON_ERROR_STOP=1 -v customers="$BENCH_CUSTOMERS" <<'SQL'
+psql -qXAt -v ON_ERROR_STOP=1 -v runs="$BENCH_RUNS" <<'SQL'
 SET client_min_messages = warning;
-INSERT INTO shop.event (customer, at, kind, amount, category, channel)
-SELECT id, shop.moment() + random() * interval '1 hour', (ARRAY['view', 'cart', 'purchase'])[1 + floor(random() * 3)], round((random() * 100)::numeric, 2), 'tea', 'web'
-FROM shop.person WHERE hashint4(id) % 100 = 0;
-SELECT count(*) FROM customer_data.refresh_timelines() \g /dev/null
-SELECT customer_data.refresh_metrics() \g /dev/null
-SELECT customer_data.touch('segment', customer_data.take_touched('tag')) \g /dev/null
-INSERT INTO shop.spent SELECT 'changed', * FROM shop.refresh(false, shop.moment() + interval '1 hour');
+CREATE TABLE shop.changed (round int, seconds float8, cpu float8, touched bigint, expired bigint);
+-- One customer in a hundred, others in each round, does something; only the refresh of segments is measured.
+CREATE PROCEDURE shop.change(round int) LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO shop.event (customer, at, kind, amount, category, channel)
+    SELECT id, shop.moment() + random() * interval '1 hour', (ARRAY['view', 'cart', 'purchase'])[1 + floor(random() * 3)], round((random() * 100)::numeric, 2), 'tea', 'web'
+    FROM shop.person WHERE (hashint4(id) & 2147483647) % 100 = change.round;
+    COMMIT;
+    PERFORM customer_data.refresh_timelines();
+    PERFORM customer_data.refresh_metrics();
+    PERFORM customer_data.touch('segment', customer_data.take_touched('tag'));
+    COMMIT;
+    INSERT INTO shop.changed (round, seconds, cpu) SELECT change.round, * FROM shop.refresh(false, shop.moment() + interval '1 hour');
+    UPDATE shop.changed c SET touched = r.touched, expired = r.expired
+    FROM (SELECT * FROM customer_data.segment_refresh WHERE NOT rebuild ORDER BY refresh_id DESC LIMIT 1) r WHERE c.round = change.round;
+    COMMIT;
+END
+$$;
+-- The first one in a session that has read nothing yet, as an hour has passed; then as many as of the
+-- full refresh, after one of these, which the session had read before those, too.
+CALL shop.change(0);
 CREATE TABLE shop.incremental AS SELECT * FROM shop.kept();
 SELECT count(*) FROM shop.refresh(true, shop.moment() + interval '1 hour') \g /dev/null
+INSERT INTO bench.result (what, engine, seconds, cpu, answer)
+SELECT 'after the first change: ' || k.name, e, 0, 0, customer_data.cardinality(m)::text || ' ' || md5(m::text)
+FROM shop.kept() k JOIN shop.incremental i USING (name), LATERAL (VALUES ('refresh of everyone', k.members), ('refresh of those who changed', i.members)) x(e, m) WHERE k.members <> i.members;
+SELECT format('CALL shop.change(%s)', n) FROM generate_series(1, :runs) n \gexec
+TRUNCATE shop.incremental;
+INSERT INTO shop.incremental SELECT * FROM shop.kept();
+SELECT count(*) FROM shop.refresh(true, shop.moment() + interval '1 hour') \g /dev/null
+WITH spent AS (
+    SELECT round > 0 AS warm, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS seconds, percentile_cont(0.5) WITHIN GROUP (ORDER BY cpu) AS cpu,
+           min(cpu) AS least, max(cpu) AS most, round(avg(touched)) AS touched, round(avg(expired)) AS expired
+    FROM shop.changed GROUP BY 1)
 INSERT INTO bench.figure (what, figure, unit, aim)
-SELECT format('refresh after %s customers changed', r.touched), round((s.seconds * 100 / f.seconds)::numeric, 1), format('%% of a full refresh; %s %% by CPU (%s s)', round((s.cpu * 100 / f.cpu)::numeric, 1), round(s.seconds::numeric, 2)), 'at most 4'
-FROM shop.spent s, bench.result f, (SELECT touched FROM customer_data.segment_refresh WHERE NOT rebuild ORDER BY refresh_id DESC LIMIT 1) r
-WHERE s.what = 'changed' AND f.what LIKE '200%' AND f.engine = 'segments';
+SELECT CASE WHEN warm THEN format('refresh after %s customers changed', touched)
+            ELSE format('the same, the first in a session: %s changed, %s answers expired in an hour', touched, expired) END,
+       round((s.seconds * 100 / f.seconds)::numeric, 1),
+       format('%% of a full refresh; %s %% by CPU (%s s%s)', round((s.cpu * 100 / f.cpu)::numeric, 1), round(s.cpu::numeric, 2),
+              CASE WHEN warm THEN format(', median; from %s to %s', round(least::numeric, 2), round(most::numeric, 2)) END), 'at most 4'
+FROM spent s, bench.result f WHERE f.what LIKE '200%' AND f.engine = 'segments' ORDER BY warm DESC;
 INSERT INTO bench.result (what, engine, seconds, cpu, answer)
 SELECT 'after the change: ' || k.name, e, 0, 0, customer_data.cardinality(m)::text || ' ' || md5(m::text)
 FROM shop.kept() k JOIN shop.incremental i USING (name), LATERAL (VALUES ('refresh of everyone', k.members), ('refresh of those who changed', i.members)) x(e, m) WHERE k.members <> i.members;

@@ -31,19 +31,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thresholds after their populations, sub-selects after the segments they ask for';
 
--- Where the values of a metric are found fastest: in the table of metrics or
--- of attributes where they are stored, else in profile.
+CREATE FUNCTION customer_data.metric_table(metric text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT CASE c.expression WHEN format('m.%I', metric) THEN 'customer_metric' WHEN format('c.%I', metric) THEN 'customer' END
+    FROM customer_data.profile_column c WHERE c.name = metric
+$$;
+COMMENT ON FUNCTION customer_data.metric_table(text) IS 'The table that a metric or an attribute is stored in, NULL where it is computed';
+
+CREATE FUNCTION customer_data.stored_ranks(relation text, metric text, customers customer_data.customer_set, thresholds double precision[],
+        OUT holders customer_data.customer_set, OUT sets customer_data.customer_set[])
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_stored_ranks';
+COMMENT ON FUNCTION customer_data.stored_ranks(text, text, customer_data.customer_set, double precision[]) IS 'Part of a refresh: of some customers those who have a metric that is stored, and for each threshold a row: those who lie above it, and those who reach it';
+
+-- Where the values of a metric are found fastest: in the table where they are
+-- stored, else in profile.
 CREATE FUNCTION customer_data.threshold_relation(metric text, among text DEFAULT NULL, few boolean DEFAULT false) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
 AS $$
-    SELECT format('(SELECT p.customer_id, p.%1$I::double precision AS value FROM %2$s p WHERE p.%1$I IS NOT NULL%3$s) one',
-                  metric, coalesce(CASE c.expression WHEN format('m.%I', metric) THEN 'customer_data.customer_metric'
-                                                     WHEN format('c.%I', metric) THEN 'customer_data.customer' END, 'customer_data.profile'),
+    SELECT format('(SELECT p.customer_id, p.%1$I::double precision AS value FROM customer_data.%2$I p WHERE p.%1$I IS NOT NULL%3$s) one',
+                  metric, coalesce(customer_data.metric_table(metric), 'profile'),
                   -- Few are looked up one after the other by one scan of the index.
                   CASE WHEN few THEN ' AND p.customer_id = ANY (ARRAY(SELECT customer_data.members(' || among || ')))'
                        ELSE ' AND p.customer_id IN (SELECT customer_data.members(' || among || '))' END)
-    FROM (SELECT 1) one LEFT JOIN customer_data.profile_column c ON c.name = metric
 $$;
 COMMENT ON FUNCTION customer_data.threshold_relation(text, text, boolean) IS 'Part of a refresh: customers with their value of a metric, as text for a FROM clause; with an expression for a set, of its members only, who may be few';
 
@@ -58,13 +70,23 @@ AS $$
 DECLARE
     parts text := (SELECT string_agg(format(', ARRAY[customer_data.customer_set_agg(customer_id) FILTER (WHERE value > %1$L), customer_data.customer_set_agg(customer_id) FILTER (WHERE value >= %1$L)]', t.value), '' ORDER BY t.threshold_id)
                    FROM unnest(thresholds) t);
+    stored  text := customer_data.metric_table(metric);
+    among   customer_data.customer_set := differing;
     holders customer_data.customer_set;
     sets    customer_data.customer_set[];
 BEGIN
-    EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), ARRAY[%s] FROM %s', substr(parts, 3),
-                   customer_data.threshold_relation(metric, CASE WHEN differing IS NULL THEN population ELSE concat_ws(' OPERATOR(customer_data.&) ', '$1', population) END,
-                                                    few => differing IS NOT NULL))
-        INTO holders, sets USING differing;
+    IF differing IS NOT NULL AND stored IS NOT NULL THEN
+        IF population IS NOT NULL THEN
+            EXECUTE format('SELECT $1 OPERATOR(customer_data.&) %s', population) INTO among USING differing;
+        END IF;
+        SELECT r.holders, r.sets INTO holders, sets
+        FROM customer_data.stored_ranks(stored, metric, among, ARRAY(SELECT u.value FROM unnest(thresholds) u ORDER BY u.threshold_id)) r;
+    ELSE
+        EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), ARRAY[%s] FROM %s', substr(parts, 3),
+                       customer_data.threshold_relation(metric, CASE WHEN differing IS NULL THEN population ELSE concat_ws(' OPERATOR(customer_data.&) ', '$1', population) END,
+                                                        few => differing IS NOT NULL))
+            INTO holders, sets USING differing;
+    END IF;
     INSERT INTO customer_data.condition_rank AS r (threshold_id, value, valued, above, reached)
     SELECT t.threshold_id, t.value,
            coalesce(o.valued - differing, '{}') | coalesce(holders, '{}'),

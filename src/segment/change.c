@@ -80,9 +80,8 @@ add_time(Guide *guide, TimestampTz at)
 		guide->times[guide->ntimes++] = at;
 }
 
-/* A number of any type as double precision; false where a type is none. */
-static bool
-number_of(Oid type, Datum value, double *number)
+bool
+cd_number_of(Oid type, Datum value, double *number)
 {
 	switch (type)
 	{
@@ -163,7 +162,7 @@ take_constant(Guide *guide, Oid type, Datum value)
 		guide->words = lappend(guide->words, TextDatumGetCString(value));
 	else if (type == INTERVALOID)
 		guide->spans = lappend(guide->spans, DatumGetIntervalP(value));
-	else if (number_of(type, value, &number))
+	else if (cd_number_of(type, value, &number))
 		add_number(guide, number);
 	else if (moment_of(type, value, &at))
 	{
@@ -673,7 +672,7 @@ values_to_try(Guide *guide, int place)
 							DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(guide->times[i]))));
 		return texts;
 	}
-	if (number_of(type, type == NUMERICOID ? DirectFunctionCall1(int4_numeric, Int32GetDatum(0)) :
+	if (cd_number_of(type, type == NUMERICOID ? DirectFunctionCall1(int4_numeric, Int32GetDatum(0)) :
 				  type == FLOAT8OID ? Float8GetDatum(0) : type == FLOAT4OID ? Float4GetDatum(0) : Int32GetDatum(0), &number))
 	{
 		for (i = 0; i < guide->nnumbers; i++)

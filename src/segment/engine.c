@@ -364,6 +364,8 @@ cd_run_finish(CdRun *run)
 {
 	int			i;
 
+	if (run->direct != NULL)
+		cd_direct_end(run->direct);
 	FreeExprContext(run->econtext, true);
 	for (i = 0; i < CD_BLOCK; i++)
 		ExecDropSingleTupleTableSlot(run->slots[i]);

@@ -85,6 +85,7 @@ typedef struct CdRun
 	AttrNumber *fetched;		/* profile's number of each column fetched */
 	AttrNumber	events;			/* profile's number of events, 0 if unused */
 	int			events_place;	/* among those fetched */
+	struct CdDirect *direct;	/* how single customers are read, or, where that is NULL, */
 	SPIPlanPtr	read_profile;
 	struct CdChunkBatch *histories;	/* open while customers are walked over */
 	SPIPlanPtr	read_members;
@@ -173,6 +174,20 @@ extern void cd_run_finish(CdRun *run);
 
 /* Find the columns in use and prepare the queries that bring them; part of setting up. */
 extern void cd_prepare_reading(CdRun *run);
+
+/* A value by reference, as conditions may look at it as long as the batch lasts. */
+extern Datum cd_keep_value(Datum value, int16 len);
+
+/*
+ * Columns of single customers out of the tables that profile joins; NULL where
+ * the view is not as simple as that, or may not be read so.  In memory of the
+ * run and of the batch.
+ */
+typedef struct CdDirect CdDirect;
+
+extern CdDirect *cd_direct_begin(CdRun *run);
+extern void cd_direct_read(CdDirect *direct, const int64 *ids, int nids);
+extern void cd_direct_end(CdDirect *direct);
 
 /* Read who is in the segments asked for, where it is not at hand. */
 extern void cd_take_members(CdRun *run);

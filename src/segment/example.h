@@ -18,4 +18,7 @@ typedef struct CdExample
 /* An event of one of a pattern's alternatives; false where it has no more of them. */
 extern bool cd_example_event(struct varlena *pattern, int alternative, CdExample *example);
 
+/* A number of any type as double precision; false where a type is none. */
+extern bool cd_number_of(Oid type, Datum value, double *number);
+
 #endif							/* CD_EXAMPLE_H */

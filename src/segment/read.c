@@ -74,7 +74,7 @@ cd_prepare_reading(CdRun *run)
 		appendStringInfoString(&query, " ORDER BY p.customer_id");
 		run->read_profile = cd_spi_prepare(query.data, 0, NULL, 0);
 	}
-	else
+	else if (run->generic || (run->direct = cd_direct_begin(run)) == NULL)
 	{
 		appendStringInfoString(&query, " FROM customer_data.profile p WHERE p.customer_id = ANY ($1) ORDER BY p.customer_id");
 		run->read_profile = cd_spi_prepare(query.data, 1, due_types, options);
@@ -137,9 +137,8 @@ typedef struct RowReceiver
 	CdRun	   *run;
 } RowReceiver;
 
-/* A value by reference, as conditions may look at it as long as the batch lasts. */
-static Datum
-keep_value(Datum value, int16 len)
+Datum
+cd_keep_value(Datum value, int16 len)
 {
 	if (len == -1 && VARATT_IS_EXTENDED(DatumGetPointer(value)) && !VARATT_IS_SHORT(DatumGetPointer(value)))
 		return PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
@@ -167,7 +166,7 @@ take_row(TupleTableSlot *slot, DestReceiver *self)
 		bool		isnull = slot->tts_isnull[i + 1];
 
 		run->nulls[i][row] = isnull;
-		run->values[i][row] = isnull || attribute->attbyval ? value : keep_value(value, attribute->attlen);
+		run->values[i][row] = isnull || attribute->attbyval ? value : cd_keep_value(value, attribute->attlen);
 	}
 	run->count++;
 	MemoryContextSwitchTo(old);
@@ -202,12 +201,23 @@ begin_batch(CdRun *run)
 
 /* Read the customers of a list. */
 static void
-read_list(CdRun *run, Datum *ids, int nids)
+read_list(CdRun *run, const int64 *list, int nids)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SPIExecuteOptions options = {0};
-	ParamListInfo params = makeParamList(1);
+	ParamListInfo params;
+	Datum	   *ids;
+	int			i;
 
+	if (run->direct != NULL)
+	{
+		cd_direct_read(run->direct, list, nids);
+		return;
+	}
+	ids = palloc(nids * sizeof(Datum));
+	for (i = 0; i < nids; i++)
+		ids[i] = Int64GetDatum(list[i]);
+	params = makeParamList(1);
 	params->params[0].value = PointerGetDatum(construct_array(ids, nids, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	params->params[0].isnull = false;
 	params->params[0].pflags = PARAM_FLAG_CONST;
@@ -358,14 +368,14 @@ ask_due(CdRun *run)
 	while (more)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->batch);
-		Datum	   *ids = palloc(CD_BATCH * sizeof(Datum));
+		int64	   *ids = palloc(CD_BATCH * sizeof(int64));
 		uint32		chunk = id >> 16;
 		int64		open = -1;
 		int			nids = 0;
 
 		CHECK_FOR_INTERRUPTS();
 		for (; more && nids < CD_BATCH && (run->end_chunk == NULL || id >> 16 == chunk); more = cd_set_next(&walk, &id))
-			ids[nids++] = Int64GetDatum((int64) id);
+			ids[nids++] = id;
 		read_list(run, ids, nids);
 		hand_over(run, &open);
 		/* Also where none of those due is a customer any more. */
