@@ -39,11 +39,10 @@ typedef struct Fetch
 	void	   *arg;
 } Fetch;
 
-/* Are values, ascending, so close together that all between them are read? */
-static bool
-is_dense(const int64 *values, int count)
+bool
+cd_lookup_is_dense(int64 least, int64 most, int count)
 {
-	return (uint64) values[count - 1] - (uint64) values[0] < (uint64) count * MOST_GAPS;
+	return (uint64) most - (uint64) least < (uint64) count * MOST_GAPS;
 }
 
 /* Conditions that a column, by its number in the table or index, lies in a range */
@@ -130,7 +129,7 @@ cd_lookup(Relation relation, Oid index_id, AttrNumber column, const int64 *value
 
 	if (count == 0)
 		return;
-	index = OidIsValid(index_id) && !is_dense(values, count) ? index_open(index_id, AccessShareLock) : NULL;
+	index = OidIsValid(index_id) && !cd_lookup_is_dense(values[0], values[count - 1], count) ? index_open(index_id, AccessShareLock) : NULL;
 	walks = index != NULL && cd_index_is_walkable(index);
 	if (walks)
 	{
@@ -178,7 +177,7 @@ cd_lookup_entries(Relation relation, Oid index_id, const int64 *values, int coun
 	begin_fetch(&fetch, relation, arg);
 	fetch.take_entry = take;
 	fetch.entry_desc = RelationGetDescr(index);
-	if (!is_dense(values, count) && cd_index_is_walkable(index))
+	if (!cd_lookup_is_dense(values[0], values[count - 1], count) && cd_index_is_walkable(index))
 		cd_index_walk(index, fetch.snapshot, values, count, true, take_entry, &fetch);
 	else
 		read_entries(&fetch, index, values[0], values[count - 1]);

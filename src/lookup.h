@@ -14,6 +14,9 @@
 /* A row, which lives until the call returns; its place is tuple->t_self. */
 typedef void (*CdTakeRow) (void *arg, HeapTuple tuple, TupleDesc desc);
 
+/* Do so many different values lie so close together that all between are read rather than each looked for? */
+extern bool cd_lookup_is_dense(int64 least, int64 most, int count);
+
 /*
  * Hand over the rows, as the active snapshot sees them, whose bigint column is
  * one of some values, ascending, and perhaps some between.  The index starts

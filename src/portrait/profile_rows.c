@@ -26,9 +26,6 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
-/* Of a range of ids at least one in so many must be asked for to be read between two. */
-#define MOST_GAPS		3
-
 struct CdProfileRows
 {
 	int			ncolumns;
@@ -192,7 +189,7 @@ cd_profile_rows_fetch(CdProfileRows *rows, const uint32 *ids, int count,
 		*desc = NULL;
 		return n;
 	}
-	if ((uint64) ids[count - 1] - ids[0] < (uint64) count * MOST_GAPS)
+	if (cd_lookup_is_dense(ids[0], ids[count - 1], count))
 	{
 		arguments[0] = Int64GetDatum((int64) ids[0]);
 		arguments[1] = Int64GetDatum((int64) ids[count - 1]);

@@ -337,21 +337,7 @@ $$;
 COMMENT ON FUNCTION customer_data.check_event_mode(text, text, text, regclass) IS 'Refuses a mode that a relation cannot keep the promise of';
 
 -- Whatever is behind it: the plan shows what views and partitions hide.
-CREATE FUNCTION customer_data.reads_foreign_table(item text) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT * FROM %s', item) INTO plan;
-    RETURN jsonb_path_exists(plan::jsonb, '$.**."Node Type" ? (@ == "Foreign Scan")');
-END
-$$;
-COMMENT ON FUNCTION customer_data.reads_foreign_table(text) IS 'Whether a foreign table is behind what is written after FROM';
-
--- Likewise, except that what can never give rows is not in the plan.
-CREATE FUNCTION customer_data.reads_temporary_table(item text) RETURNS boolean
+CREATE FUNCTION customer_data.reading_plan(item text) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -359,9 +345,26 @@ DECLARE
     plan json;
 BEGIN
     EXECUTE format('EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM %s', item) INTO plan;
-    RETURN jsonb_path_exists(plan::jsonb, '$.**."Schema" ? (@ starts with "pg_temp")')
-        OR EXISTS (SELECT FROM pg_class c WHERE item NOT LIKE '(%' AND c.oid = to_regclass(item) AND c.relpersistence = 't');
+    RETURN plan::jsonb;
 END
+$$;
+COMMENT ON FUNCTION customer_data.reading_plan(text) IS 'How PostgreSQL would read all of what is written after FROM';
+
+CREATE FUNCTION customer_data.reads_foreign_table(item text) RETURNS boolean
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_path_exists(customer_data.reading_plan(item), '$.**."Node Type" ? (@ == "Foreign Scan")')
+$$;
+COMMENT ON FUNCTION customer_data.reads_foreign_table(text) IS 'Whether a foreign table is behind what is written after FROM';
+
+-- What can never give rows is not in the plan: a table named itself is looked at, too.
+CREATE FUNCTION customer_data.reads_temporary_table(item text) RETURNS boolean
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_path_exists(customer_data.reading_plan(item), '$.**."Schema" ? (@ starts with "pg_temp")')
+        OR EXISTS (SELECT FROM pg_class c WHERE item NOT LIKE '(%' AND c.oid = to_regclass(item) AND c.relpersistence = 't')
 $$;
 COMMENT ON FUNCTION customer_data.reads_temporary_table(text) IS 'Whether a temporary table is behind what is written after FROM';
 

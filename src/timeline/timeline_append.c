@@ -169,55 +169,65 @@ count_parts(const CdParts *parts)
 	return n;
 }
 
-/* The events of both; a few later ones become a part of their own. */
-struct varlena *
-cd_timeline_append(struct varlena *left, struct varlena *right)
+/* Two timelines, of which one is to stand behind the other. */
+typedef struct Pair
 {
 	CdParts		a,
 				b;
 	int64		nleft,
-				nright,
-				appended;
+				nright;
+	bool		joins;			/* the right begins after the left has ended, and one value holds both */
+} Pair;
 
-	cd_timeline_open_parts(&a, left);
-	cd_timeline_open_parts(&b, right);
-	nleft = count_parts(&a);
-	nright = count_parts(&b);
-	if (nleft == 0)
+/* Open both; where one has no events the answer is the other, else NULL. */
+static struct varlena *
+open_pair(Pair *pair, struct varlena *left, struct varlena *right)
+{
+	cd_timeline_open_parts(&pair->a, left);
+	cd_timeline_open_parts(&pair->b, right);
+	pair->nleft = count_parts(&pair->a);
+	pair->nright = count_parts(&pair->b);
+	if (pair->nleft == 0)
 		return right;
-	if (nright == 0)
+	if (pair->nright == 0)
 		return left;
-	appended = nleft - a.tl[0].nevents + nright;
-	if (nleft < APPEND_FROM || appended > a.tl[0].nevents / APPEND_SHARE ||
-		nleft + nright > CD_MAX_EVENTS ||
-		cd_timeline_last_at(&a.tl[a.n - 1]) >= cd_timeline_first_at(&b.tl[0]))
+	pair->joins = pair->nleft + pair->nright <= CD_MAX_EVENTS &&
+		cd_timeline_last_at(&pair->a.tl[pair->a.n - 1]) < cd_timeline_first_at(&pair->b.tl[0]);
+	return NULL;
+}
+
+/* The events of both; a few later ones become a part of their own. */
+struct varlena *
+cd_timeline_append(struct varlena *left, struct varlena *right)
+{
+	Pair		pair;
+	struct varlena *only = open_pair(&pair, left, right);
+	int64		first,
+				count;
+
+	if (only != NULL)
+		return only;
+	first = pair.a.tl[0].nevents;
+	count = pair.nleft + pair.nright;
+	if (!pair.joins || pair.nleft < APPEND_FROM || count - first > first / APPEND_SHARE)
 		return cd_timeline_merge(left, right);
-	if (a.n + b.n > CD_MAX_PARTS)
-		return join_parts(left, 1, pack_parts(left, 1, right), 1, nleft + nright);
-	return join_parts(left, a.n, right, b.n, nleft + nright);
+	if (pair.a.n + pair.b.n > CD_MAX_PARTS)
+		return join_parts(left, 1, pack_parts(left, 1, right), 1, count);
+	return join_parts(left, pair.a.n, right, pair.b.n, count);
 }
 
 /* Both, one behind the other where the right begins after the left has ended; else merged into one image. */
 struct varlena *
 cd_timeline_join(struct varlena *left, struct varlena *right)
 {
-	CdParts		a,
-				b;
-	int64		nleft,
-				nright;
+	Pair		pair;
+	struct varlena *only = open_pair(&pair, left, right);
 
-	cd_timeline_open_parts(&a, left);
-	cd_timeline_open_parts(&b, right);
-	nleft = count_parts(&a);
-	nright = count_parts(&b);
-	if (nleft == 0)
-		return right;
-	if (nright == 0)
-		return left;
-	if (a.n + b.n > CD_MAX_PARTS || nleft + nright > CD_MAX_EVENTS ||
-		cd_timeline_last_at(&a.tl[a.n - 1]) >= cd_timeline_first_at(&b.tl[0]))
+	if (only != NULL)
+		return only;
+	if (!pair.joins || pair.a.n + pair.b.n > CD_MAX_PARTS)
 		return cd_timeline_merge(left, right);
-	return join_parts(left, a.n, right, b.n, nleft + nright);
+	return join_parts(left, pair.a.n, right, pair.b.n, pair.nleft + pair.nright);
 }
 
 /* timeline || timeline */
