@@ -26,6 +26,8 @@ typedef struct Between
 typedef struct Join
 {
 	float		average;
+	uint32		first;			/* lowest members of the two, the lower first */
+	uint32		second;
 	uint32		a;
 	uint32		b;
 	uint32		version_a;
@@ -47,6 +49,7 @@ typedef struct Work
 	uint32	   *version;
 	bool	   *alive;
 	uint32	   *next;			/* members as a ring */
+	uint32	   *lowest;			/* member */
 	Neighbours *near;
 	Between    *between;
 	uint32		mask;
@@ -146,15 +149,19 @@ add_neighbour(Work *w, uint32 a, uint32 b)
 	n->id[n->n++] = b;
 }
 
-/* True if x goes before y; ties are settled by number so that every run agrees. */
+/*
+ * True if x goes before y.  Ties are settled by the lowest members, so that
+ * every run agrees, whatever else it clusters; a cluster's own number depends
+ * on how many neighbours its members had, also such as an increment leaves out.
+ */
 static inline bool
 join_before(const Join *x, const Join *y)
 {
 	if (x->average != y->average)
 		return x->average > y->average;
-	if (x->a != y->a)
-		return x->a < y->a;
-	return x->b < y->b;
+	if (x->first != y->first)
+		return x->first < y->first;
+	return x->second < y->second;
 }
 
 static void
@@ -208,7 +215,8 @@ offer(Work *w, uint32 a, uint32 b, const Between *between)
 
 	if (between->never || average <= w->c->stop)
 		return;
-	heap_push(w, (Join) {(float) average, Min(a, b), Max(a, b),
+	heap_push(w, (Join) {(float) average, Min(w->lowest[a], w->lowest[b]), Max(w->lowest[a], w->lowest[b]),
+			  Min(a, b), Max(a, b),
 			  w->version[Min(a, b)], w->version[Max(a, b)]});
 }
 
@@ -351,6 +359,7 @@ join(Work *w, uint32 a, uint32 b)
 	w->near[b].id = NULL;
 	w->near[b].n = w->near[b].max = 0;
 	w->informed[a] += w->informed[b];
+	w->lowest[a] = Min(w->lowest[a], w->lowest[b]);
 
 	/* the averages with all neighbours have changed */
 	{
@@ -387,6 +396,7 @@ cd_cluster(CdClustering *c)
 	w.version = MemoryContextAllocExtended(w.context, Max(n, 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	w.alive = MemoryContextAllocHuge(w.context, Max(n, 1) * sizeof(bool));
 	w.next = MemoryContextAllocHuge(w.context, Max(n, 1) * sizeof(uint32));
+	w.lowest = MemoryContextAllocHuge(w.context, Max(n, 1) * sizeof(uint32));
 	w.near = MemoryContextAllocExtended(w.context, Max(n, 1) * sizeof(Neighbours), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	w.mask = pg_nextpower2_32(Max((uint32) c->nlinks * 2, 1024)) - 1;
 	w.between = MemoryContextAllocExtended(w.context, ((Size) w.mask + 1) * sizeof(Between), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -397,6 +407,7 @@ cd_cluster(CdClustering *c)
 		w.informed[i] = c->informed[i] ? 1 : 0;
 		w.alive[i] = true;
 		w.next[i] = i;
+		w.lowest[i] = i;
 	}
 	for (Size i = 0; i < c->nlinks; i++)
 	{
