@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET TimeZone = 'UTC';
-SELECT plan(24);
+SELECT plan(31);
 CREATE TABLE contact (id int PRIMARY KEY, city text);
 INSERT INTO contact SELECT i, 'Brno' FROM generate_series(1, 50) i;
 UPDATE contact SET city = 'Chengdu' WHERE id = 7;
@@ -76,4 +76,18 @@ SELECT matches((SELECT error FROM segment WHERE name = 'odd'), '^function public
 ALTER FUNCTION strange_length(text) RENAME TO odd_length;
 SELECT refresh_at('2025-01-03 00:00:04+00') \gset
 SELECT ok((SELECT error IS NULL FROM segment WHERE name = 'odd') AND who('odd') = (SELECT string_agg(id::text, ' ' ORDER BY id) FROM contact WHERE id <= 7 AND (length(city) = 7 OR odd_length(city || '!'))), 'back again, it misses nothing');
+
+-- What rests on a condition that fails says so, and does not pass for right at another moment either.
+SELECT add_segment('seven', $$10 / event_count(events, 'view') > 0$$) IS NULL AS done, add_segment('asks for it', $$NOT in_segment(customer_id, 'seven')$$) IS NULL AS done,
+       add_segment('best of it', $$monetary >= top_percent('monetary', 10, among => '10 / event_count(events, ''view'') > 0')$$) IS NULL AS done \gset
+SELECT refresh_at('2025-01-03 00:00:05+00') \gset
+SELECT is((SELECT note FROM segment WHERE name = 'asks for it'), 'rests on what is not up to date: segment "seven"', 'who asks for a segment that fails says so');
+SELECT is((SELECT note FROM segment WHERE name = 'best of it'), 'rests on what is not up to date: who is ranked by monetary, 10 / event_count(events, ''view'') > 0 (division by zero)', 'and who ranks those of a condition that fails');
+SELECT throws_ok(format('SELECT segment_as_of(%L, %L)', s, '2024-06-01'), '22000', w, s || ': at another moment the error is one')
+FROM (VALUES ('seven', 'the condition of segment "seven" failed: division by zero'), ('asks for it', 'the condition of segment "seven" failed: division by zero'),
+             ('best of it', 'the condition of segment "best of it" failed: who is ranked by monetary cannot be found: division by zero')) x (s, w);
+SELECT is((SELECT (exact, how)::text FROM segment_at('everyone else', '2024-06-01')),
+          (SELECT (false, 'recomputed from timelines, with what is known today; today''s value stands for city; the condition of segment "best of it" failed: who is ranked by monetary cannot be found: division by zero')::text),
+          'who is in no other segment is told without it, and not for exact');
+SELECT is(refresh_at('2025-01-04 00:00:05+00') * 0 + (SELECT count(*) FROM segment WHERE error IS NULL AND name IN ('brno', 'asks for it', 'best of it')), 3::bigint, 'and it stops none of them');
 SELECT * FROM finish();

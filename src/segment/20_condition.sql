@@ -272,14 +272,20 @@ CREATE FUNCTION customer_data.threshold_as_of(owner regrole, time_zone text, met
 AS $$
 DECLARE
     population customer_data.customer_set;
+    fault   text;
     defined customer_data.metric := (SELECT m FROM customer_data.metric m WHERE m.name = threshold_as_of.metric);
 BEGIN
     IF among IS NOT NULL THEN
-        SELECT coalesce(customer_data.customer_set_or_agg(e.customers), '{}') INTO population
+        SELECT coalesce(customer_data.customer_set_or_agg(e.customers) FILTER (WHERE e.what = 'true'), '{}'),
+               min(e.message) FILTER (WHERE e.what = 'error')
+        INTO population, fault
         FROM customer_data.condition_threshold t,
              LATERAL customer_data.evaluate_conditions(ARRAY[t.population_id], ARRAY[NULL]::customer_data.customer_set[], true) e
         WHERE t.owner = threshold_as_of.owner AND t.time_zone = threshold_as_of.time_zone AND t.metric = threshold_as_of.metric
-          AND t.percent = threshold_as_of.percent AND t.among = threshold_as_of.among AND e.what = 'true';
+          AND t.percent = threshold_as_of.percent AND t.among = threshold_as_of.among;
+        IF fault IS NOT NULL THEN
+            RAISE EXCEPTION 'who is ranked by % cannot be found: %', metric, fault USING ERRCODE = 'data_exception';
+        END IF;
     END IF;
     RETURN (
         WITH one AS MATERIALIZED (

@@ -28,6 +28,9 @@ DECLARE
     t       customer_data.condition_threshold;
 BEGIN
     checked := customer_data.check_condition(expression);
+    IF cardinality(checked.segments) > 0 THEN
+        PERFORM customer_data.hold_segments(checked.segments);
+    END IF;
     SELECT s.name INTO missing FROM unnest(checked.segments) AS s(name)
     WHERE NOT EXISTS (SELECT FROM customer_data.segment_definition d WHERE d.name = s.name) LIMIT 1;
     IF FOUND THEN
@@ -86,6 +89,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.declare_condition(integer, text, text) IS 'Checks a condition, stores it (anew, where it has an id) and what it needs; add_segment() and its like call it';
+
+-- Two who define conditions that ask for other segments take turns, so that the
+-- later one sees what the earlier one asks for.
+CREATE FUNCTION customer_data.hold_segments(names text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_data.define_segments', 0));
+    PERFORM FROM customer_data.condition c
+    WHERE c.condition_id IN (SELECT unnest(customer_data.condition_closure(d.condition_id))
+                             FROM customer_data.segment_definition d WHERE d.name = ANY (names))
+    ORDER BY c.condition_id FOR SHARE;
+END
+$$;
+COMMENT ON FUNCTION customer_data.hold_segments(text[]) IS 'Lets nobody drop, rename or redefine segments, nor those that they ask for, until the transaction ends';
 
 CREATE FUNCTION customer_data.nearest_segments(name text) RETURNS text
     LANGUAGE sql STABLE
@@ -210,6 +229,7 @@ BEGIN
     END IF;
     IF new_name IS NOT NULL AND new_name <> name THEN
         PERFORM customer_data.check_owner(id);
+        PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR UPDATE;
         SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.name) INTO users
         FROM customer_data.condition_need n JOIN customer_data.segment_definition d USING (condition_id)
         WHERE n.kind = 'segment' AND n.name = alter_segment.name;
@@ -257,6 +277,8 @@ BEGIN
                   DETAIL = 'It makes sure that every customer is in at least one segment.';
     END IF;
     PERFORM customer_data.check_owner(id);
+    -- Once no refresh adds to it and nobody asks for it any more.
+    PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR UPDATE;
     SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.name) INTO users
     FROM customer_data.condition_need n JOIN customer_data.segment_definition d USING (condition_id)
     WHERE n.kind = 'segment' AND n.name = drop_segment.name;
@@ -266,8 +288,7 @@ BEGIN
                   DETAIL = 'These segments use it: ' || users || '.',
                   HINT = 'Drop or alter them first.';
     END IF;
-    -- Once no refresh adds to them any more: its members may be in no other segment.
-    PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR UPDATE;
+    -- Its members may be in no other segment.
     PERFORM customer_data.touch('rest', customer_data.members_of(id));
     DELETE FROM customer_data.segment_definition d WHERE d.condition_id = id;
     DELETE FROM customer_data.condition c WHERE c.condition_id = id;

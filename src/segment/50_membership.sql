@@ -35,6 +35,18 @@ SELECT d.name, coalesce(s.size, 0) AS size,
             THEN format('asked of everyone at each refresh: the use of time in %s cannot be followed', c.untracked)
             WHEN s.error_customer IS NOT NULL
             THEN format('asked again from %s on, or when customer %s or the condition changes', s.retry_at, s.error_customer)
+            ELSE (SELECT 'rests on what is not up to date: ' || string_agg(w.words, ', ' ORDER BY w.words)
+                  FROM (SELECT format('segment "%s"', n.name)
+                        FROM customer_data.condition_need n
+                        JOIN customer_data.segment_definition o ON o.name = n.name
+                        JOIN customer_data.condition_state f ON f.condition_id = o.condition_id
+                        WHERE n.condition_id = d.condition_id AND n.kind = 'segment' AND f.error IS NOT NULL
+                        UNION ALL
+                        SELECT format('who is ranked by %s, %s (%s)', h.metric, h.among, f.error)
+                        FROM customer_data.condition_uses_threshold u
+                        JOIN customer_data.condition_threshold h USING (threshold_id)
+                        JOIN customer_data.condition_state f ON f.condition_id = h.population_id
+                        WHERE u.condition_id = d.condition_id AND f.error IS NOT NULL) w (words))
        END AS note,
        c.owner
 FROM customer_data.segment_definition d
@@ -46,7 +58,7 @@ ORDER BY d.priority DESC, d.name;
 COMMENT ON VIEW customer_data.segment IS 'The segments with their size and what is wrong with them';
 COMMENT ON COLUMN customer_data.segment.percent IS 'Share of all customers';
 COMMENT ON COLUMN customer_data.segment.error IS 'Why the members are not up to date; NULL: they are';
-COMMENT ON COLUMN customer_data.segment.note IS 'What makes the segment expensive to refresh, or when one that fails is asked again';
+COMMENT ON COLUMN customer_data.segment.note IS 'What makes the segment expensive to refresh, when one that fails is asked again, or which segment or ranking it rests on is not up to date';
 
 CREATE VIEW customer_data.segment_change AS
 SELECT d.name AS segment, m.customer_id, m.change, r.moment AS at, c.why, c.refresh_id

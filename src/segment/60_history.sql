@@ -104,13 +104,15 @@ BEGIN
     PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
     SELECT customer_data.customer_set_or_agg(e.customers) FILTER (WHERE e.what = 'true' AND (e.condition_id = id OR rest AND c.room = 'everyone')),
            customer_data.customer_set_or_agg(e.customers) FILTER (WHERE e.what = 'true' AND rest AND c.room = 'segment'),
-           min(e.message) FILTER (WHERE e.what = 'error' AND e.condition_id = id)
+           min(format('the condition of segment "%s" failed: %s', d.name, e.message)) FILTER (WHERE e.what = 'error')
     INTO members, covered, fault
     FROM customer_data.evaluate_conditions(ids, array_fill(NULL::customer_data.customer_set, ARRAY[cardinality(ids)]), true) e
-    JOIN customer_data.condition c USING (condition_id);
+    JOIN customer_data.condition c USING (condition_id)
+    LEFT JOIN customer_data.segment_definition d USING (condition_id);
     PERFORM set_config('customer_data.as_of', saved, true);
-    IF fault IS NOT NULL THEN
-        RAISE EXCEPTION 'the condition of segment "%" failed: %', name, fault USING ERRCODE = 'data_exception';
+    -- Who is in no other segment is told by those that do not fail, as after a refresh.
+    IF fault IS NOT NULL AND NOT rest THEN
+        RAISE EXCEPTION '%', fault USING ERRCODE = 'data_exception';
     END IF;
     members := coalesce(members, '{}') - coalesce(covered, '{}');
     SELECT count(*) = 0,
@@ -123,7 +125,8 @@ BEGIN
     WHERE n.condition_id = ANY (ids)
       AND (n.kind IN ('tag', 'stage') OR (n.kind = 'attribute' AND n.name NOT IN ('customer_id', 'registered_at', 'birth_date'))
            OR (n.kind = 'metric' AND NOT coalesce(m.ready_made OR m.owner = quote_ident(current_user)::regrole, false)));
-    exact := exact AND at <= now();
+    how := how || coalesce('; ' || fault, '');
+    exact := exact AND at <= now() AND fault IS NULL;
 END
 $$;
 COMMENT ON FUNCTION customer_data.segment_at(text, timestamptz) IS 'The members of a segment at a moment: as written down by the refreshes of that time, else recomputed from timelines; exact is false where something had to be taken as it is today';

@@ -10,6 +10,8 @@
 #include "segment/moment.h"
 #include "window.h"
 
+#include <ctype.h>
+
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
@@ -347,6 +349,18 @@ is_threshold_call(Node *node)
 	return is_call_of(node, "top_percent") || is_call_of(node, "metric_percentile");
 }
 
+/* True if values of a type can be ranked: numbers that double precision takes. */
+static bool
+ranks_customers(Oid type)
+{
+	char		category;
+	bool		preferred;
+	Oid			base = getBaseType(type);
+
+	get_type_category_preferred(base, &category, &preferred);
+	return category == TYPCATEGORY_NUMERIC && can_coerce_type(1, &base, &(Oid) {FLOAT8OID}, COERCION_EXPLICIT);
+}
+
 /*
  * Note a call of top_percent('metric', percent, among => 'condition') or of
  * metric_percentile(), whose percent counts from the bottom: as a negative one.
@@ -381,9 +395,17 @@ note_threshold(CheckContext *context, FuncExpr *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("metric \"%s\" does not exist", threshold->metric ? threshold->metric : ""),
-				 near ? errhint("Nearest names: %s.", near) : 0,
+				 near ? errhint("Nearest names: %s.", near) :
+				 errhint("SELECT name FROM customer_data.metric; lists the metrics, add_metric() declares one."),
 				 parser_errposition(context->pstate, exprLocation((Node *) linitial(call->args)))));
 	}
+	if (!ranks_customers(TupleDescAttr(context->profile, attno - 1)->atttypid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("customers cannot be ranked by column \"%s\", which is of type %s", threshold->metric,
+						format_type_be(TupleDescAttr(context->profile, attno - 1)->atttypid)),
+				 errhint("Declare the number to rank by with add_metric()."),
+				 parser_errposition(context->pstate, exprLocation((Node *) linitial(call->args)))));
 	if (!(threshold->percent > 0 && threshold->percent <= 100))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -530,32 +552,103 @@ check_walker(Node *node, void *arg)
 	return expression_tree_walker(node, check_walker, arg);
 }
 
-/* Refuse 'now', 'today' and the like, which would freeze at definition. */
-static bool
-frozen_time_walker(Node *node, void *arg)
+/* What the search for fixed moments carries along. */
+typedef struct FrozenContext
 {
+	ParseState *pstate;
+	List	   *words;			/* string constants that hold a word for a moment */
+} FrozenContext;
+
+/* Does a text hold a word that date and time input reads as a moment of the clock? */
+static bool
+names_moment(const char *text)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	const char *at = text;
+
+	while (*at != '\0')
+	{
+		int			len = 0;
+		int			i;
+
+		while (isalpha((unsigned char) at[len]))
+			len++;
+		for (i = 0; i < (int) lengthof(words); i++)
+			if (len == (int) strlen(words[i]) && pg_strncasecmp(at, words[i], len) == 0)
+				return true;
+		at += Max(len, 1);
+	}
+	return false;
+}
+
+/* Collect string constants that would be such a moment, were they read as one. */
+static bool
+find_moment_words(Node *node, void *arg)
+{
+	FrozenContext *context = arg;
+
 	if (node == NULL)
 		return false;
-	if (IsA(node, TypeCast) && IsA(((TypeCast *) node)->arg, A_Const))
+	if (IsA(node, A_Const))
 	{
-		A_Const    *constant = (A_Const *) ((TypeCast *) node)->arg;
-
 #if PG_VERSION_NUM >= 150000
-		if (!constant->isnull && nodeTag(&constant->val) == T_String)
-		{
-			const char *str = strVal(&constant->val);
+		A_Const    *constant = (A_Const *) node;
 
-			if (pg_strcasecmp(str, "now") == 0 || pg_strcasecmp(str, "today") == 0 ||
-				pg_strcasecmp(str, "tomorrow") == 0 || pg_strcasecmp(str, "yesterday") == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("'%s' would be a fixed moment in a condition", str),
-						 errhint("Use as_of() for the current moment, as_of()::date for the day."),
-						 parser_errposition((ParseState *) arg, constant->location)));
-		}
+		if (!constant->isnull && nodeTag(&constant->val) == T_String && names_moment(strVal(&constant->val)))
+			context->words = lappend(context->words, constant);
+#endif
+		return false;
+	}
+	return raw_expression_tree_walker(node, find_moment_words, arg);
+}
+
+/* Is a type, or that of its elements, one of moments or times of the day? */
+static bool
+is_moment_type(Oid type)
+{
+	Oid			element = get_element_type(type);
+
+	switch (OidIsValid(element) ? element : type)
+	{
+		case DATEOID:
+		case TIMEOID:
+		case TIMETZOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Refuse constants 'now', 'today 10:00' and the like, which would freeze at definition. */
+static bool
+refuse_frozen(Node *node, void *arg)
+{
+	FrozenContext *context = arg;
+	Node	   *constant = node;
+	ListCell   *cell;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, refuse_frozen, arg, 0);
+	if (IsA(node, CoerceViaIO))
+		constant = (Node *) ((CoerceViaIO *) node)->arg;
+	foreach(cell, context->words)
+	{
+#if PG_VERSION_NUM >= 150000
+		A_Const    *word = lfirst(cell);
+
+		if (IsA(constant, Const) && ((Const *) constant)->location == word->location && is_moment_type(exprType(node)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("'%s' would be a fixed moment in a condition", strVal(&word->val)),
+					 errhint("Use as_of() for the current moment, as_of()::date for the day."),
+					 parser_errposition(context->pstate, word->location)));
 #endif
 	}
-	return raw_expression_tree_walker(node, frozen_time_walker, arg);
+	return expression_tree_walker(node, refuse_frozen, arg);
 }
 
 /* The one expression a text consists of. */
@@ -653,6 +746,7 @@ cd_parse_condition(const char *text, Relation profile, CdMetrics metrics)
 	ParseNamespaceItem *nsitem;
 	ErrorContextCallback callback;
 	CheckContext context;
+	FrozenContext frozen = {pstate, NIL};
 	Node	   *raw;
 	Node	   *expr;
 	Oid			type;
@@ -668,7 +762,7 @@ cd_parse_condition(const char *text, Relation profile, CdMetrics metrics)
 	error_context_stack = &callback;
 
 	raw = parse_text(pstate, condition->text);
-	frozen_time_walker(raw, pstate);
+	find_moment_words(raw, &frozen);
 
 	nsitem = addRangeTableEntryForRelation(pstate, profile, AccessShareLock, NULL, false, true);
 	addNSItemToQuery(pstate, nsitem, true, true, true);
@@ -691,6 +785,8 @@ cd_parse_condition(const char *text, Relation profile, CdMetrics metrics)
 		expr = coerced;
 	}
 	assign_expr_collations(pstate, expr);
+	if (frozen.words != NIL)
+		refuse_frozen(expr, &frozen);
 
 	context.condition = condition;
 	context.pstate = pstate;

@@ -117,11 +117,11 @@ take_thresholds(CdRun *run, CdAsked *asked)
 }
 
 /*
- * Run one step of setting a condition up as its owner; an error sets the
- * condition aside and no other.
+ * Run one step of setting a condition up, as its owner or as whoever asks; an
+ * error sets the condition aside and no other.
  */
 static void
-set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
+set_up(CdRun *run, CdAsked *asked, Oid role, void (*step) (CdRun *, CdAsked *))
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -132,7 +132,7 @@ set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
 	{
 		CdRunAs		save;
 
-		cd_run_as_begin(asked->owner, asked->time_zone, &save);
+		cd_run_as_begin(role, asked->time_zone, &save);
 		step(run, asked);
 		cd_run_as_end(&save);
 		return;
@@ -143,7 +143,7 @@ set_up(CdRun *run, CdAsked *asked, void (*step) (CdRun *, CdAsked *))
 	{
 		CdRunAs		save;
 
-		cd_run_as_begin(asked->owner, asked->time_zone, &save);
+		cd_run_as_begin(role, asked->time_zone, &save);
 		step(run, asked);
 		cd_run_as_end(&save);
 		ReleaseCurrentSubTransaction();
@@ -345,13 +345,13 @@ cd_run_set_up(CdRun *run)
 	run->profile = cd_open_profile();
 	run->natts = RelationGetDescr(run->profile)->natts;
 	for (i = 0; i < run->nasked; i++)
-		set_up(run, &run->asked[i], parse_step);
+		set_up(run, &run->asked[i], run->asked[i].owner, parse_step);
 	for (i = 0; i < run->nasked; i++)
-		if (!run->asked[i].failed)
-			take_thresholds(run, &run->asked[i]);
+		if (!run->asked[i].failed && run->asked[i].condition->thresholds != NIL)
+			set_up(run, &run->asked[i], GetUserId(), take_thresholds);
 	order_conditions(run);
 	for (i = 0; i < run->nasked; i++)
-		set_up(run, &run->asked[i], plan_step);
+		set_up(run, &run->asked[i], run->asked[i].owner, plan_step);
 	cd_prepare_reading(run);
 	for (i = 0; i < run->nasked; i++)
 		run->asked[i].uses_events = !run->asked[i].failed && run->events != 0 &&
