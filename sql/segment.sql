@@ -110,6 +110,8 @@ SELECT add_segment('x', $$true; DROP TABLE contact$$);
 SELECT add_segment('x', $$city = 'a' FROM contact$$);
 SELECT add_segment('x', $$in_segment(customer_id, 'brnno')$$);
 SELECT add_segment('x', $$in_segment(customer_id, city)$$);
+SELECT add_segment('x', $$in_segment(customer_id, NULL)$$);
+SELECT add_segment('x', $$city = 'Brno' AND NOT in_stage(NULL, 'a', 'b')$$);
 SELECT add_segment('x', $$in_segment(7, 'brno')$$);
 SELECT add_segment('x', $$customer_id > top_percent('customerid', 10)$$);
 SELECT add_segment('x', $$customer_id > top_percent('customer_id', 0)$$);
@@ -128,6 +130,7 @@ SELECT add_segment('a week, by hand', $$registered_at > as_of() - interval '7 da
 SELECT add_segment('a week, elapsed', $$as_of() - registered_at < '7 days' AND registered_at <= as_of()$$);
 SELECT add_segment('this month', $$date_trunc('month', as_of()) <= registered_at$$);
 SELECT add_segment('by the clock', $$registered_at < now()$$);
+SELECT add_segment('by tags of all', $$tag_members('vip') @> customer_id$$);
 SELECT add_segment('sub-select', $$EXISTS (SELECT FROM public.contact k WHERE k.name = full_name AND k.id > 5)$$);
 SELECT name, note FROM segment WHERE note IS NOT NULL ORDER BY 1;
 SELECT failed FROM public.refresh_at('2025-03-04 00:00:00+00');

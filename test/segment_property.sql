@@ -101,6 +101,18 @@ INSERT INTO twin VALUES
 ('a metric',    $$views_lately >= 2$$, $$(SELECT count(*) FROM ev WHERE kind = 'view' AND at > t - interval '5 days') >= 2$$, false),
 ('a tag',       $$has_tag(tags, 'active')$$, $$(SELECT count(*) FROM ev WHERE at > t - interval '10 days') >= 2$$, false),
 ('a tag for a while', $$has_tag(tags, 'crm.guest')$$, NULL, true),
+('to come',     $$event_count(events, 'visit') = 1$$, $$(SELECT count(*) FROM ev WHERE kind = 'visit') = 1$$, true),
+('to come, by customer', $$event_count(customer_events(customer_id), 'visit') = 1$$, $$(SELECT count(*) FROM ev WHERE kind = 'visit') = 1$$, true),
+('steps to come', $$window_funnel(events, ARRAY['view', 'visit']::event_pattern[], '72 hours') = 2$$,
+                $$EXISTS (SELECT FROM ev a JOIN ev b ON a.kind = 'view' AND b.kind = 'visit' AND b.at >= a.at AND b.at <= a.at + interval '72 hours')$$, true),
+('often enough', $$event_count_at_least(events, 'view', 2, '10 days')$$, $$(SELECT count(*) FROM ev WHERE kind = 'view' AND at > t - interval '10 days') >= 2$$, true),
+('enough in all', $$event_sum_at_least(events, 'purchase', 25.1, '1 month')$$, $$(SELECT coalesce(sum(amount), 0) FROM ev WHERE kind = 'purchase' AND at > t - interval '1 month') >= 25.1$$, true),
+-- Halved every thirteen hours, so that mutate() meets a sum of just a half.
+('fading',      $$decayed_sum(events, 'view', '13 hours') > 0.5$$, $$(SELECT coalesce(sum(power(2::float8, -extract(epoch FROM t - at)::float8 / 46800)), 0) FROM ev WHERE kind = 'view') > 0.5$$, true),
+('a tag, present', $$has_tag(tag_presence(tags), 'crm.guest')$$, NULL, true),
+('a tag, compact', $$has_tag(compact_tags(tags), 'crm.guest')$$, NULL, true),
+('a score above, by function', $$tag_score_gt(tags, 'interest.tea', 0.7)$$, NULL, true),
+('a score of at least, by function', $$tag_score_ge(tags, 'interest.tea', 0.3)$$, NULL, true),
 ('a tag that fades', $$has_tag(tags, 'interest.tea', 0.5)$$, NULL, true),
 ('a score above', $$tag_score(tags, 'interest.tea') > 0.8$$, NULL, true),
 ('a score of at least', $$tag_score(tags, 'interest.tea') >= 0.25$$, NULL, true),
@@ -126,7 +138,7 @@ CREATE FUNCTION birthday_near(born date, t timestamptz, before int, after int) R
     WHERE x.d > born
 $$;
 
-SELECT plan(5);
+SELECT plan(7);
 SELECT add_source('crm', 'public.contact', 'id', '{"city": "city", "birth_date": "born", "registered_at": "since"}') IS NOT NULL AS done \gset
 SELECT add_event_source('shop', 'public.event', 'crm', 'contact', 'at', 'kind', value => 'amount', quantity => 'quantity',
                         properties => '{"category": "category", "product": "product", "delta": "amount - 20"}', mode => 'trigger') IS NOT NULL AS done \gset
@@ -251,7 +263,7 @@ BEGIN
                 -- Mostly of now, some late, some ahead of the clock.
                 INSERT INTO event (contact, at, kind, amount, quantity, category, product)
                 SELECT id, CASE WHEN random() < 0.1 THEN moment + random() * interval '5 days' ELSE moment - random() * random() * interval '50 days' END,
-                    (ARRAY['view', 'view', 'cart', 'purchase', 'purchase', 'refund'])[1 + random_int(6)], 5 * random_int(10) + (ARRAY[0, 0.1, 0.2])[1 + random_int(3)], 1 + random_int(2),
+                    (ARRAY['view', 'view', 'cart', 'purchase', 'purchase', 'refund', 'visit'])[1 + random_int(7)], 5 * random_int(10) + (ARRAY[0, 0.1, 0.2])[1 + random_int(3)], 1 + random_int(2),
                     (ARRAY['outdoor', 'tea'])[1 + random_int(2)], 'p' || random_int(3)
                 FROM (SELECT id FROM contact ORDER BY random() LIMIT 1) one;
                 what := what || ' event';
@@ -317,7 +329,7 @@ DECLARE
     wrong  boolean;
     i      int;
 BEGIN
-    FOR w IN SELECT t.name, d.condition_id, t.oracle IS NULL AS scored FROM twin t JOIN customer_data.segment_definition d USING (name) WHERE t.moves ORDER BY 1 LOOP
+    FOR w IN SELECT t.name, d.condition_id, t.oracle IS NULL AS scored, t.condition ~ 'decayed_sum' AS never_holds FROM twin t JOIN customer_data.segment_definition d USING (name) WHERE t.moves ORDER BY 1 LOOP
         wrong := false;
         FOR i IN 1 .. 400 LOOP
             IF i % 40 = 1 THEN
@@ -327,6 +339,8 @@ BEGIN
                 SELECT id, date_trunc('minute', moment) + interval '37 seconds' - (1 + random_int(3)) * interval '13 hours', (ARRAY['view', 'cart', 'purchase'])[1 + random_int(3)], 5 * random_int(20), 1 + random_int(2),
                        (ARRAY['outdoor', 'tea'])[1 + random_int(2)], 'p' || random_int(3)
                 FROM (SELECT id FROM contact ORDER BY random() LIMIT 15) few, generate_series(1, 3);
+                INSERT INTO event (contact, at, kind)
+                SELECT id, date_trunc('minute', moment) + interval '37 seconds' + (1 + random_int(3)) * interval '13 hours', 'visit' FROM contact ORDER BY random() LIMIT 10;
                 INSERT INTO contact SELECT (SELECT max(id) FROM contact) + g, 'Brno', moment::date - 9000 - 365 * (g + (SELECT max(id) FROM contact) % 37) + 12, date_trunc('minute', moment) - (2 - g) * interval '3 hours' + interval '37 seconds'
                 FROM generate_series(1, 4) g;
                 PERFORM customer_data.resolve();
@@ -337,10 +351,15 @@ BEGIN
                 UPDATE customer_data.condition_due SET due = due + interval '1 second';
             END IF;
             -- To where the answer expired, and then to where that is noticed; a
-            -- score is asked again and again shortly before it is too low.
+            -- score is asked again and again shortly before it is too low, and a sum
+            -- that fades always: half a second before it comes to something.
             SELECT min(d.due) INTO goal FROM customer_data.condition_due d WHERE w.condition_id = ANY (d.conditions) AND d.due > moment;
+            IF w.never_holds THEN
+                SELECT min(e.at + k * interval '13 hours') + interval '1 second' INTO goal
+                FROM event e, generate_series(1, 5) k WHERE e.at + k * interval '13 hours' > moment + interval '1 second';
+            END IF;
             CONTINUE WHEN goal IS NULL;
-            FOREACH before IN ARRAY CASE WHEN w.scored THEN '{00:00:01,00:00:00.000001}'::interval[] ELSE '{00:00:01}' END LOOP
+            FOREACH before IN ARRAY CASE WHEN w.never_holds THEN '{00:00:01.5,00:00:01}'::interval[] WHEN w.scored THEN '{00:00:01,00:00:00.000001}'::interval[] ELSE '{00:00:01}' END LOOP
                 CONTINUE WHEN goal - before <= moment;
                 moment := goal - before;
                 PERFORM customer_data.refresh_conditions(false, moment);
@@ -373,4 +392,36 @@ SELECT is((SELECT count(*) FROM segment WHERE error IS NOT NULL OR note IS NOT N
 CALL mutate();
 SELECT is((SELECT string_agg(segment, ', ' ORDER BY segment) FROM survived), NULL,
           'with expiries one second late every segment that moves with time is found wrong');
+
+-- Which functions of time there are: of those that a condition may use without
+-- being asked of everyone each time, every one has been found out above, holds
+-- for no time at all, or has nothing to do with the moment.
+CREATE TABLE tracked (name text PRIMARY KEY);
+DO $find$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT p.proname, format('%I(%s) IS NULL', p.proname, (SELECT string_agg(format('NULL::%s', replace(t::regtype::text, 'anyelement', 'float8')), ', ' ORDER BY n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY a (t, n))) AS call
+             FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+             WHERE p.pronamespace = 'customer_data'::regnamespace AND p.provolatile = 's' AND p.prokind = 'f' AND l.lanname = 'c'
+               AND NOT p.proretset AND p.prorettype NOT IN ('internal'::regtype, 'trigger'::regtype) AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[]) LOOP
+        BEGIN
+            INSERT INTO tracked SELECT f.proname FROM customer_data.check_condition(f.call) c WHERE c.untracked IS NULL ON CONFLICT DO NOTHING;
+        EXCEPTION WHEN OTHERS THEN
+            -- What wants constants is one, too.
+            INSERT INTO tracked VALUES (f.proname) ON CONFLICT DO NOTHING;
+        END;
+    END LOOP;
+END
+$find$;
+SELECT is((SELECT string_agg(f.name, ', ' ORDER BY f.name) FROM tracked f
+           WHERE NOT EXISTS (SELECT FROM twin t WHERE t.moves AND (t.condition ~ ('\m' || f.name || '\(') OR f.name = 'tags_match' AND t.condition ~ '@@'))
+             AND f.name <> ALL ('{as_of_day,compare_events,compare_with_as_of,days_since_reached}'::text[])  -- what conditions above are turned into
+             AND f.name <> ALL ('{dot_product,cosine_similarity,top_tags}'::text[])  -- asked next
+             AND f.name <> ALL ('{favourite_hour,funnel_times,plus_span,text_words,timeline_cut,word_counts}'::text[])  -- of events and arguments only
+             AND f.name <> ALL ('{in_segment,in_stage,metric_percentile,top_percent}'::text[])), NULL,  -- followed by what they name
+          'every function of time that is followed was found out');
+SELECT is((SELECT string_agg(what, ', ') FROM (SELECT set_tag('{crm.guest}', 'interest.tea', 0.5, at => as_of() - interval '3 days', half_life => '30 days') AS tags) faded,
+           LATERAL (VALUES ('dot product', holds_until(dot_product(tags, tags) > 0)), ('cosine', holds_until(cosine_similarity(tags, tags) > 0)), ('top', holds_until(has_tag(top_tags(tags, 5), 'interest.tea')))) c (what, until)
+           WHERE until > as_of() + interval '1 microsecond'), NULL, 'what compares scores that fade holds for no time at all');
 SELECT * FROM finish();

@@ -154,11 +154,30 @@ unknown_column_hook(ParseState *pstate, ColumnRef *cref, Node *var)
 	return NULL;
 }
 
-/* True if a function is one of this extension's own, written in C. */
+/*
+ * True if a function is one of this extension's own that notes until when its
+ * answer holds, or depends on nothing but its arguments and the time zone.
+ * Others of ours read tables, the job that runs, or what this server knows.
+ */
 static bool
 is_own_function(Form_pg_proc proc)
 {
-	return proc->pronamespace == cd_schema() && proc->prolang == ClanguageId;
+	static const char *const names[] = {
+		"as_of", "as_of_day", "compact_tags", "compare_events", "compare_with_as_of", "cosine_similarity",
+		"customer_events", "days_since", "days_since_reached", "decayed_sum", "dot_product", "event_avg",
+		"event_count", "event_count_at_least", "event_days", "event_distinct", "event_first", "event_last",
+		"event_max", "event_min", "event_sum", "event_sum_at_least", "favourite_hour", "funnel_times",
+		"happened", "has_tag", "in_segment", "in_stage", "is_anniversary", "metric_percentile", "older_than",
+		"plus_span", "tag_presence", "tag_score", "tag_score_ge", "tag_score_gt", "tags_match", "text_words",
+		"timeline_cut", "top_percent", "top_tags", "unanswered", "window_funnel", "within_last", "word_counts",
+	};
+	int			i;
+
+	if (proc->pronamespace == cd_schema() && proc->prolang == ClanguageId)
+		for (i = 0; i < (int) lengthof(names); i++)
+			if (strcmp(NameStr(proc->proname), names[i]) == 0)
+				return true;
+	return false;
 }
 
 /* True if a stable function of pg_catalog gives the time or the session's state. */
@@ -264,9 +283,17 @@ constant_text(CheckContext *context, FuncExpr *call, int argno, const char *what
 
 /* A call with its named arguments in order and its defaults filled in. */
 static FuncExpr *
-full_call(Node *call)
+full_call(ParseState *pstate, Node *call)
 {
-	return castNode(FuncExpr, eval_const_expressions(NULL, call));
+	Node	   *full = eval_const_expressions(NULL, call);
+
+	/* A strict one is nothing any more. */
+	if (!IsA(full, FuncExpr))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("arguments of %s() must not be NULL in a condition", get_func_name(castNode(FuncExpr, call)->funcid)),
+				 parser_errposition(pstate, exprLocation(call))));
+	return (FuncExpr *) full;
 }
 
 /* Refuse a call that asks for somebody else than the customer: usage says how to write it. */
@@ -452,7 +479,7 @@ is_plain_comparison(Node *node, CheckContext *context, Node **call)
 	}
 	if (!IsA(left, Var) || ((Var *) left)->varlevelsup != 0)
 		return false;
-	metric = constant_text(context, full_call(right), 0, "the metric's name");
+	metric = constant_text(context, full_call(context->pstate, right), 0, "the metric's name");
 	return metric != NULL &&
 		strcmp(metric, NameStr(TupleDescAttr(context->profile, ((Var *) left)->varattno - 1)->attname)) == 0;
 }
@@ -526,17 +553,17 @@ check_walker(Node *node, void *arg)
 				 errmsg("a condition cannot use a sequence")));
 	if (is_call_of(node, "in_segment"))
 	{
-		note_in_segment(context, full_call(node));
+		note_in_segment(context, full_call(context->pstate, node));
 		return expression_tree_walker(node, check_walker, arg);
 	}
 	if (is_call_of(node, "in_stage"))
 	{
-		note_in_stage(context, full_call(node));
+		note_in_stage(context, full_call(context->pstate, node));
 		return expression_tree_walker(node, check_walker, arg);
 	}
 	if (is_plain_comparison(node, context, &call))
 	{
-		note_threshold(context, full_call(call))->plain = true;
+		note_threshold(context, full_call(context->pstate, call))->plain = true;
 		context->node = node;
 		check_functions_in_node(node, check_function, context);
 		/* The other side is the metric's column. */
@@ -544,7 +571,7 @@ check_walker(Node *node, void *arg)
 	}
 	if (is_threshold_call(node))
 	{
-		note_threshold(context, full_call(node));
+		note_threshold(context, full_call(context->pstate, node));
 		return false;
 	}
 	context->node = node;
@@ -711,7 +738,7 @@ expand_moving(Node *node, void *arg)
 	if (is_threshold_call(node))
 	{
 		/* A ranking by something that moves must be made anew each time. */
-		char	   *metric = TextDatumGetCString(((Const *) linitial(full_call(node)->args))->constvalue);
+		char	   *metric = TextDatumGetCString(((Const *) linitial(full_call(context->pstate, node)->args))->constvalue);
 		AttrNumber	attno = get_attnum(context->profile, metric);
 
 		if (cd_metric_expression(context->profile, attno, false) != NULL && context->condition->untracked == NULL)
