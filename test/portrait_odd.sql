@@ -1,6 +1,6 @@
 -- Odd names, expressions and questions: what cannot be kept is refused where
 -- it is declared, not found by the refresh of everybody; what can be kept is.
-SELECT plan(52);
+SELECT plan(56);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
@@ -104,5 +104,20 @@ SELECT alter_stage('旅程', '買', 'false') \g /dev/null
 SELECT throws_ok('SELECT refresh_journeys()', '40001', 'stays of customers changed while a refresh was writing them', 'are not lost in silence');
 DROP TRIGGER meddle ON stage_stay;
 SELECT is((SELECT (failed, changed)::text FROM refresh_journeys()), '(0,2)', 'and the next refresh finds all again');
+
+-- what happened at the same instant explains nothing
+INSERT INTO event (account, at, what, text) VALUES (3, '2026-02-01', 'view', 'a'), (3, '2026-02-01', 'purchase', 'b');
+SELECT refresh_timelines() \g /dev/null
+SELECT add_tag('looked', 'happened(events, ''view'')') \g /dev/null
+SELECT is((SELECT array_agg(value) FROM explain_tag((SELECT customer_id FROM source_record WHERE key = '3'), 'looked') WHERE part = 'event'), '{"2026-02-01 00:00 view {\"text\": \"a\"}"}', 'only events that are meant explain a tag');
+-- a purchase without a value is none of nothing
+INSERT INTO event (account, at, what) VALUES (3, '2026-02-02', 'purchase');
+SELECT add_event_source('paid', 'SELECT 3 AS account, timestamptz ''2026-02-03'' + i * interval ''1 day'' AS at, 10.0 * i AS amount FROM generate_series(1, 3) i', 'shop', 'account', 'at', '''purchase''', value => 'amount') \g /dev/null
+SELECT refresh_timelines() \g /dev/null
+SELECT refresh_metrics() \g /dev/null
+SELECT is((SELECT average_order FROM profile JOIN source_record r USING (customer_id) WHERE r.key = '3'), 20::float8, 'the mean of the purchases that have a value');
+-- shares of nothing and of all
+SELECT is((SELECT low FROM share_interval(0, 7)), 0::float8, 'a share of nothing may be nothing');
+SELECT is((SELECT high FROM share_interval(7, 7)), 1::float8, 'and one of all may be all');
 
 SELECT * FROM finish();

@@ -1,6 +1,7 @@
 -- Metrics and tags, refreshed step by step while events come (late and dated
--- ahead), change and go, customers change and the clock steps on, equal plain
--- SQL over the source tables after every step, and equal a full rebuild.
+-- ahead), change and go, tags are given and taken, customers come, merge and
+-- split and the clock steps on, equal plain SQL over the source tables after
+-- every step, and equal a full rebuild.
 SELECT plan(4);
 SET search_path = public, customer_data;
 SET client_min_messages = warning;
@@ -26,52 +27,65 @@ SELECT add_tag('active_and_new', $$has_tag(tags, 'active') AND is_new$$) \g /dev
 SELECT add_tag('interest.tea', $$decayed_sum(events, 'view[category=tea]', '10 days')$$, 'behaviour', half_life => '10 days', min_score => 0.2) \g /dev/null
 SELECT add_tag('keen', $$tag_score(tags, 'interest.tea') > 0.8$$) \g /dev/null
 SELECT add_tag('size.big', $$count_30 > 3$$, exclusive_group => 'size') \g /dev/null
+SELECT add_tag('size.given', kind => 'manual', valid_for => '6 days', exclusive_group => 'size') \g /dev/null
 SELECT add_tag('size.some', $$count_30 > 0$$, exclusive_group => 'size') \g /dev/null
+SELECT add_tag('told', kind => 'manual', valid_for => '9 days') \g /dev/null
+SELECT add_tag('told_twice', $$has_tag(tags, 'told') AND (tags @@ 'size.given' OR active_days > 4)$$) \g /dev/null
+SELECT add_metric('marks', $$has_tag(tags, 'told')::int + has_tag(tags, 'active')::int + (tags @@ 'size.*')::int$$) \g /dev/null
+SELECT add_tag('marked', 'marks >= 2') \g /dev/null
 SELECT add_tag('taste', $$affinity(events, 'purchase', 'category', prior => 0)$$, 'affinity') \g /dev/null
 
 -- What the raw tables say at a moment.
-CREATE FUNCTION pg_temp.expected(moment timestamptz) RETURNS TABLE (id int, is_new bool, count_30 float8, sum_month float8, quiet bool,
-    mixed float8, monetary float8, frequency float8, last_purchase_at timestamptz, active bool, active_and_new bool, tea float8, keen bool, size text, tea_share float8)
+CREATE FUNCTION pg_temp.expected(moment timestamptz) RETURNS TABLE (id bigint, is_new bool, count_30 float8, sum_month float8, quiet bool,
+    mixed float8, monetary float8, frequency float8, last_purchase_at timestamptz, active bool, active_and_new bool, tea float8, keen bool, size text, tea_share float8,
+    told bool, told_twice bool, marks float8, marked bool)
 LANGUAGE sql AS $$
-    WITH known AS (SELECT * FROM event WHERE at <= moment),
+    WITH mine AS (SELECT r.customer_id, r.record_id, r.key::int AS account FROM source_record r WHERE r.gone_at IS NULL),
+    known AS (SELECT m.customer_id, e.* FROM event e JOIN mine m USING (account) WHERE e.at <= moment),
     facts AS (
-        SELECT a.id,
-               a.joined > moment - interval '7 days' AND a.joined <= moment AS is_new,
-               (SELECT count(*) FROM known e WHERE e.account = a.id AND what = 'purchase' AND at > moment - interval '30 days') AS count_30,
-               (SELECT coalesce(sum(amount), 0) FROM known e WHERE e.account = a.id AND what = 'purchase' AND at > moment - interval '1 month') AS sum_month,
-               (SELECT max(at) FROM known e WHERE e.account = a.id AND what = 'purchase') AS last_purchase_at,
-               (SELECT count(*) FROM known e WHERE e.account = a.id AND what = 'purchase') AS frequency,
-               (SELECT coalesce(sum(CASE what WHEN 'purchase' THEN amount WHEN 'refund' THEN -amount END), 0) FROM known e WHERE e.account = a.id) AS monetary,
-               (SELECT count(*) >= 2 FROM known e WHERE e.account = a.id AND at > moment - interval '10 days') AS active,
-               (SELECT sum(2 ^ (-extract(epoch FROM moment - at)::float8 / 86400 / 10)) FROM known e WHERE e.account = a.id AND what = 'view' AND category = 'tea') AS tea,
-               (SELECT count(*) FILTER (WHERE category = 'tea')::float8 / nullif(count(category), 0) FROM known e WHERE e.account = a.id AND what = 'purchase') AS tea_share
-        FROM account a)
+        SELECT c.customer_id AS id,
+               c.registered_at > moment - interval '7 days' AND c.registered_at <= moment AS is_new,
+               (SELECT count(*) FROM known e WHERE e.customer_id = c.customer_id AND what = 'purchase' AND at > moment - interval '30 days') AS count_30,
+               (SELECT coalesce(sum(amount), 0) FROM known e WHERE e.customer_id = c.customer_id AND what = 'purchase' AND at > moment - interval '1 month') AS sum_month,
+               (SELECT max(at) FROM known e WHERE e.customer_id = c.customer_id AND what = 'purchase') AS last_purchase_at,
+               (SELECT count(*) FROM known e WHERE e.customer_id = c.customer_id AND what = 'purchase') AS frequency,
+               (SELECT count(DISTINCT at::date) FROM known e WHERE e.customer_id = c.customer_id) AS active_days,
+               (SELECT coalesce(sum(CASE what WHEN 'purchase' THEN amount WHEN 'refund' THEN -amount END), 0) FROM known e WHERE e.customer_id = c.customer_id) AS monetary,
+               (SELECT count(*) >= 2 FROM known e WHERE e.customer_id = c.customer_id AND at > moment - interval '10 days') AS active,
+               (SELECT sum(2 ^ (-extract(epoch FROM moment - at)::float8 / 86400 / 10)) FROM known e WHERE e.customer_id = c.customer_id AND what = 'view' AND category = 'tea') AS tea,
+               (SELECT count(*) FILTER (WHERE category = 'tea')::float8 / nullif(count(category), 0) FROM known e WHERE e.customer_id = c.customer_id AND what = 'purchase') AS tea_share,
+               (SELECT coalesce(bool_or(g.path = 'told'), false) FROM given_tag g JOIN mine m USING (record_id) WHERE m.customer_id = c.customer_id AND g.until > moment) AS told,
+               (SELECT coalesce(bool_or(g.path = 'size.given'), false) FROM given_tag g JOIN mine m USING (record_id) WHERE m.customer_id = c.customer_id AND g.until > moment) AS sized
+        FROM customer c),
+    more AS (
+        SELECT f.*, CASE WHEN f.count_30 > 3 THEN 'size.big' WHEN f.sized THEN 'size.given' WHEN f.count_30 > 0 THEN 'size.some' END AS size FROM facts f)
     SELECT f.id, f.is_new, f.count_30, f.sum_month,
            floor(extract(epoch FROM moment - f.last_purchase_at) / 86400) > 20,
            CASE WHEN f.count_30 >= 2 THEN f.monetary ELSE -1 END, f.monetary, f.frequency, f.last_purchase_at,
            f.active, f.active AND coalesce(f.is_new, false),
-           CASE WHEN f.tea >= 0.2 THEN f.tea END, f.tea > 0.8,
-           CASE WHEN f.count_30 > 3 THEN 'size.big' WHEN f.count_30 > 0 THEN 'size.some' END, nullif(f.tea_share, 0)
-    FROM facts f
+           CASE WHEN f.tea >= 0.2 THEN f.tea END, f.tea > 0.8, f.size, nullif(f.tea_share, 0),
+           f.told, f.told AND (coalesce(f.size = 'size.given', false) OR f.active_days > 4), n.marks, n.marks >= 2
+    FROM more f, LATERAL (SELECT f.told::int + f.active::int + (f.size IS NOT NULL)::int AS marks) n
 $$;
 -- What is stored.
-CREATE FUNCTION pg_temp.stored() RETURNS TABLE (id int, is_new bool, count_30 float8, sum_month float8, quiet bool,
-    mixed float8, monetary float8, frequency float8, last_purchase_at timestamptz, active bool, active_and_new bool, tea float8, keen bool, size text, tea_share float8)
+CREATE FUNCTION pg_temp.stored() RETURNS TABLE (id bigint, is_new bool, count_30 float8, sum_month float8, quiet bool,
+    mixed float8, monetary float8, frequency float8, last_purchase_at timestamptz, active bool, active_and_new bool, tea float8, keen bool, size text, tea_share float8,
+    told bool, told_twice bool, marks float8, marked bool)
 LANGUAGE sql AS $$
-    SELECT r.key::int, m.is_new, m.count_30, coalesce(m.sum_month, 0), m.quiet, m.mixed, m.monetary, m.frequency, m.last_purchase_at,
+    SELECT c.customer_id, m.is_new, m.count_30, coalesce(m.sum_month, 0), m.quiet, m.mixed, m.monetary, m.frequency, m.last_purchase_at,
            has_tag(t.tags, 'active'), has_tag(t.tags, 'active_and_new'), tag_score(t.tags, 'interest.tea'), has_tag(t.tags, 'keen'),
-           (SELECT string_agg(g.path, ',') FROM tags(t.tags) g WHERE g.path LIKE 'size.%'), tag_score(t.tags, 'taste.tea')
-    FROM source_record r
+           (SELECT string_agg(g.path, ',') FROM tags(t.tags) g WHERE g.path LIKE 'size.%' AND g.score_now IS NOT NULL), tag_score(t.tags, 'taste.tea'),
+           has_tag(t.tags, 'told'), has_tag(t.tags, 'told_twice'), m.marks, has_tag(t.tags, 'marked')
+    FROM customer c
     LEFT JOIN customer_metric m USING (customer_id)
-    LEFT JOIN LATERAL (SELECT coalesce((SELECT c.tags FROM customer_tag c WHERE c.customer_id = r.customer_id), '{}') AS tags) t ON true
-    WHERE r.gone_at IS NULL
+    LEFT JOIN LATERAL (SELECT coalesce((SELECT g.tags FROM customer_tag g WHERE g.customer_id = c.customer_id), '{}') AS tags) t ON true
 $$;
 CREATE FUNCTION pg_temp.differences(moment timestamptz) RETURNS text[] LANGUAGE sql AS $$
     SELECT array_agg(format('%s: expected %s, stored %s', e.id, e, s))
     FROM pg_temp.expected(moment) e FULL JOIN pg_temp.stored() s ON s.id = e.id
     WHERE e.id IS NULL OR s.id IS NULL
-       OR (e.is_new, e.count_30, e.quiet, e.frequency, e.last_purchase_at, e.active, e.active_and_new, e.size)
-          IS DISTINCT FROM (s.is_new, s.count_30, s.quiet, s.frequency, s.last_purchase_at, s.active, s.active_and_new, s.size)
+       OR (e.is_new, e.count_30, e.quiet, e.frequency, e.last_purchase_at, e.active, e.active_and_new, e.size, e.told, e.told_twice, e.marks, e.marked)
+          IS DISTINCT FROM (s.is_new, s.count_30, s.quiet, s.frequency, s.last_purchase_at, s.active, s.active_and_new, s.size, s.told, s.told_twice, s.marks, s.marked)
        OR abs(e.sum_month - s.sum_month) > 1e-6 OR abs(e.mixed - s.mixed) > 1e-6 OR abs(e.monetary - s.monetary) > 1e-6
        -- scores are kept in single precision and whole seconds: near a threshold either answer will do
        OR (coalesce(abs(e.tea - 0.2) > 1e-4, true) AND (e.tea IS NULL) <> (s.tea IS NULL)) OR abs(e.tea - s.tea) > 1e-4
@@ -90,7 +104,7 @@ $$;
 -- Queries that the index by tag, as refreshes left it, answers otherwise than the tags do.
 CREATE FUNCTION pg_temp.index_differences() RETURNS text[] LANGUAGE sql SET customer_data.recompute_past = off AS $$
     SELECT array_agg(format('%s: index %s, tags %s', q, tag_members(q), x.members))
-    FROM unnest('{active,!active,"interest.tea>0.5 & !keen","interest.tea","size.* | taste.tea>=0.5","active_and_new | size.big & taste.*"}'::tag_query[]) q,
+    FROM unnest('{active,!active,"interest.tea>0.5 & !keen","interest.tea","size.* | taste.tea>=0.5","active_and_new | size.big & taste.*","told & !told_twice | size.given & marked"}'::tag_query[]) q,
          LATERAL (SELECT customer_set_agg(p.customer_id) AS members FROM profile p WHERE p.tags @@ q) x
     WHERE tag_members(q) <> x.members
 $$;
@@ -121,6 +135,18 @@ BEGIN
             INSERT INTO account SELECT max(id) + 1, 'name ' || max(id) + 1, date_trunc('second', moment + (random() * 2 - 1) * interval '5 days') FROM account;
             PERFORM resolve();
         END IF;
+        -- Some are found to be one, and not to be one after all.
+        IF random() < 0.08 THEN
+            PERFORM must_link('shop', min(id)::text, 'shop', max(id)::text) FROM (SELECT id FROM account ORDER BY random() LIMIT 2) x;
+        ELSIF random() < 0.05 THEN
+            DELETE FROM match_decision WHERE ctid = (SELECT ctid FROM match_decision ORDER BY random() LIMIT 1);
+            PERFORM resolve(rebuild => true);
+        END IF;
+        IF random() < 0.3 THEN
+            PERFORM tag_customer(customer_id, (ARRAY['told', 'size.given'])[1 + floor(random() * 2)], at => date_trunc('second', moment)) FROM (SELECT customer_id FROM customer ORDER BY random() LIMIT 2) c;
+        ELSIF random() < 0.1 THEN
+            PERFORM untag_customer(x.customer_id, x.path) FROM (SELECT r.customer_id, g.path FROM given_tag g JOIN source_record r USING (record_id) ORDER BY random() LIMIT 1) x;
+        END IF;
         PERFORM refresh_timelines();
         PERFORM set_config('customer_data.as_of', moment::text, false);
         PERFORM bring_metrics(false);
@@ -149,8 +175,8 @@ CREATE TEMP TABLE before AS SELECT * FROM pg_temp.stored();
 SELECT bring_metrics(true) \g /dev/null
 SELECT bring_tags(true) \g /dev/null
 SELECT is((SELECT array_agg(b.id) FROM before b JOIN pg_temp.stored() s USING (id)
-           WHERE (b.is_new, b.count_30, b.quiet, b.frequency, b.last_purchase_at, b.active, b.active_and_new, b.size, b.keen)
-                 IS DISTINCT FROM (s.is_new, s.count_30, s.quiet, s.frequency, s.last_purchase_at, s.active, s.active_and_new, s.size, s.keen)
+           WHERE (b.is_new, b.count_30, b.quiet, b.frequency, b.last_purchase_at, b.active, b.active_and_new, b.size, b.keen, b.told, b.told_twice, b.marks, b.marked)
+                 IS DISTINCT FROM (s.is_new, s.count_30, s.quiet, s.frequency, s.last_purchase_at, s.active, s.active_and_new, s.size, s.keen, s.told, s.told_twice, s.marks, s.marked)
               OR abs(b.tea - s.tea) > 1e-4), NULL, 'a rebuild changes nothing');
 SELECT ok((SELECT bool_and(coalesce(s.evaluated, 0) = (SELECT count(*) FROM customer)) FROM metric m LEFT JOIN metric_state s USING (metric_id) WHERE NOT m.moving),
           'and it looked at everyone');

@@ -123,8 +123,8 @@ CREATE FUNCTION customer_data.compact_tags(tags customer_data.tagset) RETURNS cu
 COMMENT ON FUNCTION customer_data.compact_tags(customer_data.tagset) IS 'An equal tagset that holds numbers for all paths which by now have one';
 
 CREATE FUNCTION customer_data.tag_count(tags customer_data.tagset) RETURNS integer
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_count';
-COMMENT ON FUNCTION customer_data.tag_count(customer_data.tagset) IS 'Number of tags, expired ones included';
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_tag_count';
+COMMENT ON FUNCTION customer_data.tag_count(customer_data.tagset) IS 'Number of tags that have not expired as of as_of()';
 
 CREATE FUNCTION customer_data.tags(tags customer_data.tagset, OUT path text, OUT score real, OUT at timestamptz,
         OUT half_life interval, OUT until timestamptz, OUT score_now double precision) RETURNS SETOF record

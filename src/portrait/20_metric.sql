@@ -142,7 +142,7 @@ CREATE FUNCTION customer_data.ready_made_metric(OUT name text, OUT expression te
     ('customer_since', 'event_first(events, ''*'')', false, 'timestamptz', NULL, 'Registration or first event, whichever is earlier'),
     ('frequency', 'event_count(events, ''purchase'')::double precision', false, 'double precision', 'purchases', 'Number of purchases'),
     ('monetary', 'subtract_decimals(coalesce(event_sum(events, ''purchase''), 0), coalesce(abs(event_sum(events, ''refund'')), 0))', false, 'double precision', 'money', 'Value of purchases less that of refunds'),
-    ('average_order', 'event_sum(events, ''purchase'') / nullif(event_count(events, ''purchase''), 0)', false, 'double precision', 'money', 'Mean value of a purchase'),
+    ('average_order', 'event_avg(events, ''purchase'')', false, 'double precision', 'money', 'Mean value of the purchases that have one'),
     ('interpurchase_time', 'extract(epoch FROM event_last(events, ''purchase'') - event_first(events, ''purchase''))::double precision / 86400 / nullif(event_count(events, ''purchase'') - 1, 0)', false, 'double precision', 'days', 'Mean time between one purchase and the next'),
     ('active_days', 'event_days(events, ''*'')::double precision', false, 'double precision', 'days', 'Days with at least one event'),
     ('return_rate', 'event_count(events, ''refund'')::double precision / nullif(event_count(events, ''purchase''), 0)', false, 'double precision', 'share', 'Refunds per purchase'),
@@ -226,7 +226,6 @@ CREATE FUNCTION customer_data.alter_metric(name text, expression text DEFAULT NU
 DECLARE
     had customer_data.metric;
     checked record;
-    cycle text;
 BEGIN
     had := customer_data.find_metric(name);
     IF alter_metric.expression IS NOT NULL THEN
@@ -236,26 +235,11 @@ BEGIN
                 HINT = 'Add a metric of another name.';
         END IF;
         checked := customer_data.check_expression(alter_metric.expression, had.type::regtype);
-        -- Would the metric come to depend on itself?
-        WITH RECURSIVE uses (metric, path) AS (
-            SELECT m.name, ARRAY[alter_metric.name, m.name] FROM customer_data.metric m WHERE m.name = ANY (checked.uses)
-            UNION ALL
-            SELECT n.name, u.path || n.name
-            FROM uses u
-            JOIN customer_data.metric m ON m.name = u.metric
-            JOIN customer_data.metric n ON n.name = ANY (m.uses)
-            WHERE u.metric <> alter_metric.name AND NOT n.name = ANY (u.path[2:])
-        )
-        SELECT array_to_string(u.path, ' → ') INTO cycle FROM uses u WHERE u.metric = alter_metric.name LIMIT 1;
-        IF cycle IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'invalid_recursion',
-                MESSAGE = format('metric "%s" would depend on itself', name),
-                DETAIL = format('The cycle is %s.', cycle);
-        END IF;
         UPDATE customer_data.metric m
         SET expression = alter_metric.expression, uses = checked.uses, uses_tags = checked.tag_paths, ready_made = false,
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE m.metric_id = had.metric_id;
+        PERFORM customer_data.refuse_cycle('metric', name, 'metric ' || name);
         DELETE FROM customer_data.metric_state s WHERE s.metric_id = had.metric_id;
         PERFORM customer_data.note_unknown_tags(checked.tag_paths);
     END IF;
@@ -295,12 +279,7 @@ BEGIN
     had := customer_data.find_metric(name);
     SELECT string_agg(format('%s %s', u.kind, u.name), ', ' ORDER BY u.kind, u.name) INTO users
     FROM customer_data.column_users(drop_metric.name) u;
-    IF users IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('metric "%s" is in use', name),
-            DETAIL = format('It is used by %s.', users),
-            HINT = 'Drop or change these first.';
-    END IF;
+    PERFORM customer_data.refuse_used('metric', name, users);
     DELETE FROM customer_data.metric m WHERE m.metric_id = had.metric_id;
     DELETE FROM customer_data.profile_column p WHERE p.name = drop_metric.name AND p.origin = 'metric';
     PERFORM customer_data.rebuild_profile();
@@ -337,11 +316,13 @@ BEGIN
     -- One refresh at a time; readers are not kept waiting.
     LOCK TABLE customer_data.metric_due IN SHARE ROW EXCLUSIVE MODE;
     moved := customer_data.take_touched('portrait');
-    due := customer_data.take_due('metric');
-    -- A metric comes after the metrics that it uses.
+    due := customer_data.take_due('metric',
+        (SELECT array_agg(l.metric_id) FROM customer_data.metric_depth() l
+         WHERE l.turn = 0 AND EXISTS (SELECT FROM customer_data.metric m WHERE m.uses_tags <> '{}')));
+    -- A metric comes after the metrics that it uses, and one that asks for tags after those.
     FOR depth, todo IN
         SELECT l.depth, array_agg(l.metric_id ORDER BY l.metric_id)
-        FROM customer_data.metric_depth() l GROUP BY 1 ORDER BY 1
+        FROM customer_data.metric_depth() l WHERE l.turn = 0 GROUP BY 1 ORDER BY 1
     LOOP
         needs := customer_data.whom_to_ask('metric', todo, NULL, moved, due.ids, due.customers, rebuild);
         done := customer_data.evaluate_metrics(todo, needs);
@@ -367,9 +348,9 @@ BEGIN
     FROM customer_data.bring_metrics(rebuild) b;
 END
 $$;
-COMMENT ON FUNCTION customer_data.refresh_metrics(boolean) IS 'Brings metrics up to date for customers whose data changed or whose values expired, and hands those customers on to the tags';
+COMMENT ON FUNCTION customer_data.refresh_metrics(boolean) IS 'Brings metrics up to date for customers whose data changed or whose values expired, and hands those customers on to the tags; metrics that ask for tags follow with these';
 
-CREATE FUNCTION customer_data.metric_depth() RETURNS TABLE (metric_id integer, depth integer)
+CREATE FUNCTION customer_data.metric_depth() RETURNS TABLE (metric_id integer, turn integer, depth integer)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
 BEGIN
     RETURN QUERY
@@ -382,12 +363,13 @@ BEGIN
         UNION
         SELECT u.metric_id, l.depth + 1
         FROM level l JOIN uses u ON u.used = l.metric_id
-        WHERE l.depth < 20
+        WHERE l.depth < (SELECT count(*) FROM customer_data.metric)
     )
-    SELECT l.metric_id, max(l.depth)
+    SELECT l.metric_id, coalesce(min(t.turn), 0), max(l.depth)
     FROM level l JOIN customer_data.metric m USING (metric_id)
+    LEFT JOIN customer_data.definition_turns() t ON t.node = 'metric ' || m.name
     WHERE NOT m.moving
     GROUP BY 1;
 END
 $$;
-COMMENT ON FUNCTION customer_data.metric_depth() IS 'In which round of a refresh each metric is evaluated: after those that its expression uses';
+COMMENT ON FUNCTION customer_data.metric_depth() IS 'In which turn and round of a refresh each metric is evaluated: after those that its expression uses';

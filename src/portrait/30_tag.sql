@@ -194,39 +194,50 @@ END
 $$;
 COMMENT ON FUNCTION customer_data.note_unknown_tags(text[]) IS 'Says which of some paths and prefixes of tags no definition gives';
 
-CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, depth integer)
+CREATE FUNCTION customer_data.tag_depth() RETURNS TABLE (tag_id integer, turn integer, depth integer)
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp SET jit = off SET work_mem = '4MB' AS $$
 #variable_conflict use_column
 BEGIN
-    IF NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.uses_tags <> '{}') THEN
-        RETURN QUERY SELECT t.tag_id, 0 FROM customer_data.tag t;
+    IF NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.uses_tags <> '{}')
+       AND NOT EXISTS (SELECT FROM customer_data.metric m WHERE m.uses_tags <> '{}') THEN
+        RETURN QUERY SELECT t.tag_id, 0, 0 FROM customer_data.tag t;
         RETURN;
     END IF;
     RETURN QUERY
-    -- An expression over tags comes after the tags it asks for; who looks at
-    -- all tags comes after all that do not.
-    WITH RECURSIVE uses AS (
-        SELECT t.tag_id, u.tag_id AS used
-        FROM customer_data.tag t
-        LEFT JOIN customer_data.tag u ON u.path <> t.path AND u.expression IS NOT NULL AND EXISTS (
-            SELECT FROM unnest(t.uses_tags) p
-            WHERE CASE WHEN p = '*' THEN NOT '*' = ANY (u.uses_tags)
-                       ELSE customer_data.gives_tag(u.path, u.result, p) END)
+    WITH RECURSIVE uses AS MATERIALIZED (
+        SELECT u.* FROM customer_data.definition_uses() u
+        WHERE NOT starts_with(u.node, 'metric ') AND NOT starts_with(u.used, 'metric ')
     ), level AS (
-        SELECT u.tag_id, 0 AS depth FROM uses u
+        SELECT u.used AS node, 0 AS depth FROM uses u
         UNION
-        SELECT u.tag_id, l.depth + 1
-        FROM level l JOIN uses u ON u.used = l.tag_id
-        WHERE l.depth < 20
+        SELECT u.node, l.depth + 1
+        FROM level l JOIN uses u ON u.used = l.node
+        WHERE l.depth < (SELECT count(*) FROM customer_data.tag)
     ), deepest AS (
-        SELECT l.tag_id, max(l.depth) AS depth FROM level l GROUP BY 1
+        SELECT l.node, max(l.depth) AS depth FROM level l GROUP BY 1
     )
-    -- Tags of one group are decided together.
-    SELECT t.tag_id, max(d.depth) OVER (PARTITION BY coalesce(t.exclusive_group, t.path), t.exclusive_group IS NULL)
-    FROM deepest d JOIN customer_data.tag t USING (tag_id);
+    SELECT t.tag_id, coalesce(n.turn, 0), coalesce(d.depth, 0)
+    FROM customer_data.tag t
+    CROSS JOIN LATERAL (SELECT coalesce('group ' || t.exclusive_group, 'tag ' || t.path) AS node) o
+    LEFT JOIN deepest d ON d.node = o.node
+    LEFT JOIN customer_data.definition_turns() n ON n.node = o.node;
 END
 $$;
-COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which round of a refresh each tag is evaluated: after those that its expression asks for';
+COMMENT ON FUNCTION customer_data.tag_depth() IS 'In which turn and round of a refresh each tag is evaluated: after those that its expression asks for, given ones among them';
+
+CREATE FUNCTION customer_data.tag_rounds() RETURNS TABLE (turn integer, depth integer, tag_ids integer[])
+    LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
+BEGIN
+    -- What was given is read in the first round, that of a group where the group is decided.
+    RETURN QUERY
+    SELECT d.turn, d.depth, coalesce(array_agg(d.tag_id ORDER BY d.tag_id) FILTER (WHERE d.tag_id > 0), '{}')
+    FROM (SELECT l.turn, l.depth, l.tag_id FROM customer_data.tag_depth() l JOIN customer_data.tag t USING (tag_id)
+          WHERE t.expression IS NOT NULL OR t.exclusive_group IS NOT NULL
+          UNION ALL SELECT 0, 0, 0) d
+    GROUP BY 1, 2 ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION customer_data.tag_rounds() IS 'The tags that are evaluated together, in the order of a refresh';
 
 CREATE FUNCTION customer_data.check_tag(kind text, expression text, half_life interval, valid_for interval) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -385,7 +396,7 @@ BEGIN
             exclusive_group, branch, description, quote_ident(current_user)::regrole, current_setting('TimeZone'),
             weighing, CASE WHEN weighing IS NOT NULL THEN prior END, CASE WHEN weighing IS NOT NULL THEN top END,
             coalesce(checked.uses, '{}'), coalesce(checked.tag_paths, '{}'));
-    PERFORM customer_data.check_tag_cycles(path);
+    PERFORM customer_data.refuse_cycle('tag', path, coalesce('group ' || exclusive_group, 'tag ' || path));
     PERFORM customer_data.note_unknown_tags(checked.tag_paths);
     PERFORM customer_data.reset_tag_group(exclusive_group);
 END
@@ -402,20 +413,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.reset_tag_group(text) IS 'Has all tags of a group decided anew at the next refresh';
-
-CREATE FUNCTION customer_data.check_tag_cycles(path text) RETURNS void
-    LANGUAGE plpgsql SET search_path = customer_data, pg_catalog, pg_temp AS $$
-BEGIN
-    IF (SELECT max(d.depth) FROM customer_data.tag_depth() d) >= 20
-       OR EXISTS (SELECT FROM customer_data.tag t WHERE t.path = check_tag_cycles.path AND t.path = ANY (t.uses_tags)) THEN
-        RAISE EXCEPTION USING ERRCODE = 'invalid_recursion',
-            MESSAGE = format('tag "%s" would depend on itself', path),
-            DETAIL = 'Expressions name tags that in turn name it.',
-            HINT = 'See the expressions in customer_data.tag.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_data.check_tag_cycles(text) IS 'Refuses a tag that comes to depend on itself';
 
 CREATE FUNCTION customer_data.alter_tag(path text, expression text DEFAULT NULL, half_life interval DEFAULT NULL,
         min_score double precision DEFAULT NULL, description text DEFAULT NULL) RETURNS void
@@ -442,7 +439,7 @@ BEGIN
             min_score = coalesce(alter_tag.min_score, t.min_score),
             owner = quote_ident(current_user)::regrole, time_zone = current_setting('TimeZone')
         WHERE t.tag_id = had.tag_id;
-        PERFORM customer_data.check_tag_cycles(path);
+        PERFORM customer_data.refuse_cycle('tag', path, coalesce('group ' || had.exclusive_group, 'tag ' || path));
         IF alter_tag.expression IS NOT NULL THEN
             PERFORM customer_data.note_unknown_tags((SELECT t.uses_tags FROM customer_data.tag t WHERE t.tag_id = had.tag_id));
         END IF;
@@ -470,12 +467,7 @@ BEGIN
     FROM (SELECT DISTINCT u.kind, u.name FROM customer_data.tag_requests() u
           WHERE (u.path = had.path OR had.result = 'customer_data.tagset' AND starts_with(u.path, had.path || '.'))
             AND (u.kind, u.name) <> ('tag', had.path)) u;
-    IF users IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = format('tag "%s" is in use', path),
-            DETAIL = format('It is used by %s.', users),
-            HINT = 'Drop or change these first.';
-    END IF;
+    PERFORM customer_data.refuse_used('tag', path, users);
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM customer_data.tag t WHERE t.tag_id = had.tag_id;
     DELETE FROM customer_data.given_tag g
@@ -483,8 +475,8 @@ BEGIN
     WITH dropped AS (
         UPDATE customer_data.customer_tag c
         SET tags = customer_data.remove_tag(customer_data.remove_tag(c.tags, had.path), had.path || '.*')
-        WHERE customer_data.tag_count(customer_data.tags_under(c.tags, had.path)) > 0
-           OR customer_data.tag_count(customer_data.tags_under(c.tags, had.path || '.*')) > 0
+        WHERE customer_data.tags_under(c.tags, had.path) OPERATOR(customer_data.<>) '{}'
+           OR customer_data.tags_under(c.tags, had.path || '.*') OPERATOR(customer_data.<>) '{}'
               AND had.result = 'customer_data.tagset'
         RETURNING c.customer_id)
     SELECT customer_data.customer_set_agg(d.customer_id) INTO without FROM dropped d;
@@ -641,13 +633,23 @@ DECLARE
     todo integer[];
     needs customer_data.customer_set[];
     done record;
+    measured record;
+    late boolean := EXISTS (SELECT FROM customer_data.metric m WHERE m.uses_tags <> '{}');
+    late_due record;
+    turn integer;
+    room text;
     depth integer;
 BEGIN
     customers := 0; evaluated := 0; failed := 0; seconds := 0;
     IF to_regclass('customer_data.customer') IS NULL OR to_regclass('customer_data.customer_tag') IS NULL THEN
         RETURN;
     END IF;
-    -- One refresh at a time; readers are not kept waiting.
+    -- One refresh at a time, of metrics first; readers are not kept waiting.
+    IF late THEN
+        LOCK TABLE customer_data.metric_due IN SHARE ROW EXCLUSIVE MODE;
+        late_due := customer_data.take_due('metric', 
+            (SELECT coalesce(array_agg(m.metric_id), '{}') FROM customer_data.metric_depth() m WHERE m.turn > 0));
+    END IF;
     LOCK TABLE customer_data.tag_due IN SHARE ROW EXCLUSIVE MODE;
     -- What there is before the first refresh of a day is what the days before left.
     IF NOT EXISTS (SELECT FROM customer_data.tag_count_by_day d WHERE d.day = customer_data.as_of()::date) THEN
@@ -660,17 +662,22 @@ BEGIN
     moved := customer_data.take_touched('tag');
     given := CASE WHEN rebuild THEN (SELECT customer_data.customer_set_agg(c.customer_id) FROM customer_data.customer c)
                   ELSE moved END;
-    due := customer_data.take_due('tag');
-    FOR depth, todo IN
-        SELECT l.depth, array_agg(l.tag_id ORDER BY l.tag_id)
-        FROM (SELECT d.tag_id, d.depth
-              FROM customer_data.tag_depth() d JOIN customer_data.tag t USING (tag_id)
-              WHERE t.expression IS NOT NULL) l
-        GROUP BY 1
-        UNION SELECT 0, '{}'::integer[]
-        WHERE NOT EXISTS (SELECT FROM customer_data.tag t WHERE t.expression IS NOT NULL)
-        ORDER BY 1
+    due := customer_data.take_due('tag', NULL);
+    -- Metrics that ask for tags come between the tags they ask for and those that use them.
+    FOR turn, room, depth, todo IN
+        SELECT r.turn, 'tag', r.depth, r.tag_ids FROM customer_data.tag_rounds() r
+        UNION ALL
+        SELECT m.turn, 'metric', m.depth, array_agg(m.metric_id ORDER BY m.metric_id)
+        FROM customer_data.metric_depth() m WHERE late AND m.turn > 0 GROUP BY 1, 3
+        ORDER BY 1, 2, 3
     LOOP
+        IF room = 'metric' THEN
+            measured := customer_data.evaluate_metrics(todo,
+                customer_data.whom_to_ask('metric', todo, NULL, moved, late_due.ids, late_due.customers, rebuild));
+            evaluated := evaluated + measured.evaluated;
+            moved := moved | measured.changed;
+            CONTINUE;
+        END IF;
         -- What tags are weighed against is learned when there is none yet, and
         -- anew when there are a fifth more or fewer customers.
         PERFORM customer_data.train_tag(t.path)

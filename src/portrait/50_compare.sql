@@ -55,7 +55,7 @@ BEGIN
     has := customer_data.tags_under(coalesce(all_tags, '{}'), explain_tag.path);
 
     RETURN QUERY SELECT 'tag', explain_tag.path,
-        CASE WHEN customer_data.tag_count(has) = 0 THEN 'not there'
+        CASE WHEN has OPERATOR(customer_data.=) '{}' THEN 'not there'
              WHEN NOT customer_data.has_tag(has, explain_tag.path) THEN 'expired'
              ELSE 'there' END;
     RETURN QUERY
@@ -65,6 +65,13 @@ BEGIN
     UNION ALL SELECT 'decay', 'halves every', g.half_life::text FROM customer_data.tags(has) g WHERE g.half_life IS NOT NULL
     UNION ALL SELECT 'expiry', 'holds until', to_char(g.until, 'YYYY-MM-DD HH24:MI') FROM customer_data.tags(has) g WHERE g.until IS NOT NULL;
 
+    IF defined.exclusive_group IS NOT NULL THEN
+        SELECT string_agg(t.path, ', ' ORDER BY t.tag_id) INTO outranked
+        FROM customer_data.tag t
+        WHERE t.exclusive_group = defined.exclusive_group AND t.tag_id < defined.tag_id
+          AND (customer_data.has_tag(all_tags, t.path) OR t.result = 'customer_data.tagset' AND customer_data.has_tag(all_tags, t.path || '.*'));
+        RETURN QUERY SELECT 'group', 'first of group ' || defined.exclusive_group, coalesce(outranked || ' comes before', 'nothing comes before');
+    END IF;
     IF defined.expression IS NULL THEN
         RETURN QUERY
         SELECT 'given', format('by %s at %s', n.given_by, to_char(n.at, 'YYYY-MM-DD HH24:MI')), coalesce(n.note, '')
@@ -77,13 +84,6 @@ BEGIN
     RETURN QUERY SELECT 'rule', 'gives now', coalesce(CASE defined.result WHEN 'double precision' THEN round(t.value::numeric, 4)::text ELSE t.value END, 'NULL')
                  FROM customer_data.try_expression(defined.expression, ARRAY[explain_tag.customer_id]::customer_data.customer_set,
                                                    defined.owner, defined.time_zone) t;
-    IF defined.exclusive_group IS NOT NULL THEN
-        SELECT string_agg(t.path, ', ' ORDER BY t.tag_id) INTO outranked
-        FROM customer_data.tag t
-        WHERE t.exclusive_group = defined.exclusive_group AND t.tag_id < defined.tag_id AND customer_data.has_tag(all_tags, t.path);
-        RETURN QUERY SELECT 'group', 'first of group ' || defined.exclusive_group, coalesce(outranked || ' comes before', 'nothing comes before');
-    END IF;
-
     -- What the rule looks at.
     SELECT to_jsonb(p) - 'events', p.events INTO row_of, history
     FROM customer_data.profile p WHERE p.customer_id = explain_tag.customer_id;
@@ -100,7 +100,7 @@ BEGIN
         SELECT 'event', pattern, format('%s %s%s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''),
                                         CASE WHEN e.properties <> '{}' THEN ' ' || CASE WHEN length(e.properties::text) > 120 THEN left(e.properties::text, 119) || '…' ELSE e.properties::text END ELSE '' END)
         FROM customer_data.events(history) e
-        WHERE customer_data.happened(customer_data.timeline_slice(history, e.at, e.at + interval '1 microsecond'), pattern::customer_data.event_pattern)
+        WHERE customer_data.event_matches(pattern::customer_data.event_pattern, e.kind, e.value, e.quantity, e.event_id, e.properties)
         ORDER BY e.at DESC LIMIT 5;
     END LOOP;
 END
@@ -147,7 +147,7 @@ CREATE FUNCTION customer_data.share_interval(hits bigint, trials bigint, OUT low
     -- Wilson's interval, 95 percent
     SELECT CASE WHEN n > 0 THEN greatest(0, (p + z2 / (2 * n) - 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)) END,
            CASE WHEN n > 0 THEN least(1, (p + z2 / (2 * n) + 1.959964 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)) END
-    FROM (SELECT $1 / n, n, 3.841459::double precision FROM (SELECT nullif($2, 0)::double precision) t(n)) v(p, n, z2)
+    FROM (SELECT $1 / n, n, 1.959964::double precision * 1.959964 FROM (SELECT nullif($2, 0)::double precision) t(n)) v(p, n, z2)
 $$;
 COMMENT ON FUNCTION customer_data.share_interval(bigint, bigint) IS 'Wilson''s 95 percent confidence interval of a share; NULL without trials';
 

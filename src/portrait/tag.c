@@ -53,6 +53,7 @@ typedef struct Tag
 	bool		has_min;
 	double		min_score;
 	char	   *group;			/* NULL: none */
+	bool		given;			/* by people or an import: of a group, decided with the others */
 	CdWeighing	weighing;
 	double		prior;
 	int			top;
@@ -77,8 +78,9 @@ typedef struct Refresh
 	int		   *order;			/* of evaluation: by path, or, with groups, as defined */
 	Tag			last_event;
 	Tag			given;
-	char	  **given_roots;	/* paths of manual and imported tags */
+	char	  **given_roots;	/* paths of manual and imported tags; those of groups are among the tags */
 	bool	   *root_is_tree;
+	bool	   *root_is_grouped;
 	int			nroots;
 	bool		together;		/* of the batch: all tags have results for the same customers */
 	bool	   *has;			/* of a customer: by tag whether there is a result, */
@@ -125,6 +127,28 @@ has_path(const CdTag *tag, const char *path, int length)
 	return tag->length == length && memcmp(tag->path, path, length) == 0;
 }
 
+/* Is an entry what people or an import gave, of a path or, if that is a tree, below it? */
+static bool
+is_of_root(const CdTag *entry, const char *path, int length, bool is_tree)
+{
+	return has_path(entry, path, length) || (is_tree && lies_below(entry, path, length));
+}
+
+/* Does an entry belong to a tag that is given and of a group? */
+static bool
+is_grouped(Refresh *refresh, const CdTag *entry)
+{
+	int			i;
+
+	for (i = 0; i < refresh->nroots; i++)
+	{
+		if (refresh->root_is_grouped[i] &&
+			is_of_root(entry, refresh->given_roots[i], strlen(refresh->given_roots[i]), refresh->root_is_tree[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Is there a result for the customer in this batch?  Customers come ascending. */
 static bool
 seek(Tag *tag, uint32 customer)
@@ -163,15 +187,14 @@ is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_give
 	{
 		Tag		   *tag = &refresh->tags[refresh->trees[i]];
 
-		if (lies_below(entry, tag->path, tag->length))
+		if (lies_below(entry, tag->path, tag->length) ||
+			(tag->given && has_path(entry, tag->path, tag->length)))
 			return has[refresh->trees[i]];
 	}
 	for (i = 0; has_given && i < refresh->nroots; i++)
 	{
-		int			length = strlen(refresh->given_roots[i]);
-
-		if (has_path(entry, refresh->given_roots[i], length) ||
-			(refresh->root_is_tree[i] && lies_below(entry, refresh->given_roots[i], length)))
+		if (!refresh->root_is_grouped[i] &&
+			is_of_root(entry, refresh->given_roots[i], strlen(refresh->given_roots[i]), refresh->root_is_tree[i]))
 			return true;
 	}
 	return false;
@@ -476,6 +499,37 @@ is_outranked(Refresh *refresh, int i, const bool *present)
 	return false;
 }
 
+/* Add what was given and has not expired: of one tag, or (NULL) of all that are in no group */
+static void
+add_given(Refresh *refresh, const Tag *tag, const CdTagset *given, CdTagBuilder *builder)
+{
+	CdTagReader reader;
+
+	if (given == NULL)
+		return;
+	cd_tags_begin(&reader, given);
+	while (cd_tags_next(&reader))
+	{
+		CdTag		entry = reader.tag;
+
+		if (refresh->now >= entry.until ||
+			!(tag == NULL ? !is_grouped(refresh, &entry) :
+			  is_of_root(&entry, tag->path, tag->length, tag->result == RESULT_TAGS)))
+			continue;
+		if (entry.number == 0)
+			entry.path = pnstrdup(entry.path, entry.length);
+		cd_tag_builder_add(builder, &entry);
+	}
+}
+
+/* Have a group decided anew when what came first in it ends */
+static void
+note_ends(Refresh *refresh, int i, uint32 customer, const CdTagBuilder *builder, int before)
+{
+	for (; before < builder->count; before++)
+		cd_due_add(refresh->due, i, builder->tags[before].until, customer);
+}
+
 /* Make one customer's tagset anew from the old one and the batch's results */
 static CdTagset *
 make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset *given, CdTagBuilder *builder)
@@ -515,23 +569,16 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 			continue;
 		if (refresh->together)
 			refresh->tags[i].place = refresh->tags[0].place;
-		add_result(refresh, &refresh->tags[i], &entries, builder);
+		if (refresh->tags[i].given)
+			add_given(refresh, &refresh->tags[i], given, builder);
+		else
+			add_result(refresh, &refresh->tags[i], &entries, builder);
 		present[i] = builder->count > before;
+		if (refresh->tags[i].group != NULL)
+			note_ends(refresh, i, customer, builder, before);
 	}
-	if (has_given && given != NULL)
-	{
-		cd_tags_begin(&reader, given);
-		while (cd_tags_next(&reader))
-		{
-			CdTag		tag = reader.tag;
-
-			if (refresh->now >= tag.until)
-				continue;
-			if (tag.number == 0)
-				tag.path = pnstrdup(tag.path, tag.length);
-			cd_tag_builder_add(builder, &tag);
-		}
-	}
+	if (has_given)
+		add_given(refresh, NULL, given, builder);
 	return cd_tag_builder_value(builder);
 }
 
@@ -550,12 +597,15 @@ end_batch(Refresh *refresh)
 	CdTagset   *empty;
 	CdTagBuilder none;
 	CdNewTagNames *unknown = refresh->past == NULL ? cd_new_tag_names() : NULL;
+	bool		reads_given = false;
 	int			i;
 
 	refresh->together = true;
 	for (i = 1; i < refresh->count; i++)
 		refresh->together &= refresh->tags[i].results.customers == refresh->tags[0].results.customers;
-	if (refresh->given.results.count > 0 && refresh->nroots > 0)
+	for (i = 0; i < refresh->count && !reads_given; i++)
+		reads_given = refresh->tags[i].given && refresh->tags[i].results.count > 0;
+	if (reads_given || (refresh->given.results.count > 0 && refresh->nroots > 0))
 		given = cd_tag_store_given(refresh->store, customers, count, &ngiven);
 	old = refresh->past != NULL ? fetch_past_tags(refresh->past, customers, count, &nold) :
 		cd_tag_store_fetch(refresh->store, customers, count, &nold);
@@ -685,8 +735,10 @@ unseen_tags(Refresh *refresh)
 			foreach(cell, refresh->tags[i].asked)
 				seen &= !is_asked(lfirst(cell), tag);
 		}
-		if (!seen)
-			unseen = lappend(unseen, tag->result == RESULT_TAGS ? psprintf("%s.*", tag->path) : pstrdup(tag->path));
+		if (!seen && tag->result == RESULT_TAGS)
+			unseen = lappend(unseen, psprintf("%s.*", tag->path));
+		if (!seen && (tag->result != RESULT_TAGS || tag->given))
+			unseen = lappend(unseen, pstrdup(tag->path));
 	}
 	return unseen;
 }
@@ -715,6 +767,7 @@ read_tag(Refresh *refresh, int i, Datum id, SPIPlanPtr plan, MemoryContext conte
 	tag->path = SPI_getvalue(tuple, desc, 1);
 	tag->length = strlen(tag->path);
 	expression->text = SPI_getvalue(tuple, desc, 2);
+	tag->given = expression->text == NULL;
 	expression->type = DatumGetObjectId(SPI_getbinval(tuple, desc, 3, &isnull));
 	expression->owner = DatumGetObjectId(SPI_getbinval(tuple, desc, 4, &isnull));
 	expression->time_zone = SPI_getvalue(tuple, desc, 5);
@@ -723,8 +776,15 @@ read_tag(Refresh *refresh, int i, Datum id, SPIPlanPtr plan, MemoryContext conte
 	value = SPI_getbinval(tuple, desc, 6, &isnull);
 	if (!isnull)
 		tag->half_life = cd_half_life_seconds(DatumGetIntervalP(value));
+	if (tag->given)
+	{
+		/* Nothing is computed, only who is asked about the group counts. */
+		tag->half_life = 0;
+		expression->text = "false";
+		expression->type = BOOLOID;
+	}
 	expression->keeps_decay = tag->half_life > 0;
-	expression->takes_lists = tag->result == RESULT_TAGS;
+	expression->takes_lists = tag->result == RESULT_TAGS && !tag->given;
 	value = SPI_getbinval(tuple, desc, 7, &isnull);
 	tag->has_min = !isnull;
 	tag->min_score = isnull ? 0 : DatumGetFloat8(value);
@@ -739,7 +799,7 @@ read_tag(Refresh *refresh, int i, Datum id, SPIPlanPtr plan, MemoryContext conte
 		tag->population = cd_population_read(tag->id);
 		expression->takes_lists = false;
 	}
-	if (tag->result == RESULT_TAGS)
+	if (tag->result == RESULT_TAGS && !tag->given)
 		tag->below = cd_tag_paths(tag->path, tag->length);
 	MemoryContextSwitchTo(old);
 }
@@ -750,10 +810,11 @@ read_roots(Refresh *refresh, MemoryContext context)
 {
 	uint64		i;
 
-	SPI_execute("SELECT path, kind OPERATOR(pg_catalog.=) 'imported' FROM customer_data.tag"
-				" WHERE expression IS NULL", true, 0);
+	SPI_execute("SELECT path, kind OPERATOR(pg_catalog.=) 'imported', exclusive_group IS NOT NULL"
+				" FROM customer_data.tag WHERE expression IS NULL", true, 0);
 	refresh->given_roots = MemoryContextAlloc(context, (SPI_processed + 1) * sizeof(char *));
 	refresh->root_is_tree = MemoryContextAlloc(context, (SPI_processed + 1) * sizeof(bool));
+	refresh->root_is_grouped = MemoryContextAlloc(context, (SPI_processed + 1) * sizeof(bool));
 	refresh->nroots = (int) SPI_processed;
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -761,6 +822,7 @@ read_roots(Refresh *refresh, MemoryContext context)
 
 		refresh->given_roots[i] = MemoryContextStrdup(context, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 		refresh->root_is_tree[i] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		refresh->root_is_grouped[i] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -876,9 +938,8 @@ run_past_rounds(PastTags *past, const CdSet *customers, MemoryContext context)
 	ArrayType **todo;
 
 	/* What cannot be computed today cannot be computed for another day. */
-	SPI_execute("SELECT pg_catalog.array_agg(d.tag_id ORDER BY d.tag_id) FROM customer_data.tag_depth() d"
-				" JOIN customer_data.tag t USING (tag_id) LEFT JOIN customer_data.tag_state s USING (tag_id)"
-				" WHERE t.expression IS NOT NULL AND s.error IS NULL GROUP BY d.depth ORDER BY d.depth", true, 0);
+	SPI_execute("SELECT ARRAY(SELECT i FROM pg_catalog.unnest(r.tag_ids) i LEFT JOIN customer_data.tag_state s ON s.tag_id OPERATOR(pg_catalog.=) i"
+				" WHERE s.error IS NULL ORDER BY i) FROM customer_data.tag_rounds() r ORDER BY r.turn, r.depth", true, 0);
 	rounds = SPI_processed;
 	todo = palloc0((rounds + 1) * sizeof(ArrayType *));
 	for (r = 0; r < rounds; r++)
@@ -888,7 +949,7 @@ run_past_rounds(PastTags *past, const CdSet *customers, MemoryContext context)
 		todo[r] = DatumGetArrayTypePCopy(SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
-	for (r = 0; r < Max(rounds, 1); r++)
+	for (r = 0; r < rounds; r++)
 	{
 		Refresh		refresh = {0};
 		Datum	   *ids = NULL;
@@ -897,8 +958,7 @@ run_past_rounds(PastTags *past, const CdSet *customers, MemoryContext context)
 		CdSet	  **sets;
 		int			i;
 
-		if (todo[r] != NULL)
-			deconstruct_array(todo[r], INT4OID, sizeof(int32), true, TYPALIGN_INT, &ids, &nulls, &count);
+		deconstruct_array(todo[r], INT4OID, sizeof(int32), true, TYPALIGN_INT, &ids, &nulls, &count);
 		sets = palloc((count + 1) * sizeof(CdSet *));
 		for (i = 0; i < count; i++)
 			sets[i] = unconstify(CdSet *, customers);

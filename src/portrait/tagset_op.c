@@ -344,11 +344,20 @@ cd_tags_under(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(cd_tag_builder_value(&builder));
 }
 
+/* tag_count(tags): of those that have not expired, as has_tag() sees them */
 PG_FUNCTION_INFO_V1(cd_tag_count);
 Datum
 cd_tag_count(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(cd_tags_count(PG_GETARG_TAGSET(0)));
+	CdTagReader reader;
+	TimestampTz now = cd_as_of();
+	double		score;
+	int			count = 0;
+
+	cd_tags_begin(&reader, PG_GETARG_TAGSET(0));
+	while (cd_tags_next(&reader))
+		count += cd_tag_score_at(&reader.tag, now, &score);
+	PG_RETURN_INT32(count);
 }
 
 static bool
