@@ -141,6 +141,10 @@ full_name|CN|王|王|too_short
 full_name|CN|王小明1|王小明 1|not_a_name
 full_name|JP|田中 太郎|田中太郎|
 full_name|JP|田中太郎 様|田中太郎|
+full_name|JP|田中君|田中|
+full_name|TW|王平君|王平君|
+full_name|TW|諸葛瑩君|诸葛莹君|
+full_name|CN|宋芸青|宋芸青|
 full_name|JP|齋藤 一郎|斋藤一郎|
 full_name|JP|斎藤 一郎|斋藤一郎|
 full_name|JP|斉藤 一郎|齐藤一郎|

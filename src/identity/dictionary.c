@@ -14,6 +14,8 @@
 #include "text/similarity.h"
 
 #define MAX_TOKEN_BYTES			60
+/* Shorter given names are a slip of the hand away from too many. */
+#define LONG_GIVEN				5
 
 /* Hash bytes to 64 bits, never 0. */
 uint64
@@ -154,6 +156,38 @@ is_han(const char *text, int len)
 	return len >= 4 && cd_is_han((s[0] & 0x07) << 18 | (s[1] & 0x3F) << 12 | (s[2] & 0x3F) << 6 | (s[3] & 0x3F));
 }
 
+/* May letters be pinyin: does each consonant but n, g and r stand before a vowel, zh, ch and sh aside? */
+static bool
+may_be_pinyin(const char *s, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		char		next = i + 1 < len ? s[i + 1] : '\0';
+
+		if (strchr("aeiouvngr", s[i]) != NULL)
+			continue;
+		if (s[i] < 'a' || s[i] > 'z' || next == '\0' ||
+			(strchr("aeiouv", next) == NULL && !(next == 'h' && strchr("zcs", s[i]) != NULL)))
+			return false;
+	}
+	return true;
+}
+
+/* Is a word a Chinese given name by its one or two syllables of pinyin, and no other given name that we know? */
+static bool
+is_chinese_given(const char *text, const CdToken *t)
+{
+	uint32		cp[MAX_TOKEN_BYTES];
+	int			syllables;
+
+	if (t->len < 2 || t->len > 12 || !may_be_pinyin(text, t->len))
+		return false;
+	for (int i = 0; i < t->len; i++)
+		cp[i] = (unsigned char) text[i];
+	syllables = cd_pinyin_syllables(cp, t->len);
+	return syllables == 1 || (syllables == 2 && (t->given < 0 || t->slip));
+}
+
 /* Note what tells a token apart at a glance. */
 static void
 glance_at(CdGlance *glance, uint32 id, const CdToken *t, const char *text)
@@ -170,7 +204,8 @@ glance_at(CdGlance *glance, uint32 id, const CdToken *t, const char *text)
 	glance->roman = id;
 	/* a single sound tells nothing */
 	glance->sound = sounds < 2 ? 0 : (uint16) DatumGetUInt32(hash_any((const unsigned char *) t->sound, sounds)) | 1;
-	glance->chars = Min(t->chars, 127);
+	glance->chars = Min(t->chars, 63);
+	glance->pinyin = t->space == CD_SPACE_NAME && t->ascii && is_chinese_given(text, t);
 	glance->han = !t->ascii && is_han(text, t->len);
 	glance->face = (t->ascii ? CD_FACE_LATIN : 0) | (t->given >= 0 ? CD_FACE_GIVEN : 0) |
 		(t->len > 0 ? (letter_class(text[0]) + 1) << CD_FACE_FIRST : 0);
@@ -225,6 +260,11 @@ cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len)
 	t->chars = t->ascii ? len : pg_mbstrlen_with_len(text, len);
 	t->space = space;
 	t->given = space == CD_SPACE_NAME && t->ascii ? cd_given_name_find(text, len) : -1;
+	if (t->given < 0 && space == CD_SPACE_NAME && t->ascii && len >= LONG_GIVEN)
+	{
+		t->given = cd_given_name_near(text, len);
+		t->slip = t->given >= 0;
+	}
 	if (space == CD_SPACE_NAME || space == CD_SPACE_WORD || space == CD_SPACE_COMPANY ||
 		space == CD_SPACE_ACCOUNT)
 		sound_code(text, len, t->sound);

@@ -80,6 +80,7 @@ typedef enum CdComparisonKind
 #define CD_ROLE_FAMILY		2
 #define CD_ROLE_JOINED		3	/* given and middle name as one word, beside both */
 #define CD_ROLE_TITLE		4	/* no name, but all that some records have of one */
+#define CD_ROLE_TURNED		5	/* middle and last part as one word: the given name, if the family name stands first */
 
 /* How a place is written, in the second word of its slot. */
 #define CD_PLACE_LATIN	0
@@ -97,6 +98,7 @@ typedef struct CdToken
 	uint8		space;			/* namespace */
 	bool		ascii;
 	int16		given;			/* number among given names with other forms, -1 */
+	bool		slip;			/* of the one that it is a slip of the hand away from */
 	char		sound[10];		/* phonetic code, zero-terminated */
 } CdToken;
 
@@ -111,7 +113,8 @@ typedef struct CdGlance
 	float		bits;			/* surprise that another record holds it, too */
 	uint32		roman;			/* the token that reads it in Latin, itself if Latin */
 	uint16		sound;			/* of the phonetic code */
-	uint8		chars:7;
+	uint8		chars:6;
+	uint8		pinyin:1;		/* a Chinese given name by its syllables */
 	uint8		han:1;			/* the token itself is in Chinese characters */
 	uint8		face;			/* CD_FACE_… */
 } CdGlance;
@@ -413,7 +416,7 @@ typedef enum CdLikeness
 
 extern CdLikeness cd_token_likeness(CdDictionary *dict, uint32 a, uint32 b);
 extern void cd_prefetch_likeness(const CdDictionary *dict, uint32 a, uint32 b);
-extern bool cd_tokens_of_two_tongues(CdDictionary *dict, uint32 a, uint32 b);
+extern bool cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 family, uint32 a, uint32 b);
 extern double cd_token_similarity(CdDictionary *dict, uint32 a, uint32 b);
 extern int	cd_token_distance(CdDictionary *dict, uint32 a, uint32 b, int max);
 

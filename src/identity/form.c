@@ -199,6 +199,7 @@ typedef struct Names
 	char		roman[3 * MAX_TOKENS_PER_SLOT][24]; /* Latin readings */
 	int			nroman[3 * MAX_TOKENS_PER_SLOT];
 	char		joined[16];		/* a given name of two syllables written apart */
+	char		turned[16];		/* the same of the last two of a full name */
 	int			generation;		/* by the mark behind a name, 0: none */
 } Names;
 
@@ -315,6 +316,55 @@ join_syllables(Names *names)
 	names->role[names->n++] = CD_ROLE_JOINED;
 }
 
+/* Count the syllables of a part of a name that may be pinyin; 0: it is none. */
+static int
+syllables_of(const Piece *piece)
+{
+	uint32		cp[16];
+
+	if (piece->len > (int) lengthof(cp) || !cd_is_ascii(piece->text, piece->len))
+		return 0;
+	for (int i = 0; i < piece->len; i++)
+		cp[i] = (unsigned char) piece->text[i];
+	return cd_pinyin_syllables(cp, piece->len);
+}
+
+/*
+ * Chinese names in Latin letters are written in either order.  By its parts a
+ * full name tells that the family name stands first where the first part is a
+ * Chinese family name and the last is none but pinyin (Lu Yuxin, Jia Ying Wei),
+ * also behind a Western name (Gao Matthias Sihan).  Where both may be, the last
+ * two are noted as one word, too: Lin Jia Hui.
+ */
+static void
+turn_chinese_name(Names *names)
+{
+	const Piece *first = &names->full[0];
+	const Piece *last = &names->full[names->nfull - 1];
+	int			syllables;
+	int			before;
+
+	if (names->comma > 0 || names->nfull < 2 || names->nfull > 4 || !cd_reads_chinese_family(first->text, first->len))
+		return;
+	syllables = syllables_of(last);
+	before = names->nfull > 2 ? syllables_of(last - 1) : 0;
+	if (syllables == 0 || syllables > 2 || syllables_of(first) == 0)
+		return;
+	if (names->nfull == 3 && before == 1 && syllables == 1 && last->len + (last - 1)->len <= (int) sizeof(names->turned) &&
+		cd_reads_chinese_family(last->text, last->len))
+	{
+		memcpy(names->turned, (last - 1)->text, (last - 1)->len);
+		memcpy(names->turned + (last - 1)->len, last->text, last->len);
+		put_part(names, &(Piece) {names->turned, (last - 1)->len + last->len}, CD_ROLE_TURNED);
+		return;
+	}
+	if ((names->nfull < 4 && cd_reads_chinese_family(last->text, last->len)) ||
+		(names->nfull == 4 && (before != 1 || syllables != 1 || syllables_of(first + 1) > 0)) ||
+		(names->nfull == 2 && syllables != 2) || (names->nfull == 3 && before == 1 && syllables != 1) || before > 1)
+		return;
+	names->comma = 1;
+}
+
 /* Give the tokens of a full name their role, beside the parts known. */
 static void
 settle_names(Names *names)
@@ -326,6 +376,8 @@ settle_names(Names *names)
 	if (names->n == 0 && names->nfull == 1)
 		split_han_name(names);
 	nparts = names->n;
+	if (nparts == 0)
+		turn_chinese_name(names);
 	for (int i = 0; i < names->n; i++)
 	{
 		has_given |= names->role[i] == CD_ROLE_GIVEN;

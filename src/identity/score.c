@@ -42,10 +42,12 @@ typedef struct NameSide
 	uint32		family[16];
 	uint32		title[16];
 	uint32		joined;			/* given and middle name as one word */
+	uint32		turned;			/* middle name and last part as one word, where the first may be the family name */
 	int			ngiven;
 	int			nmiddle;
 	int			nfamily;
 	int			njoined;
+	int			nturned;
 	int			ntitle;
 } NameSide;
 
@@ -55,7 +57,7 @@ name_side(const CdForm *form, int slot, NameSide *side)
 	const uint32 *w = FORM_AT(form, slot);
 	int			n = FORM_LEN(form, slot);
 
-	side->ngiven = side->nmiddle = side->nfamily = side->njoined = side->ntitle = 0;
+	side->ngiven = side->nmiddle = side->nfamily = side->njoined = side->nturned = side->ntitle = 0;
 	for (int i = 0; i < n; i++)
 	{
 		uint32		token = w[i] & CD_TOKEN_MASK;
@@ -71,6 +73,10 @@ name_side(const CdForm *form, int slot, NameSide *side)
 			case CD_ROLE_JOINED:
 				side->joined = token;
 				side->njoined = 1;
+				break;
+			case CD_ROLE_TURNED:
+				side->turned = token;
+				side->nturned = 1;
 				break;
 			case CD_ROLE_TITLE:
 				side->title[side->ntitle++] = token;
@@ -177,6 +183,33 @@ single_name(CdEngine *engine, const NameSide *one, const NameSide *two, CdNameLe
 	}
 }
 
+/*
+ * How alike the family name of one is to the given name of another, which may
+ * be written as two words; or, where the family name may stand first, what
+ * would be the given name then.
+ */
+static CdLikeness
+family_as_given(CdEngine *engine, const NameSide *family, const NameSide *given, float *bits)
+{
+	CdLikeness	best = lists_alike(engine, family->family, family->nfamily, given->given, given->ngiven, bits);
+	CdLikeness	joined = CD_DIFFERENT;
+	float		joined_bits = 0;
+
+	if (best >= CD_CLOSE)
+		return best;
+	if (given->njoined > 0)
+		joined = lists_alike(engine, family->family, family->nfamily, &given->joined, 1, &joined_bits);
+	if (joined < CD_CLOSE && given->nmiddle > 0)
+		joined = Max(joined, lists_alike(engine, family->family, family->nfamily, given->middle, given->nmiddle, &joined_bits));
+	if (joined < CD_CLOSE && family->nturned > 0)
+		joined = Max(lists_alike(engine, &family->turned, 1, given->given, given->ngiven, &joined_bits),
+					 given->njoined == 0 ? CD_DIFFERENT : lists_alike(engine, &family->turned, 1, &given->joined, 1, &joined_bits));
+	if (joined <= best)
+		return best;
+	*bits = joined_bits;
+	return joined;
+}
+
 /* Compare names over all their parts, noticing exchanged ones. */
 void
 cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, CdNameLevels *r)
@@ -208,8 +241,9 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 	{
 		float		fgb,
 					gfb;
-		CdLikeness	fg = lists_alike(engine, x.family, x.nfamily, y.given, y.ngiven, &fgb);
-		CdLikeness	gf = lists_alike(engine, x.given, x.ngiven, y.family, y.nfamily, &gfb);
+		CdLikeness	fg = family_as_given(engine, &x, &y, &fgb);
+		CdLikeness	gf = family_as_given(engine, &y, &x, &gfb);
+
 
 		/* an initial, too, beside a name that is the same: J. Smith, Smith John */
 		if (((fg >= CD_SIMILAR && gf >= CD_SIMILAR) || (Max(fg, gf) == CD_SAME && Min(fg, gf) == CD_INITIAL)) &&
@@ -230,6 +264,24 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 			r->family_bits = fgb;
 			r->given = gf >= CD_CLOSE ? GIVEN_SWAPPED : given_level[gf];
 			r->given_bits = gfb;
+			r->agrees = true;
+			return;
+		}
+		if (Max(fg, gf) == CD_SAME && ff + gg == CD_DIFFERENT)
+		{
+			/* one is found elsewhere, the other is not; of a Chinese name in either order the given name may be a Western one */
+			const NameSide *family = fg > gf ? &x : &y;
+			const NameSide *given = fg > gf ? &y : &x;
+
+			r->given = GIVEN_SWAPPED;
+			r->given_bits = Max(fgb, gfb);
+			r->family = 0;
+			if (cd_tokens_of_two_tongues(engine->dict, family->family[0], family->given[0], given->family[0]))
+			{
+				r->family = FAMILY_SAME;
+				r->family_bits = r->given_bits;
+				r->given = CD_MISSING;
+			}
 			r->agrees = true;
 			return;
 		}
@@ -281,7 +333,7 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 		}
 	}
 	/* a Western name beside a Chinese one is no other person's */
-	if (r->given == 0 && ff >= CD_CLOSE && cd_tokens_of_two_tongues(engine->dict, x.given[0], y.given[0]))
+	if (r->given == 0 && ff >= CD_CLOSE && cd_tokens_of_two_tongues(engine->dict, x.family[0], x.given[0], y.given[0]))
 		r->given = CD_MISSING;
 	if (x.nmiddle > 0 && y.nmiddle > 0)
 	{

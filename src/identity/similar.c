@@ -59,20 +59,32 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 	int			shorter;
 	double		similarity;
 	int			distance;
+	CdLikeness	least = CD_DIFFERENT;
 
 	x = &dict->token[a];
 	y = &dict->token[b];
 	shorter = Min(x->chars, y->chars);
 	if (x->given >= 0 && y->given >= 0 && cd_given_name_related(x->given, y->given))
-		return CD_CLOSE;
+	{
+		if (!x->slip && !y->slip)
+			return CD_CLOSE;
+		least = CD_SIMILAR;
+	}
 
 	if (shorter == 1 && x->chars != y->chars)
-		return CD_TOKEN_TEXT(dict, a)[0] == CD_TOKEN_TEXT(dict, b)[0] ? CD_INITIAL : CD_DIFFERENT;
+	{
+		char		initial = CD_TOKEN_TEXT(dict, x->chars == 1 ? a : b)[0];
+		const CdToken *name = x->chars == 1 ? y : x;
+
+		/* R. may be Dick, who is Richard */
+		return initial == CD_TOKEN_TEXT(dict, x->chars == 1 ? b : a)[0] ||
+			(name->given >= 0 && !name->slip && cd_given_name_initial(name->given, initial)) ? CD_INITIAL : CD_DIFFERENT;
+	}
 	if (shorter <= 1)
 		return CD_DIFFERENT;
 	similarity = cd_token_similarity(dict, a, b);
 	if (similarity < 0.6)
-		return CD_DIFFERENT;
+		return least;
 	distance = cd_token_distance(dict, a, b, 2);
 	if (shorter >= 4 && (similarity >= 0.92 || distance == 1))
 		return CD_CLOSE;
@@ -83,7 +95,7 @@ judge(CdDictionary *dict, uint32 a, uint32 b)
 		return CD_SIMILAR;
 	if (shorter >= 3 && (similarity >= 0.84 || (distance == 2 && shorter >= 5)))
 		return CD_SIMILAR;
-	return CD_DIFFERENT;
+	return least;
 }
 
 /*
@@ -150,7 +162,6 @@ typedef struct ForeignLook
 typedef struct LatinLook
 {
 	uint32		token;			/* + 1, 0 if free */
-	int8		pinyin;			/* can the token be cut into syllables of pinyin? -1: not asked yet */
 	CdSpeller	look;
 } LatinLook;
 
@@ -235,7 +246,7 @@ foreign_look(CdDictionary *dict, uint32 token)
 }
 
 /* The same of a word in Latin letters. */
-static LatinLook *
+static const LatinLook *
 latin_look(CdDictionary *dict, uint32 token)
 {
 	LatinLook  *look = &kept_parts(dict)->latin_look[KEPT_AT(token, LATIN_PLACES)];
@@ -243,7 +254,6 @@ latin_look(CdDictionary *dict, uint32 token)
 	if (look->token != token + 1)
 	{
 		cd_speller_note(&look->look, &latin_part(dict, token)->part);
-		look->pinyin = -1;
 		look->token = token + 1;
 	}
 	return look;
@@ -269,25 +279,27 @@ judge_spelling(CdDictionary *dict, uint32 foreign, uint32 latin)
 }
 
 /*
- * Is one of two parts of a name in Chinese characters and the other in Latin
- * letters that are no pinyin?  Who is 王伟 may be David Wang elsewhere.
+ * Is one of two given names Chinese, in characters or pinyin, and the other
+ * not?  Who is 王伟 or Wang Wei may be David Wang elsewhere.  Two names in
+ * Latin letters are so only beside a Chinese family name.
  */
 bool
-cd_tokens_of_two_tongues(CdDictionary *dict, uint32 a, uint32 b)
+cd_tokens_of_two_tongues(const CdDictionary *dict, uint32 family, uint32 a, uint32 b)
 {
-	uint32		latin = dict->glance[a].han ? b : a;
-	LatinLook  *look;
+	const CdGlance *x = &dict->glance[a];
+	const CdGlance *y = &dict->glance[b];
 
-	if (dict->glance[a].han == dict->glance[b].han || !dict->token[latin].ascii)
-		return false;
-	look = latin_look(dict, latin);
-	if (look->pinyin < 0)
+	if (x->han != y->han)
 	{
-		uint32		cp[64];
+		const CdGlance *latin = x->han ? y : x;
 
-		look->pinyin = cd_is_pinyin(cp, cd_utf8_decode(CD_TOKEN_TEXT(dict, latin), dict->token[latin].len, cp));
+		return dict->token[x->han ? b : a].ascii && !latin->pinyin;
 	}
-	return !look->pinyin;
+	if (x->han || x->pinyin == y->pinyin || !dict->token[a].ascii || !dict->token[b].ascii ||
+		Min(dict->token[a].len, dict->token[b].len) < 2)
+		return false;
+	family = dict->glance[family].roman;
+	return cd_reads_chinese_family(CD_TOKEN_TEXT(dict, family), dict->token[family].len);
 }
 
 /*

@@ -398,6 +398,7 @@ typedef struct NameGlance
 	int			given;
 	int			middle;
 	bool		single;			/* one has a family name only, or none */
+	bool		tongues;		/* of parts that are no family names one is Chinese and the other may not be */
 } NameGlance;
 
 static void
@@ -421,6 +422,7 @@ glance_at_names(const CdGlance *glance, const uint32 *a, int na, const uint32 *b
 				r->given = Max(r->given, seen);
 			if (x == CD_ROLE_MIDDLE && y == CD_ROLE_MIDDLE)
 				r->middle = Max(r->middle, seen);
+			r->tongues |= glance[a[i] & CD_TOKEN_MASK].pinyin != glance[b[j] & CD_TOKEN_MASK].pinyin;
 		}
 	}
 }
@@ -459,7 +461,7 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 					glance_at_names(glance, a, na, b, nb, &names);
 				named = true;
 				seen = kind == CD_CMP_FAMILY ? names.family : kind == CD_CMP_GIVEN ? names.given : names.middle;
-				optional = names.single || kind == CD_CMP_MIDDLE;
+				optional = names.single || kind == CD_CMP_MIDDLE || (kind == CD_CMP_GIVEN && names.tongues);
 				break;
 			case CD_CMP_PLACE:
 				if (a[0] == b[0])

@@ -53,7 +53,7 @@ static const char japanese_forms[] =
 	"応应戦战拠据摂摄楽乐様样権权歩步歳岁浄净済济満满瀬濑獣兽畳叠穂穗経经縄绳総总聡聪荘庄蔵藏薫薰観观覚觉読读豊丰転转軽轻"
 	"鉄铁鋭锐録录陽阳隠隐雑杂霊灵頼赖顕显駅驿騒骚験验髪发鶏鸡黙默齢龄伝传価价児儿剣剑労劳勲勋厳严圧压壊坏壱壹寿寿専专対对"
 	"峡峡巣巢帯带帰归弐贰弾弹従从悩恼懐怀択择挙举捜搜掲揭昼昼暁晓栃枥検检欧欧沖冲渓溪湾湾澄澄瑶瑶畑畑発发砕碎稲稻穏稳粛肃"
-	"継继続续緑绿繊纤芸艺萬万蛍萤蛮蛮訳译証证譲让賛赞輛辆辞辞逓递遅迟郷乡酔醉醸酿釈释銭钱鋳铸閲阅闘斗陥陷険险隣邻静静頬颊餠饼"
+	"継继続续緑绿繊纤萬万蛍萤蛮蛮訳译証证譲让賛赞輛辆辞辞逓递遅迟郷乡酔醉醸酿釈释銭钱鋳铸閲阅闘斗陥陷険险隣邻静静頬颊餠饼"
 	"駆驱髄髓鴎鸥麦麦黄黄斌斌嶋岛槗桥埜野冨富舘馆祐佑";
 
 static void
@@ -615,6 +615,49 @@ cd_han_family_length(const uint32 *cp, int len)
 		if (single_cps[i] == cp[0])
 			return 1;
 	return 0;
+}
+
+/* Readings of the usual Chinese family names, in byte order. */
+#define FAMILY_READING	12
+static char (*family_readings)[FAMILY_READING] = NULL;
+static int	family_reading_count = 0;
+
+static int
+compare_readings(const void *a, const void *b)
+{
+	return strncmp(a, b, FAMILY_READING);
+}
+
+/* Is a word in small Latin letters the reading of a usual Chinese family name? */
+bool
+cd_reads_chinese_family(const char *s, int len)
+{
+	char		word[FAMILY_READING] = {0};
+
+	if (family_readings == NULL)
+	{
+		char		(*made)[FAMILY_READING];
+		int			n = 0;
+
+		load_family_names();
+		made = MemoryContextAllocZero(char_context(), (single_count + lengthof(compound_names)) * FAMILY_READING);
+		for (int i = 0; i < single_count; i++)
+			strlcpy(made[n++], cd_han_reading(single_cps[i], true), FAMILY_READING);
+		for (int i = 0; i < (int) lengthof(compound_names); i++)
+		{
+			if (compound_names[i].reading != NULL)
+				strlcpy(made[n++], compound_names[i].reading, FAMILY_READING);
+			else
+				snprintf(made[n++], FAMILY_READING, "%s%s", cd_han_reading(compound_cps[i][0], true), cd_han_reading(compound_cps[i][1], false));
+		}
+		qsort(made, n, FAMILY_READING, compare_readings);
+		family_reading_count = n;
+		family_readings = made;
+	}
+	if (len == 0 || len >= FAMILY_READING)
+		return false;
+	memcpy(word, s, len);
+	return bsearch(word, family_readings, family_reading_count, FAMILY_READING, compare_readings) != NULL;
 }
 
 void

@@ -137,6 +137,7 @@ extern const char *cd_han_reading(uint32 c, bool family);
 
 /* Length of the family name at the head of a Han name: 3, 2, 1 or 0 if none is known. */
 extern int	cd_han_family_length(const uint32 *cp, int len);
+extern bool cd_reads_chinese_family(const char *s, int len);
 
 /* japanese_names.c */
 extern const char *cd_japanese_spellings(const uint32 *cp, int len);

@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "port/pg_bitutils.h"
 #include "text/compare.h"
 #include "text/standard.h"
 #include "text/words.h"
@@ -382,6 +383,44 @@ cd_given_name_find(const char *s, int len)
 	return cd_word_find(&word, given_names, lengthof(given_names));
 }
 
+/* Letters of the given names with other forms, as bits. */
+static uint32 given_letters[lengthof(given_names)];
+
+/*
+ * Find the given name with other forms that a folded ASCII word is a slip of
+ * the hand away from: a letter more, less or another, or two exchanged; -1:
+ * none, or several that are no forms of one.
+ */
+int
+cd_given_name_near(const char *s, int len)
+{
+	uint32		letters = 0;
+	int			found = -1;
+
+	if (given_letters[0] == 0)
+	{
+		for (int i = 0; i < (int) lengthof(given_names); i++)
+			for (const char *c = given_names[i]; *c != '\0'; c++)
+				given_letters[i] |= 1u << (*c & 31);
+	}
+	for (int i = 0; i < len; i++)
+		letters |= 1u << (s[i] & 31);
+	for (int i = 0; i < (int) lengthof(given_names); i++)
+	{
+		int			n;
+
+		if (pg_popcount32(letters & ~given_letters[i]) > 1 || pg_popcount32(given_letters[i] & ~letters) > 1)
+			continue;
+		n = strlen(given_names[i]);
+		if (abs(n - len) > 1 || cd_osa8((const uint8 *) s, len, (const uint8 *) given_names[i], n, 1) != 1)
+			continue;
+		if (found >= 0 && !cd_given_name_related(found, i))
+			return -1;
+		found = i;
+	}
+	return found;
+}
+
 /* Are two given names of the list forms of one? */
 bool
 cd_given_name_related(int a, int b)
@@ -395,6 +434,16 @@ cd_given_name_related(int a, int b)
 		for (j = 0; j < GIVEN_GROUPS && given_groups[b][j] >= 0; j++)
 			if (given_groups[a][i] == given_groups[b][j])
 				return true;
+	return false;
+}
+
+/* Has a given name of the list a form that begins with a letter? */
+bool
+cd_given_name_initial(int given, char letter)
+{
+	for (int i = 0; i < (int) lengthof(given_names); i++)
+		if (given_names[i][0] == letter && cd_given_name_related(given, i))
+			return true;
 	return false;
 }
 
@@ -427,25 +476,32 @@ other_spelling(const char *spellings, const CdNameToken *t)
 	return false;
 }
 
-/* Can the letters be cut into syllables of pinyin? */
-bool
-cd_is_pinyin(const uint32 *cp, int len)
+/* Count the syllables of pinyin into which letters can be cut, as few as can be; 0: they cannot. */
+int
+cd_pinyin_syllables(const uint32 *cp, int len)
 {
-	uint32		reached = 1;	/* bit i: the first i letters can be cut */
+	uint8		fewest[32] = {1};	/* syllables of the first i letters, and one */
 	int			i;
 	int			n;
 
 	if (len == 0 || len > 30)
-		return false;
+		return 0;
 	for (i = 0; i < len; i++)
-		for (n = 1; (reached >> i & 1) && n <= 6 && i + n <= len; n++)
+		for (n = 1; fewest[i] > 0 && n <= 6 && i + n <= len; n++)
 		{
 			CdWord		syllable = {cp + i, n, CD_GAP_NONE};
 
-			if (CD_WORD_IN(&syllable, pinyin_syllables))
-				reached |= (uint32) 1 << (i + n);
+			if ((fewest[i + n] == 0 || fewest[i + n] > fewest[i] + 1) && CD_WORD_IN(&syllable, pinyin_syllables))
+				fewest[i + n] = fewest[i] + 1;
 		}
-	return reached >> len & 1;
+	return Max(fewest[len], 1) - 1;
+}
+
+/* Can the letters be cut into syllables of pinyin? */
+bool
+cd_is_pinyin(const uint32 *cp, int len)
+{
+	return cd_pinyin_syllables(cp, len) > 0;
 }
 
 /* Korean in Latin letters, whichever way it was romanised: eo u oo woo are u, g k, d t, b p, j ch, l r. */

@@ -52,6 +52,19 @@ static const char *const honorifics[] = {
 	"様", "さん", "氏", "君", "님", "씨", "선생님",
 };
 
+/*
+ * Does 君 end a Chinese given name, as in 王平君, and is no form of address: do
+ * one or two characters stand between it and the end of a Chinese family name?
+ */
+static bool
+given_name_ends(const CdWord *word)
+{
+	int			family = cd_han_family_length(word->cp, word->len);
+
+	return word->cp[word->len - 1] == 0x541B && family > 0 && word->len - family <= 2 &&
+		cd_japanese_spellings(word->cp, 2) == NULL;
+}
+
 /* Does a word end in a form of address, with a name left before it? */
 static int
 honorific_length(const CdWord *word)
@@ -68,7 +81,7 @@ honorific_length(const CdWord *word)
 		n = h.len;
 		/* one character may be a given name's last: only behind two others */
 		same = word->len >= n + (n == 1 ? 2 : 0) &&
-			memcmp(word->cp + word->len - n, h.cp, sizeof(uint32) * n) == 0;
+			memcmp(word->cp + word->len - n, h.cp, sizeof(uint32) * n) == 0 && !given_name_ends(word);
 		pfree(h.cp);
 		if (same)
 			return n;

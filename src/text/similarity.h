@@ -61,9 +61,12 @@ extern double cd_name_compare(const CdName *a, const CdName *b);
 
 /* Given names with other forms: their number in the list, and whether two are forms of one. */
 extern int	cd_given_name_find(const char *s, int len);
+extern int	cd_given_name_near(const char *s, int len);
 extern bool cd_given_name_related(int a, int b);
+extern bool cd_given_name_initial(int given, char letter);
 
-/* Can the letters be cut into syllables of pinyin? */
+/* Can the letters be cut into syllables of pinyin, and into how few? */
+extern int	cd_pinyin_syllables(const uint32 *cp, int len);
 extern bool cd_is_pinyin(const uint32 *cp, int len);
 
 /* One part of a name, read once to be compared often with parts in another script. */
