@@ -31,6 +31,9 @@
 #include "storage/predicate.h"
 #include "utils/rel.h"
 
+/* So often a value is looked for where it would lie among evenly spread ones, before halves are taken. */
+#define MOST_GUESSES	4
+
 /* What was copied of a page. */
 typedef struct Leaf
 {
@@ -66,18 +69,39 @@ has_value(Page page, OffsetNumber offset, int64 value)
 		!(IndexTupleHasNulls(tuple) && att_isnull(0, (bits8 *) tuple + sizeof(IndexTupleData)));
 }
 
-/* The first entry from one on whose value is not lower */
+/*
+ * The first entry from one on whose value is not lower.  Where values are as
+ * evenly spread between two as ids given one after the other are, it is likely
+ * to lie where they say: each probe into a page that was not read lately waits
+ * for memory twice.
+ */
 static OffsetNumber
-search_page(Page page, OffsetNumber low, OffsetNumber high, int64 value)
+search_page(Page page, OffsetNumber low, OffsetNumber high, int64 value, int64 least, int64 most)
 {
+	int			guesses = MOST_GUESSES;
+
 	while (low < high)
 	{
 		OffsetNumber mid = low + (high - low) / 2;
+		int64		there;
 
-		if (first_value(page, mid) < value)
+		if (guesses-- > 0 && least < most)
+		{
+			double		share = ((double) value - (double) least) / ((double) most - (double) least);
+
+			mid = low + (OffsetNumber) (Min(Max(share, 0), 1) * (high - low - 1) + 0.5);
+		}
+		there = first_value(page, mid);
+		if (there < value)
+		{
 			low = mid + 1;
+			least = there;
+		}
 		else
+		{
 			high = mid;
+			most = there;
+		}
 	}
 	return low;
 }
@@ -145,7 +169,7 @@ descend(Relation index, Snapshot snapshot, int64 value)
 			return buffer;
 		/* The last child that begins with a lower value; the first one begins with none. */
 		first = P_FIRSTDATAKEY(opaque);
-		at = search_page(page, first + 1, PageGetMaxOffsetNumber(page) + 1, value) - 1;
+		at = search_page(page, first + 1, PageGetMaxOffsetNumber(page) + 1, value, 0, 0) - 1;
 		number = BTreeTupleGetDownLink((IndexTuple) PageGetItem(page, PageGetItemId(page, at)));
 		UnlockReleaseBuffer(buffer);
 	}
@@ -182,6 +206,8 @@ read_leaf(Leaf *leaf, Buffer buffer, const int64 *values, int count)
 	BTPageOpaque opaque = BTPageGetOpaque(page);
 	OffsetNumber at = P_FIRSTDATAKEY(opaque);
 	OffsetNumber end = PageGetMaxOffsetNumber(page) + 1;
+	int64		least,
+				most;
 	Size		used = 0;
 	int			i;
 
@@ -191,9 +217,12 @@ read_leaf(Leaf *leaf, Buffer buffer, const int64 *values, int count)
 	leaf->high = P_RIGHTMOST(opaque) ? PG_INT64_MAX : first_value(page, P_HIKEY);
 	leaf->count = 0;
 	leaf->continues = false;
+	least = leaf->first;
+	most = P_RIGHTMOST(opaque) && at < end ? first_value(page, end - 1) : leaf->high;
 	for (i = 0; i < count && (P_RIGHTMOST(opaque) || values[i] <= leaf->high); i++)
 	{
-		at = search_page(page, at, end, values[i]);
+		at = search_page(page, at, end, values[i], least, most);
+		least = values[i];
 		while (at < end && has_value(page, at, values[i]))
 			copy_entry(leaf, (IndexTuple) PageGetItem(page, PageGetItemId(page, at++)), &used);
 		leaf->continues = !P_RIGHTMOST(opaque) && values[i] == leaf->high;

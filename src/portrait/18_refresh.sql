@@ -37,8 +37,10 @@ BEGIN
         SELECT array_agg(CASE WHEN a.everyone THEN NULL ELSE $6 | a.customers END ORDER BY i.place)
         FROM item i JOIN answer a USING (key)
     $ask$, room || '_state', room || '_id') INTO asked USING todo, together, rebuild, due_ids, due_customers, moved;
-    EXECUTE format('DELETE FROM customer_data.%1$I d USING unnest($1, $2) n (id, customers) WHERE d.%2$I = n.id AND n.customers IS NULL',
-                   room || '_due', room || '_id') USING todo, asked;
+    IF array_position(asked, NULL) IS NOT NULL THEN
+        EXECUTE format('DELETE FROM customer_data.%1$I d USING unnest($1, $2) n (id, customers) WHERE d.%2$I = n.id AND n.customers IS NULL',
+                       room || '_due', room || '_id') USING todo, asked;
+    END IF;
     RETURN asked;
 END
 $$;

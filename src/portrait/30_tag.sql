@@ -631,6 +631,7 @@ DECLARE
     given customer_data.customer_set;
     due record;
     todo integer[];
+    weighed boolean := EXISTS (SELECT FROM customer_data.tag t WHERE t.weighing IS NOT NULL);
     needs customer_data.customer_set[];
     done record;
     measured record;
@@ -680,12 +681,14 @@ BEGIN
         END IF;
         -- What tags are weighed against is learned when there is none yet, and
         -- anew when there are a fifth more or fewer customers.
-        PERFORM customer_data.train_tag(t.path)
-        FROM customer_data.tag t
-        LEFT JOIN customer_data.tag_population_state p USING (tag_id)
-        WHERE t.tag_id = ANY (todo) AND t.weighing IS NOT NULL
-          AND (p.tag_id IS NULL
-               OR abs((SELECT count(*) FROM customer_data.customer) - p.everyone) > 0.2 * p.everyone);
+        IF weighed THEN
+            PERFORM customer_data.train_tag(t.path)
+            FROM customer_data.tag t
+            LEFT JOIN customer_data.tag_population_state p USING (tag_id)
+            WHERE t.tag_id = ANY (todo) AND t.weighing IS NOT NULL
+              AND (p.tag_id IS NULL
+                   OR abs((SELECT count(*) FROM customer_data.customer) - p.everyone) > 0.2 * p.everyone);
+        END IF;
         -- Whoever is asked about one tag of a group is asked about all of it.
         needs := customer_data.whom_to_ask('tag', todo,
             (SELECT array_agg(t.exclusive_group ORDER BY t.tag_id) FROM customer_data.tag t WHERE t.tag_id = ANY (todo)),

@@ -23,7 +23,7 @@ ALTER TABLE customer_data.tag_posting ALTER members SET STORAGE EXTERNAL, ALTER 
 COMMENT ON TABLE customer_data.tag_posting IS 'Derived: the index by tag; customers with each path, part by part, as refresh_tags() left them';
 COMMENT ON COLUMN customer_data.tag_posting.members IS 'Customers with the tag';
 COMMENT ON COLUMN customer_data.tag_posting.scores IS 'Their scores in the same order, as bytes of hundredths or in single precision; NULL: all are 1';
-COMMENT ON COLUMN customer_data.tag_posting.moving IS 'Those whose tag decays or expires';
+COMMENT ON COLUMN customer_data.tag_posting.moving IS 'Those whose tag decays or expires, if some do; NULL: all, where there are times, else none';
 COMMENT ON COLUMN customer_data.tag_posting.times IS 'Its times, in the same order';
 COMMENT ON COLUMN customer_data.tag_posting.holds_until IS 'Until then none of the tags expires';
 

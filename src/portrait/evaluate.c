@@ -40,7 +40,7 @@
 #include "utils/rel.h"
 
 #define BATCH_LEAST		256
-#define BATCH_MOST		1024
+#define BATCH_MOST		256
 #define BATCH_MEMORY	((Size) 32 * 1024 * 1024)
 #define BATCH_KEPT		((Size) 4 * 1024 * 1024)
 
@@ -61,6 +61,7 @@ struct CdEvaluation
 	int			count;
 	ExprState **states;
 	bool	   *uses_events;	/* by expression */
+	int		   *alike;			/* by expression: the first that asks for the same customers */
 	AttrNumber *direct;			/* column of the slot that an expression is, or 0 */
 	CdAffinity **affinities;	/* by expression; NULL: it is something else */
 	int		   *tallies;		/* by expression: what the bank counts for its affinity, or -1 */
@@ -677,13 +678,58 @@ evaluate_task(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* Find for each expression the first one that asks for the same customers */
+static void
+note_alike(CdEvaluation *evaluation)
+{
+	int			e,
+				i;
+
+	evaluation->alike = palloc(Max(evaluation->count, 1) * sizeof(int));
+	for (e = 0; e < evaluation->count; e++)
+	{
+		const CdSet *set = evaluation->expressions[e].customers;
+
+		for (i = 0; i < e; i++)
+		{
+			const CdSet *other = evaluation->expressions[i].customers;
+
+			if (evaluation->alike[i] == i && set != NULL && other != NULL && cd_set_equal(set, other))
+				break;
+		}
+		evaluation->alike[e] = i;
+	}
+}
+
+/* Which rows of the batch an expression asks for; NULL: all */
+static bool *
+wanted_rows(CdEvaluation *evaluation, int e)
+{
+	const CdSet *customers = evaluation->expressions[e].customers;
+	int			alike = evaluation->alike[e];
+	bool	   *wanted;
+	bool		all = true;
+	int			r;
+
+	if (customers == NULL)
+		return NULL;
+	if (alike < e && evaluation->expressions[alike].error == NULL)
+		return evaluation->wanted[alike];
+	wanted = palloc(evaluation->nrows * sizeof(bool));
+	for (r = 0; r < evaluation->nrows; r++)
+	{
+		wanted[r] = cd_set_contains(customers, evaluation->ids[r]);
+		all &= wanted[r];
+	}
+	return all ? NULL : wanted;
+}
+
 /* Make room for the batch's results and find out who asks for which row */
 static void
 begin_batch(CdEvaluation *evaluation)
 {
 	int			n = evaluation->nrows;
-	int			e,
-				r;
+	int			e;
 
 	evaluation->sums = palloc_extended((Size) n * cd_bank_size(evaluation->bank) * sizeof(double) + 1, MCXT_ALLOC_HUGE);
 	evaluation->summed = 0;
@@ -695,23 +741,12 @@ begin_batch(CdEvaluation *evaluation)
 	for (e = 0; e < evaluation->count; e++)
 	{
 		CdExpression *expression = &evaluation->expressions[e];
-		bool		all = true;
 
 		if (expression->error != NULL)
 			continue;
-		if (expression->customers != NULL)
-		{
-			evaluation->wanted[e] = palloc(n * sizeof(bool));
-			for (r = 0; r < n; r++)
-			{
-				evaluation->wanted[e][r] = cd_set_contains(expression->customers, evaluation->ids[r]);
-				all &= evaluation->wanted[e][r];
-			}
-			if (all)
-				evaluation->wanted[e] = NULL;
-		}
+		evaluation->wanted[e] = wanted_rows(evaluation, e);
 		/* Sums that nobody is left out of stay where they are, and all hold as long. */
-		if (all && is_sum(evaluation, e))
+		if (evaluation->wanted[e] == NULL && is_sum(evaluation, e))
 		{
 			evaluation->nulls[e] = evaluation->never_null;
 			evaluation->valid_until[e] = evaluation->next_event;
@@ -849,6 +884,7 @@ cd_evaluation_run(CdEvaluation *evaluation, CdTakeResults take, void *arg)
 	uint64		done = 0;
 
 	evaluation->no_rows = are_customers && evaluation->ncolumns == 0;
+	note_alike(evaluation);
 	if (!evaluation->raises)
 		cd_progress_begin("customers", (uint64) cd_set_cardinality(asked));
 	cd_set_begin(&it, asked);

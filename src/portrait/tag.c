@@ -66,6 +66,16 @@ typedef struct Tag
 	int			place;
 } Tag;
 
+/* Whose result replaces what a path with a number says. */
+typedef struct PathOwner
+{
+	const char *path;			/* whose owner was looked for; NULL: none so far */
+	int			owner;			/* a tag, or one of those below */
+} PathOwner;
+
+#define OWNER_NOBODY	(-1)
+#define OWNER_GIVEN		(-2)	/* it is given by people or imports */
+
 typedef struct Refresh
 {
 	Tag		   *tags;			/* in order of definition */
@@ -75,6 +85,8 @@ typedef struct Refresh
 	int			nby_path;
 	int		   *trees;			/* tags that have a tree below them */
 	int			ntrees;
+	PathOwner  *owners;			/* by number of the path */
+	int			nowners;
 	int		   *order;			/* of evaluation: by path, or, with groups, as defined */
 	Tag			last_event;
 	Tag			given;
@@ -88,6 +100,7 @@ typedef struct Refresh
 	CdSetBuilder *changed;
 	CdDue	   *due;
 	MemoryContext context;		/* for a batch */
+	MemoryContext lasting;		/* for all of them */
 	TimestampTz now;
 	double		growth;			/* of a score from its time to now, as computed last: */
 	TimestampTz growth_at;
@@ -160,9 +173,9 @@ seek(Tag *tag, uint32 customer)
 	return tag->place < results->count && results->customers[tag->place] == customer;
 }
 
-/* Is an entry replaced by what was evaluated for this customer? */
-static bool
-is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_given)
+/* Look for the one whose result replaces an entry */
+static int
+find_owner(const Refresh *refresh, const CdTag *entry)
 {
 	int			low = 0,
 				high = refresh->nby_path;
@@ -177,7 +190,7 @@ is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_give
 		if (order == 0)
 			order = tag->length - entry->length;
 		if (order == 0)
-			return has[refresh->by_path[mid]];
+			return refresh->by_path[mid];
 		if (order < 0)
 			low = mid + 1;
 		else
@@ -189,15 +202,47 @@ is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_give
 
 		if (lies_below(entry, tag->path, tag->length) ||
 			(tag->given && has_path(entry, tag->path, tag->length)))
-			return has[refresh->trees[i]];
+			return refresh->trees[i];
 	}
-	for (i = 0; has_given && i < refresh->nroots; i++)
+	for (i = 0; i < refresh->nroots; i++)
 	{
 		if (!refresh->root_is_grouped[i] &&
 			is_of_root(entry, refresh->given_roots[i], strlen(refresh->given_roots[i]), refresh->root_is_tree[i]))
-			return true;
+			return OWNER_GIVEN;
 	}
-	return false;
+	return OWNER_NOBODY;
+}
+
+/* The same, looked for once where the path has a number and so lies at one place as long as the session lasts */
+static inline int
+owner_of(Refresh *refresh, const CdTag *entry)
+{
+	PathOwner  *known;
+
+	if (entry->number <= 0)
+		return find_owner(refresh, entry);
+	if (entry->number >= refresh->nowners)
+	{
+		int			size = Max(entry->number + 1, Max(refresh->nowners * 2, 256));
+
+		refresh->owners = refresh->owners == NULL ? MemoryContextAllocHuge(refresh->lasting, size * sizeof(PathOwner)) :
+			repalloc_huge(refresh->owners, size * sizeof(PathOwner));
+		memset(refresh->owners + refresh->nowners, 0, (size - refresh->nowners) * sizeof(PathOwner));
+		refresh->nowners = size;
+	}
+	known = &refresh->owners[entry->number];
+	if (known->path != entry->path)
+		*known = (PathOwner) {entry->path, find_owner(refresh, entry)};
+	return known->owner;
+}
+
+/* Is an entry replaced by what was evaluated for this customer? */
+static inline bool
+is_replaced(Refresh *refresh, const CdTag *entry, const bool *has, bool has_given)
+{
+	int			owner = owner_of(refresh, entry);
+
+	return owner >= 0 ? has[owner] : owner == OWNER_GIVEN && has_given;
 }
 
 static int
@@ -247,18 +292,19 @@ typedef struct OldEntries
 {
 	CdTag	   *tags;
 	int			count;
+	int			next;			/* after the one found last */
 } OldEntries;
 
-/*
- * Keep the entry that is there where the new one says the same but for the
- * rounding of a score that was computed at another moment.
- */
-static void
-settle(const OldEntries *old, CdTag *tag)
+/* The entry with a tag's path that was there, or NULL */
+static const CdTag *
+find_old(OldEntries *old, const CdTag *tag)
 {
 	int			low = 0,
 				high = old->count;
 
+	/* They mostly come in one order, and a path with a number lies at one place. */
+	if (old->next < high && old->tags[old->next].path == tag->path && old->tags[old->next].length == tag->length)
+		return &old->tags[old->next++];
 	while (low < high)
 	{
 		int			mid = low + (high - low) / 2;
@@ -267,20 +313,33 @@ settle(const OldEntries *old, CdTag *tag)
 
 		if (order == 0)
 			order = before->length - tag->length;
+		if (order == 0)
+		{
+			old->next = mid + 1;
+			return before;
+		}
 		if (order < 0)
 			low = mid + 1;
-		else if (order > 0)
-			high = mid;
 		else
-		{
-			if (before->at == tag->at && before->half_life == tag->half_life &&
-				fabs(before->score - tag->score) <= SAME_SCORE * fabs(tag->score))
-			{
-				tag->score = before->score;
-				tag->until = before->until;
-			}
-			return;
-		}
+			high = mid;
+	}
+	return NULL;
+}
+
+/*
+ * Keep the entry that is there where the new one says the same but for the
+ * rounding of a score that was computed at another moment.
+ */
+static void
+settle(OldEntries *old, CdTag *tag)
+{
+	const CdTag *before = find_old(old, tag);
+
+	if (before != NULL && before->at == tag->at && before->half_life == tag->half_life &&
+		fabs(before->score - tag->score) <= SAME_SCORE * fabs(tag->score))
+	{
+		tag->score = before->score;
+		tag->until = before->until;
 	}
 }
 
@@ -357,7 +416,7 @@ last_event_of(Refresh *refresh, const Tag *tag, TimestampTz *at)
 
 /* Add a score, if it is one */
 static void
-add_score(Refresh *refresh, const Tag *tag, double score, const OldEntries *old, CdTagBuilder *builder)
+add_score(Refresh *refresh, const Tag *tag, double score, OldEntries *old, CdTagBuilder *builder)
 {
 	CdTag	   *entry = cd_tag_builder_room(builder);
 	double		least = tag->has_min ? tag->min_score : LEAST_SCORE;
@@ -397,7 +456,7 @@ add_score(Refresh *refresh, const Tag *tag, double score, const OldEntries *old,
 
 /* Add what one tag's result says */
 static inline void
-add_result(Refresh *refresh, Tag *tag, const OldEntries *old, CdTagBuilder *builder)
+add_result(Refresh *refresh, Tag *tag, OldEntries *old, CdTagBuilder *builder)
 {
 	Datum		value = cd_result(&tag->results, tag->place);
 
@@ -548,7 +607,7 @@ make_tags(Refresh *refresh, uint32 customer, const CdTagset *old, const CdTagset
 		has[i] = seek(&refresh->tags[i], customer);
 	memset(present, false, refresh->count * sizeof(bool));
 	cd_tags_begin(&reader, old);
-	entries.count = 0;
+	entries.count = entries.next = 0;
 	entries.tags = palloc((reader.left + 1) * sizeof(CdTag));
 	while (cd_tags_next(&reader))
 	{
@@ -864,6 +923,7 @@ run_refresh(Refresh *refresh, const Datum *ids, CdSet **customers, int count, co
 	int			i;
 
 	refresh->count = count;
+	refresh->lasting = context;
 	refresh->now = cd_as_of();
 	refresh->tags = palloc0(Max(count, 1) * sizeof(Tag));
 	refresh->expressions = palloc0((count + 2) * sizeof(CdExpression));

@@ -51,7 +51,7 @@ typedef struct Posting
 	int			room;
 	uint32	   *customers;
 	float4	   *scores;
-	int			nmoving;
+	int			nmoving;		/* whose tag decays or expires; where all do they are not written apart */
 	int			moving_room;
 	uint32	   *moving;
 	StringInfoData times;
@@ -137,6 +137,18 @@ find_posting(CdTagIndex *index, const CdTag *tag)
 	return index->by_number[tag->number];
 }
 
+/* Have room for so many customers whose tags move */
+static void
+make_room_for_moving(CdTagIndex *index, Posting *posting, int count)
+{
+	if (count <= posting->moving_room)
+		return;
+	posting->moving_room = Max(Max(16, posting->moving_room * 2), count);
+	posting->moving = posting->moving == NULL ?
+		MemoryContextAllocHuge(index->context, posting->moving_room * sizeof(uint32)) :
+		repalloc_huge(posting->moving, posting->moving_room * sizeof(uint32));
+}
+
 static void
 add_tag(CdTagIndex *index, uint32 customer, const CdTag *tag)
 {
@@ -157,20 +169,29 @@ add_tag(CdTagIndex *index, uint32 customer, const CdTag *tag)
 	posting->scores[posting->count++] = tag->score;
 	index->held++;
 	if (!cd_tag_moves(tag))
+	{
+		/* Until now all did, perhaps. */
+		if (posting->nmoving == posting->count - 1 && posting->nmoving > 0)
+		{
+			make_room_for_moving(index, posting, posting->nmoving);
+			memcpy(posting->moving, posting->customers, posting->nmoving * sizeof(uint32));
+		}
 		return;
-	if (posting->nmoving == posting->moving_room)
+	}
+	if (posting->nmoving < posting->count - 1)
+	{
+		make_room_for_moving(index, posting, posting->nmoving + 1);
+		posting->moving[posting->nmoving] = customer;
+	}
+	posting->nmoving++;
+	posting->holds_until = Min(posting->holds_until, tag->until);
+	if (posting->times.data == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(index->context);
 
-		posting->moving_room = Max(16, posting->moving_room * 2);
-		posting->moving = posting->moving == NULL ? palloc(posting->moving_room * sizeof(uint32)) :
-			repalloc_huge(posting->moving, posting->moving_room * sizeof(uint32));
-		if (posting->times.data == NULL)
-			initStringInfo(&posting->times);
+		initStringInfo(&posting->times);
 		MemoryContextSwitchTo(old);
 	}
-	posting->moving[posting->nmoving++] = customer;
-	posting->holds_until = Min(posting->holds_until, tag->until);
 	cd_tag_times_write(&posting->times, tag, &posting->last);
 }
 
@@ -227,13 +248,14 @@ end_posting(CdTagIndex *index, Posting *posting)
 	values[CD_POSTING_PART - 1] = Int32GetDatum(posting->part++);
 	values[CD_POSTING_MEMBERS - 1] = PointerGetDatum(cd_set_from_sorted(posting->customers, posting->count));
 	nulls[CD_POSTING_SCORES - 1] = !write_scores(posting, &values[CD_POSTING_SCORES - 1]);
-	if (posting->nmoving > 0)
-	{
+	if (posting->nmoving > 0 && posting->nmoving < posting->count)
 		values[CD_POSTING_MOVING - 1] = PointerGetDatum(cd_set_from_sorted(posting->moving, posting->nmoving));
-		values[CD_POSTING_TIMES - 1] = PointerGetDatum(cstring_to_text_with_len(posting->times.data, posting->times.len));
-	}
 	else
-		nulls[CD_POSTING_MOVING - 1] = nulls[CD_POSTING_TIMES - 1] = true;
+		nulls[CD_POSTING_MOVING - 1] = true;
+	if (posting->nmoving > 0)
+		values[CD_POSTING_TIMES - 1] = PointerGetDatum(cstring_to_text_with_len(posting->times.data, posting->times.len));
+	else
+		nulls[CD_POSTING_TIMES - 1] = true;
 	values[CD_POSTING_HOLDS - 1] = TimestampTzGetDatum(posting->holds_until);
 	nulls[CD_POSTING_HOLDS - 1] = TIMESTAMP_IS_NOEND(posting->holds_until);
 	cd_insertion_add(index->insertion, values, nulls);

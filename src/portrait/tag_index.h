@@ -7,7 +7,8 @@
  * path that follow those of the row before it.  Beside them lie their scores
  * (NULL if all are 1): a form byte, then a score each, as hundredths in one
  * byte or as float4; and, of those whose tag decays or expires (a set of their
- * own, NULL if there are none), the times as tagset.c writes them.
+ * own, NULL if these are all), the times as tagset.c writes them (NULL if there
+ * are none).
  *
  * Rows belong to layers.  A layer tells of a set of customers all that there
  * is to tell, and what an earlier layer says of them no longer counts.  So a

@@ -214,24 +214,25 @@ typedef void (*TakeMoving) (void *arg, uint32 place, const CdTag *tag);
 static void
 each_moving(const Row *row, TakeMoving take, void *arg)
 {
-	CdSet	   *moving = (CdSet *) row_value(row, CD_POSTING_MOVING);
-	struct varlena *times;
+	struct varlena *times = row_value(row, CD_POSTING_TIMES);
+	CdSet	   *moving;
 	const uint8 *scores,
 			   *next,
 			   *end;
 	CdTagTimes	last = {0, 0};
-	uint32	   *ids;
-	uint64		count,
+	uint32	   *ids = NULL;
+	uint64		count = row->count,
 				i;
 	uint32		place = 0;
 
-	if (moving == NULL)
-		return;
-	times = row_value(row, CD_POSTING_TIMES);
-	scores = open_scores(row);
-	if (times == NULL)
+	moving = (CdSet *) row_value(row, CD_POSTING_MOVING);
+	if (times == NULL && moving != NULL)
 		corrupt_index("times are missing");
-	ids = cd_set_ids(moving, &count);
+	if (times == NULL)
+		return;
+	scores = open_scores(row);
+	if (moving != NULL)
+		ids = cd_set_ids(moving, &count);
 	next = (const uint8 *) VARDATA(times);
 	end = next + VARSIZE(times) - VARHDRSZ;
 	for (i = 0; i < count; i++)
@@ -241,15 +242,20 @@ each_moving(const Row *row, TakeMoving take, void *arg)
 
 		if (fault != NULL)
 			corrupt_index(fault);
-		while (place < row->count && row->ids[place] < ids[i])
+		if (ids == NULL)
+			place = (uint32) i;
+		while (ids != NULL && place < row->count && row->ids[place] < ids[i])
 			place++;
-		if (place == row->count || row->ids[place] != ids[i])
+		if (place == row->count || (ids != NULL && row->ids[place] != ids[i]))
 			corrupt_index("times belong to a customer who has no such tag");
 		tag.score = row_score(scores, place);
 		take(arg, place, &tag);
 	}
-	pfree(ids);
-	pfree(moving);
+	if (moving != NULL)
+	{
+		pfree(ids);
+		pfree(moving);
+	}
 	pfree(times);
 }
 
@@ -340,7 +346,7 @@ simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 {
 	const uint8 *scores;
 
-	if (!heap_attisnull(row->tuple, CD_POSTING_MOVING, row->desc) ||
+	if (!heap_attisnull(row->tuple, CD_POSTING_TIMES, row->desc) ||
 		(scores = open_scores(row)) == NULL || scores[0] != CD_SCORES_HUNDREDTHS)
 		return NULL;
 	return filter_hundredths(row->room, row->members, scores + 1, judge_hundredths(row->room, leaf, moment));
