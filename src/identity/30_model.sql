@@ -270,7 +270,7 @@ COMMENT ON TABLE customer_data.match_report IS 'Derived: what the last matching 
 
 CREATE TABLE customer_data.match_conflict (
     at        timestamptz NOT NULL DEFAULT now(),
-    kind      text NOT NULL CHECK (kind IN ('join refused', 'identifier gave way', 'one to one', 'giant component')),
+    kind      text NOT NULL CHECK (kind IN ('join refused', 'identifier gave way', 'one to one', 'decisions', 'giant component')),
     attribute text,
     record_a  bigint NOT NULL,
     record_b  bigint,

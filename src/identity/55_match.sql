@@ -154,6 +154,7 @@ DECLARE
     decided  customer_data.match_decision;
     named    text;
     through  text;
+    too_many record;
     strength text := format('probability %s', round(customer_data.weight_probability(weight)::numeric, 4));
 BEGIN
     SELECT r.* INTO a FROM customer_data.source_record r WHERE r.record_id = match_words.record_a;
@@ -163,8 +164,9 @@ BEGIN
     SELECT d.* INTO decided FROM customer_data.match_decision d
     WHERE d.record_a = least(match_words.record_a, match_words.record_b) AND d.record_b = greatest(match_words.record_a, match_words.record_b);
     IF decided.decision IS NOT NULL THEN
-        RETURN format('%s: %s decided %s on %s%s', verdict, decided.decided_by, replace(decided.decision, '_', ' '),
-                      decided.decided_at::date, ', ' || decided.reason);
+        RETURN format('%s: %s decided %s on %s%s%s', verdict, decided.decided_by, replace(decided.decision, '_', ' '),
+                      decided.decided_at::date, ', ' || decided.reason,
+                      CASE WHEN decided.decision = 'must_link' AND a.customer_id <> b.customer_id THEN '; but who was decided cannot link would be joined by it' END);
     END IF;
     SELECT l.name INTO named
     FROM customer_data.identity_evidence e JOIN customer_data.identity_link l USING (link_id)
@@ -185,14 +187,31 @@ BEGIN
         WHERE match_words.record_a IN (x.record_a, x.record_b) AND match_words.record_b IN (y.record_a, y.record_b)
           AND n.id IN (y.record_a, y.record_b) AND n.id <> match_words.record_b AND least(x.weight, y.weight) > 0
         ORDER BY least(x.weight, y.weight) DESC LIMIT 1;
+        IF through IS NULL THEN
+            SELECT format('%s %s and %s %s, of which %s decided must link', sx.name, x.key, sy.name, y.key, d.decided_by) INTO through
+            FROM customer_data.source_record x
+            JOIN customer_data.match_decision d ON d.record_a = x.record_id AND d.decision = 'must_link'
+            JOIN customer_data.source_record y ON y.record_id = d.record_b AND y.customer_id = a.customer_id
+            JOIN customer_data.source sx ON sx.source_id = x.source_id
+            JOIN customer_data.source sy ON sy.source_id = y.source_id
+            WHERE x.customer_id = a.customer_id ORDER BY d.decided_at LIMIT 1;
+        END IF;
         RETURN format('%s: not by these two alone (%s) but through %s', verdict, strength, coalesce(through, 'other records'));
     END IF;
+    SELECT i.attribute, i.max_distinct INTO too_many
+    FROM customer_data.source_record x
+    JOIN customer_data.match_conflict c ON x.record_id IN (c.record_a, c.record_b) AND c.kind = 'join refused'
+    JOIN customer_data.source_record y ON y.record_id IN (c.record_a, c.record_b) AND y.customer_id = b.customer_id
+    JOIN customer_data.identifier i ON i.attribute = c.attribute
+    WHERE x.customer_id = a.customer_id LIMIT 1;
     IF named IS NOT NULL THEN
         RETURN format('%s: link %s names both, but other evidence forbids it; resolve() may not have run since', verdict, named);
     ELSIF weight <= 0 THEN
         RETURN format('%s: too little agrees, %s', verdict, strength);
     ELSIF a.source_id = b.source_id AND (SELECT s.one_to_one FROM customer_data.source s WHERE s.source_id = a.source_id) THEN
         RETURN format('%s: alike (%s), but their source has no duplicates', verdict, strength);
+    ELSIF too_many.attribute IS NOT NULL THEN
+        RETURN format('%s: alike (%s), but one customer would have more values of %s than its limit, %s', verdict, strength, too_many.attribute, too_many.max_distinct);
     END IF;
     RETURN format('%s: alike (%s), but joining them would contradict their other records', verdict, strength);
 END
@@ -224,9 +243,15 @@ BEGIN
             -- The attribute itself where it is mapped, else those compared with it.
             SELECT l.line_no, l.comparison, l.condition, l.weight, l.slot,
                    coalesce((SELECT a.given[s.ordinal] FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison),
-                            (SELECT string_agg(a.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_a,
+                            (SELECT string_agg(a.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot),
+                            -- A mark of generation may stand in any part of a name.
+                            (SELECT string_agg(a.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s
+                             WHERE l.comparison = 'name_suffix' AND s.attribute IN ('full_name', 'given_name', 'middle_name', 'family_name'))) AS value_a,
                    coalesce((SELECT b.given[s.ordinal] FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison),
-                            (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot)) AS value_b,
+                            (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s WHERE s.slot = l.slot),
+                            -- A mark of generation may stand in any part of a name.
+                            (SELECT string_agg(b.given[s.ordinal], ' ' ORDER BY s.ordinal) FROM slot s
+                             WHERE l.comparison = 'name_suffix' AND s.attribute IN ('full_name', 'given_name', 'middle_name', 'family_name'))) AS value_b,
                    -- Parts of a name are read from the whole where they are not given: its likeness is not theirs.
                    l.comparison NOT IN ('given_name', 'middle_name', 'family_name')
                    OR EXISTS (SELECT FROM slot s WHERE s.slot = l.slot AND s.attribute = l.comparison
@@ -285,7 +310,7 @@ CREATE VIEW customer_data.identity_conflict AS
     LEFT JOIN customer_data.record_value vb ON vb.record_id = c.record_b
     ORDER BY c.records DESC NULLS LAST, c.record_a, c.record_b;
 COMMENT ON VIEW customer_data.identity_conflict IS 'Joins that the limit of an identifier or a one-to-one source refused, identifiers that gave way to better ones, and components of more than 500 records with the number of customers they were parted into';
-COMMENT ON COLUMN customer_data.identity_conflict.kind IS 'join refused: too many values of the attribute; identifier gave way: too many, but an identifier of higher priority agrees; one to one: the source has no duplicates; giant component';
+COMMENT ON COLUMN customer_data.identity_conflict.kind IS 'join refused: too many values of the attribute; identifier gave way: too many, but an identifier of higher priority agrees; one to one: the source has no duplicates; decisions: a must_link that would join whom a cannot_link parts; giant component';
 
 CREATE FUNCTION customer_data.decide_match(source_a text, key_a text, source_b text, key_b text, same boolean, reason text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE

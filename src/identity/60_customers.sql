@@ -120,6 +120,12 @@ BEGIN
               WHERE r.record_id IN (decide_pair.record_a, decide_pair.record_b) AND o.gone_at IS NULL),
         NULL, NULL,
         format('%s by %s%s', coalesce(replace(decision, '_', ' '), 'decision withdrawn'), current_user, ': ' || reason));
+    IF decision = 'must_link' AND (SELECT count(DISTINCT r.customer_id) FROM customer_data.source_record r
+                                   WHERE r.record_id IN (decide_pair.record_a, decide_pair.record_b) AND r.gone_at IS NULL) > 1 THEN
+        RAISE WARNING 'the two records are not joined: a cannot_link decision parts them'
+            USING DETAIL = 'The decision is kept and takes effect when nothing is against it.',
+                  HINT = 'See customer_data.identity_conflict and customer_data.match_decision; withdraw_decision() takes one back.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_data.decide_pair(bigint, bigint, text, text) IS 'Keeps a decision about two records (NULL: withdraws it) and applies it at once';

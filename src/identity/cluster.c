@@ -2,7 +2,8 @@
  * cluster.c
  *		Clusters of records by average log odds: the two clusters whose pairs
  *		speak most for each other on average are joined first, until none is
- *		left that speaks for.  Guards forbid joins.
+ *		left that speaks for.  Guards forbid joins.  Clusters of which people
+ *		joined a record of each are then joined as wholes.
  */
 #include "postgres.h"
 
@@ -19,7 +20,8 @@ typedef struct Between
 	float		sum;
 	float		count;			/* linked pairs */
 	float		expected;		/* those of them that would be missed */
-	bool		never;
+	bool		never;			/* a person parted them */
+	bool		refused;		/* a limit is against */
 } Between;
 
 /* A possible join, best first. */
@@ -213,7 +215,7 @@ offer(Work *w, uint32 a, uint32 b, const Between *between)
 	double		missing = (double) w->informed[a] * w->informed[b] - between->expected;
 	double		average = (between->sum + missing * w->c->absent) / (between->count + missing);
 
-	if (between->never || average <= w->c->stop)
+	if (between->never || between->refused || average <= w->c->stop)
 		return;
 	heap_push(w, (Join) {(float) average, Min(w->lowest[a], w->lowest[b]), Max(w->lowest[a], w->lowest[b]),
 			  Min(a, b), Max(a, b),
@@ -284,6 +286,49 @@ better_agrees(Work *w, uint32 a, uint32 b, int kind)
 	return false;
 }
 
+/* The lowest member that holds a value of a kind, one other than that of another member where there is one. */
+static uint32
+holder(Work *w, uint32 a, int kind, uint32 other)
+{
+	CdClustering *c = w->c;
+	uint32		found = PG_UINT32_MAX;
+	bool		differs = false;
+	uint32		r = a;
+
+	do
+	{
+		for (uint32 t = c->tagfirst[r]; t < c->tagfirst[r + 1]; t++)
+		{
+			bool		same = false;
+
+			if (c->tag[t].kind != kind)
+				continue;
+			for (uint32 u = other == PG_UINT32_MAX ? 0 : c->tagfirst[other]; other != PG_UINT32_MAX && u < c->tagfirst[other + 1]; u++)
+				same |= c->tag[u].kind == kind && c->tag[u].value == c->tag[t].value;
+			if (differs ? !same && r < found : !same || r < found)
+				found = r;
+			differs |= !same;
+		}
+		r = w->next[r];
+	} while (r != a);
+	return found;
+}
+
+/* Note a conflict by records that any run names alike, whatever else it clusters. */
+static void
+note_conflict(Work *w, int kind, uint32 a, uint32 b, bool joined)
+{
+	CdClustering *c = w->c;
+	uint32		first = w->lowest[a] < w->lowest[b] ? a : b;
+	uint32		second = first == a ? b : a;
+
+	if (c->nconflicts == CD_MAX_CONFLICTS)
+		return;
+	first = holder(w, first, kind, PG_UINT32_MAX);
+	second = holder(w, second, kind, first);
+	c->conflict[c->nconflicts++] = (CdConflict) {kind, first, second, joined};
+}
+
 /*
  * Do the guards let two clusters join?  Where they would hold more values of
  * an identifier than allowed, but agree on one of higher priority, the lower
@@ -293,17 +338,40 @@ static bool
 may_join(Work *w, uint32 a, uint32 b)
 {
 	CdClustering *c = w->c;
+	int			before = c->nconflicts;
 
 	for (int kind = 0; kind < c->nkinds; kind++)
 	{
-		bool		joined;
-
 		if (!breaks_limit(w, a, b, kind))
 			continue;
-		joined = c->priority[kind] > 0 && better_agrees(w, a, b, kind);
-		if (c->nconflicts < CD_MAX_CONFLICTS)
-			c->conflict[c->nconflicts++] = (CdConflict) {kind, a, b, joined};
-		if (!joined)
+		if (c->priority[kind] > 0 && better_agrees(w, a, b, kind))
+		{
+			note_conflict(w, kind, a, b, true);
+			continue;
+		}
+		/* nothing gave way after all */
+		c->nconflicts = before;
+		note_conflict(w, kind, a, b, false);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * May two clusters be joined because a person joined one of each?  Whom a
+ * person parted, and two records of a source without duplicates, stay apart;
+ * limits of identifiers give way to people.
+ */
+static bool
+may_follow(Work *w, uint32 a, uint32 b)
+{
+	Between    *between = between_find(w, a, b);
+
+	if (between != NULL && between->never)
+		return false;
+	for (int kind = 0; kind < w->c->nkinds; kind++)
+	{
+		if (w->c->priority[kind] == 0 && breaks_limit(w, a, b, kind))
 			return false;
 	}
 	return true;
@@ -348,6 +416,7 @@ join(Work *w, uint32 a, uint32 b)
 		into->count += was.count;
 		into->expected += was.expected;
 		into->never |= was.never;
+		into->refused |= was.refused;
 		if (made)
 		{
 			add_neighbour(w, a, x);
@@ -382,14 +451,30 @@ join(Work *w, uint32 a, uint32 b)
 	}
 }
 
-/* Cluster the nodes; label[i] becomes the lowest node of i's cluster. */
-void
-cd_cluster(CdClustering *c)
+/* The cluster that holds a node by now. */
+static uint32
+cluster_of(const Work *w, uint32 i)
+{
+	while (!w->alive[i])
+		i = w->next[i];
+	return i;
+}
+
+/*
+ * Cluster the nodes once.  What people joined in the links of `first` comes
+ * before all values; the other clusters that people joined a record of each
+ * are joined as wholes at the end.  Answers false where such a join would
+ * break another guard: its link is then among `first`, for another round, so
+ * that at least the two records come together.
+ */
+static bool
+cluster_once(CdClustering *c, bool *first)
 {
 	Work		w = {0};
 	uint32		n = c->n;
+	bool		settled = true;
 
-	c->conflict = palloc(CD_MAX_CONFLICTS * sizeof(CdConflict));
+	c->nconflicts = 0;
 	w.context = AllocSetContextCreate(CurrentMemoryContext, "customer_data clusters", ALLOCSET_DEFAULT_SIZES);
 	w.c = c;
 	w.informed = MemoryContextAllocHuge(w.context, Max(n, 1) * sizeof(float));
@@ -417,7 +502,8 @@ cd_cluster(CdClustering *c)
 
 		if (i % 8192 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (link->a == link->b)
+		/* what people joined is no evidence about others */
+		if (link->a == link->b || link->kind == CD_LINK_ALWAYS)
 			continue;
 		between = between_make(&w, link->a, link->b, &made);
 		if (made)
@@ -436,20 +522,25 @@ cd_cluster(CdClustering *c)
 			between->expected = w.informed[link->a] * w.informed[link->b];
 		}
 	}
-	/* what people decided comes first */
 	for (Size i = 0; i < c->nlinks; i++)
 	{
-		uint32		a = c->link[i].a;
-		uint32		b = c->link[i].b;
+		uint32		a;
+		uint32		b;
+		Between    *between;
 
-		if (c->link[i].kind != CD_LINK_ALWAYS)
+		if (c->link[i].kind != CD_LINK_ALWAYS || !first[i])
 			continue;
-		/* find the clusters that hold them by now */
-		while (!w.alive[a])
-			a = w.next[a];
-		while (!w.alive[b])
-			b = w.next[b];
-		if (a != b && !(between_find(&w, a, b) && between_find(&w, a, b)->never))
+		a = cluster_of(&w, c->link[i].a);
+		b = cluster_of(&w, c->link[i].b);
+		if (a == b)
+			continue;
+		between = between_find(&w, a, b);
+		if (between != NULL && between->never)
+		{
+			if (c->nconflicts < CD_MAX_CONFLICTS)
+				c->conflict[c->nconflicts++] = (CdConflict) {CD_DECISIONS, c->link[i].a, c->link[i].b, false};
+		}
+		else
 			join(&w, a, b);
 	}
 	for (uint32 a = 0; a < n; a++)
@@ -476,10 +567,29 @@ cd_cluster(CdClustering *c)
 			continue;
 		if (!may_join(&w, j.a, j.b))
 		{
-			between_find(&w, j.a, j.b)->never = true;
+			between_find(&w, j.a, j.b)->refused = true;
 			continue;
 		}
 		join(&w, j.a, j.b);
+	}
+	for (Size i = 0; i < c->nlinks; i++)
+	{
+		uint32		a;
+		uint32		b;
+
+		if (c->link[i].kind != CD_LINK_ALWAYS || first[i])
+			continue;
+		a = cluster_of(&w, c->link[i].a);
+		b = cluster_of(&w, c->link[i].b);
+		if (a == b)
+			continue;
+		if (may_follow(&w, a, b))
+			join(&w, a, b);
+		else
+		{
+			first[i] = true;
+			settled = false;
+		}
 	}
 	for (uint32 i = 0; i < n; i++)
 		c->label[i] = PG_UINT32_MAX;
@@ -496,4 +606,17 @@ cd_cluster(CdClustering *c)
 		} while (r != i);
 	}
 	MemoryContextDelete(w.context);
+	return settled;
+}
+
+/* Cluster the nodes; label[i] becomes the lowest node of i's cluster. */
+void
+cd_cluster(CdClustering *c)
+{
+	bool	   *first = MemoryContextAllocExtended(CurrentMemoryContext, Max(c->nlinks, 1) * sizeof(bool), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	c->conflict = palloc(CD_MAX_CONFLICTS * sizeof(CdConflict));
+	while (!cluster_once(c, first))
+		;
+	pfree(first);
 }

@@ -29,10 +29,12 @@ typedef struct CdTag
 	uint64		value;
 } CdTag;
 
-/* A join that the limit of a kind of value was against. */
+/* A join that the limit of a kind of value, or another decision of a person, was against. */
+#define CD_DECISIONS	(-1)
+
 typedef struct CdConflict
 {
-	int			kind;
+	int			kind;			/* or CD_DECISIONS */
 	uint32		a;
 	uint32		b;
 	bool		joined;			/* a better identifier agrees: the kind gave way */

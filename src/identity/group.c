@@ -459,9 +459,9 @@ report_conflicts(Grouping *g, Datum ids, bool some)
 		CdConflict *conflict = &g->c.conflict[i];
 		int64		a = g->nodes.id[conflict->a];
 		int64		b = g->nodes.id[conflict->b];
-		bool		identifier = conflict->kind < g->nidentifiers;
+		bool		identifier = conflict->kind >= 0 && conflict->kind < g->nidentifiers;
 
-		put_conflict(conflict->joined ? "identifier gave way" : identifier ? "join refused" : "one to one",
+		put_conflict(conflict->kind == CD_DECISIONS ? "decisions" : conflict->joined ? "identifier gave way" : identifier ? "join refused" : "one to one",
 					 identifier ? g->identifier[conflict->kind] : NULL, Min(a, b), Max(a, b), 0, 0);
 	}
 	parent = MemoryContextAllocHuge(g->context, Max(g->nodes.n, 1) * sizeof(uint32));
@@ -523,7 +523,8 @@ cluster_some(Grouping *g, bool some, Datum affected)
 					  " WHERE record_a IS NOT NULL AND record_b IS NOT NULL%s", EVIDENCE_WEIGHT,
 					  some ? " AND record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
 			 ids, some, take_link, g);
-	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s",
+	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s"
+					  " ORDER BY decided_at, record_a, record_b",
 					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
 			 ids, some, take_decision, g);
 	read_parents(g, ids, some);
