@@ -9,6 +9,8 @@
 #include "portrait/evaluate.h"
 #include "segment/condition.h"
 
+#include <math.h>
+
 #include "access/stratnum.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_collation.h"
@@ -251,7 +253,7 @@ rewrite_comparison(OpExpr *op, PlanContext *context)
 	return NULL;
 }
 
-/* A constant number as double precision, NULL if a node is none. */
+/* A constant number as double precision, NULL if a node is none; NaN is greater than any count, which C does not know. */
 static Const *
 constant_number(Node *node)
 {
@@ -263,12 +265,12 @@ constant_number(Node *node)
 		 type != FLOAT8OID && type != NUMERICOID))
 		return NULL;
 	if (type == FLOAT8OID)
-		return (Const *) node;
+		return isnan(DatumGetFloat8(((Const *) node)->constvalue)) ? NULL : (Const *) node;
 	constant = (Const *) eval_const_expressions(NULL, (Node *)
 		makeFuncExpr(type == INT2OID ? F_FLOAT8_INT2 : type == INT4OID ? F_FLOAT8_INT4 :
 					 type == INT8OID ? F_FLOAT8_INT8 : type == FLOAT4OID ? F_FLOAT8_FLOAT4 : F_FLOAT8_NUMERIC,
 					 FLOAT8OID, list_make1(node), InvalidOid, InvalidOid, COERCE_IMPLICIT_CAST));
-	return IsA(constant, Const) ? constant : NULL;
+	return IsA(constant, Const) && !isnan(DatumGetFloat8(constant->constvalue)) ? constant : NULL;
 }
 
 /*
