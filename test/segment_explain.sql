@@ -26,6 +26,11 @@ SELECT add_event_source('shop', 'public.event', 'crm', 'contact', 'at', 'kind', 
 SELECT count(*) FROM resolve() \gset
 SELECT refresh_timelines() IS NULL AS done \gset
 SELECT add_segment('helper', $$vip = 'yes'$$) IS NULL AS done \gset
+SELECT add_tag('crm.guest', kind => 'manual') IS NULL AS done, add_tag('crm.gold', kind => 'manual', valid_for => '90 days') IS NULL AS done,
+       add_tag('likes.tea', $$event_count(events, 'view[category=tea]') >= 2$$) IS NULL AS done \gset
+SELECT count(tag_customer(customer_id, t)) FROM customer, unnest('{crm.guest,crm.gold}'::text[]) t WHERE random() < 0.4 \gset
+SELECT add_segment('has bought', $$happened(events, 'purchase')$$) IS NULL AS done, add_segment('has looked', $$happened(events, 'view')$$) IS NULL AS done \gset
+SELECT add_journey('way') IS NULL AS done, add_stage('way', 'looks', $$in_segment(customer_id, 'has looked')$$) IS NULL AS done, add_stage('way', 'buys', $$in_segment(customer_id, 'has bought')$$) IS NULL AS done \gset
 
 -- {n} stands for a random number.
 CREATE TABLE leaf (n int GENERATED ALWAYS AS IDENTITY, text text);
@@ -41,7 +46,8 @@ INSERT INTO leaf (text) VALUES
 ($$unanswered(events, 'cart', 'purchase', same => 'product', last => '{n} days')$$), ($$event_last(events, 'view') < as_of() - interval '{n} days'$$), ($$event_first(events, 'purchase') > as_of() - interval '{n} days'$$),
 ($$event_days(events, '*', last => '{n} days') >= 3$$), ($$event_distinct(events, '*', 'category') >= 2$$), ($$window_funnel(events, ARRAY['view', 'cart', 'purchase']::event_pattern[], '7 days') >= 2$$),
 ($$favourite_category = 'tea'$$), ($$happened(events, 'purchase', since => registered_at, until => registered_at + interval '7 days')$$),
-($$in_segment(customer_id, 'helper')$$), ($$CASE WHEN city = 'Brno' THEN happened(events, 'view', last => '{n} days') ELSE frequency > 1 END$$);
+($$in_segment(customer_id, 'helper')$$), ($$has_tag(tags, 'crm.guest')$$), ($$has_tag(tags, 'crm.gold', 0.5)$$), ($$tags @@ 'crm.guest & !crm.gold'$$), ($$tag_score(tags, 'crm.gold') > 0.3$$), ($$has_tag(tags, 'crm.*')$$),
+($$CASE WHEN city = 'Brno' THEN happened(events, 'view', last => '{n} days') ELSE frequency > 1 END$$);
 
 CREATE FUNCTION random_condition(leaves int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -67,6 +73,12 @@ BEGIN
                  WHERE m.attribute = c.subject) USING c.value, contact_id;
     WHEN 'enter', 'leave' THEN
         UPDATE contact SET vip = CASE c.what WHEN 'enter' THEN 'yes' ELSE 'no' END WHERE id = contact_id;
+    WHEN 'tag' THEN
+        PERFORM customer_data.tag_customer(customer_data.customer_id_of('crm', contact_id::text), c.subject, c.value::float8, at => customer_data.as_of());
+    WHEN 'untag' THEN
+        -- A path that ends in .* is all below it.
+        PERFORM customer_data.untag_customer(customer_data.customer_id_of('crm', contact_id::text), t.path)
+        FROM customer_data.tag t WHERE t.path = c.subject OR c.subject LIKE '%.*' AND starts_with(t.path, rtrim(c.subject, '*'));
     WHEN 'add' THEN
         INSERT INTO event (contact, at, kind, amount, quantity, category, product, channel)
         SELECT contact_id, c.at - (i - 1) * coalesce(c.every, '0'), e ->> 'kind', (e ->> 'value')::numeric, (e ->> 'quantity')::numeric,

@@ -192,10 +192,24 @@ take_constants(void *arg)
 {
 	Guide	   *guide = arg;
 	const CdAsked *asked = guide->part->asked;
+	Node	   *tree = (Node *) asked->condition->expr;
+	CdExpression uses = {0};
 	CdRunAs		save;
+	ListCell   *path;
+	ListCell   *word;
 
 	cd_run_as_begin(asked->owner, asked->time_zone, &save);
-	(void) constant_walker(eval_const_expressions(NULL, copyObject((Node *) asked->condition->expr)), guide);
+	(void) constant_walker(eval_const_expressions(NULL, copyObject(tree)), guide);
+	/* Tags that a query names are words, too; * stands for any. */
+	cd_find_uses(&uses, tree, RelationGetRelid(guide->explain->run.profile));
+	foreach(path, uses.tag_paths)
+	{
+		foreach(word, guide->words)
+			if (strcmp(lfirst(word), lfirst(path)) == 0)
+				break;
+		if (word == NULL && strcmp(lfirst(path), "*") != 0)
+			guide->words = lappend(guide->words, lfirst(path));
+	}
 	cd_run_as_end(&save);
 }
 
