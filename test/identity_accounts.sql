@@ -1,7 +1,7 @@
 -- Companies and their persons.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(40);
+SELECT plan(44);
 
 CREATE TABLE public.company (id text, name text, web text, parent text);
 INSERT INTO public.company VALUES ('C1', 'Tulip Bulbs B.V.', 'https://www.tulipbulbs.nl/about', NULL), ('C2', 'Fjord Shipping AS', 'fjordship.no', NULL),
@@ -109,5 +109,18 @@ SELECT is_empty(format($$
              unnest(regexp_split_to_array('com|de|co.uk|co|com.cn|cn.com|comx|me||com.', '\|')) AS t) x
     WHERE customer_data.is_public_mail(d) IS DISTINCT FROM (d ~ %L)
 $$, '^((gmail|googlemail|yahoo|ymail|rocketmail|hotmail|outlook|live|msn|icloud|me|mac|aol|gmx|web|mail|email|inbox|protonmail|proton|zoho|yandex|ya|rambler|bk|list|ukr|qq|foxmail|163|126|yeah|sina|sohu|139|189|aliyun|21cn|tom|hinet|pchome|seznam|wp|o2|onet|interia|op|libero|virgilio|tin|alice|orange|wanadoo|free|laposte|sfr|neuf|bbox|t-online|freenet|arcor|1und1|bluewin|telenet|skynet|ziggo|kpnmail|planet|home|xs4all|hetnet|terra|uol|bol|globo|ig|naver|hanmail|daum|nate|docomo|ezweb|softbank|nifty|rediffmail|btinternet|sky|talktalk|virginmedia|ntlworld|comcast|verizon|att|sbcglobal|bellsouth|cox|charter|earthlink|shaw|rogers|sympatico|bigpond|optusnet|xtra|telia|tele2|online)\.(com|net|org|de|at|ch|fr|it|es|nl|be|uk|co\.uk|ie|se|no|dk|fi|pl|cz|sk|hu|ro|bg|gr|pt|ru|ua|by|kz|com\.cn|cn|com\.tw|net\.tw|tw|com\.hk|hk|jp|co\.jp|ne\.jp|kr|in|co\.in|com\.br|com\.mx|com\.ar|com\.au|co\.nz|ca|us|me|eu))$'), 'is_public_mail() knows the providers that a pattern of them knows');
+
+-- A person who lives where a company is, is not the company.
+INSERT INTO company (id, name, web, town, zip) VALUES ('M1', 'Moorland Mühle SE', 'moorland-muehle.de', 'Ulm', '89073');
+CREATE TABLE public.beekeeper (id int, name text, firm text, town text, zip text);
+INSERT INTO beekeeper VALUES (1, 'Ulrike Freiberg', NULL, 'Ulm', '89073'), (2, 'Korbinian Moor', 'Moorland Mühle', 'Ulm', '89073');
+SELECT alter_source('company', mapping => '{"company": "name", "website": "web", "parent_account_id": "parent", "city": "town", "postcode": "zip"}') IS NOT NULL AS altered \gset
+SELECT add_source('bees', 'beekeeper', 'id', '{"full_name": "name", "company": "firm", "city": "town", "postcode": "zip"}') IS NOT NULL AS declared \gset
+SELECT resolve();
+SELECT is_empty($$SELECT r.customer_id FROM source_record r JOIN source s USING (source_id) WHERE r.gone_at IS NULL GROUP BY r.customer_id HAVING count(DISTINCT s.kind = 'account') > 1$$,
+                'nobody is a person and a company');
+SELECT is(account_of(customer_id_of('bees', '2')), customer_id_of('company', 'M1'), 'who works there is its contact');
+SELECT isnt((SELECT source FROM match_customer('{"full_name": "Ulrich Frey", "city": "Ulm", "postcode": "89073"}', min_probability => 0)), 'company', 'who has a name is not matched with a company');
+SELECT is((SELECT key FROM match_customer('{"company": "Moorland Mühle", "city": "Ulm", "website": "moorland-muehle.de"}')), 'M1', 'a company is');
 
 SELECT * FROM finish();

@@ -2,7 +2,7 @@
 -- each value comes from, and how good records are.
 SET client_min_messages = warning;
 SET search_path = customer_data, public;
-SELECT plan(46);
+SELECT plan(49);
 SET TimeZone = 'UTC';
 CREATE TABLE public.crm (id int, name text, mail text, tel text, born text, town text, road text, zip text, shoe int, nick text, sex text, at timestamptz, joined text);
 CREATE TABLE public.shop (LIKE crm);
@@ -26,6 +26,13 @@ SELECT is((SELECT birth_date FROM customer), '1985-01-01'::date, 'birth date: mo
 SELECT is((SELECT full_name FROM customer), 'Astrid Lindqvist', 'name: most trusted');
 SELECT is((SELECT registered_at FROM customer), '2012-02-02'::timestamptz, 'registered: the earliest, 1970-01-01 is none');
 SELECT is((SELECT (street, postcode, city)::text FROM customer), '("Storgatan 4",75331,Uppsala)', 'an address is taken whole, from the most recent that is one');
+
+-- A rule for one part of an address is a rule for all: they come from one record.
+SELECT set_survivorship('postcode', 'earliest');
+SELECT is((SELECT DISTINCT key FROM customer_lineage((SELECT customer_id FROM customer)) WHERE attribute IN ('street', 'postcode', 'city')), '1', 'a rule for the post code says whose address is taken');
+SELECT is((SELECT array_agg(DISTINCT rule) FROM survivorship WHERE attribute IN ('address', 'street', 'city', 'country')), '{earliest}', 'it is seen at every part');
+SELECT set_survivorship('city', 'most_recent');
+SELECT is((SELECT DISTINCT key FROM customer_lineage((SELECT customer_id FROM customer)) WHERE attribute IN ('street', 'postcode', 'city')), '3', 'and the last rule holds');
 
 -- Every rule, on an attribute that the rule can be seen with.
 CREATE FUNCTION public.by(rule text, attribute text, expression text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$

@@ -92,7 +92,7 @@ AS $$
 BEGIN
     RETURN QUERY EXECUTE format($q$
         WITH known AS MATERIALIZED (
-            SELECT r.record_id, r.customer_id, t.%4$I::text AS entity
+            SELECT r.record_id, r.customer_id, t.%4$I::text AS entity, s.kind = 'account' AS account
             FROM %1$s AS t
             JOIN customer_data.source s ON s.name = t.%2$I::text
             JOIN customer_data.source_record r ON r.source_id = s.source_id AND r.key = t.%3$I::text
@@ -102,6 +102,8 @@ BEGIN
             FROM customer_data.match_link l
             JOIN known a ON a.record_id = l.record_a
             JOIN known b ON b.record_id = l.record_b
+            -- a person and a company are not one for being alike
+            WHERE a.account = b.account
         ), total AS (
             SELECT coalesce(sum(n * (n - 1) / 2), 0)::float8 AS truly FROM (SELECT count(*) AS n FROM known GROUP BY entity) x
         ), customers AS (

@@ -68,7 +68,9 @@ BEGIN
             SELECT DISTINCT ON (r.customer_id) r.customer_id, p.weight, r.source_id, r.key
             FROM customer_data.probe(match_values.given, match_values.standard) p
             JOIN customer_data.source_record r ON r.record_id = p.record_id
-            WHERE r.gone_at IS NULL
+            JOIN customer_data.source s ON s.source_id = r.source_id
+            -- who has a name is no company
+            WHERE r.gone_at IS NULL AND (s.kind <> 'account' OR coalesce(match_values.given[1], match_values.given[2], match_values.given[4]) IS NULL)
             ORDER BY r.customer_id, p.weight DESC, r.record_id
         )
         SELECT CASE WHEN j.probability >= match_values.min_probability THEN 'match' ELSE 'review' END,
@@ -210,6 +212,8 @@ BEGIN
         RETURN format('%s: too little agrees, %s', verdict, strength);
     ELSIF a.source_id = b.source_id AND (SELECT s.one_to_one FROM customer_data.source s WHERE s.source_id = a.source_id) THEN
         RETURN format('%s: alike (%s), but their source has no duplicates', verdict, strength);
+    ELSIF (SELECT count(DISTINCT s.kind = 'account') FROM customer_data.source s WHERE s.source_id IN (a.source_id, b.source_id)) = 2 THEN
+        RETURN format('%s: alike (%s), but one is a person and the other a company', verdict, strength);
     ELSIF too_many.attribute IS NOT NULL THEN
         RETURN format('%s: alike (%s), but one customer would have more values of %s than its limit, %s', verdict, strength, too_many.attribute, too_many.max_distinct);
     END IF;
@@ -291,6 +295,7 @@ CREATE VIEW customer_data.match_review AS
     JOIN customer_data.record_value vb ON vb.record_id = l.record_b
     WHERE a.gone_at IS NULL AND b.gone_at IS NULL
       -- Doubtful by itself, or judged otherwise by the company the two keep.
+      AND (sa.kind = 'account') = (sb.kind = 'account')
       AND (abs(l.weight) < 3.2 OR (l.weight > 0) <> (a.customer_id = b.customer_id) AND abs(l.weight) < 8)
       AND NOT EXISTS (SELECT FROM customer_data.match_decision d WHERE d.record_a = l.record_a AND d.record_b = l.record_b)
     ORDER BY abs(l.weight), l.record_a, l.record_b;

@@ -312,8 +312,13 @@ BEGIN
                       HINT = 'The expression scores one candidate (value, standard, source, trust, changed_at, issue); the highest score survives.';
         END IF;
     END IF;
+    -- Parts of a name or an address come from one record: a rule for one of them is one for all.
     INSERT INTO customer_data.survivorship AS s (attribute, rule, expression)
-    VALUES (attribute, rule, expression)
+    SELECT p.name, rule, expression
+    FROM customer_data.attribute a
+    JOIN customer_data.attribute p ON p.name = a.name OR rule <> 'expression' AND p.part_of = a.part_of
+         AND NOT EXISTS (SELECT FROM customer_data.survivorship o WHERE o.attribute = p.name AND o.rule = 'expression')
+    WHERE a.name = set_survivorship.attribute
     ON CONFLICT ON CONSTRAINT survivorship_pkey DO UPDATE
     SET rule = EXCLUDED.rule, expression = EXCLUDED.expression, owner = EXCLUDED.owner, time_zone = EXCLUDED.time_zone;
     PERFORM customer_data.lock_identity();
@@ -323,7 +328,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_data.set_survivorship(text, text, text) IS 'Which record''s value of an attribute becomes the golden one; an expression scores a candidate (value, standard, source, trust, changed_at, issue)';
+COMMENT ON FUNCTION customer_data.set_survivorship(text, text, text) IS 'Which record''s value of an attribute becomes the golden one; of a part of a name or an address, which record all parts come from; an expression scores a candidate (value, standard, source, trust, changed_at, issue)';
 
 CREATE FUNCTION customer_data.customer_360(customer_id bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE

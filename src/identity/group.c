@@ -36,6 +36,7 @@ typedef struct Nodes
 	uint32		max;
 	int64	   *id;
 	bool	   *informed;
+	bool	   *account;		/* of a source of companies */
 	int		   *source;			/* one-to-one source, -1: none */
 	int64	   *customer;		/* that holds it, negative: none yet */
 } Nodes;
@@ -135,6 +136,7 @@ take_node(void *state, uint64 row)
 		nodes->max *= 2;
 		nodes->id = repalloc_huge(nodes->id, (Size) nodes->max * sizeof(int64));
 		nodes->informed = repalloc_huge(nodes->informed, (Size) nodes->max * sizeof(bool));
+		nodes->account = repalloc_huge(nodes->account, (Size) nodes->max * sizeof(bool));
 		nodes->source = repalloc_huge(nodes->source, (Size) nodes->max * sizeof(int));
 		nodes->customer = repalloc_huge(nodes->customer, (Size) nodes->max * sizeof(int64));
 	}
@@ -142,6 +144,7 @@ take_node(void *state, uint64 row)
 	nodes->informed[nodes->n] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
 	nodes->source[nodes->n] = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull));
 	nodes->customer[nodes->n] = column_int8(row, 4, &isnull);
+	nodes->account[nodes->n] = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 5, &isnull));
 	nodes->n++;
 }
 
@@ -164,8 +167,22 @@ put_link(Grouping *g, int64 a, int64 b, float weight, CdLinkKind kind)
 	link->kind = kind;
 }
 
+/* What a pair's values say; a person and a company are not one for being alike. */
 static void
-take_link(void *state, uint64 row)
+take_scored(void *state, uint64 row)
+{
+	Grouping   *g = (Grouping *) state;
+	bool		isnull;
+	int64		a = node_of(&g->nodes, column_int8(row, 1, &isnull));
+	int64		b = node_of(&g->nodes, column_int8(row, 2, &isnull));
+
+	if (a >= 0 && b >= 0 && g->nodes.account[a] == g->nodes.account[b])
+		put_link(g, a, b, DatumGetFloat4(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull)),
+				 CD_LINK_SCORED);
+}
+
+static void
+take_evidence(void *state, uint64 row)
 {
 	Grouping   *g = (Grouping *) state;
 	bool		isnull;
@@ -504,6 +521,7 @@ cluster_some(Grouping *g, bool some, Datum affected)
 	g->nodes.max = 1024;
 	g->nodes.id = palloc(g->nodes.max * sizeof(int64));
 	g->nodes.informed = palloc(g->nodes.max * sizeof(bool));
+	g->nodes.account = palloc(g->nodes.max * sizeof(bool));
 	g->nodes.source = palloc(g->nodes.max * sizeof(int));
 	g->nodes.customer = palloc(g->nodes.max * sizeof(int64));
 	g->maxlinks = 1024;
@@ -511,18 +529,18 @@ cluster_some(Grouping *g, bool some, Datum affected)
 	if (some)
 		ids = closure(affected);
 	each_row(psprintf("SELECT r.record_id, s.kind <> 'anonymous' AND r.hash IS NOT NULL,"
-					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END, r.customer_id"
+					  " CASE WHEN s.one_to_one THEN s.source_id ELSE 0 END, r.customer_id, s.kind = 'account'"
 					  " FROM customer_data.present_record r JOIN customer_data.source s USING (source_id)"
 					  "%s ORDER BY r.record_id",
 					  some ? " WHERE r.record_id = ANY ($1)" : ""),
 			 ids, some, take_node, g);
 	each_row(psprintf("SELECT record_a, record_b, weight FROM customer_data.match_link%s",
 					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
-			 ids, some, take_link, g);
+			 ids, some, take_scored, g);
 	each_row(psprintf("SELECT record_a, record_b, %.1f::real FROM customer_data.identity_evidence"
 					  " WHERE record_a IS NOT NULL AND record_b IS NOT NULL%s", EVIDENCE_WEIGHT,
 					  some ? " AND record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
-			 ids, some, take_link, g);
+			 ids, some, take_evidence, g);
 	each_row(psprintf("SELECT record_a, record_b, decision = 'must_link' FROM customer_data.match_decision%s"
 					  " ORDER BY decided_at, record_a, record_b",
 					  some ? " WHERE record_a = ANY ($1) AND record_b = ANY ($1)" : ""),
