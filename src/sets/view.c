@@ -294,6 +294,16 @@ cd_set_intersects(const CdSet *a, const CdSet *b)
 	return false;
 }
 
+/* Do two containers of the same key and number of ids hold the same ids? */
+static bool
+same_ids(const CdContainer *a, const CdContainer *b)
+{
+	if (a->kind == b->kind && (a->kind != KIND_RUN || run_count(a) == run_count(b)) &&
+		memcmp(a->body, b->body, container_bytes(a->kind, a->cardinality, a->body)) == 0)
+		return true;
+	return a->kind != b->kind && cd_container_common(a, b) == a->cardinality;
+}
+
 /* Does a hold every id of b? */
 bool
 cd_set_contains_set(const CdSet *a, const CdSet *b)
@@ -319,20 +329,11 @@ cd_set_contains_set(const CdSet *a, const CdSet *b)
 			return false;
 		cd_set_open(&va, i++, &ca);
 		cd_set_open(&vb, j, &cb);
-		if (!cd_container_holds(&ca, &cb))
+		/* Of as many ids it holds them all if they are the same, which bytes tell. */
+		if (ca.cardinality == cb.cardinality ? !same_ids(&ca, &cb) : !cd_container_holds(&ca, &cb))
 			return false;
 	}
 	return true;
-}
-
-/* Do two containers of the same key and number of ids hold the same ids? */
-static bool
-same_ids(const CdContainer *a, const CdContainer *b)
-{
-	if (a->kind == b->kind && (a->kind != KIND_RUN || run_count(a) == run_count(b)) &&
-		memcmp(a->body, b->body, container_bytes(a->kind, a->cardinality, a->body)) == 0)
-		return true;
-	return a->kind != b->kind && cd_container_common(a, b) == a->cardinality;
 }
 
 bool
