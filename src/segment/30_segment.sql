@@ -229,7 +229,7 @@ BEGIN
     END IF;
     IF new_name IS NOT NULL AND new_name <> name THEN
         PERFORM customer_data.check_owner(id);
-        PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR UPDATE;
+        PERFORM FROM customer_data.condition c WHERE c.condition_id = id FOR NO KEY UPDATE;
         SELECT string_agg(quote_ident(d.name), ', ' ORDER BY d.name) INTO users
         FROM customer_data.condition_need n JOIN customer_data.segment_definition d USING (condition_id)
         WHERE n.kind = 'segment' AND n.name = alter_segment.name;
