@@ -66,7 +66,10 @@ typedef struct Room
 	uint32		values_size;
 	uint16	   *values;			/* of a container */
 	bool		judged;
-	bool		hundredths[PG_UINT8_MAX + 1];	/* which scores of one byte satisfy it */
+	bool		hundredths[PG_UINT8_MAX + 1];	/* which scores of one byte satisfy it, */
+	bool		connected;		/* whether those are all between the */
+	int			least;			/* least and the */
+	int			most;			/* most of them; least > most: none does */
 } Room;
 
 /* A row, as far as it is needed. */
@@ -154,14 +157,25 @@ read_members(Row *row)
 static const bool *
 judge_hundredths(Room *room, const CdTagNode *leaf, TimestampTz moment)
 {
+	int			count = 0;
 	int			i;
 
-	for (i = 0; i <= PG_UINT8_MAX && !room->judged; i++)
+	if (room->judged)
+		return room->hundredths;
+	room->least = PG_UINT8_MAX + 1;
+	room->most = -1;
+	for (i = 0; i <= PG_UINT8_MAX; i++)
 	{
 		CdTag		tag = {NULL, 0, (float4) ((double) i / 100), DT_NOBEGIN, DT_NOEND, 0, 0};
 
 		room->hundredths[i] = cd_tag_satisfies(&tag, leaf, moment);
+		if (!room->hundredths[i])
+			continue;
+		room->least = Min(room->least, i);
+		room->most = i;
+		count++;
 	}
+	room->connected = count == 0 || count == room->most - room->least + 1;
 	room->judged = true;
 	return room->hundredths;
 }
@@ -274,9 +288,45 @@ judge_moving(void *arg, uint32 place, const CdTag *tag)
 	judgement->passes[place] = cd_tag_satisfies(tag, judgement->leaf, judgement->moment);
 }
 
-/* Those of a set whose scores, in the order of their ids, are among some hundredths */
+/* Of a container the values whose scores are among the hundredths that satisfy the leaf, with room for all and 32 more; answers how many */
+static uint32
+filter_container(Room *room, const CdContainer *c, const uint8 *scores)
+{
+	uint16	   *values;
+	const uint8 *source = c->body;
+	uint32		n = 0;
+	uint32		k;
+
+	if (c->cardinality > room->values_size)
+	{
+		if (room->values != NULL)
+			pfree(room->values);
+		room->values_size = c->cardinality;
+		room->values = MemoryContextAlloc(room->context, (c->cardinality + 64) * sizeof(uint16));
+	}
+	values = room->values;
+	if (c->kind != KIND_ARRAY)
+	{
+		uint8		bits[BITMAP_BYTES] = {0};
+
+		cd_container_to_bits(c, bits);
+		if (cd_bits->positions(bits, values, c->cardinality) != c->cardinality)
+			corrupt_index("a set is not of the size it claims");
+		source = (const uint8 *) values;
+	}
+	if (room->connected)
+		return cd_bits->between(source, scores, c->cardinality, room->least, room->most, (uint8 *) values);
+	for (k = 0; k < c->cardinality; k++)
+	{
+		values[n] = load16(source + 2 * k);
+		n += room->hundredths[scores[k]];
+	}
+	return n;
+}
+
+/* Those of a set whose scores, in the order of their ids, are among the hundredths that satisfy the leaf */
 static CdSet *
-filter_hundredths(Room *room, const CdSet *members, const uint8 *scores, const bool *passes)
+filter_hundredths(Room *room, const CdSet *members, const uint8 *scores)
 {
 	CdSetView	view;
 	CdContainer *kept;
@@ -284,55 +334,33 @@ filter_hundredths(Room *room, const CdSet *members, const uint8 *scores, const b
 	uint32		i,
 				k;
 
+	if (room->most < 0)
+		return cd_set_empty();
 	cd_set_view(members, &view);
 	kept = palloc(Max(view.count, 1) * sizeof(CdContainer));
 	for (i = 0; i < view.count; i++)
 	{
 		CdContainer c;
 		uint8	   *out;
-		uint32		n = 0;
-
-		uint16	   *values;
+		uint32		n;
 
 		CHECK_FOR_INTERRUPTS();
 		cd_set_open(&view, i, &c);
-		if (c.cardinality > room->values_size)
-		{
-			if (room->values != NULL)
-				pfree(room->values);
-			room->values_size = c.cardinality;
-			room->values = MemoryContextAlloc(room->context, (c.cardinality + 64) * sizeof(uint16));
-		}
-		values = room->values;
-		if (c.kind == KIND_ARRAY)
-			memcpy(values, c.body, c.cardinality * sizeof(uint16));
-		else
-		{
-			uint8		bits[BITMAP_BYTES] = {0};
-
-			cd_container_to_bits(&c, bits);
-			if (cd_bits->positions(bits, values, c.cardinality) != c.cardinality)
-				corrupt_index("a set is not of the size it claims");
-		}
-		for (k = 0; k < c.cardinality; k++)
-		{
-			values[n] = values[k];
-			n += passes[scores[k]];
-		}
+		n = filter_container(room, &c, scores);
 		scores += c.cardinality;
 		if (n == 0)
 			continue;
-		out = palloc(CONTAINER_ROOM);
 		if (n <= ARRAY_MAX)
 		{
-			memcpy(out, values, n * sizeof(uint16));
+			out = palloc(n * sizeof(uint16) + 64);
+			memcpy(out, room->values, n * sizeof(uint16));
 			cd_finish_array(out, n, &kept[nkept]);
 		}
 		else
 		{
-			memset(out, 0, BITMAP_BYTES);
+			out = palloc0(BITMAP_BYTES);
 			for (k = 0; k < n; k++)
-				out[values[k] >> 3] |= (uint8) (1 << (values[k] & 7));
+				out[room->values[k] >> 3] |= (uint8) (1 << (room->values[k] & 7));
 			cd_finish_bits(out, n, &kept[nkept]);
 		}
 		kept[nkept++].key = c.key;
@@ -349,7 +377,8 @@ simple_matches(const Row *row, const CdTagNode *leaf, TimestampTz moment)
 	if (!heap_attisnull(row->tuple, CD_POSTING_TIMES, row->desc) ||
 		(scores = open_scores(row)) == NULL || scores[0] != CD_SCORES_HUNDREDTHS)
 		return NULL;
-	return filter_hundredths(row->room, row->members, scores + 1, judge_hundredths(row->room, leaf, moment));
+	(void) judge_hundredths(row->room, leaf, moment);
+	return filter_hundredths(row->room, row->members, scores + 1);
 }
 
 /* Who of a row satisfies a leaf */

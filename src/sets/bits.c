@@ -231,8 +231,20 @@ join_plain(const uint8 *a, uint32 na, const uint8 *b, uint32 nb, bool xor, uint8
 	return n + nb - j;
 }
 
+/* The same as between, from one value on */
+static inline uint32
+between_rest(const uint8 *values, const uint8 *bytes, uint32 i, uint32 n, uint8 low, uint8 high, uint8 *out, uint32 kept)
+{
+	for (; i < n; i++)
+	{
+		store16(out + 2 * kept, load16(values + 2 * i));
+		kept += (uint8) (bytes[i] - low) <= (uint8) (high - low);
+	}
+	return kept;
+}
+
 /* All loops of one level, and the table that names them */
-#define LEVEL(suffix, attributes, positions_of, arrays) \
+#define LEVEL(suffix, attributes, positions_of, between_of, arrays) \
 attributes static uint32 count_##suffix(const uint8 *a, uint32 words) { return count_body(a, words); } \
 attributes static uint32 count_common_##suffix(const uint8 *a, const uint8 *b, uint32 words) { return count_common_body(a, b, words); } \
 attributes static void count_common_4_##suffix(const uint8 *a, const uint8 *const b[4], uint32 words, uint32 counts[4]) { count_common_4_body(a, b, words, counts); } \
@@ -246,7 +258,7 @@ attributes static uint32 neighbours_##suffix(const uint8 *values, uint32 n) { re
 static const CdBits bits_##suffix = { \
 	count_##suffix, count_common_##suffix, count_common_4_##suffix, \
 	{and_##suffix, or_##suffix, andnot_##suffix, xor_##suffix}, \
-	merge_##suffix, runs_##suffix, neighbours_##suffix, positions_of, common_##arrays, less_##arrays, join_##arrays \
+	merge_##suffix, runs_##suffix, neighbours_##suffix, positions_of, between_of, common_##arrays, less_##arrays, join_##arrays \
 }
 
 #ifdef BY_LEVEL
@@ -261,7 +273,13 @@ positions_plain(const uint8 *a, uint16 *out, uint32 most)
 	return positions_body(a, out, most);
 }
 
-LEVEL(plain, , positions_plain, plain);
+static uint32
+between_plain(const uint8 *values, const uint8 *bytes, uint32 n, uint8 low, uint8 high, uint8 *out)
+{
+	return between_rest(values, bytes, 0, n, low, high, out, 0);
+}
+
+LEVEL(plain, , positions_plain, between_plain, plain);
 
 #ifdef BY_LEVEL
 
@@ -541,9 +559,51 @@ positions_avx2(const uint8 *a, uint16 *out, uint32 most)
 	return positions_body(a, out, most);
 }
 
-LEVEL(base, BASE, positions_base, sse42);
-LEVEL(avx2, AVX2, positions_avx2, sse42);
-LEVEL(avx512, AVX512, positions_avx512, sse42);
+/* Eight values and their bytes at a time */
+BASE static uint32
+between_sse42(const uint8 *values, const uint8 *bytes, uint32 n, uint8 low, uint8 high, uint8 *out)
+{
+	const __m128i first = _mm_set1_epi8((char) low);
+	const __m128i span = _mm_set1_epi8((char) (high - low));
+	uint32		kept = 0;
+	uint32		i;
+
+	for (i = 0; i + 8 <= n; i += 8)
+	{
+		__m128i		x = _mm_loadu_si128((const __m128i *) (values + 2 * i));
+		__m128i		b = _mm_sub_epi8(_mm_loadl_epi64((const __m128i *) (bytes + i)), first);
+		uint32		mask = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(b, span), b)) & 0xFF;
+
+		KEEP(x, mask, out + 2 * kept);
+		kept += __builtin_popcount(mask);
+	}
+	return between_rest(values, bytes, i, n, low, high, out, kept);
+}
+
+/* The same with 32 */
+AVX512 static uint32
+between_avx512(const uint8 *values, const uint8 *bytes, uint32 n, uint8 low, uint8 high, uint8 *out)
+{
+	const __m256i first = _mm256_set1_epi8((char) low);
+	const __m256i span = _mm256_set1_epi8((char) (high - low));
+	uint32		kept = 0;
+	uint32		i;
+
+	for (i = 0; i + 32 <= n; i += 32)
+	{
+		__m512i		x = _mm512_loadu_si512(values + 2 * i);
+		__m256i		b = _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *) (bytes + i)), first);
+		uint32		mask = _mm256_cmple_epu8_mask(b, span);
+
+		_mm512_storeu_si512(out + 2 * kept, _mm512_maskz_compress_epi16(mask, x));
+		kept += __builtin_popcount(mask);
+	}
+	return between_rest(values, bytes, i, n, low, high, out, kept);
+}
+
+LEVEL(base, BASE, positions_base, between_sse42, sse42);
+LEVEL(avx2, AVX2, positions_avx2, between_sse42, sse42);
+LEVEL(avx512, AVX512, positions_avx512, between_avx512, sse42);
 #endif
 
 const CdBits *cd_bits = &bits_plain;

@@ -41,6 +41,12 @@ typedef struct CdBits
 	uint32		(*positions) (const uint8 *a, uint16 *out, uint32 most);
 
 	/*
+	 * Of some values those whose byte, one for each, lies between two, these
+	 * included.  Out has room for all and 32 more; it may be where they lie.
+	 */
+	uint32		(*between) (const uint8 *values, const uint8 *bytes, uint32 n, uint8 low, uint8 high, uint8 *out);
+
+	/*
 	 * Sorted arrays without doubles, of which none is empty: what both hold
 	 * (into out unless it is NULL), what the first holds and the second does
 	 * not, what either holds or only one.  Out has room for both and 24 more.

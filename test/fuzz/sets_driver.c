@@ -313,6 +313,37 @@ check_round(void)
 	end_round();
 }
 
+/* Values are taken by their bytes, into a place of their own and into their own place */
+static void
+between_round(void)
+{
+	uint32		n = below(4) == 0 ? below(70) : below(5000);
+	/* In memory of its exact size, so that a step beyond is seen */
+	uint16	   *values = palloc((n + 32) * sizeof(uint16));
+	uint16	   *wanted = palloc((n + 32) * sizeof(uint16));
+	uint16	   *found = palloc((n + 32) * sizeof(uint16));
+	uint8	   *bytes = palloc(Max(n, 1));
+	uint8		low = below(2) ? below(256) : below(100),
+				high = below(5) == 0 ? low : low + below(256 - low);
+	uint32		n_wanted = 0;
+	uint32		i;
+
+	for (i = 0; i < n; i++)
+	{
+		values[i] = below(65536);
+		bytes[i] = below(256);
+		wanted[n_wanted] = values[i];
+		n_wanted += bytes[i] >= low && bytes[i] <= high;
+	}
+	if (cd_bits->between((const uint8 *) values, bytes, n, low, high, (uint8 *) found) != n_wanted ||
+		memcmp(found, wanted, n_wanted * sizeof(uint16)) != 0)
+		fail("values are not those whose bytes lie between");
+	if (cd_bits->between((const uint8 *) values, bytes, n, low, high, (uint8 *) values) != n_wanted ||
+		memcmp(values, wanted, n_wanted * sizeof(uint16)) != 0)
+		fail("values taken in their place are not those whose bytes lie between");
+	end_round();
+}
+
 /* Damage two sets and do all that is done with sets */
 static void
 damage_round(void)
@@ -442,6 +473,7 @@ main(int argc, char **argv)
 			for (i = 0; i < n; i++)
 			{
 				check_round();
+				between_round();
 				damage_round();
 			}
 			printf("level %d: %d rounds\n", level, n);
