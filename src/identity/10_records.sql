@@ -321,6 +321,7 @@ BEGIN
                             AND p.attname = a.name AND NOT p.attisdropped)
         ORDER BY f.first_source, a.ordinal
     LOOP
+        PERFORM customer_data.lock_profile();
         EXECUTE format('ALTER TABLE customer_data.customer ADD COLUMN %I %s', added.name, added.type);
         INSERT INTO customer_data.profile_column (name, type, expression, origin)
         VALUES (added.name, added.type, format('c.%I', added.name), 'attribute')
@@ -331,6 +332,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.ensure_customer_table() IS 'Creates customer, with a column for each mapped attribute, where missing; answers whether anything was';
+
+CREATE FUNCTION customer_data.lock_profile() RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A no-op that locks the view alone, where LOCK TABLE takes its tables with it.
+    IF to_regclass('customer_data.profile') IS NOT NULL THEN
+        ALTER VIEW customer_data.profile ALTER COLUMN customer_id DROP DEFAULT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_data.lock_profile() IS 'Locks the view profile before a table of its is altered, as whoever reads it does: view first';
 
 CREATE FUNCTION customer_data.rebuild_profile() RETURNS void
     LANGUAGE plpgsql VOLATILE

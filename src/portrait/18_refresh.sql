@@ -142,3 +142,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_data.refuse_used(text, text, text) IS 'Refuses to drop a metric or tag that something uses (NULL: nothing does)';
+
+CREATE FUNCTION customer_data.lock_portrait() RETURNS void
+    LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp
+AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('customer_data.define_portrait', 0))
+$$;
+COMMENT ON FUNCTION customer_data.lock_portrait() IS 'Metrics and tags are defined one after the other, so that each sees what the others ask for';

@@ -186,6 +186,10 @@ BEGIN
             DETAIL = 'Only that role and its members can add columns to it.',
             HINT = 'Write the expression into the tag, segment or stage that is to use it, or have that role add the metric.';
     END IF;
+    PERFORM customer_data.lock_portrait();
+    -- A refresh under way ends first; then the locks are taken as refreshes and readers take them.
+    LOCK TABLE customer_data.metric_due IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM customer_data.lock_profile();
     IF customer_data.is_column_name(name) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_name',
             MESSAGE = format('metric name "%s" is not usable as a column', name),
@@ -227,6 +231,7 @@ DECLARE
     had customer_data.metric;
     checked record;
 BEGIN
+    PERFORM customer_data.lock_portrait();
     had := customer_data.find_metric(name);
     IF alter_metric.expression IS NOT NULL THEN
         IF had.moving THEN
@@ -276,10 +281,13 @@ DECLARE
     had customer_data.metric;
     users text;
 BEGIN
+    PERFORM customer_data.lock_portrait();
+    LOCK TABLE customer_data.metric_due IN SHARE ROW EXCLUSIVE MODE;
     had := customer_data.find_metric(name);
     SELECT string_agg(format('%s %s', u.kind, u.name), ', ' ORDER BY u.kind, u.name) INTO users
     FROM customer_data.column_users(drop_metric.name) u;
     PERFORM customer_data.refuse_used('metric', name, users);
+    PERFORM customer_data.lock_profile();
     DELETE FROM customer_data.metric m WHERE m.metric_id = had.metric_id;
     DELETE FROM customer_data.profile_column p WHERE p.name = drop_metric.name AND p.origin = 'metric';
     PERFORM customer_data.rebuild_profile();

@@ -370,6 +370,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
             MESSAGE = format('there is no branch "%s"', branch), HINT = 'Branches are base and business.';
     END IF;
+    PERFORM customer_data.lock_portrait();
     IF EXISTS (SELECT FROM customer_data.tag t WHERE t.path = add_tag.path) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
             MESSAGE = format('tag "%s" exists already', path),
@@ -421,6 +422,7 @@ DECLARE
     had customer_data.tag;
     now_result text;
 BEGIN
+    PERFORM customer_data.lock_portrait();
     had := customer_data.find_tag(path);
     PERFORM customer_data.check_min_score(min_score);
     IF alter_tag.expression IS NOT NULL OR alter_tag.half_life IS NOT NULL OR alter_tag.min_score IS NOT NULL THEN
@@ -461,6 +463,7 @@ DECLARE
     users text;
     without customer_data.customer_set;
 BEGIN
+    PERFORM customer_data.lock_portrait();
     had := customer_data.find_tag(path);
     -- Who asks for a branch that it lies in asks for whatever there is.
     SELECT string_agg(format('%s %s', u.kind, u.name), ', ' ORDER BY u.kind, u.name) INTO users

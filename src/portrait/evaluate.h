@@ -126,7 +126,10 @@ extern TimestampTz cd_due_moment(TimestampTz until, TimestampTz now);
 /* Run an action in a subtransaction; false and the error if it failed. */
 extern bool cd_attempt(void (*action) (void *arg), void *arg, ErrorData **error);
 
-/* OID of customer_data.profile, or an error that says how to make it. */
+/* OID of customer_data.profile, locked as for reading; InvalidOid where there is none so far. */
+extern Oid	cd_lock_profile(void);
+
+/* The same, or an error that says how to make it. */
 extern Oid	cd_profile_relation(void);
 
 /* A function of ours that has but one signature, or InvalidOid. */

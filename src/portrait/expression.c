@@ -27,6 +27,7 @@
 #include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "portrait/behaviour.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -59,10 +60,28 @@ move_position(void *arg)
 }
 
 Oid
-cd_profile_relation(void)
+cd_lock_profile(void)
 {
 	Oid			schema = get_namespace_oid("customer_data", true);
 	Oid			relation = OidIsValid(schema) ? get_relname_relid("profile", schema) : InvalidOid;
+	Oid			locked = InvalidOid;
+
+	/* A metric that is dropped makes the view anew: it is the one of that name once it is locked. */
+	while (OidIsValid(relation) && relation != locked)
+	{
+		if (OidIsValid(locked))
+			UnlockRelationOid(locked, AccessShareLock);
+		LockRelationOid(relation, AccessShareLock);
+		locked = relation;
+		relation = get_relname_relid("profile", schema);
+	}
+	return relation;
+}
+
+Oid
+cd_profile_relation(void)
+{
+	Oid			relation = cd_lock_profile();
 
 	if (!OidIsValid(relation))
 		ereport(ERROR,

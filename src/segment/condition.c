@@ -57,14 +57,14 @@ cd_schema(void)
 Relation
 cd_open_profile(void)
 {
-	Oid			relid = get_relname_relid("profile", cd_schema());
+	Oid			relid = cd_lock_profile();
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("there are no customers yet: the view profile does not exist"),
 				 errhint("Declare a source first, with customer_data.add_source().")));
-	return relation_open(relid, AccessShareLock);
+	return relation_open(relid, NoLock);
 }
 
 /* Make an error's position refer to the condition, not to the calling query. */
