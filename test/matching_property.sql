@@ -2,7 +2,7 @@
 -- the order of rows changes nothing, explanations add up to the weight, and
 -- the counts of a model hold.
 SET client_min_messages = warning;
-SELECT plan(21);
+SELECT plan(22);
 \ir include/seed.sql
 \ir include/people.sql
 
@@ -40,16 +40,18 @@ SELECT customer_data.write_golden(ARRAY(SELECT customer_id FROM customer_data.cu
 SELECT is(current_setting('enable_seqscan') || current_setting('enable_hashjoin') || current_setting('enable_mergejoin'), 'ononon', 'settings are as they were when a few golden rows are written');
 COMMIT;
 
--- Batches of new, changed and deleted rows.
+-- Batches of new, changed and deleted rows, with up to two parallel workers.
 DO $$
 BEGIN
     FOR batch IN 1 .. 8 LOOP
+        PERFORM set_config('customer_data.matching_workers', (batch % 3)::text, false);
         PERFORM public.draw(ARRAY(SELECT 1 + floor(random() * 1000)::int FROM generate_series(1, 25) GROUP BY 1));
         DELETE FROM public.person WHERE random() < 0.01;
         PERFORM customer_data.resolve();
     END LOOP;
 END
 $$;
+RESET customer_data.matching_workers;
 CREATE TABLE public.link AS SELECT record_a, record_b, weight FROM customer_data.match_link;
 CREATE TABLE public.partition AS SELECT record_id, customer_id FROM customer_data.source_record WHERE gone_at IS NULL;
 SELECT lives_ok('SELECT customer_data.match_pairs(NULL)', 'a full run');
@@ -107,6 +109,9 @@ SET customer_data.matching_workers = 3;
 SELECT is((SELECT m.links FROM customer_data.match_pairs(NULL) m), (SELECT count(*) FROM public.alone), 'parallel workers find as many links');
 SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
                 'and the same ones');
+SELECT customer_data.match_pairs(ARRAY(SELECT record_id FROM customer_data.source_record WHERE key LIKE 'twin%' ORDER BY record_id LIMIT 50)) IS NOT NULL AS scored;
+SELECT is_empty($$(TABLE public.alone EXCEPT TABLE customer_data.match_link) UNION ALL (TABLE customer_data.match_link EXCEPT TABLE public.alone)$$,
+                'and those of a few of them');
 RESET customer_data.matching_workers;
 SELECT cmp_ok((SELECT count(*) FROM public.alone), '>', 8000::bigint, 'of whom there were many');
 DELETE FROM public.shuffled WHERE person = 0;

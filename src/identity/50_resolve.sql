@@ -756,7 +756,7 @@ BEGIN
         SELECT array_agg(DISTINCT t.id) INTO touched
         FROM (SELECT unnest(moved) AS id
               UNION ALL SELECT unnest(customers)
-              UNION ALL SELECT r.customer_id FROM unnest(refreshed) AS f JOIN customer_data.source_record r ON r.record_id = f) t
+              UNION ALL SELECT r.customer_id FROM customer_data.source_record r WHERE r.record_id = ANY (refreshed)) t
         WHERE t.id > 0;
     END IF;
     IF whole THEN

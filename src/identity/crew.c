@@ -3,7 +3,7 @@
  *		Lend a hand: what a batch holds is laid into shared memory, and parallel
  *		workers attach to it and do a job together with the session.
  *
- * Workers touch no table.  Where the server has no shared memory to give, or
+ * Workers write to no table.  Where the server has no shared memory to give, or
  * no worker to spare, the session does the same alone.
  */
 #include "postgres.h"
@@ -459,6 +459,9 @@ cd_crew_worker(dsm_segment *segment, shm_toc *toc)
 			break;
 		case CD_JOB_SCORE:
 			cd_score_work(crew);
+			break;
+		case CD_JOB_CANDIDATES:
+			cd_candidates_work(crew);
 			break;
 	}
 	MemoryContextDelete(context);

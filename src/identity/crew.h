@@ -6,6 +6,7 @@
 #define CD_CREW_H
 
 #include "identity/engine.h"
+#include "port/atomics.h"
 
 struct ParallelContext;
 
@@ -14,7 +15,8 @@ typedef enum CdJob
 {
 	CD_JOB_EXCHANGE,			/* exchange.c */
 	CD_JOB_SAMPLE,				/* sample.c */
-	CD_JOB_SCORE				/* parallel.c */
+	CD_JOB_SCORE,				/* parallel.c */
+	CD_JOB_CANDIDATES			/* candidate.c */
 } CdJob;
 
 #define CD_MAX_PIECES	8
@@ -56,5 +58,21 @@ extern void cd_crew_end(CdCrew *crew);
 extern void cd_exchange_work(CdCrew *crew);
 extern void cd_sample_work(CdCrew *crew);
 extern void cd_score_work(CdCrew *crew);
+extern void cd_candidates_work(CdCrew *crew);
+
+/* Links that workers hand back by way of a piece. */
+typedef struct CdHanded
+{
+	pg_atomic_uint64 pairs;		/* looked at for them */
+	pg_atomic_uint64 n;
+	uint64		max;
+} CdHanded;
+
+/* Space of some bytes for links is empty. */
+extern void cd_handed_init(CdHanded *handed, Size space);
+/* Put all links into the space; false, and none is, where they find no room. */
+extern bool cd_hand_over(CdHanded *handed, CdScored *space, const CdLinks *links);
+/* Take the links that were put there. */
+extern void cd_take_handed(CdHanded *handed, const CdScored *space, CdLinks *links);
 
 #endif							/* CD_CREW_H */

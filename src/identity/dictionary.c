@@ -45,17 +45,12 @@ cd_dictionary_create(MemoryContext context, uint32 expected)
 	return dict;
 }
 
-/* Double the bucket array and place every token anew. */
+/* Place every token. */
 static void
-dictionary_rehash(CdDictionary *dict)
+place_tokens(CdDictionary *dict)
 {
-	uint32		mask;
+	uint32		mask = dict->nbuckets - 1;
 
-	pfree(dict->bucket);
-	dict->nbuckets *= 2;
-	mask = dict->nbuckets - 1;
-	dict->bucket = MemoryContextAllocExtended(dict->context, (Size) dict->nbuckets * sizeof(uint32),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (uint32 i = 0; i < dict->ntokens; i++)
 	{
 		uint32		b = (uint32) dict->token[i].hash & mask;
@@ -64,6 +59,41 @@ dictionary_rehash(CdDictionary *dict)
 			b = (b + 1) & mask;
 		dict->bucket[b] = i + 1;
 	}
+}
+
+/* Double the bucket array and place every token anew. */
+static void
+dictionary_rehash(CdDictionary *dict)
+{
+	pfree(dict->bucket);
+	dict->nbuckets *= 2;
+	dict->bucket = MemoryContextAllocExtended(dict->context, (Size) dict->nbuckets * sizeof(uint32),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	place_tokens(dict);
+}
+
+/* Copy a dictionary, of which only tokens and their texts need to be there, into one that may grow. */
+CdDictionary *
+cd_dictionary_copy(MemoryContext context, const CdDictionary *dict)
+{
+	CdDictionary *copy = cd_dictionary_create(context, Max(dict->ntokens * 2, 65536));
+
+	copy->ntokens = dict->ntokens;
+	if (dict->ntokens > 0)
+		copy->poolused = (Size) dict->token[dict->ntokens - 1].offset + dict->token[dict->ntokens - 1].len;
+	if (copy->poolsize < copy->poolused)
+	{
+		pfree(copy->pool);
+		copy->poolsize = copy->poolused * 2;
+		copy->pool = MemoryContextAllocHuge(context, copy->poolsize);
+	}
+	copy->foreign = dict->foreign;
+	memcpy(copy->all, dict->all, sizeof(copy->all));
+	memcpy(copy->token, dict->token, (Size) dict->ntokens * sizeof(CdToken));
+	memcpy(copy->glance, dict->glance, (Size) dict->ntokens * sizeof(CdGlance));
+	memcpy(copy->pool, dict->pool, copy->poolused);
+	place_tokens(copy);
+	return copy;
 }
 
 /*

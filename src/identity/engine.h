@@ -350,6 +350,7 @@ typedef struct CdRecords
 
 /* dictionary.c */
 extern CdDictionary *cd_dictionary_create(MemoryContext context, uint32 expected);
+extern CdDictionary *cd_dictionary_copy(MemoryContext context, const CdDictionary *dict);
 extern uint32 cd_dictionary_intern(CdDictionary *dict, uint8 space, const char *text, int len);
 extern uint32 cd_dictionary_intern_read(CdDictionary *dict, uint8 space, const char *text, int len, bool family);
 extern int	cd_read_latin(const char *text, int len, bool family, char *out, int max);
@@ -566,6 +567,7 @@ extern void cd_scoring_put(CdScoring *scoring, uint32 record, const uint32 *cand
 extern void cd_scoring_end(CdScoring *scoring);
 extern void cd_score_candidates(CdEngine *engine, CdBlocking *blocking, uint32 from, uint32 to, CdLinks *links);
 extern void cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links);
+extern void cd_links_note(const CdRecords *records, const CdLinks *links);
 
 /* posting.c */
 typedef struct CdPostingInfo
@@ -605,7 +607,7 @@ extern void cd_postings_add(CdEngine *engine, const CdRecords *records, const bo
 extern void cd_postings_find(const CdEngine *engine, const CdPostingInfo *info, CdWanted *wanted, uint32 n, CdHits *hits);
 
 /* increment.c */
-extern uint64 cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed);
+extern uint64 cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed, int64 *links);
 
 /* parallel.c */
 extern void cd_score_all(CdEngine *engine, CdRecords *records, CdBlocking *blocking, CdLinks *links);
@@ -652,7 +654,16 @@ extern uint32 cd_record_number(const CdRecords *records, int64 id);
 extern CdEngine *cd_engine_open(MemoryContext context, bool frequencies);
 extern void cd_engine_save(CdEngine *engine, const CdTraining *report);
 extern void cd_engine_reload(CdEngine *engine);
+struct PortalData;
+
+/* Takes a record that was read, and where its form begins. */
+typedef void (*CdTakeForm) (void *state, int64 id, uint32 at);
+
+/* Condition of cd_record_query: records of an array. */
+#define CD_SOME_RECORDS	" WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"
+
 extern CdRecords *cd_records_load(CdEngine *engine, Datum ids);
+extern void cd_records_read(CdEngine *engine, CdRecords *records, struct PortalData *portal, CdTakeForm take, void *state);
 extern char *cd_record_query(const CdLayout *layout, const char *condition);
 extern bool cd_birth_as_given(Datum birth);
 extern CdForm *cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form);

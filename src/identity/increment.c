@@ -9,21 +9,12 @@
 #include "customer_data.h"
 
 #include "catalog/pg_type.h"
-#include "identity/engine.h"
+#include "identity/candidate.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 
-/* A key of a changed record. */
-typedef struct OwnKey
-{
-	uint64		hash;
-	uint32		record;
-	int16		bits;
-	bool		followed;
-} OwnKey;
-
 #define ST_SORT sort_keys
-#define ST_ELEMENT_TYPE OwnKey
+#define ST_ELEMENT_TYPE CdOwnKey
 #define ST_COMPARE(a, b) \
 	((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : \
 	 (a)->record < (b)->record ? -1 : (a)->record > (b)->record)
@@ -47,14 +38,6 @@ typedef struct OwnKey
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-#define NO_FORM		PG_UINT32_MAX
-
-typedef struct Pair
-{
-	uint32		changed;
-	uint32		other;
-} Pair;
-
 typedef struct Increment
 {
 	MemoryContext context;
@@ -64,14 +47,14 @@ typedef struct Increment
 	uint32	   *number;			/* of changed records among all */
 	uint32	   *number_by_id;	/* of all, from the least id on; NULL: ids are too far apart */
 	int64		least;
-	OwnKey	   *key;
+	CdOwnKey   *key;
 	Size		nkeys;
 	CdWanted   *wanted;
 	uint32		nwanted;
 	CdHits		hits;
 	CdBlocking	blocking;
 	bool	   *mark;			/* changed, by number among all */
-	Pair	   *pair;
+	CdCandidatePair *pair;
 	Size		npairs;
 	Size		maxpairs;
 } Increment;
@@ -103,7 +86,7 @@ gather_keys(Increment *inc)
 {
 	Size		max = (Size) inc->changed->n * 40 + CD_MAX_KEYS;
 
-	inc->key = MemoryContextAllocHuge(inc->context, max * sizeof(OwnKey));
+	inc->key = MemoryContextAllocHuge(inc->context, max * sizeof(CdOwnKey));
 	for (uint32 r = 0; r < inc->changed->n; r++)
 	{
 		CdKey		key[CD_MAX_KEYS];
@@ -112,10 +95,10 @@ gather_keys(Increment *inc)
 		if (inc->nkeys + n > max)
 		{
 			max += max / 2 + n;
-			inc->key = repalloc_huge(inc->key, max * sizeof(OwnKey));
+			inc->key = repalloc_huge(inc->key, max * sizeof(CdOwnKey));
 		}
 		for (int i = 0; i < n; i++)
-			inc->key[inc->nkeys++] = (OwnKey) {key[i].hash, r, cd_scaled_bits(key[i].bits), false};
+			inc->key[inc->nkeys++] = (CdOwnKey) {key[i].hash, r, cd_scaled_bits(key[i].bits), false};
 	}
 	if (inc->nkeys > 1)
 		sort_keys(inc->key, inc->nkeys);
@@ -256,7 +239,7 @@ number_records(Increment *inc)
 	all->id = id;
 	all->at = MemoryContextAllocHuge(inc->context, (kept + 1) * sizeof(uint32));
 	for (uint32 i = 0; i < all->n; i++)
-		all->at[i] = NO_FORM;
+		all->at[i] = CD_NO_FORM;
 	inc->mark = MemoryContextAllocExtended(inc->context, kept + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	inc->number = MemoryContextAllocHuge(inc->context, (inc->changed->n + 1) * sizeof(uint32));
 	for (uint32 r = 0; r < inc->changed->n; r++)
@@ -264,6 +247,8 @@ number_records(Increment *inc)
 		inc->number[r] = number_of(inc, inc->changed->id[r]);
 		inc->mark[inc->number[r]] = true;
 	}
+	for (Size i = 0; i < inc->nkeys; i++)
+		inc->key[i].record = inc->number[inc->key[i].record];
 }
 
 /* Lay out the lists that hold a changed record, and the keys of each of these. */
@@ -307,7 +292,7 @@ lay_out_lists(Increment *inc)
 		n += own - from;
 		for (Size i = own, to = n; i > from; i--)
 		{
-			uint32		record = inc->number[inc->key[i - 1].record];
+			uint32		record = inc->key[i - 1].record;
 
 			while (kept > start && b->member[kept - 1] > record)
 				b->member[--to] = b->member[--kept];
@@ -325,7 +310,7 @@ lay_out_lists(Increment *inc)
 		for (Size i = from; i < own; i++)
 		{
 			inc->key[i].followed = true;
-			b->recfirst[inc->number[inc->key[i].record] + 1]++;
+			b->recfirst[inc->key[i].record + 1]++;
 		}
 		b->bits[b->nkeys] = inc->key[from].bits;
 		b->first[b->nkeys++] = (uint32) start;
@@ -345,30 +330,22 @@ lay_out_lists(Increment *inc)
 			if (i > 0 && inc->key[i].hash != inc->key[i - 1].hash && inc->key[i - 1].followed)
 				number++;
 			if (inc->key[i].followed)
-				b->reckey[next[inc->number[inc->key[i].record]]++] = number;
+				b->reckey[next[inc->key[i].record]++] = number;
 		}
 	}
 	pfree(next);
 	cd_blocking_scratch(b);
 }
 
-/* Find the candidates of the changed records, and read those not read yet. */
+/* Find the candidates of the changed records. */
 static void
-read_candidates(Increment *inc)
+find_pairs(Increment *inc)
 {
-	CdRecords  *all = &inc->all;
-	bool	   *needed = MemoryContextAllocExtended(inc->context, all->n + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	Datum	   *id = MemoryContextAllocHuge(inc->context, (all->n + 1) * sizeof(Datum));
-	CdRecords  *others;
-	uint32		known = inc->engine->dict->ntokens;
-	Size		most;
-	int			n = 0;
-
 	inc->maxpairs = 4096;
-	inc->pair = MemoryContextAllocHuge(inc->context, inc->maxpairs * sizeof(Pair));
+	inc->pair = MemoryContextAllocHuge(inc->context, inc->maxpairs * sizeof(CdCandidatePair));
 	/* forms are looked ahead at before they are read */
-	all->base = inc->changed->base;
-	memset(all->at, 0, all->n * sizeof(uint32));
+	inc->all.base = inc->changed->base;
+	memset(inc->all.at, 0, inc->all.n * sizeof(uint32));
 	for (uint32 r = 0; r < inc->changed->n; r++)
 	{
 		uint32		found;
@@ -378,101 +355,38 @@ read_candidates(Increment *inc)
 		if (inc->npairs + found > inc->maxpairs)
 		{
 			inc->maxpairs = inc->maxpairs * 2 + found;
-			inc->pair = repalloc_huge(inc->pair, inc->maxpairs * sizeof(Pair));
+			inc->pair = repalloc_huge(inc->pair, inc->maxpairs * sizeof(CdCandidatePair));
 		}
 		for (uint32 i = 0; i < found; i++)
-		{
-			uint32		s = inc->blocking.touched[i];
-
-			inc->pair[inc->npairs++] = (Pair) {inc->number[r], s};
-			if (!inc->mark[s] && !needed[s])
-			{
-				needed[s] = true;
-				id[n++] = Int64GetDatum(all->id[s]);
-			}
-		}
+			inc->pair[inc->npairs++] = (CdCandidatePair) {inc->number[r], inc->blocking.touched[i]};
 	}
-	others = cd_records_load(inc->engine,
-							 PointerGetDatum(construct_array(id, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	cd_dictionary_rate(inc->engine->dict, inc->engine->layout, inc->engine->stats, known);
+	cd_blocking_release(&inc->blocking);
+}
 
-	/* one space for the forms of both */
+/* The changed records have forms, others have none yet. */
+static void
+place_changed(Increment *inc)
+{
+	CdRecords  *all = &inc->all;
+
 	for (uint32 i = 0; i < all->n; i++)
-		all->at[i] = NO_FORM;
-	most = inc->changed->used + others->used;
-	if (most >= NO_FORM)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many records to match at once")));
-	all->base = MemoryContextAllocHuge(inc->context, Max(most, 1) * sizeof(uint32));
-	memcpy(all->base, inc->changed->base, inc->changed->used * sizeof(uint32));
-	memcpy(all->base + inc->changed->used, others->base, others->used * sizeof(uint32));
+		all->at[i] = CD_NO_FORM;
+	all->used = inc->changed->used;
 	for (uint32 r = 0; r < inc->changed->n; r++)
 		all->at[inc->number[r]] = inc->changed->at[r];
-	for (uint32 i = 0; i < others->n; i++)
-		all->at[number_of(inc, others->id[i])] = (uint32) inc->changed->used + others->at[i];
-}
-
-/* Does a pair still share the bits that make a candidate, by the values of today? */
-static bool
-still_candidate(Increment *inc, uint32 changed, uint32 other)
-{
-	CdKey		key[CD_MAX_KEYS];
-	int			n = cd_form_keys(inc->engine, CD_FORM(&inc->all, other), key);
-	int			sum = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		Size		low = 0,
-					high = inc->nkeys;
-
-		while (low < high)
-		{
-			Size		middle = low + (high - low) / 2;
-
-			if (inc->key[middle].hash < key[i].hash)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		for (; low < inc->nkeys && inc->key[low].hash == key[i].hash; low++)
-		{
-			if (inc->key[low].followed && inc->number[inc->key[low].record] == changed)
-				sum += inc->key[low].bits;
-		}
-	}
-	return sum >= cd_scaled_bits(inc->engine->model->threshold);
-}
-
-/* Drop links with records that are candidates no more. */
-static void
-drop_former(Increment *inc, CdLinks *links)
-{
-	Size		kept = 0;
-
-	for (Size i = 0; i < links->n; i++)
-	{
-		const CdScored *link = &links->item[i];
-
-		if ((inc->mark[link->a] && inc->mark[link->b]) ||
-			(inc->mark[link->a] ? still_candidate(inc, link->a, link->b) : still_candidate(inc, link->b, link->a)))
-			links->item[kept++] = *link;
-	}
-	links->n = kept;
 }
 
 /*
  * Score the candidates of changed records and write their links; answers how
- * many pairs were looked at.  Their postings are added.
+ * many pairs were looked at, and how many links there are.  Their postings are
+ * added.
  */
 uint64
-cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
+cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed, int64 *linked)
 {
 	Increment	inc = {0};
-	CdLinks    *links;
-	CdScoring  *scoring;
-	uint32		candidate[128];
-	uint32		n = 0;
+	CdLinks    *links = cd_links_create(engine->context);
+	CdNeighbours neighbours;
 
 	inc.context = engine->context;
 	inc.engine = engine;
@@ -484,29 +398,13 @@ cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datum changed)
 	cd_postings_find(engine, info, inc.wanted, inc.nwanted, &inc.hits);
 	number_records(&inc);
 	lay_out_lists(&inc);
-	read_candidates(&inc);
-
-	links = cd_links_create(engine->context);
-	cd_plan_scoring(engine);
-	scoring = cd_scoring_begin(engine, &inc.all, links);
-	for (Size i = 0; i < inc.npairs; i++)
-	{
-		const Pair *pair = &inc.pair[i];
-
-		if (inc.all.at[pair->other] != NO_FORM)
-		{
-			cd_prefetch_form(CD_FORM(&inc.all, pair->other));
-			candidate[n++] = pair->other;
-		}
-		if (n > 0 && (n == lengthof(candidate) || i + 1 == inc.npairs || pair[1].changed != pair->changed))
-		{
-			cd_scoring_put(scoring, pair->changed, candidate, n);
-			n = 0;
-		}
-	}
-	cd_scoring_end(scoring);
-	drop_former(&inc, links);
+	find_pairs(&inc);
+	place_changed(&inc);
+	neighbours = (CdNeighbours) {&inc.all, inc.key, inc.nkeys, inc.pair, inc.npairs};
+	cd_score_neighbours(engine, &neighbours, links);
 	cd_links_write(engine, &inc.all, links);
+	cd_links_note(&inc.all, links);
 	cd_postings_add(engine, inc.changed, NULL);
+	*linked = (int64) links->n;
 	return links->pairs;
 }

@@ -6,10 +6,13 @@
 
 #include "customer_data.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "identity/engine.h"
 #include "insertion.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 /* Links weaker than this are not kept. */
@@ -253,4 +256,26 @@ cd_links_write(CdEngine *engine, const CdRecords *records, CdLinks *links)
 		cd_insertion_add(insertion, values, nulls);
 	}
 	cd_insertion_end(insertion);
+}
+
+/* Note whom links join with changed records: they are looked at when customers are made. */
+void
+cd_links_note(const CdRecords *records, const CdLinks *links)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum	   *id = MemoryContextAllocHuge(CurrentMemoryContext, (links->n * 2 + 1) * sizeof(Datum));
+	Datum		argument;
+	int			n = 0;
+
+	for (Size i = 0; i < links->n; i++)
+	{
+		if (links->item[i].weight <= 0)
+			continue;
+		id[n++] = Int64GetDatum(records->id[links->item[i].a]);
+		id[n++] = Int64GetDatum(records->id[links->item[i].b]);
+	}
+	argument = PointerGetDatum(construct_array(id, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	SPI_execute_with_args("INSERT INTO customer_data.record_affected (record_id, cause)"
+						  " SELECT DISTINCT u, 'a link is new' FROM unnest($1) AS u", 1, types, &argument, NULL, false, 0);
+	pfree(id);
 }

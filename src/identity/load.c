@@ -727,29 +727,13 @@ cd_form_of_row(CdEngine *engine, HeapTuple tuple, TupleDesc desc, CdForm *form)
 	return cd_form_build(engine->layout, engine->dict, value, null, n, form);
 }
 
-/* Read records into forms, ascending by id: all, or those of an array of ids. */
-CdRecords *
-cd_records_load(CdEngine *engine, Datum ids)
+/* Read rows of cd_record_query into forms, behind those that are there. */
+void
+cd_records_read(CdEngine *engine, CdRecords *records, Portal portal, CdTakeForm take, void *state)
 {
-	CdRecords  *records = MemoryContextAllocZero(engine->context, sizeof(CdRecords));
 	CdForm	   *form = MemoryContextAlloc(engine->context, offsetof(CdForm, word) + (CD_FORM_WORDS + 64) * sizeof(uint32));
 	MemoryContext row = AllocSetContextCreate(engine->context, "customer_data row", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
-	Oid			types[1] = {INT8ARRAYOID};
-	Portal		portal;
-	LoadedRecord *loaded;
 
-	/* which slots are filled is known when all records were seen */
-	memset(engine->used, ids != (Datum) 0, sizeof(engine->used));
-	records->max = 4096;
-	records->size = 256 * 1024;
-	records->base = MemoryContextAllocHuge(engine->context, records->size * sizeof(uint32));
-	loaded = MemoryContextAllocHuge(engine->context, records->max * sizeof(LoadedRecord));
-	if (engine->dict == NULL)
-		engine->dict = cd_dictionary_create(engine->context, 65536);
-	portal = SPI_cursor_open_with_args(NULL, cd_record_query(engine->layout, ids == (Datum) 0 ? "" :
-															 " WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"),
-									   ids == (Datum) 0 ? 0 : 1, types, &ids, NULL, false, CURSOR_OPT_NO_SCROLL);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, 2000);
@@ -760,32 +744,71 @@ cd_records_load(CdEngine *engine, Datum ids)
 		{
 			bool		isnull;
 			int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+			MemoryContext old = MemoryContextSwitchTo(row);
 
-			old = MemoryContextSwitchTo(row);
 			cd_form_of_row(engine, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, form);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(row);
-			if (records->n == records->max)
-			{
-				records->max *= 2;
-				loaded = repalloc_huge(loaded, (Size) records->max * sizeof(LoadedRecord));
-			}
-			loaded[records->n].id = id;
-			loaded[records->n++].at = keep_form(engine, records, form);
+			take(state, id, keep_form(engine, records, form));
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
 	MemoryContextDelete(row);
+	pfree(form);
+}
+
+/* Records that are being read, and the places of their forms. */
+typedef struct Loading
+{
+	CdRecords  *records;
+	LoadedRecord *loaded;
+} Loading;
+
+static void
+take_loaded(void *state, int64 id, uint32 at)
+{
+	Loading    *loading = state;
+	CdRecords  *records = loading->records;
+
+	if (records->n == records->max)
+	{
+		records->max *= 2;
+		loading->loaded = repalloc_huge(loading->loaded, (Size) records->max * sizeof(LoadedRecord));
+	}
+	loading->loaded[records->n].id = id;
+	loading->loaded[records->n++].at = at;
+}
+
+/* Read records into forms, ascending by id: all, or those of an array of ids. */
+CdRecords *
+cd_records_load(CdEngine *engine, Datum ids)
+{
+	CdRecords  *records = MemoryContextAllocZero(engine->context, sizeof(CdRecords));
+	Oid			types[1] = {INT8ARRAYOID};
+	Loading		loading = {records, NULL};
+
+	/* which slots are filled is known when all records were seen */
+	memset(engine->used, ids != (Datum) 0, sizeof(engine->used));
+	records->max = 4096;
+	records->size = 256 * 1024;
+	records->base = MemoryContextAllocHuge(engine->context, records->size * sizeof(uint32));
+	loading.loaded = MemoryContextAllocHuge(engine->context, records->max * sizeof(LoadedRecord));
+	if (engine->dict == NULL)
+		engine->dict = cd_dictionary_create(engine->context, 65536);
+	cd_records_read(engine, records,
+					SPI_cursor_open_with_args(NULL, cd_record_query(engine->layout, ids == (Datum) 0 ? "" : CD_SOME_RECORDS),
+											  ids == (Datum) 0 ? 0 : 1, types, &ids, NULL, false, CURSOR_OPT_NO_SCROLL),
+					take_loaded, &loading);
 	if (records->n > 1)
-		sort_loaded(loaded, records->n);
+		sort_loaded(loading.loaded, records->n);
 	records->id = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(int64));
 	records->at = MemoryContextAllocHuge(engine->context, Max(records->n, 1) * sizeof(uint32));
 	for (uint32 i = 0; i < records->n; i++)
 	{
-		records->id[i] = loaded[i].id;
-		records->at[i] = loaded[i].at;
+		records->id[i] = loading.loaded[i].id;
+		records->at[i] = loading.loaded[i].at;
 	}
-	pfree(loaded);
+	pfree(loading.loaded);
 	return records;
 }

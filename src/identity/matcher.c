@@ -240,22 +240,6 @@ mark_changed(const CdRecords *records, Datum changed, bool *mark)
 	return marked;
 }
 
-/* Note who is linked with changed records now; answers how many links there are. */
-static int64
-note_affected(Datum changed)
-{
-	bool		isnull;
-
-	run_with("WITH link AS MATERIALIZED ("
-			 " SELECT record_a, record_b, weight FROM customer_data.match_link WHERE record_a = ANY ($1)"
-			 " UNION"
-			 " SELECT record_a, record_b, weight FROM customer_data.match_link WHERE record_b = ANY ($1)"
-			 "), noted AS (INSERT INTO customer_data.record_affected (record_id, cause)"
-			 " SELECT DISTINCT v.r, 'a link is new' FROM link, LATERAL (VALUES (record_a), (record_b)) AS v(r) WHERE weight > 0)"
-			 " SELECT count(*) FROM link", changed);
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-}
-
 /*
  * Is it less work to read whom the changed records could be like than to read
  * all?  Not where all pairs are candidates, and the model must still fit.
@@ -307,10 +291,11 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 		drop_links(changed);
 		if (cd_postings_open(engine, &info) && increment_pays(engine, &info, changed))
 		{
-			uint64		pairs = cd_score_changed(engine, &info, changed);
+			int64		linked;
+			uint64		pairs = cd_score_changed(engine, &info, changed, &linked);
 
 			values[0] = Int64GetDatum((int64) pairs);
-			values[1] = Int64GetDatum(note_affected(changed));
+			values[1] = Int64GetDatum(linked);
 			SPI_finish();
 			MemoryContextDelete(context);
 			PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
@@ -361,7 +346,9 @@ cd_match_pairs(PG_FUNCTION_ARGS)
 			cd_postings_build(engine, records);
 	}
 	cd_unshare(engine);
-	values[1] = Int64GetDatum(whole ? (int64) links->n : note_affected(changed));
+	values[1] = Int64GetDatum((int64) links->n);
+	if (!whole)
+		cd_links_note(records, links);
 	report_oversize(blocking, engine->model);
 	values[0] = Int64GetDatum((int64) links->pairs);
 	SPI_finish();

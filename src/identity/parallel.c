@@ -14,7 +14,6 @@
 
 #include "identity/crew.h"
 #include "miscadmin.h"
-#include "port/atomics.h"
 #include "worker/progress.h"
 
 /* Fewer pairs than this are scored sooner than workers start. */
@@ -31,9 +30,7 @@ enum
 typedef struct ScoringState
 {
 	pg_atomic_uint32 next;		/* record to take */
-	pg_atomic_uint64 pairs;		/* scored by workers */
-	pg_atomic_uint64 nlinks;	/* in the space for them */
-	uint64		maxlinks;
+	CdHanded	handed;			/* by workers */
 } ScoringState;
 
 /* Score the records from one on. */
@@ -43,20 +40,41 @@ score_some(CdEngine *engine, CdBlocking *blocking, uint32 from, CdLinks *links)
 	cd_score_candidates(engine, blocking, from, from + Min(RECORDS_AT_ONCE, blocking->records->n - from), links);
 }
 
-/* Take the links that workers found. */
-static void
-take_links(CdCrew *crew, CdLinks *links)
+void
+cd_handed_init(CdHanded *handed, Size space)
 {
-	ScoringState *state = crew->piece[STATE];
-	Size		n = Min(pg_atomic_read_u64(&state->nlinks), state->maxlinks);
+	pg_atomic_init_u64(&handed->pairs, 0);
+	pg_atomic_init_u64(&handed->n, 0);
+	handed->max = space / sizeof(CdScored);
+}
 
-	links->pairs += pg_atomic_read_u64(&state->pairs);
+bool
+cd_hand_over(CdHanded *handed, CdScored *space, const CdLinks *links)
+{
+	uint64		into = pg_atomic_read_u64(&handed->n);
+
+	while (into + links->n <= handed->max &&
+		   !pg_atomic_compare_exchange_u64(&handed->n, &into, into + links->n))
+		;
+	if (into + links->n > handed->max)
+		return false;
+	memcpy(space + into, links->item, links->n * sizeof(CdScored));
+	pg_atomic_fetch_add_u64(&handed->pairs, links->pairs);
+	return true;
+}
+
+void
+cd_take_handed(CdHanded *handed, const CdScored *space, CdLinks *links)
+{
+	Size		n = Min(pg_atomic_read_u64(&handed->n), handed->max);
+
+	links->pairs += pg_atomic_read_u64(&handed->pairs);
 	if (links->n + n > links->max)
 	{
 		links->max = links->n + n;
 		links->item = repalloc_huge(links->item, links->max * sizeof(CdScored));
 	}
-	memcpy(links->item + links->n, crew->piece[LINKS], n * sizeof(CdScored));
+	memcpy(links->item + links->n, space, n * sizeof(CdScored));
 	links->n += n;
 }
 
@@ -79,9 +97,7 @@ cd_score_all(CdEngine *engine, CdRecords *records, CdBlocking *blocking, CdLinks
 	crew = cd_crew_begin(engine, records, blocking, CD_JOB_SCORE, workers, PIECES, size);
 	state = crew->piece[STATE];
 	pg_atomic_init_u32(&state->next, 0);
-	pg_atomic_init_u64(&state->pairs, 0);
-	pg_atomic_init_u64(&state->nlinks, 0);
-	state->maxlinks = size[LINKS] / sizeof(CdScored);
+	cd_handed_init(&state->handed, size[LINKS]);
 	undone = crew->piece[UNDONE];
 	memset(undone, 0, size[UNDONE]);
 	cd_progress_begin("records scored", records->n);
@@ -98,8 +114,8 @@ cd_score_all(CdEngine *engine, CdRecords *records, CdBlocking *blocking, CdLinks
 	cd_crew_wait(crew);
 	ereport(DEBUG1,
 			(errmsg_internal("parallel workers scored " UINT64_FORMAT " pairs, the session " UINT64_FORMAT,
-							 pg_atomic_read_u64(&state->pairs), links->pairs)));
-	take_links(crew, links);
+							 pg_atomic_read_u64(&state->handed.pairs), links->pairs)));
+	cd_take_handed(&state->handed, crew->piece[LINKS], links);
 	for (uint32 part = 0; part < nparts; part++)
 	{
 		if (undone[part])
@@ -115,7 +131,6 @@ cd_score_work(CdCrew *crew)
 {
 	ScoringState *state = crew->piece[STATE];
 	bool	   *undone = crew->piece[UNDONE];
-	CdScored   *space = crew->piece[LINKS];
 	CdLinks    *links = cd_links_create(crew->engine->context);
 	bool		full = false;
 
@@ -123,24 +138,13 @@ cd_score_work(CdCrew *crew)
 	while (!full)
 	{
 		uint32		from = pg_atomic_fetch_add_u32(&state->next, RECORDS_AT_ONCE);
-		uint64		into;
 
 		if (from >= crew->records->n)
 			break;
 		links->n = links->pairs = 0;
 		score_some(crew->engine, crew->blocking, from, links);
-		into = pg_atomic_read_u64(&state->nlinks);
-		/* room for all or none of them */
-		while (into + links->n <= state->maxlinks &&
-			   !pg_atomic_compare_exchange_u64(&state->nlinks, &into, into + links->n))
-			;
-		full = into + links->n > state->maxlinks;
+		full = !cd_hand_over(&state->handed, crew->piece[LINKS], links);
 		if (full)
 			undone[from / RECORDS_AT_ONCE] = true;
-		else
-		{
-			memcpy(space + into, links->item, links->n * sizeof(CdScored));
-			pg_atomic_fetch_add_u64(&state->pairs, links->pairs);
-		}
 	}
 }

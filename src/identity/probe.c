@@ -260,7 +260,7 @@ weigh_candidates(CdEngine *engine, const CdForm *form, int64 except, Candidate *
 	if (fetch == NULL)
 	{
 		Oid			type[1] = {INT8ARRAYOID};
-		SPIPlanPtr	made = SPI_prepare(cd_record_query(engine->layout, " WHERE record_id OPERATOR(pg_catalog.=) ANY ($1)"), 1, type);
+		SPIPlanPtr	made = SPI_prepare(cd_record_query(engine->layout, CD_SOME_RECORDS), 1, type);
 
 		SPI_keepplan(made);
 		fetch = made;
