@@ -11,11 +11,14 @@
 #include "customer_data.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/tableam.h"
 #include "access/visibilitymap.h"
+#include "catalog/pg_am_d.h"
 #include "executor/tuptable.h"
 #include "index_walk.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/fmgroids.h"
@@ -25,10 +28,19 @@
 /* Of a range of values at least one in so many must be asked for, or each is looked up. */
 #define MOST_GAPS	3
 
+/*
+ * So many rows are on their way from memory at a time; each keeps a page
+ * pinned, and beyond eight pins in all the server counts them in a slower way.
+ */
+#define FETCHED_AHEAD	5
+
 /* Rows being looked up by places that an index has. */
 typedef struct Fetch
 {
 	Relation	relation;
+	bool		heap;			/* kept by the heap, whose pages can be read directly */
+	ItemPointerData waiting[FETCHED_AHEAD];
+	int			nwaiting;
 	IndexFetchTableData *table;
 	TupleTableSlot *slot;
 	Snapshot	snapshot;
@@ -73,7 +85,8 @@ cd_lookup_range(Relation relation, Oid index, AttrNumber column, int64 least, in
 static void
 begin_fetch(Fetch *fetch, Relation relation, void *arg)
 {
-	*fetch = (Fetch) {.relation = relation, .snapshot = GetActiveSnapshot(), .map = InvalidBuffer, .arg = arg};
+	*fetch = (Fetch) {.relation = relation, .heap = relation->rd_rel->relam == HEAP_TABLE_AM_OID,
+					  .snapshot = GetActiveSnapshot(), .map = InvalidBuffer, .arg = arg};
 	fetch->table = table_index_fetch_begin(relation);
 	fetch->slot = table_slot_create(relation, NULL);
 }
@@ -97,13 +110,65 @@ fetch_row(Fetch *fetch, ItemPointer place)
 	return table_index_fetch_tuple(fetch->table, &at, fetch->snapshot, fetch->slot, &again, NULL);
 }
 
-/* Hand over the row of an index entry */
+/*
+ * Hand over the rows that wait.  Their pages are all asked for first, then what
+ * lies on them, so that memory is waited for once and not for each row.  Pages
+ * are not pruned on the way, which is left to whoever writes on them.
+ */
+static void
+take_waiting(Fetch *fetch)
+{
+	Buffer		buffers[FETCHED_AHEAD];
+	int			n = fetch->nwaiting;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		Page		page;
+
+		buffers[i] = ReadBuffer(fetch->relation, ItemPointerGetBlockNumber(&fetch->waiting[i]));
+		page = BufferGetPage(buffers[i]);
+		__builtin_prefetch(page);
+		__builtin_prefetch(PageGetItemId(page, ItemPointerGetOffsetNumber(&fetch->waiting[i])));
+	}
+	for (i = 0; i < n; i++)
+	{
+		Page		page = BufferGetPage(buffers[i]);
+
+		/* Where it points may change until the page is locked; then this was of no use. */
+		__builtin_prefetch((char *) page + ItemIdGetOffset(PageGetItemId(page, ItemPointerGetOffsetNumber(&fetch->waiting[i]))));
+	}
+	for (i = 0; i < n; i++)
+	{
+		HeapTupleData tuple;
+		bool		found;
+
+		LockBuffer(buffers[i], BUFFER_LOCK_SHARE);
+		found = heap_hot_search_buffer(&fetch->waiting[i], fetch->relation, buffers[i], fetch->snapshot, &tuple, NULL, true);
+		LockBuffer(buffers[i], BUFFER_LOCK_UNLOCK);
+		if (found)
+		{
+			pgstat_count_heap_fetch(fetch->relation);
+			fetch->take_row(fetch->arg, &tuple, RelationGetDescr(fetch->relation));
+		}
+		ReleaseBuffer(buffers[i]);
+	}
+	fetch->nwaiting = 0;
+}
+
+/* Hand over the row of an index entry, now or with others */
 static void
 take_row(void *arg, ItemPointer place, IndexTuple entry)
 {
 	Fetch	   *fetch = arg;
 
-	if (fetch_row(fetch, place))
+	if (fetch->heap)
+	{
+		fetch->waiting[fetch->nwaiting++] = *place;
+		if (fetch->nwaiting == FETCHED_AHEAD)
+			take_waiting(fetch);
+	}
+	else if (fetch_row(fetch, place))
 		fetch->take_row(fetch->arg, ExecFetchSlotHeapTuple(fetch->slot, false, NULL), RelationGetDescr(fetch->relation));
 }
 
@@ -138,6 +203,7 @@ cd_lookup(Relation relation, Oid index_id, AttrNumber column, const int64 *value
 		begin_fetch(&fetch, relation, arg);
 		fetch.take_row = take;
 		cd_index_walk(index, fetch.snapshot, values, count, false, take_row, &fetch);
+		take_waiting(&fetch);
 		end_fetch(&fetch);
 	}
 	else
