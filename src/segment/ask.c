@@ -12,6 +12,7 @@
 
 #include "segment/block.h"
 #include "segment/step.h"
+#include "timeline/timeline.h"
 
 #include <math.h>
 
@@ -365,6 +366,18 @@ ask_reached(CdProgram *program, Leaf *leaf, uint64 customers)
 	return yes;
 }
 
+/* Functions look at a timeline again and again: they get it in one image. */
+static void
+fill_events(CdRun *run, TupleTableSlot *slot, int row)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->batch);
+
+	run->values[run->events_place][row] =
+		PointerGetDatum(cd_timeline_whole((struct varlena *) DatumGetPointer(run->values[run->events_place][row])));
+	slot->tts_values[run->events - 1] = run->values[run->events_place][row];
+	MemoryContextSwitchTo(old);
+}
+
 /* The slot in which a customer is what an expression looks at. */
 static TupleTableSlot *
 get_slot(CdProgram *program, const Leaf *leaf, int row)
@@ -375,6 +388,8 @@ get_slot(CdProgram *program, const Leaf *leaf, int row)
 	if ((program->filled & BIT(row)) == 0)
 		cd_fill_slot(program->run, slot, program->first + row);
 	program->filled |= BIT(row);
+	if (leaf->events)
+		fill_events(program->run, slot, program->first + row);
 	foreach(cell, leaf->segments)
 	{
 		CdNeed	   *segment = lfirst(cell);

@@ -398,7 +398,7 @@ cd_run_over_customers(CdRun *run)
 	{
 		MemoryContext old = MemoryContextSwitchTo(run->context);
 
-		run->histories = cd_chunk_batch_begin(true);
+		run->histories = cd_chunk_batch_begin(!run->by_program);
 		MemoryContextSwitchTo(old);
 	}
 	if (run->everyone)

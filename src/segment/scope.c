@@ -178,29 +178,9 @@ reach_days(CdScope *scope, const ScopeMeasure *measure, int number, Reached *rea
 			reached->at[reached->n++] = matches->at[i];
 }
 
-/* A column of one kind, looked up once for a run of events. */
-typedef struct KindColumn
-{
-	int			kind;
-	int			type;
-	bool		found;
-	CdColumn	column;
-} KindColumn;
-
-static bool
-get_column(const ScopeRow *row, int kind, int which, int type, KindColumn *cache)
-{
-	if (cache->kind != kind)
-	{
-		cache->kind = kind;
-		cache->found = cd_kind_find_column(&row->kinds[kind], which, type, &cache->column);
-	}
-	return cache->found;
-}
-
-/* The column a property has in a timeline, -1 for none. */
+/* The column a property has in an image, -1 for none. */
 static int
-column_of(const ScopeRow *row, const ScopeMeasure *measure)
+column_of(const CdTimeline *timeline, const ScopeMeasure *measure)
 {
 	int			which = measure->of.which;
 
@@ -208,8 +188,36 @@ column_of(const ScopeRow *row, const ScopeMeasure *measure)
 		return CD_COL_EVENT_ID;
 	if (which != CD_COL_PROPERTY)
 		return which;
-	which = cd_timeline_find_property(&row->timeline, measure->of.name, measure->of.len);
+	which = cd_timeline_find_property(timeline, measure->of.name, measure->of.len);
 	return which < 0 ? -1 : which + CD_COL_PROPERTY;
+}
+
+/* A column of one kind in one part, looked up once for a run of events. */
+typedef struct KindColumn
+{
+	int			kind;
+	int			part;
+	bool		found;
+	CdColumn	column;
+} KindColumn;
+
+/* The column that a sum is of, and an event's place in it; which: the column's number where the timeline is one image. */
+static bool
+get_column(const ScopeRow *row, const ScopeMeasure *measure, int which, int kind, int *place, KindColumn *cache)
+{
+	int			part = cd_scope_part_of(row, kind, place);
+
+	if (cache->kind != kind || cache->part != part)
+	{
+		int			first;
+
+		cache->kind = kind;
+		cache->part = part;
+		if (row->nparts > 1)
+			which = column_of(&row->parts[part].timeline, measure);
+		cache->found = which >= 0 && cd_kind_find_column(cd_scope_part(row, part, kind, &first), which, CD_TYPE_NUMBER, &cache->column);
+	}
+	return cache->found;
 }
 
 static inline int
@@ -226,30 +234,42 @@ match_place_of(const Matches *matches, int i)
 
 /* Since when there were so many different values; those of different types differ. */
 static void
-reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row, const Matches *matches,
-			   Reached *reached)
+reach_distinct(CdScope *scope, const ScopeMeasure *measure, ScopeRow *row, const Matches *matches, Reached *reached)
 {
 	int			most = (int) Min(measure->most + 1, (double) matches->n * 4);
-	int			which = column_of(row, measure);
+	int			which = column_of(&row->timeline, measure);
 	CdColumn	columns[CD_TYPE_JSON + 1];
 	int			ncolumns = 0;
 	int			kind = -1;
+	int			part = -1;
+	int		   *maps[CD_MAX_PARTS] = {NULL};
 	uint64	   *seen[CD_TYPE_JSON + 1] = {0};
 	int			counts[CD_TYPE_JSON + 1] = {0};
 	int			c,
 				i;
 
-	if (which < 0 || most <= 0)
+	/* Ids may be numbers in one part and texts in another. */
+	if (row->nparts > 1 && which == CD_COL_EVENT_ID)
+		cd_scope_pack(scope, row);
+	if ((which < 0 && row->nparts == 1) || most <= 0)
 		return;
+	if (row->nparts > 1 && measure->of.which == CD_COL_PROPERTY)
+		(void) cd_scope_texts(scope, row, measure->of.name, measure->of.len, maps);
 	reached->at = cd_scope_get(scope, (most + CD_TYPE_JSON) * sizeof(TimestampTz));
 	for (i = matches->n - 1; i >= 0 && reached->n < most; i--)
 	{
 		int			place = match_place_of(matches, i);
+		int			in_part = cd_scope_part_of(row, match_kind_of(matches, i), &place);
 
-		if (match_kind_of(matches, i) != kind)
+		if (match_kind_of(matches, i) != kind || in_part != part)
 		{
+			int			first;
+
 			kind = match_kind_of(matches, i);
-			ncolumns = cd_scope_columns(&row->kinds[kind], which, columns);
+			part = in_part;
+			if (row->nparts > 1)
+				which = column_of(&row->parts[part].timeline, measure);
+			ncolumns = which < 0 ? 0 : cd_scope_columns(cd_scope_part(row, part, kind, &first), which, columns);
 		}
 		for (c = 0; c < ncolumns && reached->n < most; c++)
 		{
@@ -265,7 +285,7 @@ reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row,
 				memcpy(&key, &number, sizeof(key));
 			}
 			else if (cd_column_integer(&columns[c], place, &integer))
-				key = (uint64) integer;
+				key = (uint64) (maps[part] != NULL && type != CD_TYPE_BOOL ? cd_scope_text(maps[part], integer) : integer);
 			else
 				continue;
 			if (seen[type] == NULL)
@@ -283,28 +303,29 @@ reach_distinct(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row,
 static void
 reach_sum(CdScope *scope, const ScopeMeasure *measure, const ScopeRow *row, const Matches *matches, Reached *reached)
 {
-	int			which = column_of(row, measure);
+	int			which = column_of(&row->timeline, measure);
 	KindColumn	column = {.kind = -1};
 	__int128	exact = 0;
 	int			scale = 0;
 	int			i;
 
-	if (which < 0)
+	if (which < 0 && row->nparts == 1)
 		return;
 	reached->at = cd_scope_get(scope, Max(matches->n, 1) * sizeof(TimestampTz));
 	reached->total = cd_scope_get(scope, Max(matches->n, 1) * sizeof(double));
 	for (i = matches->n - 1; i >= 0; i--)
 	{
+		int			place = match_place_of(matches, i);
 		int64		number;
 
-		if (!get_column(row, match_kind_of(matches, i), which, CD_TYPE_NUMBER, &column))
+		if (!get_column(row, measure, which, match_kind_of(matches, i), &place, &column))
 			continue;
 		if (column.column.raw || column.column.base < 0)
 		{
 			reached->slow = true;
 			return;
 		}
-		if (!cd_column_integer(&column.column, match_place_of(matches, i), &number))
+		if (!cd_column_integer(&column.column, place, &number))
 			continue;
 		if (column.column.scale > scale)
 		{
@@ -434,19 +455,46 @@ cd_scope_moment(CdScope *scope, CdMomentKind kind, int number, double amount)
 /* Texts of a property whose last answers are kept side by side. */
 #define MOST_TOPICS		128
 
-/*
- * The column that tells what the events of a kind are about; false where
- * there is one, but of other than texts.  *none where there is none.
- */
-static bool
-find_topic(const ScopeRow *row, int kind, int which, CdColumn *topic, bool *none)
+/* What the events of a kind are about, in one part: texts of a property. */
+typedef struct Topics
 {
-	CdColumn	columns[CD_TYPE_JSON + 1];
-	int			n = cd_scope_columns(&row->kinds[kind], which, columns);
+	const CdKind *kind;
+	int			first;			/* of its events among those of all parts */
+	CdColumn	column;
+	bool		none;			/* they have no such property */
+	const int  *map;			/* of its texts, NULL: as they are */
+	int			n;				/* texts in all */
+} Topics;
 
-	*none = n == 0;
-	*topic = columns[0];
-	return n == 0 || (n == 1 && topic->type == CD_TYPE_TEXT);
+/* Find the column; false where there is one, but of other than texts. */
+static bool
+find_topics(const ScopeRow *row, const ScopePair *pair, int part, int k, Topics *topics)
+{
+	const CdTimeline *timeline = cd_scope_part_timeline(row, part);
+	CdColumn	columns[CD_TYPE_JSON + 1];
+	int			which = cd_timeline_find_property(timeline, pair->same, strlen(pair->same));
+	int			n;
+
+	topics->kind = cd_scope_part(row, part, k, &topics->first);
+	if (topics->kind->n == 0)
+		return true;
+	n = which < 0 ? 0 : cd_scope_columns(topics->kind, which + CD_COL_PROPERTY, columns);
+	topics->none = n == 0;
+	topics->column = columns[0];
+	return n == 0 || (n == 1 && columns->type == CD_TYPE_TEXT);
+}
+
+/* The text of an event of the part, by its number in all parts; false where it has none. */
+static inline bool
+topic_of(const Topics *topics, int i, int64 *code)
+{
+	if (topics->none || !cd_column_integer(&topics->column, i, code))
+		return false;
+	if (topics->map != NULL)
+		*code = cd_scope_text(topics->map, *code);
+	if (*code < 0 || *code >= topics->n)
+		cd_timeline_corrupt();
+	return true;
 }
 
 /*
@@ -461,53 +509,46 @@ find_last_unanswered(CdScope *scope, const ScopePair *pair, int number, Timestam
 	ScopeRow   *row = &scope->rows[number];
 	TimestampTz answer[MOST_TOPICS];
 	const TimestampTz *times;
-	CdColumn	topic;
-	CdDict		dict;
-	bool		none;
-	int			which,
+	int		   *maps[CD_MAX_PARTS] = {NULL};
+	Topics		topics = {0};
+	int			p,
 				k,
 				i;
 	int64		code;
 
 	if (pair->same == NULL || !asked->plain || !answered->plain)
 		return false;
-	which = cd_timeline_find_property(&row->timeline, pair->same, strlen(pair->same));
-	if (which < 0)
+	topics.n = cd_scope_texts(scope, row, pair->same, strlen(pair->same), maps);
+	if (topics.n < 0 || topics.n > MOST_TOPICS)
 		return false;
-	which += CD_COL_PROPERTY;
-	cd_dict_open(&row->timeline, which, &dict);
-	if (dict.n > MOST_TOPICS)
-		return false;
-	for (i = 0; i < dict.n; i++)
+	for (i = 0; i < topics.n; i++)
 		answer[i] = DT_NOBEGIN;
 	k = row->named[answered->name];
-	if (k >= 0)
+	for (p = 0; k >= 0 && p < row->nparts; p++)
 	{
-		if (!find_topic(row, k, which, &topic, &none))
+		if (!find_topics(row, pair, p, k, &topics))
 			return false;
-		times = cd_scope_kind_times(scope, row, k);
-		for (i = 0; !none && i < row->kinds[k].n; i++)
-			if (cd_column_integer(&topic, i, &code))
-			{
-				if (code < 0 || code >= dict.n)
-					cd_timeline_corrupt();
+		topics.map = maps[p];
+		times = cd_scope_kind_times(scope, row, k) + topics.first;
+		for (i = 0; i < topics.kind->n; i++)
+			if (topic_of(&topics, i, &code))
 				answer[code] = times[i];
+	}
+	*at = DT_NOBEGIN;
+	k = row->named[asked->name];
+	for (p = row->nparts - 1; p >= 0; p--)
+	{
+		if (!find_topics(row, pair, p, k, &topics))
+			return false;
+		topics.map = maps[p];
+		times = cd_scope_kind_times(scope, row, k) + topics.first;
+		for (i = topics.kind->n - 1; i >= 0; i--)
+			if (!topic_of(&topics, i, &code) || times[i] > answer[code])
+			{
+				*at = times[i];
+				return true;
 			}
 	}
-	k = row->named[asked->name];
-	if (!find_topic(row, k, which, &topic, &none))
-		return false;
-	times = cd_scope_kind_times(scope, row, k);
-	for (i = row->kinds[k].n - 1; i >= 0; i--)
-	{
-		if (none || !cd_column_integer(&topic, i, &code))
-			break;
-		if (code < 0 || code >= dict.n)
-			cd_timeline_corrupt();
-		if (times[i] > answer[code])
-			break;
-	}
-	*at = i >= 0 ? times[i] : DT_NOBEGIN;
 	return true;
 }
 
@@ -522,6 +563,8 @@ find_unanswered(CdScope *scope, const ScopePair *pair, int row)
 		return DT_NOBEGIN;
 	if (find_last_unanswered(scope, pair, row, &at))
 		return at;
+	if (scope->rows[row].nparts > 1)
+		cd_scope_pack(scope, &scope->rows[row]);
 	old = MemoryContextSwitchTo(scope->block);
 	at = cd_unanswered_last(&scope->rows[row].timeline, scope->patterns[pair->asked]->pattern,
 							scope->patterns[pair->answered]->pattern, pair->same, pair->same ? strlen(pair->same) : 0);
@@ -590,6 +633,8 @@ cd_scope_compare(CdScope *scope, int number, int row, const Interval *last, Time
 	CdWindow	window;
 	bool		answer;
 
+	if (scope->rows[row].nparts > 1)
+		cd_scope_pack(scope, &scope->rows[row]);
 	if (last != NULL)
 		cd_window_last(&window, last, now);
 	else

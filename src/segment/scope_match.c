@@ -199,9 +199,23 @@ cd_scope_begin(CdScope *scope, const Datum *events, int nrows)
 }
 
 void
-cd_scope_open(CdScope *scope, ScopeRow *row)
+cd_scope_kinds(CdScope *scope, ScopeRow *row)
 {
 	CdKindScan	scan;
+	int			k;
+
+	row->kinds = cd_scope_get(scope, row->timeline.nkinds * sizeof(CdKind));
+	if (row->timeline.nevents == 0)
+		return;
+	cd_kind_scan_begin(&row->timeline, &scan);
+	for (k = 0; cd_kind_scan_next(&row->timeline, &scan, &row->kinds[k]); k++)
+		;
+}
+
+void
+cd_scope_open(CdScope *scope, ScopeRow *row)
+{
+	const struct varlena *value = (struct varlena *) DatumGetPointer(scope->events[row - scope->rows]);
 	int			i,
 				k;
 
@@ -213,32 +227,33 @@ cd_scope_open(CdScope *scope, ScopeRow *row)
 		for (i = 0; i < 4; i++)
 			__builtin_prefetch(bytes + i * 64);
 	}
-	cd_timeline_open(&row->timeline, (struct varlena *) DatumGetPointer(scope->events[row - scope->rows]));
-	row->kinds = cd_scope_get(scope, row->timeline.nkinds * sizeof(CdKind));
+	row->nparts = 1;
+	if (unlikely(VARSIZE_ANY_EXHDR(value) > 0 && *VARDATA_ANY(value) == CD_TIMELINE_PARTS))
+		cd_scope_open_parts(scope, row, value);
+	else
+	{
+		cd_timeline_open(&row->timeline, value);
+		cd_scope_kinds(scope, row);
+	}
 	row->times = cd_scope_get(scope, row->timeline.nkinds * sizeof(TimestampTz *));
 	row->named = cd_scope_get(scope, scope->nnames * sizeof(int16));
 	if (scope->nnames > 0)
 		memset(row->named, -1, scope->nnames * sizeof(int16));
-	if (row->timeline.nevents > 0)
+	for (k = 0; row->timeline.nevents > 0 && k < row->timeline.nkinds; k++)
 	{
-		cd_kind_scan_begin(&row->timeline, &scan);
-		for (k = 0; cd_kind_scan_next(&row->timeline, &scan, &row->kinds[k]); k++)
-		{
-			const CdKind *kind = &row->kinds[k];
+		const CdKind *kind = &row->kinds[k];
+		uint64		key = cd_load64((const uint8 *) kind->name);
 
-			uint64		key = cd_load64((const uint8 *) kind->name);
-
-			if (kind->namelen < 8)
-				key &= (UINT64CONST(1) << (8 * kind->namelen)) - 1;
-			row->times[k] = NULL;
-			for (i = 0; i < scope->nnames; i++)
-				if (scope->names[i].len == kind->namelen && scope->names[i].key == key &&
-					(kind->namelen <= 8 || memcmp(scope->names[i].str + 8, kind->name + 8, kind->namelen - 8) == 0))
-				{
-					row->named[i] = k;
-					break;
-				}
-		}
+		if (kind->namelen < 8)
+			key &= (UINT64CONST(1) << (8 * kind->namelen)) - 1;
+		row->times[k] = NULL;
+		for (i = 0; i < scope->nnames; i++)
+			if (scope->names[i].len == kind->namelen && scope->names[i].key == key &&
+				(kind->namelen <= 8 || memcmp(scope->names[i].str + 8, kind->name + 8, kind->namelen - 8) == 0))
+			{
+				row->named[i] = k;
+				break;
+			}
 	}
 	scope->open |= BIT(row - scope->rows);
 }
@@ -253,38 +268,40 @@ cd_scope_kind_times(CdScope *scope, ScopeRow *row, int k)
 		TimestampTz *at = cd_scope_get(scope, kind->n * sizeof(TimestampTz));
 		int			i;
 
-		cd_kind_offsets(kind, (uint64 *) at);
-		for (i = 0; i < kind->n; i++)
-			at[i] = (TimestampTz) ((uint64) row->timeline.base + (uint64) at[i] * (uint64) row->timeline.unit);
+		if (row->nparts > 1)
+			cd_scope_part_times(row, k, at);
+		else
+		{
+			cd_kind_offsets(kind, (uint64 *) at);
+			for (i = 0; i < kind->n; i++)
+				at[i] = (TimestampTz) ((uint64) row->timeline.base + (uint64) at[i] * (uint64) row->timeline.unit);
+		}
 		row->times[k] = at;
 	}
 	return row->times[k];
 }
 
 /*
- * Find a property in a timeline, and its texts that patterns ask for in the
- * dictionary: both are in order, so a short one is read once.
+ * Find a property in an image, and its texts that patterns ask for in the
+ * dictionary: both are in order, so a short one is read once.  Answers the
+ * property's number, -1 where there is none.
  */
-static void
-find_property(CdScope *scope, ScopeProperty *property, int number)
+static int
+find_texts(const ScopeProperty *property, const CdTimeline *timeline, int *place)
 {
-	const CdTimeline *timeline = &scope->rows[number].timeline;
+	int			number = cd_timeline_find_property(timeline, property->name, property->len);
 	CdDict		dict;
 	CdDictCursor cursor;
 	const char *str;
 	int			len;
 	int			next = 0;
 	int			i;
-	int		   *place;
 
-	property->known |= BIT(number);
-	property->rows[number].number = cd_timeline_find_property(timeline, property->name, property->len);
-	property->rows[number].place = place = cd_scope_get(scope, property->nliterals * sizeof(int));
 	for (i = 0; i < property->nliterals; i++)
 		place[i] = -1;
-	if (property->rows[number].number < 0)
-		return;
-	cd_dict_open(timeline, property->rows[number].number + CD_COL_PROPERTY, &dict);
+	if (number < 0)
+		return number;
+	cd_dict_open(timeline, number + CD_COL_PROPERTY, &dict);
 	if (dict.n > 16 * (property->nliterals + 1))
 	{
 		for (i = 0; i < property->nliterals; i++)
@@ -295,10 +312,10 @@ find_property(CdScope *scope, ScopeProperty *property, int number)
 			if (found)
 				place[i] = at;
 		}
-		return;
+		return number;
 	}
 	if (dict.n == 0)
-		return;
+		return number;
 	cd_dict_seek(&dict, 0, &cursor);
 	for (i = 0; next < property->nliterals && cd_dict_next(&cursor, &str, &len); i++)
 		for (; next < property->nliterals; next++)
@@ -313,6 +330,16 @@ find_property(CdScope *scope, ScopeProperty *property, int number)
 		}
 	if (cursor.buf != NULL)
 		pfree(cursor.buf);
+	return number;
+}
+
+/* The same of a customer's timeline, or of its first part. */
+static void
+find_property(CdScope *scope, ScopeProperty *property, int number)
+{
+	property->known |= BIT(number);
+	property->rows[number].place = cd_scope_get(scope, property->nliterals * sizeof(int));
+	property->rows[number].number = find_texts(property, &scope->rows[number].timeline, property->rows[number].place);
 }
 
 /*
@@ -320,9 +347,8 @@ find_property(CdScope *scope, ScopeProperty *property, int number)
  * for all texts that patterns ask for.
  */
 static void
-read_literals(const ScopeProperty *property, int number, const CdColumn *column, int n, uint8 *literal)
+read_literals(const ScopeProperty *property, const int *place, const CdColumn *column, int n, uint8 *literal)
 {
-	const int  *place = property->rows[number].place;
 	uint8		literals[1 << CODE_BITS];
 	int			i;
 
@@ -356,31 +382,78 @@ cd_scope_columns(const CdKind *kind, int which, CdColumn columns[CD_TYPE_JSON + 
 	return n;
 }
 
-/* Find the column of a property and which texts the events of a kind have. */
+/* Find the column of a property, by its number in an image, and which texts the events of a kind have there. */
+static FieldState
+read_field(const ScopeProperty *property, int number, const int *place, const CdKind *kind, uint8 *literal, bool *every)
+{
+	CdColumn	columns[CD_TYPE_JSON + 1];
+	int			found = number < 0 ? 0 : cd_scope_columns(kind, number + CD_COL_PROPERTY, columns);
+
+	*every = false;
+	if (found == 1 && columns->type == CD_TYPE_TEXT && columns->width <= CODE_BITS)
+	{
+		read_literals(property, place, columns, kind->n, literal);
+		*every = !columns->nullable;
+		return FIELD_TEXT;
+	}
+	return found > 0 ? FIELD_OTHER : FIELD_ABSENT;
+}
+
+/* Which texts the events of a kind have, in each part of a timeline. */
+static FieldState
+read_field_of_parts(const ScopeRow *row, const ScopeProperty *property, int number, int k, uint8 *literal, bool *every)
+{
+	FieldState	state = FIELD_ABSENT;
+	int		   *place = palloc(Max(property->nliterals, 1) * sizeof(int));
+	int			p;
+
+	*every = true;
+	for (p = 0; p < row->nparts && state != FIELD_OTHER; p++)
+	{
+		int			first;
+		const CdKind *kind = cd_scope_part(row, p, k, &first);
+		FieldState	here;
+		bool		all;
+
+		if (kind->n == 0)
+			continue;
+		if (p == 0)
+			here = read_field(property, property->rows[number].number, property->rows[number].place, kind, literal, &all);
+		else
+		{
+			int			in_part = find_texts(property, &row->parts[p].timeline, place);
+
+			here = read_field(property, in_part, place, kind, literal + first, &all);
+		}
+		if (here == FIELD_ABSENT)
+			memset(literal + first, NO_LITERAL, kind->n);
+		else
+			state = here;
+		*every &= all;
+	}
+	pfree(place);
+	return state;
+}
+
+/* Find which texts of a property the events of a kind have. */
 static void
 find_field(CdScope *scope, ScopeField *field, int number, int k)
 {
 	const ScopeRow *row = &scope->rows[number];
 	ScopeProperty *property = scope->properties[field->property];
-	CdColumn	columns[CD_TYPE_JSON + 1];
-	int			found;
+	uint8	   *literal;
 
 	if ((property->known & BIT(number)) == 0)
 		find_property(scope, property, number);
 	field->known |= BIT(number);
 	field->rows[number].state = FIELD_ABSENT;
-	if (property->rows[number].number < 0)
+	if (row->nparts == 1 && property->rows[number].number < 0)
 		return;
-	found = cd_scope_columns(&row->kinds[k], property->rows[number].number + CD_COL_PROPERTY, columns);
-	if (found == 1 && columns->type == CD_TYPE_TEXT && columns->width <= CODE_BITS)
-	{
-		field->rows[number].literal = cd_scope_get(scope, row->kinds[k].n);
-		read_literals(property, number, columns, row->kinds[k].n, field->rows[number].literal);
-		field->rows[number].state = FIELD_TEXT;
-		field->rows[number].every = !columns->nullable;
-	}
-	else if (found > 0)
-		field->rows[number].state = FIELD_OTHER;
+	field->rows[number].literal = literal = cd_scope_get(scope, row->kinds[k].n);
+	field->rows[number].state = row->nparts > 1 ?
+		read_field_of_parts(row, property, number, k, literal, &field->rows[number].every) :
+		read_field(property, property->rows[number].number, property->rows[number].place, &row->kinds[k], literal,
+				   &field->rows[number].every);
 }
 
 /*
@@ -430,20 +503,27 @@ static void
 match_kind(CdScope *scope, const ScopePattern *pattern, int number, int k, Matches *matches)
 {
 	ScopeRow   *row = &scope->rows[number];
-	CdMatcher	matcher;
-	TimestampTz *at;
-	int			i;
+	int			p;
 
-	if (!cd_pattern_bind_kind(pattern->pattern, &row->kinds[k], &matcher))
-		return;
-	at = cd_scope_kind_times(scope, row, k);
-	for (i = 0; i < matcher.to; i++)
-		if (cd_matcher_test(&matcher, i))
-		{
-			matches->at[matches->n] = at[i];
-			matches->kind[matches->n] = k;
-			matches->place[matches->n++] = i;
-		}
+	for (p = 0; p < row->nparts; p++)
+	{
+		CdMatcher	matcher;
+		TimestampTz *at;
+		int			first;
+		const CdKind *kind = cd_scope_part(row, p, k, &first);
+		int			i;
+
+		if (kind->n == 0 || !cd_pattern_bind_kind(pattern->pattern, kind, &matcher))
+			continue;
+		at = cd_scope_kind_times(scope, row, k) + first;
+		for (i = 0; i < matcher.to; i++)
+			if (cd_matcher_test(&matcher, i))
+			{
+				matches->at[matches->n] = at[i];
+				matches->kind[matches->n] = k;
+				matches->place[matches->n++] = first + i;
+			}
+	}
 }
 
 /* A match, while those of several kinds are put in order. */

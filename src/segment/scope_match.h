@@ -8,13 +8,30 @@
 #include "segment/scope.h"
 #include "timeline/event_count.h"
 
-/* A timeline, opened when it is first asked. */
+/*
+ * A part of a timeline that begins after the one before has ended.  Its kinds
+ * have the numbers that they have in all of the timeline.
+ */
+typedef struct ScopePart
+{
+	CdTimeline	timeline;
+	CdKind	   *kinds;			/* without events where the part has none of a kind */
+	int		   *first;			/* of each kind, events in the parts before */
+} ScopePart;
+
+/*
+ * A timeline, opened when it is first asked.  Of several parts "timeline" is
+ * the first one, with the events and kinds of all counted; and of "kinds" names
+ * and numbers of events are those of all, while columns are each part's own.
+ */
 typedef struct ScopeRow
 {
 	CdTimeline	timeline;
 	CdKind	   *kinds;
 	TimestampTz **times;		/* of each kind, once read */
 	int16	   *named;			/* by name: the kind's number, -1: none here */
+	int			nparts;
+	ScopePart  *parts;			/* where there are several */
 } ScopeRow;
 
 /* The events a pattern means in one timeline, in order of time. */
@@ -163,6 +180,65 @@ extern void *cd_scope_get(CdScope *scope, Size size);
 
 /* Open a timeline and find its kinds. */
 extern void cd_scope_open(CdScope *scope, ScopeRow *row);
+
+/* Find the kinds of one image, in its order. */
+extern void cd_scope_kinds(CdScope *scope, ScopeRow *row);
+
+/* ---- timelines in parts (scope_parts.c) ---- */
+
+/* Open a timeline that may be in parts, and find its kinds; where many events are in later parts it is packed first. */
+extern void cd_scope_open_parts(CdScope *scope, ScopeRow *row, const struct varlena *value);
+
+/* Pack a timeline's parts into one image: for questions that are asked of one. */
+extern void cd_scope_pack(CdScope *scope, ScopeRow *row);
+
+/* When the events of a kind happened, by parts. */
+extern void cd_scope_part_times(const ScopeRow *row, int k, TimestampTz *at);
+
+/*
+ * Number the texts of a property alike in all parts: those of the first part
+ * as its dictionary does, others behind.  Answers how many there are, -1 where
+ * no part has the property; maps[p] turns codes of part p into these numbers,
+ * NULL: they are the same.
+ */
+extern int	cd_scope_texts(CdScope *scope, const ScopeRow *row, const char *name, int len, int **maps);
+
+/* The number of a text by a map, which begins with how many there are. */
+static inline int
+cd_scope_text(const int *map, int64 code)
+{
+	if (code < 0 || code >= map[0])
+		cd_timeline_corrupt();
+	return map[1 + code];
+}
+
+/* One part's share of a kind, whether the timeline is in parts or not. */
+static inline const CdKind *
+cd_scope_part(const ScopeRow *row, int p, int k, int *first)
+{
+	*first = row->nparts > 1 ? row->parts[p].first[k] : 0;
+	return row->nparts > 1 ? &row->parts[p].kinds[k] : &row->kinds[k];
+}
+
+/* The part that has an event, by its place among those of its kind; the place becomes that in the part. */
+static inline int
+cd_scope_part_of(const ScopeRow *row, int k, int *place)
+{
+	int			p = row->nparts - 1;
+
+	while (p > 0 && row->parts[p].first[k] > *place)
+		p--;
+	if (p > 0)
+		*place -= row->parts[p].first[k];
+	return p;
+}
+
+/* The timeline of a part. */
+static inline const CdTimeline *
+cd_scope_part_timeline(const ScopeRow *row, int p)
+{
+	return row->nparts > 1 ? &row->parts[p].timeline : &row->timeline;
+}
 
 /* When the events of a kind happened. */
 extern TimestampTz *cd_scope_kind_times(CdScope *scope, ScopeRow *row, int k);
