@@ -29,8 +29,10 @@
 struct CdProfileRows
 {
 	int			ncolumns;
-	SPIPlanPtr	dense;			/* customers between two ids */
-	SPIPlanPtr	sparse;			/* customers of a list */
+	MemoryContext context;
+	List	   *sources;		/* what the columns are made of */
+	SPIPlanPtr	dense;			/* customers between two ids; NULL: not asked so far */
+	SPIPlanPtr	sparse;			/* customers of a list; NULL: not asked so far */
 };
 
 /* Whom of the ids asked for an index has. */
@@ -117,19 +119,35 @@ CdProfileRows *
 cd_profile_rows(const List *columns, const List *unseen)
 {
 	CdProfileRows *rows = palloc0(sizeof(CdProfileRows));
-	List	   *sources = NIL;
-	Oid			types[2] = {INT8OID, INT8OID};
 	ListCell   *cell;
 
+	rows->context = CurrentMemoryContext;
 	rows->ncolumns = list_length(columns);
 	foreach(cell, columns)
-		sources = lappend(sources, column_source(lfirst(cell), unseen));
-	rows->dense = prepare_query(fetch_query(sources,
-											"customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2"),
-								2, types);
-	types[0] = INT8ARRAYOID;
-	rows->sparse = prepare_query(fetch_query(sources, "customer_id OPERATOR(pg_catalog.=) ANY ($1)"), 1, types);
+	{
+		char	   *source = column_source(lfirst(cell), unseen);
+		MemoryContext old = MemoryContextSwitchTo(rows->context);
+
+		/* SPI may have left us in a context of its own. */
+		rows->sources = lappend(rows->sources, pstrdup(source));
+		MemoryContextSwitchTo(old);
+	}
 	return rows;
+}
+
+/* The statement for customers between two ids, or of a list, prepared when it is first asked for */
+static SPIPlanPtr
+rows_plan(CdProfileRows *rows, bool dense)
+{
+	SPIPlanPtr *plan = dense ? &rows->dense : &rows->sparse;
+	Oid			types[2] = {dense ? INT8OID : INT8ARRAYOID, INT8OID};
+
+	if (*plan == NULL)
+		*plan = prepare_query(fetch_query(rows->sources,
+										  dense ? "customer_id OPERATOR(pg_catalog.>=) $1 AND customer_id OPERATOR(pg_catalog.<=) $2" :
+										  "customer_id OPERATOR(pg_catalog.=) ANY ($1)"),
+							  dense ? 2 : 1, types);
+	return *plan;
 }
 
 /* Note an id that is in the index; entries come in ascending order, dead ones among them left out */
@@ -193,12 +211,12 @@ cd_profile_rows_fetch(CdProfileRows *rows, const uint32 *ids, int count,
 	{
 		arguments[0] = Int64GetDatum((int64) ids[0]);
 		arguments[1] = Int64GetDatum((int64) ids[count - 1]);
-		SPI_execute_plan(rows->dense, arguments, NULL, true, 0);
+		SPI_execute_plan(rows_plan(rows, true), arguments, NULL, true, 0);
 	}
 	else
 	{
 		arguments[0] = cd_ids_array(ids, count);
-		SPI_execute_plan(rows->sparse, arguments, NULL, true, 0);
+		SPI_execute_plan(rows_plan(rows, false), arguments, NULL, true, 0);
 	}
 	*desc = SPI_tuptable->tupdesc;
 	for (i = 0; i < SPI_processed; i++)

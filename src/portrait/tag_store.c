@@ -7,9 +7,11 @@
 #include "portrait/tag_store.h"
 
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "insertion.h"
 #include "lookup.h"
 #include "portrait/refresh.h"
@@ -18,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 struct CdTagStore
@@ -45,10 +48,22 @@ struct CdTagStore
 	int			size;
 };
 
+/* Does the active snapshot see no row of a table? */
+static bool
+is_empty(Relation relation)
+{
+	TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, NULL);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return !found;
+}
+
 CdTagStore *
 cd_tag_store_open(MemoryContext batch, bool past)
 {
-	MemoryContext context = CurrentMemoryContext;
 	CdTagStore *store = palloc0(sizeof(CdTagStore));
 	CdSet	   *everyone;
 
@@ -58,11 +73,8 @@ cd_tag_store_open(MemoryContext batch, bool past)
 		return store;
 	store->tagset_array = get_array_type(GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("tagset"),
 														 ObjectIdGetDatum(get_namespace_oid("customer_data", false))));
-	SPI_execute("SELECT 1 FROM customer_data.customer_tag LIMIT 1", true, 1);
-	store->is_empty = SPI_processed == 0;
-	SPI_freetuptable(SPI_tuptable);
-	MemoryContextSwitchTo(context);
 	store->relation = cd_open_tag_table("customer_tag");
+	store->is_empty = is_empty(store->relation);
 	store->by_customer = cd_index_on(store->relation, 1);
 	/* Index entries at once: building the index at the end would wait for readers, and they for us. */
 	store->insertion = cd_insertion_begin("customer_tag", 2, false);
