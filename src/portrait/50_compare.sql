@@ -41,7 +41,8 @@ DECLARE
     has customer_data.tagset;
     row_of jsonb;
     history customer_data.timeline;
-    pattern text;
+    asked record;
+    half_life double precision;
     outranked text;
 BEGIN
     IF to_regclass('customer_data.customer') IS NOT NULL THEN
@@ -91,21 +92,49 @@ BEGIN
     SELECT 'input', u.name, coalesce(row_of ->> u.name, 'NULL')
     FROM unnest(defined.uses) u(name)
     WHERE u.name <> 'events';
-    FOR pattern IN
-        SELECT DISTINCT replace(m[1], '''''', '''')
+    -- What each question about events answers; the rule makes its result of these.
+    FOR asked IN
+        SELECT DISTINCT ON (m[1]) m[1] AS call, m[2] AS function, replace(m[3], '''''', '''') AS pattern, m[4] AS more
         FROM regexp_matches(defined.expression,
-                            '(?:event_[a-z]+|happened|decayed_sum|affinity|favourite|value_counts|word_counts|topics|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''', 'g') m
+                            '((event_[a-z]+|happened|decayed_sum|affinity|favourite|value_counts|word_counts|topics|unanswered)\s*\(\s*events\s*,\s*''((?:[^'']|'''')*)''(?:((?:[^()'']|''(?:[^'']|'''')*'')*)\))?)', 'g') m
     LOOP
         RETURN QUERY
-        SELECT 'event', pattern, format('%s %s%s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''),
+        SELECT 'input', asked.call, coalesce(CASE WHEN t.value ~ '^-?\d+\.\d+(e[-+]\d+)?$' THEN round(t.value::numeric, 4)::text ELSE t.value END, 'NULL')
+        FROM customer_data.try_expression(asked.call, ARRAY[explain_tag.customer_id]::customer_data.customer_set, defined.owner, defined.time_zone) t
+        WHERE asked.call <> defined.expression AND asked.more IS NOT NULL;
+        -- A decayed sum of events is what they add one by one.
+        half_life := NULL;
+        IF asked.function = 'decayed_sum' THEN
+            SELECT extract(epoch FROM h - date_trunc('month', h)) + (extract(year FROM h) * 12 + extract(month FROM h)) * 30 * 86400 INTO half_life
+            FROM (SELECT (regexp_match(asked.more, '^\s*,\s*(?:half_life\s*=>\s*)?''([^'']*)''(?:::interval)?\s*$'))[1]::interval) i (h);
+        END IF;
+        RETURN QUERY
+        WITH counted AS (
+            SELECT e.*, row_number() OVER (ORDER BY e.at DESC) AS place, 2 ^ (-extract(epoch FROM customer_data.as_of() - e.at)::double precision / half_life) AS adds
+            FROM customer_data.events(history) e
+            WHERE e.at <= customer_data.as_of() AND customer_data.event_matches(asked.pattern::customer_data.event_pattern, e.kind, e.value, e.quantity, e.event_id, e.properties)
+        )
+        (SELECT 'event', asked.pattern, format('%s %s%s%s', to_char(e.at, 'YYYY-MM-DD HH24:MI'), e.kind, coalesce(' ' || e.value, ''),
                                         CASE WHEN e.properties <> '{}' THEN ' ' || CASE WHEN length(e.properties::text) > 120 THEN left(e.properties::text, 119) || '…' ELSE e.properties::text END ELSE '' END)
-        FROM customer_data.events(history) e
-        WHERE customer_data.event_matches(pattern::customer_data.event_pattern, e.kind, e.value, e.quantity, e.event_id, e.properties)
-        ORDER BY e.at DESC LIMIT 5;
+                || coalesce(' adds ' || round(e.adds::numeric, 4), '')
+         FROM counted e WHERE e.place <= 5 ORDER BY e.place)
+        UNION ALL
+        SELECT 'event', asked.pattern, format('%s earlier', count(*)) || coalesce(' add ' || round(sum(e.adds)::numeric, 4), '')
+        FROM counted e WHERE e.place > 5 HAVING count(*) > 0;
+        -- A share of events is that of those with the value among all that have one.
+        IF asked.function = 'affinity' AND asked.call = defined.expression AND explain_tag.path <> defined.path THEN
+            RETURN QUERY
+            SELECT 'count', 'observations',
+                   format('%s of %s', trim_scale(round(coalesce(max(g.score) FILTER (WHERE defined.path || '.' || g.path = explain_tag.path), 0)::numeric, 4)),
+                          trim_scale(round(sum(g.score)::numeric, 4)))
+            FROM customer_data.try_expression(regexp_replace(regexp_replace(asked.call, '^affinity', 'value_counts'), ',\s*(?:prior|top)\s*=>\s*[^,)]*', '', 'g'),
+                                              ARRAY[explain_tag.customer_id]::customer_data.customer_set, defined.owner, defined.time_zone) t,
+                 customer_data.tags(t.value::customer_data.tagset) g;
+        END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_data.explain_tag(bigint, text) IS 'Why a customer has a tag or not: its score, decay and rule, what the rule looks at, the latest events it counts';
+COMMENT ON FUNCTION customer_data.explain_tag(bigint, text) IS 'Why a customer has a tag or not: its score, decay and rule, what the rule looks at and what that answers, the latest events it counts and what each adds to a decayed sum';
 
 CREATE FUNCTION customer_data.explain_weighing(customer_id bigint, path text)
     RETURNS TABLE (tag text, count double precision, share double precision, customers bigint, population_share double precision,
