@@ -25,6 +25,10 @@ SELECT name, segment_members(name) AS members, condition FROM segment WHERE size
 SELECT add_segment_from('newest');
 SELECT add_segment_from('new', 'x', '{"day": 3}');
 SELECT add_segment_from('new', 'x', '{"days": "3 days'' OR true"}');
+SELECT add_segment_from('new', 'x', '{"days": null}');
+SELECT add_segment_from('new', 'x', '{"days": 1000000000}');
+SELECT add_segment_from('category repeat buyers', 'x', '{"category": "tents, O''Brien''s 帐篷]"}'), drop_segment('x');
+SELECT add_segment_from('category repeat buyers', 'x', '{"category": "''tents and poles''"}'), drop_segment('x');
 
 -- A department sees the members of the segments it was granted, and no more.
 CREATE ROLE regress_marketing;

@@ -38,7 +38,8 @@ minus_span(TimestampTz now, const Interval *span)
 void
 cd_check_window(const Interval *span)
 {
-	if (span->month < 0 || span->day < 0 || span->time < 0 || span->month > 12 * 1000)
+	if (span->month < 0 || span->day < 0 || span->time < 0 ||
+		(int64) span->month * 31 + span->day + span->time / USECS_PER_DAY > 12 * 1000 * 31)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a window must be a span of time that reaches back, of at most 1000 years"),

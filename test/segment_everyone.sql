@@ -29,6 +29,7 @@ SELECT count(add_segment_from(t.name, t.name || ', edited',
 -- The seven of the guide.
 SELECT FROM add_segment('1', $$within_last(registered_at, '7 days')$$);
 SELECT FROM add_segment('2', $$within_last(registered_at, '7 days') AND happened(events, 'view[category=sachet]') AND NOT happened(events, 'purchase[category=sachet]')$$);
+SELECT FROM add_segment('2, nothing at all', $$within_last(registered_at, '7 days') AND happened(events, 'view[category=sachet]') AND NOT happened(events, 'purchase')$$);
 SELECT FROM add_segment('3', $$event_sum(events, 'purchase') > 1000 AND NOT happened(events, 'campaign_response')$$);
 SELECT FROM add_segment('4', $$monetary >= top_percent('monetary', 10, among => 'frequency > 0') AND NOT happened(events, 'purchase', last => '60 days')$$);
 SELECT FROM add_segment('5', $$is_anniversary(birth_date)$$);
@@ -38,7 +39,7 @@ SELECT FROM add_segment('7', $$unanswered(events, 'cart', 'purchase', same => 'p
 \ir ../bench/segments.sql
 SELECT count(add_segment('measured: ' || name, replace(condition, 'in_segment(customer_id, ''', 'in_segment(customer_id, ''measured: '))) FROM shop.segment \gset
 SELECT is((SELECT count(*) FROM shop.segment), 200::bigint, '200 segments are measured');
-SELECT is((SELECT count(*) FROM segment WHERE name <> 'everyone else'), (SELECT 2 * count(*) - count(*) FILTER (WHERE parameters = '{}') + 207 FROM segment_template), 'all are defined');
+SELECT is((SELECT count(*) FROM segment WHERE name <> 'everyone else'), (SELECT 2 * count(*) - count(*) FILTER (WHERE parameters = '{}') + 208 FROM segment_template), 'all are defined');
 
 -- What a refresh asks of everyone, and why.
 CREATE TABLE asked_of_everyone (segment text, why text);

@@ -58,6 +58,13 @@ BEGIN
             RAISE EXCEPTION 'parameter "%" must be a number that is not negative, not "%"', p.key, p.value
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
+        IF p.value IS NULL THEN
+            RAISE EXCEPTION 'parameter "%" must not be null', p.key
+                USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave it out to have what the template has.';
+        END IF;
+        -- In an event pattern, what a property equals is a word, or quoted.
+        condition := replace(condition, '={' || p.key || '}', '=' || replace(
+            CASE WHEN p.value ~ '^([[:alnum:]_.-]+|''.*'')$' THEN p.value ELSE quote_literal(p.value) END, '''', ''''''));
         condition := replace(condition, '{' || p.key || '}', replace(p.value, '''', ''''''));
     END LOOP;
     PERFORM customer_data.add_segment(coalesce(add_segment_from.name, t.name), condition, t.description, add_segment_from.priority);
