@@ -23,8 +23,9 @@
 /* Work for which a worker is started, and what reading a candidate is worth, in pairs scored. */
 #define WORK_PER_WORKER	100000.0
 #define WORK_TO_READ	4
-/* Parts for each who works, so that all end at about the same time. */
+/* Parts for each who works, so that all end at about the same time, and candidates of a part at most, about. */
 #define PARTS_EACH		6
+#define MOST_IN_PART	200000
 
 /* Pieces: the state, the parts, who is read, pairs, keys, how records are read, and links. */
 enum
@@ -311,7 +312,7 @@ cd_score_neighbours(CdEngine *engine, const CdNeighbours *neighbours, CdLinks *l
 	char	   *query = cd_record_query(engine->layout, CD_SOME_RECORDS);
 	Size		nwanted = 0;
 	Size		size[PIECES];
-	uint32		nparts = 1;
+	uint32		nparts;
 	int			workers = 0;
 	double		work;
 	CdCrew	   *crew;
@@ -329,8 +330,9 @@ cd_score_neighbours(CdEngine *engine, const CdNeighbours *neighbours, CdLinks *l
 		share_changed(engine, all, all->used);
 		workers = cd_crew_size(engine, work);
 	}
+	nparts = (uint32) (nwanted / MOST_IN_PART + 1);
 	if (workers > 0)
-		nparts = (workers + 1) * PARTS_EACH;
+		nparts = Max(nparts, (uint32) (workers + 1) * PARTS_EACH);
 	size[STATE] = sizeof(CandidateState);
 	size[PARTS] = (nparts + 1) * sizeof(Part);
 	size[WANTED] = nwanted * sizeof(Wanted);

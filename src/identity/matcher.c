@@ -203,7 +203,11 @@ check_changed(Datum changed)
 				 errmsg("array of changed records must not contain nulls")));
 }
 
-/* Drop the links of changed records; whoever was linked with them is affected. */
+/*
+ * Drop the links of changed records; whoever was linked with them is affected.
+ * Not so by a link against: it counts only where links for, evidence or
+ * decisions hold two together, and then others of them are affected.
+ */
 static void
 drop_links(Datum changed)
 {
@@ -211,9 +215,9 @@ drop_links(Datum changed)
 	if (SPI_processed == 0)
 		return;
 	run_with("WITH gone AS (DELETE FROM customer_data.match_link"
-			 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b)"
+			 " WHERE record_a = ANY ($1) OR record_b = ANY ($1) RETURNING record_a, record_b, weight)"
 			 " INSERT INTO customer_data.record_affected (record_id, cause)"
-			 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r)", changed);
+			 " SELECT DISTINCT v.r, 'a linked record changed' FROM gone, LATERAL (VALUES (record_a), (record_b)) AS v(r) WHERE gone.weight > 0", changed);
 }
 
 /* Mark the changed records of a batch; answers how many they are. */
