@@ -1,6 +1,6 @@
 -- Event sources over odd relations and odd rows: what cannot work is refused in
 -- words, and a row that cannot be an event takes no other with it.
-SELECT plan(46);
+SELECT plan(50);
 SET search_path = public, customer_data;
 SET client_min_messages = error;
 CREATE TABLE account (id text PRIMARY KEY, name text);
@@ -159,6 +159,16 @@ EXCEPTION WHEN OTHERS THEN
 END $f$;
 SELECT is(hint_of($$SELECT add_event_source('x', 'lasting', 'account', 'who', 'at', 'purchase')$$), 'A kind that all rows have is a quoted literal: kind => $kind$''purchase''$kind$. Its columns are: who, at.', 'a kind without its quotes');
 SELECT throws_ok($$SELECT add_event_source('x', 'lasting', 'account', 'who', 'at', '''purchase''', event_id => 'who', properties => '{"event_id": "who"}')$$, '22023', 'property of event source "x" cannot be named "event_id"', 'two things of one name');
+
+-- Numbers that come as text: one that is none is rejected with its row
+CREATE TABLE told (id int, who text, at timestamptz, amount text, pieces jsonb);
+INSERT INTO told SELECT n, '1', timestamptz '2026-01-01' + n * interval '1 day', (ARRAY['12.5', '', ' 7e1 ', 'abc', 'NaN', '1e999', NULL, '-.5', '5', '12,5'])[n], (ARRAY['2', NULL, '1.5', '1', NULL, '1', '3', NULL, '"many"', NULL])[n]::jsonb FROM generate_series(1, 10) n;
+SELECT add_event_source('told', 'told', 'account', 'who', 'at', $$'x'$$, value => 'amount', quantity => 'pieces', event_id => 'id', mode => 'trigger') \g /dev/null
+SELECT is((SELECT ARRAY[events, rejected, failed] FROM refresh_timelines('told')), '{5,5,0}', 'texts that are numbers come in, others are rejected');
+SELECT is((SELECT string_agg(format('%s %s', e.value, e.quantity), ',' ORDER BY e.at) FROM timeline_chunk c JOIN event_source_definition d USING (event_source_id), LATERAL events(c.events) e WHERE d.name = 'told'), '12.5 2, ,70 1.5, 3,-0.5 ', 'as the numbers they say');
+SELECT is((SELECT string_agg(format('%s: %s', reason, events), ', ' ORDER BY reason) FROM event_rejection WHERE event_source = 'told'), 'quantity is no finite number: 1, value is no finite number: 4', 'and it is said why');
+UPDATE told SET amount = '12.5', pieces = '3' WHERE id IN (9, 10);
+SELECT is((SELECT ARRAY[events, failed] FROM refresh_timelines('told')), '{2,0}', 'once they are corrected they come in');
 
 -- A source that events are read for stays
 SELECT throws_ok($$SELECT drop_source('account')$$, '2BP01', 'events are read for the records of source "account"', 'a source that event sources speak of');

@@ -21,11 +21,17 @@ CREATE FUNCTION customer_data.event_number(number numeric) RETURNS double precis
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_number';
 COMMENT ON FUNCTION customer_data.event_number(numeric) IS 'A numeric as double precision; infinite, not an error, where that does not reach, so that the row can be rejected by itself';
 
+CREATE FUNCTION customer_data.event_number_in(number text) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cd_event_number_in';
+COMMENT ON FUNCTION customer_data.event_number_in(text) IS 'The number a text says, NULL of a blank one; not-a-number, not an error, where it says none, so that the row can be rejected by itself';
+
 CREATE FUNCTION customer_data.event_number_expression(expression text, type regtype) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
-    RETURN CASE WHEN type = 'numeric'::regtype THEN format(E'customer_data.event_number(%s\n)', expression)
-                ELSE format(E'(%s\n)::float8', coalesce(expression, 'NULL')) END;
+    RETURN CASE WHEN expression IS NULL THEN 'NULL::float8'
+                WHEN type IS NULL THEN format(E'customer_data.event_number_in((%s\n)::text)', expression)
+                WHEN type = 'numeric'::regtype THEN format(E'customer_data.event_number(%s\n)', expression)
+                ELSE format(E'(%s\n)::float8', expression) END;
 COMMENT ON FUNCTION customer_data.event_number_expression(text, regtype) IS 'A value or quantity of an event source as double precision';
 
 -- The query that reads a source's rows as columns of an event, plus the reason
@@ -39,8 +45,8 @@ AS $$
          WHEN NOT isfinite(e.at) THEN 'time is infinite'
          WHEN e.kind IS NULL THEN 'kind is NULL' WHEN e.kind = '' THEN 'kind is empty'
          WHEN octet_length(e.kind) > 255 THEN 'kind is longer than 255 bytes'
-         WHEN e.value IN ('NaN', 'Infinity', '-Infinity') THEN 'value is not finite'
-         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is not finite'
+         WHEN e.value IN ('NaN', 'Infinity', '-Infinity') THEN 'value is %s'
+         WHEN e.quantity IN ('NaN', 'Infinity', '-Infinity') THEN 'quantity is %s'
          WHEN octet_length(e.event_id) > 1048576 THEN 'event id is longer than 1 MB'
          WHEN pg_column_size(e.properties) > 16384
               AND EXISTS (SELECT FROM jsonb_each_text(e.properties) p WHERE octet_length(p.value) > 1048576) THEN 'a property is longer than 1 MB'%s END AS reason
@@ -49,6 +55,8 @@ FROM (SELECT %s AS key, (%s
 )::text AS kind, %s AS value, %s AS quantity, (%s
 )::text AS event_id, %s AS properties, %s AS cursor, %s AS source_row%s FROM %s%s) e$q$,
         CASE WHEN customer_data.event_key_is_text(d) THEN $q$ WHEN octet_length(e.key) > 2000 THEN 'key is longer than 2000 bytes'$q$ ELSE '' END,
+        CASE WHEN d.value_type IS NULL THEN 'no finite number' ELSE 'not finite' END,
+        CASE WHEN d.quantity_type IS NULL THEN 'no finite number' ELSE 'not finite' END,
         CASE WHEN d.cursor_column IS NULL THEN '' ELSE $q$ WHEN e.cursor IS NULL THEN 'cursor column is NULL'$q$ END,
         customer_data.event_key_expression(d),
         d.at, d.kind, customer_data.event_number_expression(d.value, d.value_type), customer_data.event_number_expression(d.quantity, d.quantity_type),
@@ -104,9 +112,9 @@ FROM (%s) e GROUP BY e.key%s) t$q$,
                          format('e.cursor >= %L::timestamptz::%s', since, d.cursor_type) || CASE WHEN rejects THEN '' ELSE ' AND e.reason IS NULL' END) END,
         ', e.' || also_by,
         customer_data.event_row_query(d, from_item, condition,
-            format(E', (%s\n)%s AS raw_value, (%s\n)%s AS raw_quantity%s%s',
-                   coalesce(d.value, 'NULL'), CASE WHEN d.value_type IS NULL THEN '::float8' ELSE '' END,
-                   coalesce(d.quantity, 'NULL'), CASE WHEN d.quantity_type IS NULL THEN '::float8' ELSE '' END,
+            format(E', (%s\n) AS raw_value, (%s\n) AS raw_quantity%s%s',
+                   CASE WHEN d.value_type IS NULL THEN customer_data.event_number_expression(d.value, NULL) ELSE d.value END,
+                   CASE WHEN d.quantity_type IS NULL THEN customer_data.event_number_expression(d.quantity, NULL) ELSE d.quantity END,
                    p.columns, ', ' || also_by)),
         ', e.' || also_by)
     FROM (SELECT coalesce(string_agg(format(', %L::text, e.property_%s', q.key, q.n), '' ORDER BY q.n), '') AS arguments,

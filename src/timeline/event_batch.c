@@ -65,6 +65,29 @@ cd_event_number(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(cd_numeric_nearest(PG_GETARG_DATUM(0)));
 }
 
+/*
+ * event_number_in(text) → float8: the number a text says.  A blank text says
+ * none; one that is no number is no error either, but not-a-number, so that
+ * its row is rejected and no other.
+ */
+PG_FUNCTION_INFO_V1(cd_event_number_in);
+Datum
+cd_event_number_in(PG_FUNCTION_ARGS)
+{
+	char	   *str = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *end;
+	double		number;
+
+	str += strspn(str, " \t\n\r\f\v");
+	if (*str == '\0')
+		PG_RETURN_NULL();
+	/* The server keeps the C locale for numbers. */
+	number = strtod(str, &end);
+	if (end == str || end[strspn(end, " \t\n\r\f\v")] != '\0')
+		number = get_float8_nan();
+	PG_RETURN_FLOAT8(number);
+}
+
 /* A value or quantity as float8, as the cast of its type would have it; a numeric beyond float8 is infinite. */
 static double
 argument_number(BatchShared *shared, int arg, Datum datum)
