@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, customer_data;
 SET TimeZone = 'UTC';
-SELECT plan(16);
+SELECT plan(17);
 CREATE TABLE contact (id int PRIMARY KEY, since timestamptz);
 CREATE TABLE event (contact int, at timestamptz, amount numeric);
 SELECT add_source('crm', 'public.contact', 'id', '{"registered_at": "since"}', one_to_one => true) IS NOT NULL AS done \gset
@@ -46,6 +46,8 @@ SELECT count(*) AS before FROM members(segment_members('longest here')) \gset
 SELECT matches((SELECT note FROM segment WHERE name = 'longest here'), '^asked of everyone at each refresh: .*metric_percentile\(''tenure''\)', 'a rank by what moves with time is asked of everyone');
 SELECT count(*) FROM refresh_conditions(false, now() + interval '100 days') \gset
 SELECT is((SELECT count(*) FROM members(segment_members('longest here'))), :before::bigint, 'and its threshold moves with the clock');
+SELECT add_segment('best by the clock', $$monetary >= top_percent('monetary', 20, among => 'registered_at < now()')$$) IS NULL AS done \gset
+SELECT is((SELECT note FROM segment WHERE name = 'best by the clock'), 'who is ranked is asked of everyone at each refresh: the use of time in now() cannot be followed', 'so is a population that cannot be followed');
 SELECT throws_ok($$SELECT add_segment('x', 'monetary > metric_percentile(''monetary'', 0)')$$, '22023', 'the percentage of metric_percentile() must be above 0 and at most 100', 'zero is no percentile');
 -- Asked again by a function that has changed the metric meanwhile, it is another threshold.
 CREATE FUNCTION pg_temp.twice() RETURNS boolean LANGUAGE plpgsql AS $$

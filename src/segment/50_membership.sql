@@ -46,7 +46,16 @@ SELECT d.name, coalesce(s.size, 0) AS size,
                         FROM customer_data.condition_uses_threshold u
                         JOIN customer_data.condition_threshold h USING (threshold_id)
                         JOIN customer_data.condition_state f ON f.condition_id = h.population_id
-                        WHERE u.condition_id = d.condition_id AND f.error IS NOT NULL) w (words))
+                        WHERE u.condition_id = d.condition_id AND f.error IS NOT NULL) w (words)
+                  HAVING count(*) > 0
+                  UNION ALL
+                  SELECT format('who is ranked is asked of everyone at each refresh: the use of time in %s cannot be followed', min(p.untracked))
+                  FROM customer_data.condition_uses_threshold u
+                  JOIN customer_data.condition_threshold h USING (threshold_id)
+                  JOIN customer_data.condition p ON p.condition_id = h.population_id
+                  WHERE u.condition_id = d.condition_id AND p.untracked IS NOT NULL
+                  HAVING count(*) > 0
+                  LIMIT 1)
        END AS note,
        c.owner
 FROM customer_data.segment_definition d
