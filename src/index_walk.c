@@ -39,6 +39,7 @@ typedef struct Leaf
 {
 	Buffer		buffer;			/* pinned, unlocked; InvalidBuffer: none */
 	BlockNumber next;			/* to its right, unless it is the last */
+	Buffer		ahead;			/* that page, pinned, where it is gone on with; else InvalidBuffer */
 	int64		first;			/* value of its first entry */
 	int64		high;			/* no value on it is higher; unless it is the last */
 	bool		continues;		/* entries of the last value may be on the next */
@@ -198,9 +199,17 @@ copy_entry(Leaf *leaf, IndexTuple tuple, Size *used)
 	}
 }
 
+/* Is a value likely to be on the page to the right, if it is not the last? */
+static bool
+is_to_the_right(const Leaf *leaf, int64 value)
+{
+	return leaf->continues ||
+		(leaf->first <= leaf->high && (uint64) value - (uint64) leaf->high <= (uint64) leaf->high - (uint64) leaf->first);
+}
+
 /* Copy what a locked page has of some values, and unlock it; answers how many of them are done with */
 static int
-read_leaf(Leaf *leaf, Buffer buffer, const int64 *values, int count)
+read_leaf(Relation index, Leaf *leaf, Buffer buffer, const int64 *values, int count)
 {
 	Page		page = BufferGetPage(buffer);
 	BTPageOpaque opaque = BTPageGetOpaque(page);
@@ -230,6 +239,16 @@ read_leaf(Leaf *leaf, Buffer buffer, const int64 *values, int count)
 			break;
 	}
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	leaf->ahead = InvalidBuffer;
+	if (i < count && is_to_the_right(leaf, values[i]))
+	{
+		/* It comes from memory while entries of this one are taken: its head, its high key and its first entries. */
+		leaf->ahead = ReadBuffer(index, leaf->next);
+		page = BufferGetPage(leaf->ahead);
+		__builtin_prefetch(page);
+		__builtin_prefetch((char *) page + BLCKSZ - 64);
+		__builtin_prefetch((char *) page + BLCKSZ - 128);
+	}
 	return i;
 }
 
@@ -237,11 +256,12 @@ read_leaf(Leaf *leaf, Buffer buffer, const int64 *values, int count)
 static Buffer
 next_page(Relation index, Snapshot snapshot, const Leaf *leaf, int64 value)
 {
-	if (leaf->continues ||
-		(leaf->first <= leaf->high && (uint64) value - (uint64) leaf->high <= (uint64) leaf->high - (uint64) leaf->first))
+	if (BufferIsValid(leaf->ahead))
 	{
-		Buffer		buffer = move_right(index, read_page(index, leaf->next), snapshot, value, leaf->continues ? -1 : 1);
+		Buffer		buffer;
 
+		LockBuffer(leaf->ahead, BUFFER_LOCK_SHARE);
+		buffer = move_right(index, leaf->ahead, snapshot, value, leaf->continues ? -1 : 1);
 		if (BufferIsValid(buffer))
 			return buffer;
 	}
@@ -276,7 +296,7 @@ cd_index_walk(Relation index, Snapshot snapshot, const int64 *values, int count,
 		int			n;
 
 		PredicateLockPage(index, BufferGetBlockNumber(buffer), snapshot);
-		n = read_leaf(leaf, buffer, values + done, count - done);
+		n = read_leaf(index, leaf, buffer, values + done, count - done);
 		for (i = 0; i < leaf->count; i++)
 			take(arg, &leaf->places[i], with_tuples ? (IndexTuple) (leaf->copies + leaf->tuples[i]) : NULL);
 		found += leaf->count;

@@ -31,6 +31,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thresholds after their populations, sub-selects after the segments they ask for';
 
+-- Written so that it becomes part of the query that asks.  By a customer's
+-- number functions find everything there is about the customer.
+CREATE FUNCTION customer_data.reads_attributes_only(c customer_data.condition) RETURNS boolean
+    LANGUAGE sql STABLE
+AS $$
+    SELECT c.room = 'segment' AND NOT c.by_sql AND c.untracked IS NULL
+        AND NOT EXISTS (SELECT FROM customer_data.condition_need n WHERE n.condition_id = c.condition_id AND (n.kind <> 'attribute' OR n.name = 'customer_id'))
+        AND NOT EXISTS (SELECT FROM customer_data.condition_uses_threshold u WHERE u.condition_id = c.condition_id)
+$$;
+COMMENT ON FUNCTION customer_data.reads_attributes_only(customer_data.condition) IS 'Part of a refresh: a condition that events, metrics and tags say nothing of; customers of whom nothing else is new are not asked';
+
 CREATE FUNCTION customer_data.metric_table(metric text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = customer_data, pg_catalog, pg_temp
@@ -331,7 +342,10 @@ DECLARE
     moved    customer_data.customer_set;
     placed   customer_data.customer_set;
     part     record;
-    others   record;
+    others   integer[] := (SELECT array_agg(c.condition_id ORDER BY s.size DESC NULLS LAST)
+                           FROM customer_data.condition c LEFT JOIN customer_data.condition_state s USING (condition_id) WHERE c.room = 'segment');
+    first    integer;
+    most     integer;
     left_out customer_data.customer_set;
     t        record;
     into_it  customer_data.customer_set := '{}';
@@ -354,14 +368,15 @@ BEGIN
                    WHERE room = 'everyone') e USING (chunk)
     LOOP
         left_out := part.found;
-        -- Large segments first: mostly a few of them cover all.
-        FOR others IN
-            SELECT m.members, m.joined, m.gone FROM customer_data.condition_member m
-            JOIN customer_data.condition c USING (condition_id) LEFT JOIN customer_data.condition_state s USING (condition_id)
-            WHERE c.room = 'segment' AND m.chunk = part.chunk ORDER BY s.size DESC NULLS LAST
-        LOOP
-            EXIT WHEN customer_data.is_empty(left_out);
-            left_out := left_out - customer_data.member_set(others.members, others.joined, others.gone);
+        -- Large segments first, few and then more at once: mostly a few of them cover all.
+        first := 1;
+        most := 8;
+        WHILE first <= cardinality(others) AND NOT customer_data.is_empty(left_out) LOOP
+            left_out := left_out - (SELECT customer_data.customer_set_or_agg(customer_data.member_set(m.members, m.joined, m.gone))
+                                    FROM customer_data.condition_member m
+                                    WHERE m.chunk = part.chunk AND m.condition_id = ANY (others[first : first + most - 1]));
+            first := first + most;
+            most := most * 4;
         END LOOP;
         SELECT m.* INTO t
         FROM (SELECT) one LEFT JOIN customer_data.condition_member k ON k.condition_id = rest AND k.chunk = part.chunk,
@@ -432,6 +447,7 @@ DECLARE
     began    timestamptz := clock_timestamp();
     previous timestamptz;
     touched  customer_data.customer_set;
+    attributes customer_data.customer_set;
     refresh  bigint;
     w        integer;
     saved    text := coalesce(current_setting('customer_data.as_of', true), '');
@@ -454,6 +470,7 @@ BEGIN
     PERFORM set_config('customer_data.as_of', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00', true);
 
     touched := customer_data.take_touched('segment');
+    attributes := customer_data.take_touched('attribute');
     INSERT INTO customer_data.segment_refresh (moment, rebuild, touched)
     VALUES (at, refresh_conditions.rebuild, customer_data.cardinality(touched))
     RETURNING refresh_id INTO refresh;
@@ -473,8 +490,9 @@ BEGIN
            -- What failed at a customer waits for that customer; what could not
            -- even begin costs nothing to try.
            coalesce(s.error_customer IS NOT NULL AND s.version = c.version AND NOT refresh_conditions.rebuild AND at < s.retry_at
-                    AND NOT touched @> s.error_customer AND NOT coalesce(d.customers @> s.error_customer, false), false),
-           s.pending, d.customers
+                    AND NOT (touched | attributes) @> s.error_customer AND NOT coalesce(d.customers @> s.error_customer, false), false),
+           -- Of attributes alone, those whose attributes may have changed are asked, instead of all touched.
+           CASE WHEN customer_data.reads_attributes_only(c) THEN coalesce(s.pending, '{}') | attributes ELSE s.pending END, d.customers
     FROM customer_data.condition c
     JOIN customer_data.condition_waves() v USING (condition_id)
     LEFT JOIN customer_data.condition_state s USING (condition_id)

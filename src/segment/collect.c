@@ -148,16 +148,20 @@ typedef struct DueEntry
 	const uint32 *ids;
 } DueEntry;
 
-static int
-compare_dues(const void *a, const void *b)
+static inline int
+compare_dues(const DueEntry *x, const DueEntry *y)
 {
-	const DueEntry *x = a;
-	const DueEntry *y = b;
-
 	if (x->due != y->due)
 		return x->due < y->due ? -1 : 1;
 	return (x->id > y->id) - (x->id < y->id);
 }
+
+#define ST_SORT			sort_dues
+#define ST_ELEMENT_TYPE	DueEntry
+#define ST_COMPARE(a, b)	compare_dues(a, b)
+#define ST_SCOPE		static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Take note of a moment and whom to ask then. */
 static DueEntry *
@@ -197,9 +201,10 @@ static DueEntry *
 sort_grains(CdRun *run, const IdList *grains, int32 id, DueEntry *entries, int *n, int *size)
 {
 	const uint32 *noted = grains->ids;
-	int			ends[DAY_CODE + MOST_DAYS + 2] = {0};
+	int			ends[DAY_CODE + MOST_DAYS + 2];
 	uint32	   *ids;
 	uint32		chunk = 0;
+	uint32		most = 0;		/* code noted */
 	uint32		code;
 	int			i;
 
@@ -208,15 +213,19 @@ sort_grains(CdRun *run, const IdList *grains, int32 id, DueEntry *entries, int *
 	ids = palloc_extended(grains->count * sizeof(uint32), MCXT_ALLOC_HUGE);
 	for (i = 0; i < grains->count; i++)
 		if ((code = noted[i] >> 16) != CHUNK_CODE)
+			most = Max(most, code);
+	memset(ends, 0, (most + 2) * sizeof(int));
+	for (i = 0; i < grains->count; i++)
+		if ((code = noted[i] >> 16) != CHUNK_CODE)
 			ends[code + 1]++;
-	for (code = 0; code < DAY_CODE + MOST_DAYS; code++)
+	for (code = 0; code <= most; code++)
 		ends[code + 1] += ends[code];
 	for (i = 0; i < grains->count; i++)
 		if ((code = noted[i] >> 16) == CHUNK_CODE)
 			chunk = noted[i] << 16;
 		else
 			ids[ends[code]++] = chunk | (noted[i] & 0xFFFF);
-	for (code = 0; code <= DAY_CODE + MOST_DAYS; code++)
+	for (code = 0; code <= most; code++)
 	{
 		int			from = code == 0 ? 0 : ends[code - 1];
 
@@ -255,7 +264,7 @@ put_dues(CdRun *run)
 		while ((bucket = due_iterate(answers->dues, &it)) != NULL)
 			entries = add_entry(entries, &n, &size, bucket->due, run->asked[i].id, bucket->list.ids, bucket->list.count);
 	}
-	qsort(entries, n, sizeof(DueEntry), compare_dues);
+	sort_dues(entries, n);
 	for (from = 0; from < n;)
 	{
 		TimestampTz due = entries[from].due;
@@ -536,17 +545,21 @@ put_turn(CdRun *run, CdAsked *asked, uint32 chunk, const CdSet *all, const CdSet
 	int			others = CD_TURN_SETS - 1;
 	int			one = 1;
 
+	if (asked->due != NULL)
+	{
+		CdSet	   *due = cd_set_slice(asked->due, chunk << 16, chunk << 16 | 0xFFFF);
+
+		all = asked->apart ? due : cd_set_or(all, due);
+		if (answers->asked.count > 0)
+			all = cd_set_or(all, cd_set_from_sorted(answers->asked.ids, answers->asked.count));
+		if (cd_set_is_empty(all))
+			return;
+	}
 	if (row != NULL)
 	{
 		before.members = set_of_row(row->tuple, desc, 2);
 		before.joined = set_of_row(row->tuple, desc, 3);
 		before.gone = set_of_row(row->tuple, desc, 4);
-	}
-	if (asked->due != NULL)
-	{
-		all = cd_set_or(all, cd_set_slice(asked->due, chunk << 16, chunk << 16 | 0xFFFF));
-		if (answers->asked.count > 0)
-			all = cd_set_or(all, cd_set_from_sorted(answers->asked.ids, answers->asked.count));
 	}
 	if (!cd_turn(&before, asked->due == NULL ? NULL : all, found, &turn))
 		return;

@@ -59,6 +59,7 @@ typedef struct CdAsked
 	bool		failed;
 	int			level;			/* above those it asks for */
 	CdSet	   *due;			/* whom to ask; NULL: everyone */
+	bool		apart;			/* and not those who were touched */
 	CdSetIterator walk;
 	uint32		next_due;
 	bool		more_due;

@@ -45,7 +45,7 @@ is_due(CdRun *run, CdAsked *asked, int row)
 	uint32		id = run->ids[row];
 	int			i;
 
-	if (asked->due == NULL || (run->touched_rows[row / CD_BLOCK] >> row % CD_BLOCK & 1) != 0)
+	if (asked->due == NULL || (!asked->apart && (run->touched_rows[row / CD_BLOCK] >> row % CD_BLOCK & 1) != 0))
 		return true;
 	while (asked->more_due && asked->next_due < id)
 		asked->more_due = cd_set_next(&asked->walk, &asked->next_due);
@@ -70,7 +70,7 @@ is_due(CdRun *run, CdAsked *asked, int row)
 static uint64
 due_rows(CdRun *run, CdAsked *asked, int first, int count)
 {
-	uint64		customers = run->touched_rows[first / CD_BLOCK];
+	uint64		customers = asked->apart ? 0 : run->touched_rows[first / CD_BLOCK];
 	int			row;
 
 	if (asked->due == NULL)
@@ -331,9 +331,12 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 				 errmsg("as many sets of customers are needed as conditions")));
 
 	args[0] = PointerGetDatum(ids);
-	if (cd_spi_query("SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone "
-							  "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)",
-							  1, types, args, NULL) != SPI_OK_SELECT)
+	if (cd_spi_query(run->turns ?
+					 "SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone, customer_data.reads_attributes_only(c) "
+					 "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)" :
+					 "SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone, false "
+					 "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)",
+					 1, types, args, NULL) != SPI_OK_SELECT)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg_internal("could not read conditions")));
 	rows = SPI_tuptable;
 	run->nasked = (int) SPI_processed;
@@ -347,6 +350,7 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 		asked->text = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
 		asked->owner = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull));
 		asked->time_zone = SPI_getvalue(rows->vals[i], rows->tupdesc, 4);
+		asked->apart = DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 5, &isnull));
 		asked->answers = palloc0(CD_BATCH);
 		for (k = 0; k < nids; k++)
 			if (DatumGetInt32(id_values[k]) == asked->id)
@@ -487,8 +491,8 @@ cd_evaluate_conditions(PG_FUNCTION_ARGS)
 
 /*
  * turn_conditions(condition_ids, customers, touched): ask each condition of
- * its set of customers and of those touched, NULL meaning everyone, and find
- * what becomes of its members.
+ * its set of customers, NULL meaning everyone, and, unless it reads attributes
+ * only, of those touched; and find what becomes of its members.
  */
 PG_FUNCTION_INFO_V1(cd_turn_conditions);
 Datum

@@ -7,7 +7,7 @@ CREATE TABLE customer_data.touched (
 );
 CREATE INDEX ON customer_data.touched (room);
 COMMENT ON TABLE customer_data.touched IS 'Queue of customers that changed, by the room that has yet to look at them; producers only insert, so nobody waits and nothing uncommitted is lost';
-COMMENT ON COLUMN customer_data.touched.room IS 'portrait, tag, segment, journey, or rest: members of a segment that was dropped';
+COMMENT ON COLUMN customer_data.touched.room IS 'portrait, tag, segment, journey; attribute: what segments know of them by attributes alone may differ; or rest: members of a segment that was dropped';
 
 CREATE FUNCTION customer_data.touch(room text, customers customer_data.customer_set) RETURNS void
     LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$
@@ -19,8 +19,9 @@ COMMENT ON FUNCTION customer_data.touch(text, customer_data.customer_set) IS 'Te
 CREATE FUNCTION customer_data.touch(customers customer_data.customer_set) RETURNS void
     LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$
     SELECT customer_data.touch('portrait', $1);
+    SELECT customer_data.touch('attribute', $1);
 $$;
-COMMENT ON FUNCTION customer_data.touch(customer_data.customer_set) IS 'Tell the first room down the path, portrait, that these customers changed';
+COMMENT ON FUNCTION customer_data.touch(customer_data.customer_set) IS 'Tell the first room down the path, portrait, that these customers changed, and segments that their attributes may have; where only events are new, touch(''portrait'', customers) is enough';
 
 CREATE FUNCTION customer_data.take_touched(room text) RETURNS customer_data.customer_set
     LANGUAGE sql SET search_path = customer_data, pg_catalog, pg_temp AS $$

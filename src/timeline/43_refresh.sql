@@ -358,7 +358,7 @@ BEGIN
     FROM customer_data.source_record r WHERE r.record_id = ANY (changed);
     customers := coalesce(customer_data.cardinality(touched), 0);
     IF customers > 0 THEN
-        PERFORM customer_data.touch(touched);
+        PERFORM customer_data.touch('portrait', touched);
     END IF;
     seconds := extract(epoch FROM clock_timestamp() - began);
     RETURN NEXT;
@@ -386,7 +386,7 @@ BEGIN
     DELETE FROM customer_data.event_seen e WHERE e.event_source_id = d.event_source_id;
     DELETE FROM customer_data.event_source_definition e WHERE e.event_source_id = d.event_source_id;
     IF customer_data.cardinality(touched) > 0 THEN
-        PERFORM customer_data.touch(touched);
+        PERFORM customer_data.touch('portrait', touched);
     END IF;
 END
 $$;
