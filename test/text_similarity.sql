@@ -4,6 +4,20 @@
 CREATE TEMP TABLE pair(kind text, verdict text, a text, b text, line int GENERATED ALWAYS AS IDENTITY);
 COPY pair(kind, verdict, a, b) FROM stdin (FORMAT csv, DELIMITER '|', QUOTE E'\b');
 name|same|John Smith|JOHN SMITH
+name|same|Саша Иванов|Aleksandr Ivanov
+name|same|Хрущёв Никита|Nikita Khrushchev
+name|same|Щербакова Юлия|Yulia Shcherbakova
+name|same|Дмитрий Чайковский|Dmitri Tchaikovsky
+name|same|عبد الرحمن الشريف|Abdulrahman Alsharif
+name|different|😀|😁
+company|same|ООО «Яндекс»|Yandex LLC
+company|same|ПАО Сбербанк|Sberbank PJSC
+company|same|ООО «Ромашка»|Romashka LLC
+company|same|ЗАО Южный Щит|Yuzhny Shchit
+company|same|Ελληνικά Πετρέλαια Α.Ε.|Ellinika Petrelaia AE
+company|different|ООО «Ромашка»|Yandex LLC
+address|same|ул. Ленина, д. 5, кв. 7|Lenina ulitsa 5 kv 7
+address|different|ул. Ленина, д. 5|Pushkina ulitsa 12
 name|same|John Smith|Smith, John
 name|same|John Smith|Smith John
 name|same|John Smith|Mr. John Smith

@@ -154,6 +154,7 @@ birth_date||12||malformed
 birth_date||32||malformed
 birth_date||1980-01-05-06|1980-01-05|
 birth_date||1980-13-45||impossible_date
+birth_date||1980-13-01|1980-01-13|ambiguous_date
 birth_date||99999||malformed
 birth_date||john@acme.com||malformed
 birth_date||29225||malformed

@@ -268,6 +268,9 @@ email||anna@mailnesia.com|anna@mailnesia.com|disposable
 email||anna@byom.de|anna@byom.de|disposable
 email||anna@einrot.com|anna@einrot.com|disposable
 email||anna@MAILINATOR.COM|anna@mailinator.com|disposable
+email||js77@sub.mailinator.com|js77@sub.mailinator.com|disposable
+email||anna@notmailinator.com|anna@notmailinator.com|
+email||anna@mailinator.com.br|anna@mailinator.com.br|
 email||Info@Firm.net|info@firm.net|shared_mailbox
 email||info.berlin@firm.de|info.berlin@firm.de|
 email||service@firm.de|service@firm.de|shared_mailbox

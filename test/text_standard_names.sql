@@ -55,6 +55,12 @@ full_name|US|   ||empty
 full_name|US|First Last||placeholder
 full_name|US|Mickey Mouse||placeholder
 full_name|DE|Max Mustermann||placeholder
+full_name|DE|Erika Mustermann||placeholder
+full_name|US|Guest||placeholder
+family_name|US|Guest|guest|
+full_name|US|DELETED||placeholder
+full_name|GB|do not use||placeholder
+full_name|US|Christopher Guest|christopher guest|
 full_name|US|12345||not_a_name
 full_name|US|John Smith 2|john smith 2|not_a_name
 full_name|US|R2D2 Skywalker|r2d2 skywalker|not_a_name

@@ -230,15 +230,16 @@ cd_address_similarity(const char *a, int la, const char *b, int lb)
 		cjk_parts(&by, &y);
 		return cd_bag_compare(&bx, &by, part_measure, 0.2);
 	}
-	if (han_a != han_b)
+	if (cd_is_foreign(&x) != cd_is_foreign(&y))
 	{
 		/* one of them in Latin letters: compare the readings */
-		char	  **han = han_a ? &na : &nb;
+		bool		first = cd_is_foreign(&x);
+		char	   *read = first ? na : nb;
 		int			n;
 
-		*han = cd_romanize(*han, strlen(*han), &n);
-		*han = cd_normalize_address(*han, n);
-		cd_text_decode(han_a ? &x : &y, *han, strlen(*han));
+		read = cd_romanize(read, strlen(read), &n);
+		read = cd_normalize_address(read, n);
+		cd_text_decode(first ? &x : &y, read, strlen(read));
 	}
 	ha = address_words_of(&bx, &x);
 	hb = address_words_of(&by, &y);

@@ -674,6 +674,60 @@ cd_han_append_reading(CdText *t, const uint32 *cp, int len, bool family)
 		cd_text_add_ascii(t, cd_han_reading(cp[i], family));
 }
 
+bool
+cd_is_foreign(const CdText *t)
+{
+	for (int i = 0; i < t->len; i++)
+		if (t->cp[i] >= 128 && cd_class(t->cp[i]) == CD_CHAR_LETTER && cd_script(t->cp[i]) != CD_SCRIPT_LATIN)
+			return true;
+	return false;
+}
+
+bool
+cd_same_signs(const char *a, int la, const char *b, int lb)
+{
+	while (la > 0 && (unsigned char) a[la - 1] <= ' ')
+		la--;
+	while (lb > 0 && (unsigned char) b[lb - 1] <= ' ')
+		lb--;
+	for (; la > 0 && (unsigned char) *a <= ' '; a++)
+		la--;
+	for (; lb > 0 && (unsigned char) *b <= ' '; b++)
+		lb--;
+	return la == lb && memcmp(a, b, la) == 0;
+}
+
+/*
+ * Cyrillic as passports (ICAO 9303) and the press spell it, U+0400 to U+045F;
+ * ICU's Cyrillic-Latin is ISO 9, whose marks are all that tell sh from s.
+ */
+static const char *const cyrillic[] = {
+	"e", "e", "dj", "g", "ye", "dz", "i", "yi", "j", "lj", "nj", "c", "k", "i", "u", "dz",
+	"a", "b", "v", "g", "d", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p",
+	"r", "s", "t", "u", "f", "kh", "ts", "ch", "sh", "shch", "", "y", "", "e", "yu", "ya"
+};
+
+/* Append a Cyrillic letter in Latin ones; false if it is none of these. */
+static bool
+romanize_cyrillic(uint32 c, CdText *out)
+{
+	bool		capital = c < 0x0430;
+	const char *latin;
+
+	if (c == 0x0490 || c == 0x0491)
+		latin = "g", capital = c == 0x0490;
+	else if (c >= 0x0400 && c <= 0x045F)
+		latin = cyrillic[c >= 0x0450 ? c - 0x0450 : capital ? c - 0x0400 : c - 0x0420];
+	else
+		return false;
+	for (; *latin != '\0'; latin++)
+	{
+		cd_text_add(out, capital ? pg_ascii_toupper((unsigned char) *latin) : *latin);
+		capital = false;
+	}
+	return true;
+}
+
 /* A piece of text in Latin letters by ICU; the buffer grows until it fits. */
 static void
 romanize_piece(const uint32 *cp, int len, CdText *out)
@@ -717,10 +771,19 @@ romanize_general(const uint32 *cp, int len, CdText *out)
 {
 	while (len > 0)
 	{
-		int			n = Min(len, 256);
-		int			cut = n;
+		int			n = 0;
+		int			cut;
 
 		CHECK_FOR_INTERRUPTS();
+		if (romanize_cyrillic(*cp, out))
+		{
+			cp++;
+			len--;
+			continue;
+		}
+		while (n < len && n < 256 && !(cp[n] >= 0x0400 && cp[n] <= 0x045F) && cp[n] != 0x0490 && cp[n] != 0x0491)
+			n++;
+		cut = n;
 		if (n < len)
 		{
 			while (cut > n / 2 && cd_class(cp[cut - 1]) != CD_CHAR_SPACE)
@@ -750,8 +813,8 @@ add_capitalised(CdText *t, const CdText *word)
 
 /*
  * A text that is one Han name (two to four characters, a known family name
- * first) is written as a name, "Zhuge Xiaowen"; everything else goes through
- * ICU's Any-Latin and Latin-ASCII.
+ * first) is written as a name, "Zhuge Xiaowen"; Cyrillic is spelled as passports
+ * do, everything else goes through ICU's Any-Latin and Latin-ASCII.
  */
 char *
 cd_romanize(const char *s, int bytes, int *out_bytes)

@@ -147,6 +147,12 @@ extern int	cd_japanese_family_length(const uint32 *cp, int len);
 extern void cd_han_append_reading(CdText *t, const uint32 *cp, int len, bool family);
 
 /* Latin, ASCII letters where possible, of any text. */
+/* Has a text letters of a script that is not Latin? */
+extern bool cd_is_foreign(const CdText *t);
+
+/* Are two texts without letters and digits the same, but for space around them? */
+extern bool cd_same_signs(const char *a, int la, const char *b, int lb);
+
 extern char *cd_romanize(const char *s, int bytes, int *out_bytes);
 
 /* ICU's version, as text. */

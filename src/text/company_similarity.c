@@ -213,6 +213,19 @@ compare_scripts(const CdCompany *han, const CdCompany *latin)
 	return sim >= 0.85 ? sim * 0.95 : sim * 0.5;
 }
 
+/* A name in another alphabet, its legal form off, by its reading. */
+static void
+read_latin(CdCompany *c)
+{
+	CdText		legal = c->legal;
+	int			bytes;
+	char	   *key = cd_text_encode(&c->key, &bytes);
+	char	   *latin = cd_romanize(key, bytes, &bytes);
+
+	cd_company_parse(c, latin, bytes);
+	c->legal = legal;
+}
+
 double
 cd_company_similarity(const char *a, int la, const char *b, int lb)
 {
@@ -222,8 +235,14 @@ cd_company_similarity(const char *a, int la, const char *b, int lb)
 
 	cd_company_parse(&x, a, la);
 	cd_company_parse(&y, b, lb);
+	if (!x.cjk && !y.cjk && cd_is_foreign(&x.key) != cd_is_foreign(&y.key))
+	{
+		/* legal forms are those of different countries */
+		read_latin(cd_is_foreign(&x.key) ? &x : &y);
+		x.legal.len = y.legal.len = 0;
+	}
 	if (x.key.len == 0 || y.key.len == 0)
-		return x.key.len == y.key.len ? 1.0 : 0.0;
+		return x.key.len == y.key.len && cd_same_signs(a, la, b, lb) ? 1.0 : 0.0;
 	if (x.cjk && y.cjk)
 		sim = compare_cjk(&x, &y);
 	else if (x.cjk != y.cjk)

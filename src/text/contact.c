@@ -248,6 +248,19 @@ split_email(const char *s, int bytes, char **local, char **host)
 	return true;
 }
 
+/* Is it, or the domain it is part of, one of throw-away mailboxes? */
+static bool
+is_disposable(const char *host)
+{
+	for (; host != NULL; host = strchr(host, '.'))
+	{
+		host += *host == '.';
+		if (IN_LIST(host, disposable_domains))
+			return true;
+	}
+	return false;
+}
+
 /* Is it nobody's own mailbox, also as customer.service or noreply+123? */
 static bool
 is_shared(const char *local)
@@ -285,7 +298,7 @@ cd_standard_email(const char *s, int bytes, CdIssue *issue)
 		*issue = CD_ISSUE_PLACEHOLDER;
 		return NULL;
 	}
-	if (IN_LIST(host, disposable_domains))
+	if (is_disposable(host))
 		*issue = CD_ISSUE_DISPOSABLE;
 	else if (is_shared(local))
 		*issue = CD_ISSUE_SHARED_MAILBOX;

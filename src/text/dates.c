@@ -329,6 +329,7 @@ parse_date(const CdText *t, const char *region, Parsed *out)
 		{
 			out->month = part[2].value;
 			out->day = part[1].value;
+			out->ambiguous = true;
 		}
 		return true;
 	}

@@ -730,6 +730,7 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 	CdNameToken other = {.cp = joined};
 	int			len = 0;
 	int			best = 0;
+	bool		bare = true;
 	int			i;
 
 	*score = 0;
@@ -742,6 +743,7 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 			break;
 		memcpy(joined + len, t->cp, sizeof(uint32) * t->len);
 		len += t->len;
+		bare = bare && t->vowelless;
 		if (i == from)
 			continue;
 		if (len == whole->len && memcmp(joined, whole->cp, sizeof(uint32) * len) == 0)
@@ -759,6 +761,15 @@ joined_tokens(const CdName *name, int from, const bool *used, const CdNameToken 
 		}
 		else
 			s = whole->len >= 4 && strcmp(other.spelling, whole->spelling) == 0 ? 0.97 : 0.0;
+		if (s == 0 && bare && len >= 4)
+		{
+			char		ascii[lengthof(joined)];
+
+			for (int k = 0; k < len; k++)
+				ascii[k] = joined[k] < 128 ? (char) joined[k] : '?';
+			cd_word_sound(ascii, len, other.sound, sizeof(other.sound));
+			s = same_consonants(&other, whole) ? 0.88 : 0.0;
+		}
 		if (s > *score)
 		{
 			*score = s;
@@ -1021,5 +1032,7 @@ cd_name_similarity(const char *a, int la, const char *b, int lb)
 		return 1.0;
 	cd_name_parse(&x, a, la);
 	cd_name_parse(&y, b, lb);
+	if (x.count == 0 && y.count == 0 && x.han_len == 0 && y.han_len == 0)
+		return cd_same_signs(a, la, b, lb) ? 1.0 : 0.0;
 	return cd_name_compare(&x, &y);
 }

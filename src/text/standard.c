@@ -235,7 +235,7 @@ digits_count_generations(const char *name)
 static char *
 standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *folded, CdIssue *issue)
 {
-	static const char *const shown_names[] = {"donald duck", "first last", "jane doe", "jane roe", "john doe", "max mustermann", "mickey mouse", "test test", "test user"};
+	static const char *const shown_names[] = {"deleted", "deleted user", "do not use", "donald duck", "erika mustermann", "first last", "jane doe", "jane roe", "john doe", "max mustermann", "mickey mouse", "test test", "test user"};
 	char	   *name;
 	CdWords		w;
 	CdText		t;
@@ -272,6 +272,12 @@ standard_name(const char *s, int bytes, CdAttribute attribute, const CdText *fol
 			*issue = CD_ISSUE_PLACEHOLDER;
 			return NULL;
 		}
+	/* Guest is a family name, but nobody's whole one */
+	if (attribute == CD_ATTR_FULL_NAME && (strcmp(name, "guest") == 0 || strcmp(name, "guest user") == 0 || strcmp(name, "customer") == 0))
+	{
+		*issue = CD_ISSUE_PLACEHOLDER;
+		return NULL;
+	}
 	cd_text_decode(&t, name, strlen(name));
 	cd_words_cut(&w, &t);
 	if (typed_again(&w))

@@ -161,6 +161,6 @@ extern const char *cd_phone_version(void);
 extern void cd_phone_require(void);
 
 /* Raised with every change of the rules here that gives some value another form. */
-#define CD_TEXT_RULES	4
+#define CD_TEXT_RULES	5
 
 #endif							/* CD_TEXT_STANDARD_H */
