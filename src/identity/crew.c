@@ -68,6 +68,7 @@ typedef struct Orders
 	bool		listed;			/* there are lists */
 	bool		some;			/* changed records only */
 	int			name_slot;
+	int			email_slot;
 	bool		counting;
 	bool		used[CD_MAX_SLOTS];
 	bool		foreign;
@@ -254,6 +255,7 @@ give_orders(CdCrew *crew, Orders *orders, const Size *size)
 		orders->some = blocking->changed != NULL;
 	}
 	orders->name_slot = engine->name_slot;
+	orders->email_slot = engine->email_slot;
 	orders->counting = engine->counting;
 	memcpy(orders->used, engine->used, sizeof(engine->used));
 	orders->foreign = engine->dict->foreign;
@@ -421,6 +423,7 @@ cd_crew_worker(dsm_segment *segment, shm_toc *toc)
 	}
 	engine->counting = orders->counting;
 	engine->name_slot = orders->name_slot;
+	engine->email_slot = orders->email_slot;
 	memcpy(engine->used, orders->used, sizeof(engine->used));
 	crew->engine = engine;
 	crew->records = records;

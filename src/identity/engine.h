@@ -329,6 +329,7 @@ typedef struct CdEngine
 	CdModel    *model;
 	bool		counting;		/* keys are being counted, not followed */
 	int			name_slot;		/* -1: no names */
+	int			email_slot;		/* -1: no mailboxes */
 	bool		used[CD_MAX_SLOTS]; /* slots that any record fills */
 	CdScoringPlan plan;
 	struct CdShared *shared;	/* what workers see of it, NULL: nothing */

@@ -465,6 +465,7 @@ cd_engine_open(MemoryContext context, bool frequencies)
 	memset(engine->used, true, sizeof(engine->used));
 	engine->layout = load_layout(context);
 	engine->name_slot = find_slot(engine->layout, "name");
+	engine->email_slot = find_slot(engine->layout, "email");
 	engine->model = load_model(context, engine->layout, &engine->stats);
 	if (frequencies)
 	{

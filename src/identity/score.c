@@ -210,6 +210,86 @@ family_as_given(CdEngine *engine, const NameSide *family, const NameSide *given,
 	return joined;
 }
 
+/* Find the text of a token, read in Latin letters, in a mailbox. */
+static bool
+mailbox_holds(const CdDictionary *dict, uint32 mailbox, uint32 token)
+{
+	const CdToken *box = &dict->token[mailbox];
+	const CdToken *name = &dict->token[dict->glance[token].roman];
+
+	if (name->len < TELLING_LETTERS || (dict->glance[token].letters & ~dict->glance[mailbox].letters) != 0)
+		return false;
+	for (int at = 0; at + name->len <= box->len; at++)
+	{
+		if (memcmp(dict->pool + box->offset + at, dict->pool + name->offset, name->len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does a mailbox hold a name of another and not its owner's own?  Answers the
+ * rarity of that name, or of the owner's rarest where that is less.
+ */
+static bool
+mailbox_tells(const CdEngine *engine, const CdForm *owner, const uint32 *own, int nown, const uint32 *other, int nother, float *bits)
+{
+	uint32		mailbox = FORM_AT(owner, engine->email_slot)[0];
+	const uint32 *w = FORM_AT(owner, engine->name_slot);
+	float		rarest = 0;
+	int			found = -1;
+
+	for (int i = 0; i < nother && found < 0; i++)
+	{
+		if (mailbox_holds(engine->dict, mailbox, other[i]))
+			found = i;
+	}
+	for (int i = 0; i < nown && found >= 0; i++)
+	{
+		if (mailbox_holds(engine->dict, mailbox, own[i]))
+			found = -1;
+	}
+	if (found < 0)
+		return false;
+	for (int i = 0; i < FORM_LEN(owner, engine->name_slot); i++)
+		rarest = Max(rarest, token_bits(engine, w[i] & CD_TOKEN_MASK));
+	*bits = Min(token_bits(engine, other[found]), rarest);
+	return true;
+}
+
+/*
+ * Names that do not agree as they stand may by the mailbox of one: a family
+ * name from before marriage, where the given name is the same, and a given name
+ * of which only the initial is written, or a Western one is, or a letter is
+ * wrong.  That another given name stands beside it is what couples with one
+ * mailbox have; a mailbox that both have is compared as such.
+ */
+static void
+look_into_mailboxes(const CdEngine *engine, const CdForm *a, const NameSide *x, const CdForm *b, const NameSide *y, CdNameLevels *r)
+{
+	bool		of_a = mailbox_may_tell(engine, a, b);
+	bool		of_b = mailbox_may_tell(engine, b, a);
+	float		bits;
+
+	if (FORM_LEN(a, engine->email_slot) > 0 && FORM_LEN(b, engine->email_slot) > 0 &&
+		FORM_AT(a, engine->email_slot)[0] == FORM_AT(b, engine->email_slot)[0])
+		return;
+	if (r->given > 0 && (r->given < GIVEN_SWAPPED || r->given == CD_MISSING) &&
+		((of_a && mailbox_tells(engine, a, x->given, x->ngiven, y->given, y->ngiven, &bits)) ||
+		 (of_b && mailbox_tells(engine, b, y->given, y->ngiven, x->given, x->ngiven, &bits))))
+	{
+		r->given = GIVEN_SAME;
+		r->given_bits = bits;
+	}
+	if (r->family < FAMILY_SWAPPED && r->given >= GIVEN_CLOSE && r->given != CD_MISSING &&
+		((of_a && mailbox_tells(engine, a, x->family, x->nfamily, y->family, y->nfamily, &bits)) ||
+		 (of_b && mailbox_tells(engine, b, y->family, y->nfamily, x->family, x->nfamily, &bits))))
+	{
+		r->family = FAMILY_SAME;
+		r->family_bits = bits;
+	}
+}
+
 /* Compare names over all their parts, noticing exchanged ones. */
 void
 cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, CdNameLevels *r)
@@ -335,6 +415,8 @@ cd_compare_names(CdEngine *engine, const CdForm *a, const CdForm *b, int slot, C
 	/* a Western name beside a Chinese one is no other person's */
 	if (r->given == 0 && ff >= CD_CLOSE && cd_tokens_of_two_tongues(engine->dict, x.family[0], x.given[0], y.given[0]))
 		r->given = CD_MISSING;
+	if (engine->email_slot >= 0 && (r->family < FAMILY_SWAPPED || r->given < GIVEN_SWAPPED || r->given == CD_MISSING))
+		look_into_mailboxes(engine, a, &x, b, &y, r);
 	if (x.nmiddle > 0 && y.nmiddle > 0)
 	{
 		CdLikeness	mm = lists_alike(engine, x.middle, x.nmiddle, y.middle, y.nmiddle, &r->middle_bits);
@@ -431,9 +513,11 @@ same_digits(const CdDictionary *dict, uint32 a, uint32 b)
  */
 static uint8
 compare_emails(CdEngine *engine, const CdComparison *comparison, const uint32 *a, const uint32 *b,
-			   bool name_agrees, float *bits, bool *crowded)
+			   const CdNameLevels *names, float *bits, bool *crowded)
 {
-	uint32		own = Min(a[2], b[2]);
+	bool		name_agrees = names->agrees;
+	/* of two family names one alone may have made it */
+	uint32		own = name_agrees && names->family == 0 ? Max(a[2], b[2]) : Min(a[2], b[2]);
 	bool		derived = name_agrees && own < 9;
 	bool		near;
 	CdLikeness	box;
@@ -713,7 +797,7 @@ cd_compare_one(CdEngine *engine, const CdComparison *comparison, const CdForm *a
 				*bits = token_bits(engine, wa[1]);
 			return level;
 		case CD_CMP_EMAIL:
-			return compare_emails(engine, comparison, wa, wb, names->agrees, bits, crowded);
+			return compare_emails(engine, comparison, wa, wb, names, bits, crowded);
 		case CD_CMP_PHONE:
 			if (wa[0] == wb[0])
 			{
@@ -768,7 +852,7 @@ cd_agreement(CdEngine *engine, const CdForm *a, const CdForm *b, CdAgreement *re
 	const CdModel *model = engine->model;
 	CdNameLevels	names;
 
-	names.agrees = false;
+	memset(&names, 0, sizeof(names));
 	if (engine->name_slot >= 0)
 		cd_compare_names(engine, a, b, engine->name_slot, &names);
 	memset(result->level, CD_MISSING, sizeof(result->level));

@@ -45,6 +45,40 @@ typedef struct CdNameLevels
 	bool		agrees;
 } CdNameLevels;
 
+/*
+ * A mailbox may tell another name of its owner, as it was before or is written
+ * in full, where so many bits of it are not of the name that stands beside it.
+ */
+#define TELLING_MAILBOX		12
+/* Letters of a name that is looked for in a mailbox. */
+#define TELLING_LETTERS		4
+
+/* Is a mailbox of a form made of more than the name beside it? */
+static inline bool
+mailbox_is_telling(const CdEngine *engine, const CdForm *form)
+{
+	return FORM_LEN(form, engine->email_slot) > 0 && FORM_AT(form, engine->email_slot)[2] >= TELLING_MAILBOX;
+}
+
+/* May the mailbox of one form hold a name of another, by their letters? */
+static inline bool
+mailbox_may_tell(const CdEngine *engine, const CdForm *owner, const CdForm *other)
+{
+	const uint32 *mailbox = FORM_AT(owner, engine->email_slot);
+	const uint32 *w = FORM_AT(other, engine->name_slot);
+
+	if (!mailbox_is_telling(engine, owner))
+		return false;
+	for (int i = 0; i < FORM_LEN(other, engine->name_slot); i++)
+	{
+		const CdGlance *glance = &engine->dict->glance[w[i] & CD_TOKEN_MASK];
+
+		if (glance->chars >= TELLING_LETTERS && (glance->letters & ~mailbox[4]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Bits of surprise that another record holds this token, too. */
 static inline float
 token_bits(const CdEngine *engine, uint32 token)

@@ -305,7 +305,8 @@ first_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, CdS
 			case CD_CMP_GIVEN:
 			case CD_CMP_MIDDLE:
 				if (named < 0)
-					named = share_name(a, FORM_LEN(form, s), b, FORM_LEN(other, s));
+					named = share_name(a, FORM_LEN(form, s), b, FORM_LEN(other, s)) ||
+						(engine->email_slot >= 0 && (mailbox_is_telling(engine, form) || mailbox_is_telling(engine, other)));
 				if (model->comparison[c].kind == CD_CMP_MIDDLE && !(holds_role(a, FORM_LEN(form, s), CD_ROLE_MIDDLE) &&
 																	holds_role(b, FORM_LEN(other, s), CD_ROLE_MIDDLE)))
 				{
@@ -462,6 +463,9 @@ second_bound(const CdEngine *engine, const CdSide *side, const CdForm *other, Cd
 				named = true;
 				seen = kind == CD_CMP_FAMILY ? names.family : kind == CD_CMP_GIVEN ? names.given : names.middle;
 				optional = names.single || kind == CD_CMP_MIDDLE || (kind == CD_CMP_GIVEN && names.tongues);
+				if (seen != CD_VALUES_EQUAL && kind != CD_CMP_MIDDLE && engine->email_slot >= 0 &&
+					(mailbox_may_tell(engine, form, other) || mailbox_may_tell(engine, other, form)))
+					seen = CD_VALUES_EQUAL;
 				break;
 			case CD_CMP_PLACE:
 				if (a[0] == b[0])
@@ -551,7 +555,7 @@ cd_agreement_above(CdEngine *engine, const CdForm *a, const CdForm *b, float flo
 	memset(result->level, CD_MISSING, sizeof(result->level));
 	result->kind = cd_pair_kind(engine, a, b);
 	result->crowded = false;
-	names.agrees = false;
+	memset(&names, 0, sizeof(names));
 	for (int j = 0; j < plan->n; j++)
 	{
 		int			c = plan->order[j];
