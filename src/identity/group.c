@@ -24,7 +24,7 @@
 #include "utils/tuplestore.h"
 
 #define EVIDENCE_WEIGHT		15.0f	/* of a declared identity link */
-#define ABSENT_WEIGHT		(-6.0f) /* of a pair that was no candidate */
+#define ABSENT_WEIGHT		(-3.0f) /* of a pair that is no link: as rarely one customer as known pairs of which both are linked with a third */
 #define STOP_WEIGHT			0.0f
 #define CLIP_WEIGHT			20.0f
 #define GIANT				500
