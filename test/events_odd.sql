@@ -1,6 +1,6 @@
 -- Event sources over odd relations and odd rows: what cannot work is refused in
 -- words, and a row that cannot be an event takes no other with it.
-SELECT plan(50);
+SELECT plan(52);
 SET search_path = public, customer_data;
 SET client_min_messages = error;
 CREATE TABLE account (id text PRIMARY KEY, name text);
@@ -169,6 +169,9 @@ SELECT is((SELECT string_agg(format('%s %s', e.value, e.quantity), ',' ORDER BY 
 SELECT is((SELECT string_agg(format('%s: %s', reason, events), ', ' ORDER BY reason) FROM event_rejection WHERE event_source = 'told'), 'quantity is no finite number: 1, value is no finite number: 4', 'and it is said why');
 UPDATE told SET amount = '12.5', pieces = '3' WHERE id IN (9, 10);
 SELECT is((SELECT ARRAY[events, failed] FROM refresh_timelines('told')), '{2,0}', 'once they are corrected they come in');
+
+SELECT throws_ok($$SELECT add_event_source('x', 'told', 'account', 'who', 'amount', '''x''')$$, '22007', 'at: the expression gives a text that is no time', 'a column that has no times');
+SELECT isnt(add_event_source('x', 'SELECT who, at::text AS at FROM public.told', 'account', 'who', 'at', $$'x'$$), NULL, 'times may be texts');
 
 -- A source that events are read for stays
 SELECT throws_ok($$SELECT drop_source('account')$$, '2BP01', 'events are read for the records of source "account"', 'a source that event sources speak of');

@@ -435,6 +435,16 @@ BEGIN
                 USING ERRCODE = 'undefined_column', DETAIL = detail,
                       HINT = format('A kind that all rows have is a quoted literal: kind => $kind$%L$kind$. %s', part.expression, hint);
         END;
+        -- Times that are texts would fail the source when it is read: a column without times does so at once.
+        IF part.name = 'at' AND type = ANY ('{text,varchar,bpchar}'::regtype[]) THEN
+            BEGIN
+                EXECUTE format(E'SELECT count(t::timestamptz) FROM (SELECT (%s\n)::text AS t FROM %s LIMIT 100) s', part.expression, item);
+            EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow THEN
+                RAISE EXCEPTION 'at: the expression gives a text that is no time'
+                    USING ERRCODE = 'invalid_datetime_format', DETAIL = SQLERRM,
+                          HINT = 'Name the column that has the time, or write an expression such as to_timestamp(when_text, ''DD.MM.YYYY HH24:MI'').';
+            END;
+        END IF;
         CONTINUE WHEN type <> ALL ('{int2,int4,int8,float4,float8,numeric}'::regtype[]);
         IF part.name = 'value' THEN
             d.value_type := type;
