@@ -88,7 +88,7 @@ CREATE FUNCTION customer_data.match_quality(truth text, source text DEFAULT 'sou
     SET search_path = pg_catalog, customer_data, public, pg_temp
     SET plan_cache_mode = force_custom_plan
     -- how many of the truth's rows are known cannot be foreseen: a nested loop over links would not end
-    SET enable_nestloop = off
+    SET enable_nestloop = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
