@@ -104,8 +104,8 @@ BEGIN
             FROM customer_data.match_link l
             JOIN known a ON a.record_id = l.record_a
             JOIN known b ON b.record_id = l.record_b
-            -- a person and a company are not one for being alike
-            WHERE a.account = b.account
+            -- a person and a company are not one for being alike; written so that nobody joins by it: there are two kinds
+            WHERE (a.account AND b.account) OR NOT (a.account OR b.account)
         ), total AS (
             SELECT coalesce(sum(n * (n - 1) / 2), 0)::float8 AS truly FROM (SELECT count(*) AS n FROM known GROUP BY entity) x
         ), customers AS (
