@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 SET search_path = public, customer_data;
 \ir include/seed.sql
 
-SELECT plan(6);
+SELECT plan(7);
 CREATE TABLE contact (id int PRIMARY KEY, city text, born date, since timestamptz, vip text, points int);
 CREATE TABLE event (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, contact int, at timestamptz, kind text,
                     amount numeric, quantity numeric, category text, product text, channel text);
@@ -160,5 +160,7 @@ SELECT is((SELECT count(*) FROM tried WHERE now_is <> plain), 0::bigint, 'plain 
 SELECT is((SELECT count(*) FROM tried WHERE n <= 5 AND (words IS NOT NULL) <> (changes > 0)), 0::bigint, 'words and changes go together');
 SELECT cmp_ok((SELECT count(*) FROM tried WHERE changes > 0), '>=', 950::bigint, 'a change is found for nearly all');
 SELECT diag(format('no change found: %s, contact %s, was %s', condition, contact, was)) FROM tried WHERE changes = 0 LIMIT 10;
+SELECT is((SELECT count(*) FROM tried WHERE changes = 0 AND (starts_with(condition, 'has_tag') OR starts_with(condition, 'NOT (has_tag'))), 0::bigint,
+          'one is found for a tag alone, also for any below a path');
 SELECT cmp_ok((SELECT count(*) FROM tried WHERE was), '>', 200::bigint, 'many were members');
 SELECT * FROM finish();

@@ -747,6 +747,26 @@ try_columns(Guide *guide)
 	}
 }
 
+/*
+ * The tag to give for a path: the path itself, and for path.* one that is
+ * defined below it, sooner one given by hand than one that a rule gives.
+ * NULL where there is none.
+ */
+static char *
+tag_to_give(Guide *guide, char *path)
+{
+	Step		step = {0};
+	Datum		args[1];
+	ErrorData  *error;
+
+	if (strlen(path) < 2 || strcmp(path + strlen(path) - 2, ".*") != 0)
+		return path;
+	args[0] = PointerGetDatum(cstring_to_text_with_len(path, strlen(path) - 1));
+	step.plan = guide->explain->tag_below;
+	step.args = args;
+	return cd_attempt(run_step, &step, &error) && !step.isnull ? TextDatumGetCString(step.result) : NULL;
+}
+
 /* Give the customer a tag, or take it away. */
 static void
 try_tags(Guide *guide)
@@ -769,6 +789,8 @@ try_tags(Guide *guide)
 			ErrorData  *error;
 			double		score = i < 1 ? 1 : guide->numbers[(i - 1) / 2] + (i - 1) % 2;
 
+			if (i == 0 && (path = tag_to_give(guide, path)) == NULL)
+				break;
 			args[0] = guide->state->values[place];
 			args[1] = CStringGetTextDatum(path);
 			args[2] = Float8GetDatum(score);

@@ -706,6 +706,8 @@ prepare_changes(CdExplain *explain)
 		" ORDER BY e.ordinality) e", 3, remove_types);
 	explain->set_tag = SPI_prepare("SELECT customer_data.set_tag($1, $2, $3)", 3, tag_types);
 	explain->remove_tag = SPI_prepare("SELECT customer_data.remove_tag($1, $2) WHERE $3 IS NOT NULL", 3, tag_types);
+	explain->tag_below = SPI_prepare("SELECT (SELECT path FROM customer_data.tag WHERE path ^@ $1"
+									 " ORDER BY kind NOT IN ('manual', 'imported'), path LIMIT 1)", 1, &tag_types[1]);
 }
 
 /*

@@ -88,6 +88,7 @@ typedef struct CdExplain
 	SPIPlanPtr	remove_events;
 	SPIPlanPtr	set_tag;
 	SPIPlanPtr	remove_tag;
+	SPIPlanPtr	tag_below;
 	Oid			pattern_type;
 } CdExplain;
 
