@@ -33,12 +33,14 @@ static Scratch gram_buffer;
 #define EDGE_SWAP	4
 
 /*
- * Positions of each code point in the pattern, as bits: a table for those
- * below 256, a small hash for the rest.  All zero between calls.
+ * Positions of each code point in the pattern, as bits: a table for those of
+ * the basic plane, of which only pages that are looked at take memory, and a
+ * small hash for the rest.  All zero between calls.
  */
+#define PLANE		0x10000
 #define WIDE_SLOTS	128
 
-static uint64 narrow_bits[256];
+static uint64 plane_bits[PLANE];
 static uint64 wide_bits[WIDE_SLOTS];
 static uint32 wide_keys[WIDE_SLOTS];
 static uint8 wide_used[64];
@@ -81,8 +83,8 @@ wide_slot(uint32 c)
 static inline void
 wide_set(uint32 c, uint64 bits)
 {
-	if (c < 256)
-		narrow_bits[c] |= bits;
+	if (likely(c < PLANE))
+		plane_bits[c] |= bits;
 	else
 	{
 		int			i = wide_slot(c);
@@ -97,7 +99,7 @@ wide_set(uint32 c, uint64 bits)
 static inline uint64
 wide_get(uint32 c)
 {
-	return c < 256 ? narrow_bits[c] : wide_bits[wide_slot(c)];
+	return likely(c < PLANE) ? plane_bits[c] : wide_bits[wide_slot(c)];
 }
 
 /* Back to all zero. */
@@ -107,7 +109,7 @@ wide_clear(const uint32 *p, int m)
 	int			i;
 
 	for (i = 0; i < m; i++)
-		narrow_bits[p[i] & 255] = 0;
+		plane_bits[p[i] & (PLANE - 1)] = 0;
 	while (wide_used_count > 0)
 		wide_bits[wide_used[--wide_used_count]] = 0;
 }
@@ -168,9 +170,9 @@ symbols32(const uint32 *a, int la, const uint32 *b, int lb)
 #define UNIT				uint8
 #define KERNEL(name)		name##8
 #define EXPORTED(name)		name##8
-#define PM_SET(c, bits)		(narrow_bits[c] |= (bits))
-#define PM_GET(c)			(narrow_bits[c])
-#define PM_CLEAR(p, m)		do { for (int z_ = 0; z_ < (m); z_++) narrow_bits[(p)[z_]] = 0; } while (0)
+#define PM_SET(c, bits)		(plane_bits[c] |= (bits))
+#define PM_GET(c)			(plane_bits[c])
+#define PM_CLEAR(p, m)		do { for (int z_ = 0; z_ < (m); z_++) plane_bits[(p)[z_]] = 0; } while (0)
 #include "text/compare_kernel.h"
 #undef UNIT
 #undef KERNEL
@@ -219,15 +221,20 @@ cd_utf8_decode(const char *s, int bytes, uint32 *out)
 
 		if (c < 0x80)
 			p += 1;
+		else if (c >= 0xE0 && c < 0xF0 && p + 3 <= end)
+		{
+			/* scripts of three bytes come in runs */
+			do
+			{
+				*to++ = (c & 0x0F) << 12 | (uint32) (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
+				p += 3;
+			} while (p + 3 <= end && ((c = *p) & 0xF0) == 0xE0);
+			continue;
+		}
 		else if (c < 0xE0 && p + 2 <= end)
 		{
 			c = (c & 0x1F) << 6 | (p[1] & 0x3F);
 			p += 2;
-		}
-		else if (c < 0xF0 && p + 3 <= end)
-		{
-			c = (c & 0x0F) << 12 | (uint32) (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
-			p += 3;
 		}
 		else if (p + 4 <= end)
 		{
