@@ -82,7 +82,9 @@ CREATE TABLE customer_data.condition_member (
     joined       customer_data.customer_set,
     gone         customer_data.customer_set,
     PRIMARY KEY (condition_id, chunk)
-);
+)
+-- A refresh writes most rows anew, and finds room for that on their pages.
+WITH (fillfactor = 50);
 -- Few differences lie in the row, while a large set stays where it was written.
 ALTER TABLE customer_data.condition_member ALTER joined SET STORAGE PLAIN, ALTER gone SET STORAGE PLAIN;
 COMMENT ON TABLE customer_data.condition_member IS 'Whom each condition holds for, as of the last refresh, in chunks of 65536 ids so that one move rewrites at most 8 KB; the view member_chunk puts the sets of a row together';

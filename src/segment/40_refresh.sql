@@ -31,16 +31,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_data.condition_waves() IS 'The order of asking: thresholds after their populations, sub-selects after the segments they ask for';
 
--- Written so that it becomes part of the query that asks.  By a customer's
--- number functions find everything there is about the customer.
-CREATE FUNCTION customer_data.reads_attributes_only(c customer_data.condition) RETURNS boolean
-    LANGUAGE sql STABLE
-AS $$
-    SELECT c.room = 'segment' AND NOT c.by_sql AND c.untracked IS NULL
-        AND NOT EXISTS (SELECT FROM customer_data.condition_need n WHERE n.condition_id = c.condition_id AND (n.kind <> 'attribute' OR n.name = 'customer_id'))
-        AND NOT EXISTS (SELECT FROM customer_data.condition_uses_threshold u WHERE u.condition_id = c.condition_id)
-$$;
-COMMENT ON FUNCTION customer_data.reads_attributes_only(customer_data.condition) IS 'Part of a refresh: a condition that events, metrics and tags say nothing of; customers of whom nothing else is new are not asked';
+-- A view rather than a function of a condition, which would be a query for each:
+-- what has a sub-select does not become part of the query that calls it.  By a
+-- customer's number functions find everything there is about the customer.
+CREATE VIEW customer_data.attribute_condition AS
+SELECT c.condition_id
+FROM customer_data.condition c
+WHERE c.room = 'segment' AND NOT c.by_sql AND c.untracked IS NULL
+    AND NOT EXISTS (SELECT FROM customer_data.condition_need n WHERE n.condition_id = c.condition_id AND (n.kind <> 'attribute' OR n.name = 'customer_id'))
+    AND NOT EXISTS (SELECT FROM customer_data.condition_uses_threshold u WHERE u.condition_id = c.condition_id);
+COMMENT ON VIEW customer_data.attribute_condition IS 'Conditions that read attributes only: events, metrics and tags say nothing of them, and a refresh does not ask them of customers of whom nothing else is new';
 
 CREATE FUNCTION customer_data.metric_table(metric text) RETURNS text
     LANGUAGE sql STABLE
@@ -107,7 +107,11 @@ BEGIN
     LEFT JOIN customer_data.condition_rank o ON o.threshold_id = t.threshold_id AND differing IS NOT NULL
     WHERE t.value IS NOT NULL
     ON CONFLICT ON CONSTRAINT condition_rank_pkey
-        DO UPDATE SET value = EXCLUDED.value, valued = EXCLUDED.valued, above = EXCLUDED.above, reached = EXCLUDED.reached;
+        -- A large set that stays as it was is not written again, which takes longer than to compare it.
+        DO UPDATE SET value = EXCLUDED.value,
+            valued = CASE WHEN EXCLUDED.valued = r.valued THEN r.valued ELSE EXCLUDED.valued END,
+            above = CASE WHEN EXCLUDED.above = r.above THEN r.above ELSE EXCLUDED.above END,
+            reached = CASE WHEN EXCLUDED.reached = r.reached THEN r.reached ELSE EXCLUDED.reached END;
 END
 $$;
 COMMENT ON FUNCTION customer_data.refresh_ranks(text, customer_data.condition_threshold[], text, customer_data.customer_set) IS 'Part of a refresh: who lies above thresholds of one metric and population, after some customers changed (NULL: looking at everyone)';
@@ -275,17 +279,28 @@ BEGIN
     ), moved AS MATERIALIZED (
         SELECT t.condition_id, customer_data.customer_set_or_agg(t.sets[3]) AS entered, customer_data.customer_set_or_agg(t.sets[4]) AS exited
         FROM turn t GROUP BY 1
-    ), reason AS (
-        SELECT m.condition_id, r.why, m.entered & r.customers AS entered, m.exited & r.customers AS exited
+    ), apart AS MATERIALIZED (
+        -- OFFSET 0: each set is worked out once, and not wherever it is used.
+        SELECT m.condition_id, m.entered, m.exited, coalesce(w.everyone, 'segment') AS otherwise, d.by_data, t.by_threshold, e.by_time,
+               b.both_ways - d.by_data - t.by_threshold - e.by_time AS left_over
         FROM moved m
         JOIN customer_data.condition_work w USING (condition_id),
-        LATERAL (SELECT m.entered | m.exited AS both_ways) b,
-        LATERAL (SELECT CASE WHEN w.everyone = 'definition' THEN '{}' ELSE (b.both_ways & touched) | (b.both_ways & coalesce(w.pending, '{}')) END AS by_data) d,
-        LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(w.threshold, '{}') AS by_threshold) t,
-        LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(w.expired, '{}') AS by_time) e,
-        LATERAL (VALUES ('data', d.by_data), ('threshold', t.by_threshold), ('time', e.by_time),
-                 (coalesce(w.everyone, 'segment'), b.both_ways - d.by_data - t.by_threshold - e.by_time)) AS r(why, customers)
-        WHERE NOT customer_data.is_empty(r.customers)
+        LATERAL (SELECT m.entered | m.exited AS both_ways OFFSET 0) b,
+        LATERAL (SELECT CASE WHEN w.everyone = 'definition' THEN '{}' ELSE (b.both_ways & touched) | (b.both_ways & coalesce(w.pending, '{}')) END AS by_data OFFSET 0) d,
+        LATERAL (SELECT (b.both_ways - d.by_data) & coalesce(w.threshold, '{}') AS by_threshold OFFSET 0) t,
+        LATERAL (SELECT (b.both_ways - d.by_data - t.by_threshold) & coalesce(w.expired, '{}') AS by_time OFFSET 0) e
+    ), reason AS (
+        SELECT p.condition_id, 'data' AS why, p.entered & p.by_data AS entered, p.exited & p.by_data AS exited
+        FROM apart p WHERE NOT customer_data.is_empty(p.by_data)
+        UNION ALL
+        SELECT p.condition_id, 'threshold', p.entered & p.by_threshold, p.exited & p.by_threshold
+        FROM apart p WHERE NOT customer_data.is_empty(p.by_threshold)
+        UNION ALL
+        SELECT p.condition_id, 'time', p.entered & p.by_time, p.exited & p.by_time
+        FROM apart p WHERE NOT customer_data.is_empty(p.by_time)
+        UNION ALL
+        SELECT p.condition_id, p.otherwise, p.entered & p.left_over, p.exited & p.left_over
+        FROM apart p WHERE NOT customer_data.is_empty(p.left_over)
     ), logged AS (
         INSERT INTO customer_data.condition_change
         SELECT refresh, r.condition_id, r.why,
@@ -492,7 +507,7 @@ BEGIN
            coalesce(s.error_customer IS NOT NULL AND s.version = c.version AND NOT refresh_conditions.rebuild AND at < s.retry_at
                     AND NOT (touched | attributes) @> s.error_customer AND NOT coalesce(d.customers @> s.error_customer, false), false),
            -- Of attributes alone, those whose attributes may have changed are asked, instead of all touched.
-           CASE WHEN customer_data.reads_attributes_only(c) THEN coalesce(s.pending, '{}') | attributes ELSE s.pending END, d.customers
+           CASE WHEN c.condition_id IN (SELECT a.condition_id FROM customer_data.attribute_condition a) THEN coalesce(s.pending, '{}') | attributes ELSE s.pending END, d.customers
     FROM customer_data.condition c
     JOIN customer_data.condition_waves() v USING (condition_id)
     LEFT JOIN customer_data.condition_state s USING (condition_id)

@@ -473,8 +473,9 @@ cd_collect_begin(CdRun *run)
 		for (i = 0; i < run->nasked; i++)
 			ids[i] = Int32GetDatum(run->asked[i].id);
 		run->asked_ids = construct_array(ids, run->nasked, INT4OID, sizeof(int32), true, TYPALIGN_INT);
+		/* A plan made for so many conditions would be made anew for each chunk, to be the same. */
 		run->read_kept = cd_spi_prepare("SELECT condition_id, members, joined, gone FROM customer_data.condition_member "
-										"WHERE condition_id = ANY ($1) AND chunk = $2", 2, types, 0);
+										"WHERE condition_id = ANY ($1) AND chunk = $2", 2, types, CURSOR_OPT_GENERIC_PLAN);
 	}
 	MemoryContextSwitchTo(old);
 }

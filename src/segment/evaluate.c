@@ -332,7 +332,8 @@ take_conditions(CdRun *run, ArrayType *ids, ArrayType *dues)
 
 	args[0] = PointerGetDatum(ids);
 	if (cd_spi_query(run->turns ?
-					 "SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone, customer_data.reads_attributes_only(c) "
+					 "SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone, "
+					 "c.condition_id IN (SELECT a.condition_id FROM customer_data.attribute_condition a) "
 					 "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)" :
 					 "SELECT c.condition_id, c.expression, c.owner::oid, c.time_zone, false "
 					 "FROM customer_data.condition c WHERE c.condition_id = ANY ($1)",
