@@ -371,9 +371,283 @@ country||Scotland|GB|
 country||Macau|MO|
 country||澳門|MO|
 country||Atlantis||unknown_code
+city|US|Boston|boston|
+city|US|BOSTON|boston|
+city|US| Boston |boston|
+city|US|Chicago|chicago|
+city|US|San Francisco|san francisco|
+city|US|Los  Angeles|los angeles|
+city|US|Winston-Salem|winston salem|
+city|US|Coeur d'Alene|coeur dalene|
+city|US|Cañon City|canon city|
+city|US|Saint Paul|st paul|
+city|US|St. Paul|st paul|
+city|US|Salt Lake City|salt lake city|
+city|US|Oklahoma City|oklahoma city|
+city|US|Baton Rouge|baton rouge|
+city|US|Honolulu|honolulu|
+city|US|Ｂｏｓｔｏｎ|boston|
+city|US|San José|san jose|
+city|GB|London|london|
+city|GB|LONDON|london|
+city|GB|Stoke-on-Trent|stoke on trent|
+city|GB|Berwick-upon-Tweed|berwick upon tweed|
+city|GB|King's Lynn|kings lynn|
+city|GB|King’s Lynn|kings lynn|
+city|GB|Bishop's Stortford|bishops stortford|
+city|GB|Edinburgh|edinburgh|
+city|GB|Weston-super-Mare|weston super mare|
+city|GB|St Albans|st albans|
+city|GB|Saint Helens|st helens|
+city|GB|Glasgow|glasgow|
+city|IE|Dublin|dublin|
+city|IE|Dún Laoghaire|dun laoghaire|
+city|IE|Cork|cork|
+city|IE|Galway|galway|
+city|CA|Montréal|montreal|
+city|CA|MONTRÉAL|montreal|
+city|CA|Québec|quebec|
+city|CA|Trois-Rivières|trois rivieres|
+city|CA|Vancouver|vancouver|
+city|CA|Toronto|toronto|
+city|AU|Sydney|sydney|
+city|AU|Melbourne|melbourne|
+city|AU|Wagga Wagga|wagga wagga|
+city|AU|Alice Springs|alice springs|
+city|NZ|Auckland|auckland|
+city|NZ|Whangārei|whangarei|
+city|NZ|Ōtaki|otaki|
+city|DE|Düsseldorf|dusseldorf|
+city|DE|Nürnberg|nurnberg|
+city|DE|NÜRNBERG|nurnberg|
+city|DE|Göttingen|gottingen|
+city|DE|Saarbrücken|saarbrucken|
+city|DE|Lübeck|lubeck|
+city|DE|Gießen|giessen|
+city|DE|Berlin|berlin|
+city|DE|Hamburg|hamburg|
+city|DE|Castrop-Rauxel|castrop rauxel|
+city|DE|Baden-Baden|baden baden|
+city|DE|Würzburg|wurzburg|
+city|DE|Weißenfels|weissenfels|
+city|DE|Görlitz|gorlitz|
+city|AT|Wien|wien|
+city|AT|Sankt Pölten|st polten|
+city|AT|Mödling|modling|
+city|AT|Wörgl|worgl|
+city|AT|Graz|graz|
+city|CH|Genève|geneve|
+city|CH|Neuchâtel|neuchatel|
+city|CH|Basel|basel|
+city|CH|Köniz|koniz|
+city|CH|Küsnacht|kusnacht|
+city|CH|Delémont|delemont|
+city|FR|Paris|paris|
+city|FR|Besançon|besancon|
+city|FR|Nîmes|nimes|
+city|FR|Orléans|orleans|
+city|FR|Saint-Denis|st denis|
+city|FR|Châlons-en-Champagne|chalons en champagne|
+city|FR|Aix-en-Provence|aix en provence|
+city|FR|Béziers|beziers|
+city|FR|Évry|evry|
+city|FR|ANGOULÊME|angouleme|
+city|FR|Mâcon|macon|
+city|FR|Sète|sete|
+city|FR|Le Mans|le mans|
+city|FR|Villeneuve-d'Ascq|villeneuve dascq|
+city|BE|Liège|liege|
+city|BE|Bruxelles|bruxelles|
+city|BE|Gent|gent|
+city|BE|Louvain-la-Neuve|louvain la neuve|
+city|NL|Amsterdam|amsterdam|
+city|NL|Den Haag|den haag|
+city|NL|'s-Hertogenbosch|s hertogenbosch|
+city|NL|Rotterdam|rotterdam|
+city|NL|Alphen aan den Rijn|alphen aan den rijn|
+city|ES|Málaga|malaga|
+city|ES|Cádiz|cadiz|
+city|ES|León|leon|
+city|ES|Logroño|logrono|
+city|ES|Ávila|avila|
+city|ES|Córdoba|cordoba|
+city|ES|Almería|almeria|
+city|ES|Donostia|donostia|
+city|ES|Madrid|madrid|
+city|ES|Castellón|castellon|
+city|ES|GIJÓN|gijon|
+city|ES|Jaén|jaen|
+city|MX|Mérida|merida|
+city|MX|Querétaro|queretaro|
+city|MX|Ciudad de México|ciudad de mexico|
+city|MX|León|leon|
+city|MX|Mazatlán|mazatlan|
+city|AR|Buenos Aires|buenos aires|
+city|AR|Tucumán|tucuman|
+city|AR|Río Cuarto|rio cuarto|
+city|AR|Córdoba|cordoba|
+city|CO|Bogotá|bogota|
+city|CO|Medellín|medellin|
+city|CO|Popayán|popayan|
+city|PE|Lima|lima|
+city|PE|Cusco|cusco|
+city|CL|Viña del Mar|vina del mar|
+city|CL|Concepción|concepcion|
+city|CL|Chillán|chillan|
+city|IT|Roma|roma|
+city|IT|Forlì|forli|
+city|IT|L'Aquila|laquila|
+city|IT|Milano|milano|
+city|IT|Cantù|cantu|
+city|IT|Reggio nell'Emilia|reggio nellemilia|
+city|IT|Torino|torino|
+city|PT|Lisboa|lisboa|
+city|PT|Évora|evora|
+city|PT|Setúbal|setubal|
+city|PT|Guimarães|guimaraes|
+city|PT|Póvoa de Varzim|povoa de varzim|
+city|BR|São Paulo|sao paulo|
+city|BR|SÃO PAULO|sao paulo|
+city|BR|Brasília|brasilia|
+city|BR|Goiânia|goiania|
+city|BR|Belém|belem|
+city|BR|Florianópolis|florianopolis|
+city|BR|Maceió|maceio|
+city|SE|Göteborg|goteborg|
+city|SE|Malmö|malmo|
+city|SE|Örebro|orebro|
+city|SE|Västerås|vasteras|
+city|SE|Linköping|linkoping|
+city|SE|Umeå|umea|
+city|DK|København|kobenhavn|
+city|DK|Århus|arhus|
+city|DK|Ærøskøbing|aeroskobing|
+city|DK|Helsingør|helsingor|
+city|NO|Tromsø|tromso|
+city|NO|Ålesund|alesund|
+city|NO|Bodø|bodo|
+city|NO|Hønefoss|honefoss|
+city|FI|Jyväskylä|jyvaskyla|
+city|FI|Hämeenlinna|hameenlinna|
+city|FI|Seinäjoki|seinajoki|
+city|IS|Reykjavík|reykjavik|
+city|IS|Hafnarfjörður|hafnarfjordur|
+city|IS|Akureyri|akureyri|
+city|PL|Wrocław|wroclaw|
+city|PL|Gdańsk|gdansk|
+city|PL|Poznań|poznan|
+city|PL|Częstochowa|czestochowa|
+city|PL|Bielsko-Biała|bielsko biala|
+city|PL|ŁÓDŹ|lodz|
+city|PL|Toruń|torun|
+city|CZ|Plzeň|plzen|
+city|CZ|Ústí nad Labem|usti nad labem|
+city|CZ|České Budějovice|ceske budejovice|
+city|CZ|Praha|praha|
+city|SK|Košice|kosice|
+city|SK|Žilina|zilina|
+city|SK|Banská Bystrica|banska bystrica|
+city|HU|Győr|gyor|
+city|HU|Székesfehérvár|szekesfehervar|
+city|HU|Pécs|pecs|
+city|HU|Hódmezővásárhely|hodmezovasarhely|
+city|RO|București|bucuresti|
+city|RO|Iași|iasi|
+city|RO|Timişoara|timisoara|
+city|RO|Brăila|braila|
+city|HR|Šibenik|sibenik|
+city|HR|Čakovec|cakovec|
+city|HR|Požega|pozega|
+city|SI|Škofja Loka|skofja loka|
+city|SI|Črnomelj|crnomelj|
+city|LT|Šiauliai|siauliai|
+city|LT|Klaipėda|klaipeda|
+city|LV|Rīga|riga|
+city|LV|Jūrmala|jurmala|
+city|LV|Liepāja|liepaja|
+city|EE|Pärnu|parnu|
+city|EE|Põltsamaa|poltsamaa|
+city|TR|İzmir|izmir|
+city|TR|Diyarbakır|diyarbakir|
+city|TR|Eskişehir|eskisehir|
+city|TR|Şanlıurfa|sanliurfa|
+city|TR|Çorum|corum|
+city|TR|Muğla|mugla|
+city|VN|Đà Nẵng|da nang|
+city|VN|Hà Nội|ha noi|
+city|VN|Huế|hue|
+city|VN|Cần Thơ|can tho|
+city|RU|Москва|москва|
+city|RU|МОСКВА|москва|
+city|RU|Новосибирск|новосибирск|
+city|RU|Ростов-на-Дону|ростов на дону|
+city|RU|Орёл|орел|
+city|RU|Грозный|грозныи|
+city|UA|Харків|харків|
+city|UA|Одеса|одеса|
+city|UA|Полтава|полтава|
+city|BG|София|софия|
+city|BG|Варна|варна|
+city|GR|Αθήνα|αθηνα|
+city|GR|Θεσσαλονίκη|θεσσαλονικη|
+city|GR|ΠΑΤΡΑ|πατρα|
+city|GR|Βόλος|βολοσ|
+city|EG|القاهرة|القاهرة|
+city|IL|חיפה|חיפה|
+city|TH|เชียงใหม่|เชียงใหม่|
+city|IN|Mumbai|mumbai|
+city|IN|दिल्ली|दिल्ली|
+city|IN|New Delhi|new delhi|
+city|CN|上海|上海|
+city|CN|上海市|上海市|
+city|CN|广州|广州|
+city|CN|深圳市|深圳市|
+city|CN|成都|成都|
+city|CN|西安|西安|
+city|CN|南京市|南京市|
+city|CN|乌鲁木齐|乌鲁木齐|
+city|CN|哈尔滨|哈尔滨|
+city|CN|Shanghai|shanghai|
+city|CN|Xi'an|xian|
+city|CN|杭州|杭州|
+city|TW|高雄|高雄|
+city|TW|臺中|台中|
+city|TW|臺南市|台南市|
+city|TW|桃園|桃园|
+city|TW|新竹|新竹|
+city|TW|花蓮|花莲|
+city|HK|香港|香港|
+city|HK|九龍|九龙|
+city|HK|荃灣|荃湾|
+city|JP|東京|东京|
+city|JP|札幌|札幌|
+city|JP|さいたま|さいたま|
+city|JP|沖縄|冲绳|
+city|JP|京都|京都|
+city|JP|ﾄｳｷｮｳ|トウキョウ|
+city|KR|부산|부산|
+city|KR|인천|인천|
+city|KR|대구|대구|
+city|KR|울산|울산|
+city|US|N/A||placeholder
+city|US|null||placeholder
+city|US|-||placeholder
+city|US|...||placeholder
+city|US|not available||placeholder
+city|US|   ||empty
+city|DE|unbekannt||placeholder
+city|CN|不详||placeholder
+city|CN|未知||placeholder
+city|US|Philadelphia|philadelphia|
+city|ZA|Johannesburg|johannesburg|
+city|NG|Ibadan|ibadan|
+city|KE|Nairobi|nairobi|
+city|PH|Parañaque|paranaque|
+city|DE|Würselen|wurselen|
 \.
 SELECT plan(2);
-SELECT cmp_ok(count(*)::int, '>=', 300, 'values labelled') FROM label;
+SELECT is_empty($$SELECT attribute, count(l.line) FROM unnest(ARRAY['city']) attribute LEFT JOIN label l USING (attribute)
+	GROUP BY attribute HAVING count(l.line) < 300$$, 'values labelled of each attribute');
 SELECT is_empty($$SELECT l.line, l.attribute, l.region, l.given, l.want, s.standard, l.issue, s.issue AS got
 	FROM label l, customer_data.standardize(l.attribute, coalesce(l.given, ''), coalesce(l.region, '')) s
 	WHERE (s.standard, s.issue) IS DISTINCT FROM (l.want, l.issue) ORDER BY line$$, 'places get their labels');
