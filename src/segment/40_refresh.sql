@@ -134,6 +134,9 @@ DECLARE
     above   bigint;
     reached bigint;
     fresh   double precision;
+    few     boolean;
+    ranked_above   constant text := '(SELECT k.above FROM customer_data.condition_rank k WHERE k.threshold_id = $3)';
+    ranked_reached constant text := '(SELECT k.reached FROM customer_data.condition_rank k WHERE k.threshold_id = $4)';
     between_them customer_data.customer_set;
     over    customer_data.customer_set;
     at_least customer_data.customer_set;
@@ -182,8 +185,10 @@ BEGIN
                 EXECUTE format('SELECT value FROM %s ORDER BY value DESC OFFSET $1 LIMIT 1', customer_data.threshold_relation(t.metric, population))
                     INTO fresh USING rank - 1;
             ELSIF customers > 0 AND above >= rank THEN
-                EXECUTE format('SELECT value FROM %s WHERE value > $1 ORDER BY value OFFSET $2 LIMIT 1', customer_data.threshold_relation(t.metric, population))
-                    INTO fresh USING t.value, above - rank;
+                -- Where those above are few they are looked up, and nobody else is looked at.
+                EXECUTE format('SELECT value FROM %s WHERE value > $1 ORDER BY value OFFSET $2 LIMIT 1',
+                               customer_data.threshold_relation(t.metric, CASE WHEN above * 10 < customers THEN ranked_above ELSE population END, few => above * 10 < customers))
+                    INTO fresh USING t.value, above - rank, t.threshold_id;
             ELSIF customers > 0 AND reached < rank THEN
                 EXECUTE format('SELECT value FROM %s WHERE value < $1 ORDER BY value DESC OFFSET $2 LIMIT 1', customer_data.threshold_relation(t.metric, population))
                     INTO fresh USING t.value, rank - reached - 1;
@@ -193,11 +198,12 @@ BEGIN
             CONTINUE WHEN fresh IS NOT DISTINCT FROM t.value AND t.computed_at IS NOT NULL;
             between_them := '{}';
             IF fresh IS NOT NULL AND t.value IS NOT NULL AND fresh <> t.value THEN
-                -- All of the metric, whoever is in the population.
+                -- All of the metric, whoever is in the population; where that is everyone, they reached the old one if it moved up.
+                few := population IS NULL AND fresh > t.value AND reached * 10 < customers;
                 EXECUTE format('SELECT customer_data.customer_set_agg(customer_id), customer_data.customer_set_agg(customer_id) FILTER (WHERE value > $3),'
                                ' customer_data.customer_set_agg(customer_id) FILTER (WHERE value >= $3) FROM %s WHERE value BETWEEN $1 AND $2',
-                               customer_data.threshold_relation(t.metric))
-                    INTO between_them, over, at_least USING least(fresh, t.value), greatest(fresh, t.value), fresh;
+                               customer_data.threshold_relation(t.metric, CASE WHEN few THEN ranked_reached END, few))
+                    INTO between_them, over, at_least USING least(fresh, t.value), greatest(fresh, t.value), fresh, t.threshold_id;
                 UPDATE customer_data.condition_rank k
                 SET value = fresh,
                     above = (k.above - between_them) | (coalesce(over, '{}') & k.valued),
