@@ -254,11 +254,13 @@ CREATE TABLE customer_data.match_training (
     rounds      int NOT NULL,
     converged   boolean NOT NULL,
     matches     float8 NOT NULL,
-    unseen      text[] NOT NULL
+    unseen      text[] NOT NULL,
+    implausible text[] NOT NULL
 );
-COMMENT ON TABLE customer_data.match_training IS 'Derived: each training: did it converge, what it expects, which levels it never saw';
+COMMENT ON TABLE customer_data.match_training IS 'Derived: each training: did it converge, what it expects, which levels it never saw, what was taken for chance';
 COMMENT ON COLUMN customer_data.match_training.matches IS 'Expected matches among the candidates';
 COMMENT ON COLUMN customer_data.match_training.unseen IS 'Levels that no expected match showed; they keep the shipped m';
+COMMENT ON COLUMN customer_data.match_training.implausible IS 'What more of those that looked like matches showed than one customer''s records do: such pairs count as strangers, alike by chance or by the way the data was made';
 
 CREATE TABLE customer_data.match_report (
     at     timestamptz NOT NULL DEFAULT now(),

@@ -614,6 +614,25 @@ extern uint64 cd_score_changed(CdEngine *engine, const CdPostingInfo *info, Datu
 extern void cd_score_all(CdEngine *engine, CdRecords *records, CdBlocking *blocking, CdLinks *links);
 
 /* train.c */
+#define CD_MAX_BOUNDS	16
+
+/* What few matches can be: both comparisons (or one, twice) at some of their levels. */
+typedef struct CdBoundary
+{
+	int			c;
+	int			d;
+	uint32		levels_c;		/* as bits */
+	uint32		levels_d;
+	double		factor;			/* of the odds of pairs that are, by which matches are held to it */
+	double		least;			/* the same in the round that exceeded it most */
+} CdBoundary;
+
+typedef struct CdBounds
+{
+	int			n;
+	CdBoundary	item[CD_MAX_BOUNDS];
+} CdBounds;
+
 typedef struct CdTraining
 {
 	uint64		candidates;
@@ -623,6 +642,7 @@ typedef struct CdTraining
 	double		moved;
 	double		matches;
 	double		seen[CD_MAX_COMPARISONS][CD_MAX_LEVELS];
+	CdBounds	bounds;			/* what matches were held to */
 } CdTraining;
 
 /* A pair that a person decided about, by numbers of records. */

@@ -540,6 +540,9 @@ save_frequencies(const CdStatistics *stats)
 	pfree(part);
 }
 
+/* What is implausible of matches is reported where the odds of pairs were multiplied by less. */
+#define HELD	0.5
+
 /* Keep the model and its frequencies; a level that a person set stays as it is. */
 void
 cd_engine_save(CdEngine *engine, const CdTraining *report)
@@ -594,8 +597,10 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 	if (report != NULL && model->trained)
 	{
 		StringInfoData unseen;
+		StringInfoData implausible;
 
 		initStringInfo(&unseen);
+		initStringInfo(&implausible);
 		for (int c = 0; c < model->ncomparisons; c++)
 		{
 			double		known = 0;
@@ -610,13 +615,22 @@ cd_engine_save(CdEngine *engine, const CdTraining *report)
 																 model->comparison[c].condition[k])));
 			}
 		}
+		for (int b = 0; b < report->bounds.n; b++)
+		{
+			const CdBoundary *bound = &report->bounds.item[b];
+
+			if (bound->least < HELD)
+				appendStringInfo(&implausible, "%s%s", implausible.len > 0 ? ", " : "",
+								 quote_literal_cstr(bound->c == bound->d ? psprintf("%s differs", model->comparison[bound->c].name) :
+													psprintf("%s and %s both differ, be it by a letter or digit", model->comparison[bound->c].name, model->comparison[bound->d].name)));
+		}
 		resetStringInfo(&query);
 		appendStringInfo(&query,
 						 "INSERT INTO customer_data.match_training"
-						 " (records, candidates, patterns, rounds, converged, matches, unseen)"
-						 " VALUES (%.0f, " UINT64_FORMAT ", %u, %d, %s, %.1f, ARRAY[%s]::text[])",
+						 " (records, candidates, patterns, rounds, converged, matches, unseen, implausible)"
+						 " VALUES (%.0f, " UINT64_FORMAT ", %u, %d, %s, %.1f, ARRAY[%s]::text[], ARRAY[%s]::text[])",
 						 engine->stats->records, report->candidates, report->patterns, report->rounds,
-						 report->converged ? "true" : "false", report->matches, unseen.data);
+						 report->converged ? "true" : "false", report->matches, unseen.data, implausible.data);
 		run(query.data, SPI_OK_INSERT);
 	}
 }

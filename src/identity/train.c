@@ -30,6 +30,8 @@
 #define SURE				5.0		/* bits by which a pair is one customer for sure: of 33 one is not */
 #define FIRST_TWINS			0.3		/* twins of a record, on average, before any are seen */
 #define LEAST_TWINS			0.05	/* twins of a record, on average, that are never ruled out */
+#define SEEN_WELL			200.0	/* random pairs that agree, by which rarity is checked */
+#define OVERSTATED			1.0		/* bits by which it may seem too rare */
 #define STRANGERS			0.1		/* who share a number or mailbox with a customer by mistake, before any are seen */
 #define HOUSEMATES			0.04	/* housemates of a customer who are customers, too, before any are seen */
 
@@ -41,6 +43,13 @@ typedef struct Saying
 	double		part[CD_MAX_COMPARISONS];
 	double		part_alone[CD_MAX_COMPARISONS];
 } Saying;
+
+/* What is expected of the patterns, each: the probability of one customer, and of two housemates. */
+typedef struct Expected
+{
+	double	   *match;
+	double	   *housemates;
+} Expected;
 
 /* Probability of a match for a pattern, and of housemates; rarity is said of the pattern as a whole. */
 static double
@@ -85,21 +94,45 @@ note_sure(const Saying *says, int c, bool differ, double count, Counts *match)
 	match->sure_differ[c] += (differ ? count : 0) - count * (exp2(-weight) + exp2(-alone));
 }
 
+/* Expectation, pattern by pattern, and of what pairs are surely one customer. */
+static void
+expect_patterns(const CdModel *model, const Patterns *patterns, Expected *expected, CdBounds *bounds, Counts *match)
+{
+	for (uint32 i = 0; i < patterns->n; i++)
+	{
+		const Pattern *pattern = &patterns->item[i];
+		Saying		says;
+		double		p;
+
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		p = pattern_probability(model, pattern, &says, &expected->housemates[i]);
+		/* many faint matches must not add up to a class of their own */
+		expected->match[i] = p * p / (p * p + (1 - p) * (1 - p));
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			if (pattern->level[c] != CD_MISSING)
+				note_sure(&says, c, pattern->level[c] == 0, pattern->count * patterns->step, match);
+		}
+	}
+	cd_restrain(patterns, expected->match, bounds);
+}
+
 /* Expectation: count matches and others among the candidates. */
 static void
-expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *other)
+expect(const CdModel *model, const Patterns *patterns, Expected *expected, CdBounds *bounds, Counts *match, Counts *other)
 {
 	memset(match, 0, sizeof(Counts));
 	memset(other, 0, sizeof(Counts));
 	match->n = other->n = model->ncomparisons;
+	expect_patterns(model, patterns, expected, bounds, match);
 	for (uint32 i = 0; i < patterns->n; i++)
 	{
 		const Pattern *pattern = &patterns->item[i];
-		double		p;
-		double		pm;
-		double		pu;
-		double		housemates;
-		Saying		says;
+		double		p = expected->match[i];
+		double		pm = p * pattern->count * patterns->step + pattern->same;
+		double		pu = (1 - p) * pattern->count * patterns->step + pattern->differ;
+		double		housemates = expected->housemates[i];
 		int			known[CD_MAX_COMPARISONS];	/* comparisons that say something */
 		int			nknown = 0;
 
@@ -110,11 +143,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 		}
 		if (i % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
-		p = pattern_probability(model, pattern, &says, &housemates);
-		/* many faint matches must not add up to a class of their own */
-		p = p * p / (p * p + (1 - p) * (1 - p));
-		pm = p * pattern->count * patterns->step + pattern->same;
-		pu = (1 - p) * pattern->count * patterns->step + pattern->differ;
 		match->total += pm;
 		other->total += pu;
 		match->kind[pattern->kind] += pm;
@@ -127,7 +155,6 @@ expect(const CdModel *model, const Patterns *patterns, Counts *match, Counts *ot
 			match->level[c][k] += pm;
 			other->level[c][k] += pu;
 			match->known[c] += pm;
-			note_sure(&says, c, k == 0, pattern->count * patterns->step, match);
 			match->alone[c] += nknown > 1 ? 0 : pm - pattern->same;
 			if (pattern->kind == CD_PAIR_ACCOUNTS)
 			{
@@ -418,6 +445,7 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 {
 	CdModel    *model = t->engine->model;
 	Patterns	patterns;
+	Expected	expected;
 	double		namesakes = 1;
 	double		step;
 
@@ -430,9 +458,12 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 	cd_sample_patterns(&patterns, t->records, t->blocking, Min(sample_pairs, t->blocking->expected));
 	report->candidates = patterns.seen * patterns.step;
 	report->patterns = patterns.n;
+	expected.match = MemoryContextAllocHuge(t->engine->context, Max(patterns.n, 1) * sizeof(double));
+	expected.housemates = MemoryContextAllocHuge(t->engine->context, Max(patterns.n, 1) * sizeof(double));
+	cd_bounds_make(model, &report->bounds);
 	for (int round = 0; round < rounds && !report->converged; round++)
 	{
-		expect(model, &patterns, t->match, t->other);
+		expect(model, &patterns, &expected, &report->bounds, t->match, t->other);
 		if (levels)
 			report->moved = maximise_match(model, t->engine->layout->account_slot, t->defaults, t->match, &patterns);
 		/* as much as is needed, approached ever slower from either side */
@@ -455,6 +486,8 @@ train_rounds(Training *t, double sample_pairs, int rounds, bool levels, CdTraini
 		report->converged = levels && report->moved < CONVERGED && fabs(step - 1) < 0.02;
 	}
 	report->matches = t->match->total;
+	pfree(expected.match);
+	pfree(expected.housemates);
 	pfree(patterns.item);
 }
 
@@ -495,6 +528,38 @@ count_twins(Training *t)
 }
 
 /*
+ * Do values look rarer than they are?  Strangers agree with the share u, and
+ * were all values equally rare, agreeing ones would be of -log2 u bits; where
+ * some are commoner than others, of fewer.  Were one customer recorded
+ * hundreds of times and hardly another twice, leaving out so many holders of
+ * every value would make each town a rare one.
+ */
+static bool
+rarity_overstated(const Training *t)
+{
+	double		scale = t->pairs / Max(t->random->total, 1);
+
+	for (int c = 0; c < t->random->n; c++)
+	{
+		const CdComparison *comparison = &t->defaults->comparison[c];
+
+		for (int k = 1; k < comparison->nlevels; k++)
+		{
+			double		seen = t->random->level[c][k];
+			double		strangers = seen * scale - t->match->level[c][k];
+			double		known = Max(t->random->known[c] * scale - t->match->known[c], 1);
+
+			/* where most who agree are one customer, they do not tell */
+			if (comparison->tf[k] != 1.0f || seen < SEEN_WELL || strangers < seen * scale / 2)
+				continue;
+			if (t->random->rarity[c][k] / seen > -log2(strangers / known) + OVERSTATED)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
  * Train the model on a batch.  "learn" false sets only what needs no
  * learning: u and rarity from random pairs.  A first look at few pairs tells
  * how often customers are recorded, by which rarity is measured.
@@ -506,6 +571,7 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	CdModel    *model = engine->model;
 	CdModel    *defaults = MemoryContextAlloc(engine->context, sizeof(CdModel));
 	Training	t;
+	double		twins;
 
 	for (int c = 0; c < model->ncomparisons; c++)
 		model->comparison[c].unseen = 0;
@@ -525,16 +591,21 @@ cd_train(CdEngine *engine, CdRecords *records, CdBlocking *blocking, bool learn,
 	train_others(&t, RANDOM_PAIRS / FIRST_LOOK);
 	train_rounds(&t, SAMPLE_PAIRS / FIRST_LOOK, FIRST_ROUNDS, learn, report);
 	/* as it is kept, so that later runs agree to the last digit */
-	engine->stats->twins = (float) count_twins(&t);
-	cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
-	cd_settle_unseen(model, engine->layout, engine->stats);
-	for (int c = 0; c < model->ncomparisons; c++)
+	for (twins = count_twins(&t);; twins = twins < 1 ? 0 : twins / 2)
 	{
-		defaults->comparison[c].holders = model->comparison[c].holders;
-		defaults->comparison[c].unseen = model->comparison[c].unseen;
-		model->comparison[c] = defaults->comparison[c];
+		engine->stats->twins = (float) twins;
+		cd_dictionary_rate(engine->dict, engine->layout, engine->stats, 0);
+		cd_settle_unseen(model, engine->layout, engine->stats);
+		for (int c = 0; c < model->ncomparisons; c++)
+		{
+			defaults->comparison[c].holders = model->comparison[c].holders;
+			defaults->comparison[c].unseen = model->comparison[c].unseen;
+			model->comparison[c] = defaults->comparison[c];
+		}
+		train_others(&t, RANDOM_PAIRS);
+		if (twins == 0 || !rarity_overstated(&t))
+			break;
 	}
-	train_others(&t, RANDOM_PAIRS);
 	if (learn)
 	{
 		train_rounds(&t, SAMPLE_PAIRS, ROUNDS, true, report);

@@ -76,4 +76,10 @@ extern void cd_same_moves(CdModel *model, const Counts *match);
  */
 extern void cd_other_dependence(CdModel *model, const Counts *random, const Counts *match, const Counts *other, double pairs);
 
+/* Set the bounds of a model's comparisons, none of them exceeded. */
+extern void cd_bounds_make(const CdModel *model, CdBounds *bounds);
+
+/* Bring the probabilities of the patterns within what matches can be, by factors that the round before left. */
+extern void cd_restrain(const Patterns *patterns, double *p, CdBounds *bounds);
+
 #endif							/* CD_TRAIN_H */
